@@ -1,4 +1,5 @@
-# The study in five commands; each is one line that a person could type.
+# The study in a few commands; each is one line that a person could type.
+PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
@@ -15,11 +16,28 @@ test: $(READY)             ## run the tests
 lab: $(READY)              ## open the notebooks
 	jupyter lab notebooks
 
+FROM := build/phantoms
+data: $(READY)             ## make data FROM=folder: study the films of that folder; without FROM, phantoms again
+	python -m lib.source $(FROM)
+
+reports: $(READY)          ## read the pages in a browser, on this machine only
+	python -m http.server --bind 127.0.0.1 --directory reports 8000
+
+record: $(READY)           ## keep the results of real films in reports/real/
+	python -m lib.comparison record
+
+benchmark: $(READY)        ## how fast it prepares films and trains here, against the last benchmark kept
+	python -m lib.benchmark
+
+# Everything is pinned with its hash, uv too: it installs in seconds what takes pip minutes.
 $(READY): requirements.txt pyproject.toml
-	python3 -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(PYTHON) -c "import ensurepip, sys; assert (3, 11) <= sys.version_info < (3, 14)" 2>/dev/null || { \
+	  echo "The study needs Python 3.11, 3.12 or 3.13 with its venv module (Debian: apt install python3-venv)." \
+	       "Where $(PYTHON) is another one, name it: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	sed -n '/^uv==/,/# via/p' requirements.txt | $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r /dev/stdin
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --require-hashes --compile-bytecode -r requirements.txt
-	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --no-deps -e .
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --no-deps --no-build-isolation -e .
 	touch $@
 
 lock:                      ## pin the packages of pyproject.toml anew

@@ -1,0 +1,114 @@
+"""What the cells of the study left behind; a finished one is read without TensorFlow."""
+
+import ast
+import json
+import sys
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from lib import ROOT, grid
+from lib.datasets.table import load_index
+
+
+class Finished(NamedTuple):
+    """A finished cell."""
+
+    info: dict  # cell.json: status, setting, parameters, number of films, duration, trace
+    scores: pd.DataFrame  # index and scores of validation and test films, by row of the arrays
+    history: pd.DataFrame  # one row an epoch
+    maps: dict[
+        str, np.ndarray
+    ]  # image_id (m,), map (m, h, w), reconstruction (m, h, w); empty without maps
+
+
+class Examples(NamedTuple):
+    """Test films with their maps, chosen to show where a detector is right and where wrong."""
+
+    films: np.ndarray  # uint8 (n, h, w)
+    reconstructions: np.ndarray | None  # uint8 (n, h, w)
+    maps: np.ndarray  # (n, h, w)
+    lesions: np.ndarray  # 0/1 (n, h, w)
+    titles: list[str]
+
+
+class CellFailed(RuntimeError):
+    """A cell's training or scoring failed; the message is the reason that it left."""
+
+
+def load(dataset: str, method: str, seed: int = 0, retrain: bool = False) -> Finished:
+    """A cell of the study; trained first when it never ran, or when `retrain` asks for it.
+
+    Raises CellFailed with the reason that a failed cell left.
+    """
+    cell = grid.cell(dataset, method, seed)
+    if retrain or not (cell.folder / "cell.json").exists():
+        from lib import study
+
+        study.run(cell)
+    info = _info(cell)
+    if info["status"] == "failed":
+        raise CellFailed(f"Cell {cell} failed. {info['reason']}")
+    index = load_index(ROOT / f"build/index/{dataset}.csv")
+    scores = pd.read_csv(cell.folder / "scores.csv", dtype={"image_id": str}, index_col="image_id")
+    maps = cell.folder / "maps.npz"
+    return Finished(
+        info,
+        index.join(scores, on="image_id", how="inner", validate="one_to_one"),
+        pd.read_csv(cell.folder / "history.csv"),
+        dict(np.load(maps, allow_pickle=False)) if maps.exists() else {},
+    )
+
+
+def examples(cell: Finished, each: int = 2) -> Examples:
+    """`each` quiet normals, false alarms, hits and misses among the films with maps."""
+    with_maps = pd.Series(range(len(cell.maps["image_id"])), cell.maps["image_id"], name="place")
+    films = cell.scores.join(with_maps, on="image_id", how="inner").sort_values("score")
+    normal, abnormal = films[films["label"].eq(0)], films[films["label"].eq(1)]
+    kinds = {
+        "normal, low score": normal.head(each),
+        "false alarm": normal.tail(each),
+        "hit": abnormal.tail(each),
+        "miss": abnormal.head(each),
+    }
+    chosen = pd.concat(kinds, names=["kind", "row"]).reset_index(level="kind")
+    arrays = ROOT / "build/images"
+    dataset, place = cell.info["dataset"], chosen["place"].to_numpy()
+    return Examples(
+        np.load(arrays / f"{dataset}.npy", mmap_mode="r")[chosen.index],
+        cell.maps["reconstruction"][place] if "reconstruction" in cell.maps else None,
+        cell.maps["map"][place],
+        np.load(arrays / f"{dataset}.lesions.npy", mmap_mode="r")[chosen.index],
+        [f"{row.kind}: {row.score:.3g}" for row in chosen.itertuples()],
+    )
+
+
+def method_card(method: str) -> str:
+    """What a method's file says of it: citation, equation, differences from the paper."""
+    return ast.get_docstring(ast.parse((ROOT / f"lib/methods/{method}.py").read_text())) or ""
+
+
+def duration(cell: grid.Cell) -> float:
+    """How long the cell took to train and score, in seconds."""
+    return _info(cell)["duration_s"]
+
+
+def failures() -> list[str]:
+    """One sentence for each cell of the grid that failed."""
+    infos = {cell: _info(cell) for cell in grid.cells()}
+    return [
+        f"Cell {cell} failed. {info['reason']}"
+        for cell, info in infos.items()
+        if info["status"] == "failed"
+    ]
+
+
+def _info(cell: grid.Cell) -> dict:
+    return json.loads((cell.folder / "cell.json").read_text())
+
+
+if __name__ == "__main__":
+    sentences = failures()
+    print("\n".join(sentences))
+    sys.exit(1 if sentences else 0)

@@ -1,0 +1,155 @@
+"""Every metric of every cell and floor, recomputed from scores and index: no model code, no GPU.
+
+`python -m lib.comparison` writes into build/comparison/:
+
+- `results.csv`, also reports/results.csv: one row a number, columns `COLUMNS`. Floors are rows of
+  the family `floor`. Where a method ran from several seeds, rows of the seed `mean` hold the mean
+  over seeds; their low and high are one standard deviation below and above it, not an interval.
+- `tests.csv`: the difference in AUROC of each two methods of a data set, and of each method and
+  the floor that scores best on the test films (chosen there, which favours the floor): paired
+  DeLong tests over patients, Holm-corrected within the data set. Of several seeds, the first.
+- `roc.csv`: ROC curves with pointwise bootstrap bands. `failures.csv`: cells without numbers.
+
+`python -m lib.comparison record` keeps the results of real films in reports/real/.
+
+Levels: `image`; `study`, the mean over its views; `pixel` and `box`, maps against exact masks or
+against filled boxes, over the pixels of body and lesions of annotated test films. Intervals (95 %)
+are bootstraps over patients. n counts films (studies at `study`); base_rate is the abnormal share
+of these, at `pixel` and `box` of pixels. `threshold_normals_0.95` is that quantile of validation
+normals, `threshold_recall_0.90` finds that share of abnormal validation films; probabilities for
+`brier` and `calibration_error` are fitted on validation films.
+"""
+
+from collections.abc import Iterable
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from lib import ROOT, grid, metrics
+from lib.comparison.rows import enough, rows_of_films, rows_of_maps
+from lib.comparison.scores import FLOOR, Scored, read_cell, read_cells, read_floors
+from lib.datasets.table import load_index
+
+ORIGIN = ["dataset", "method", "family", "seed", "setting"]
+COLUMNS = [*ORIGIN, "level", "group", "metric", "value", "low", "high", "n", "base_rate"]
+PAIR = ["dataset", "method_a", "seed_a", "method_b", "seed_b"]
+TABLES = {
+    "results": COLUMNS,
+    "tests": [*PAIR, "difference", "low", "high", "p_value", "p_holm", "n"],
+    "roc": ["dataset", "method", "seed", "fpr", "tpr", "low", "high"],
+    "failures": ["dataset", "method", "seed", "reason"],
+}
+RATES = np.linspace(0, 1, 101)  # false positive rates at which ROC curves are kept
+
+
+def compare(
+    cells: Iterable[grid.Cell], build: Path = ROOT / "build", resamples: int = 1000
+) -> pd.DataFrame:
+    """Write the four tables of the comparison into build/comparison; returns the results.
+
+    Cells that failed, or whose files are broken, have no rows and are listed in failures.csv.
+    Raises BadData when the index or the floors of a data set are missing or broken.
+    """
+    cells, rows = list(cells), {name: [] for name in TABLES}
+    for dataset in dict.fromkeys(cell.dataset for cell in cells):
+        chosen = [cell for cell in cells if cell.dataset == dataset]
+        for name, found in _compare_dataset(dataset, chosen, build, resamples).items():
+            rows[name] += found
+    tables = {name: pd.DataFrame(rows[name], columns=TABLES[name]) for name in TABLES}
+    means = mean_over_seeds(tables["results"])
+    tables["results"] = pd.concat([tables["results"], means], ignore_index=True)
+    for name, table in tables.items():
+        _write(table, build / f"comparison/{name}.csv")
+    return tables["results"]
+
+
+def judge(
+    dataset: str, method: str, seed: int = 0, build: Path = ROOT / "build", resamples: int = 1000
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Results and ROC curve of one cell, as `compare` has them. Raises BrokenCell."""
+    index = load_index(build / f"index/{dataset}.csv")
+    scored = read_cell(grid.cell(dataset, method, seed), index, build)
+    weights = metrics.patient_weights(scored.split("test")["patient_id"], resamples)
+    rows, curve = _measured(scored, weights, index, build)
+    return pd.DataFrame(rows, columns=COLUMNS), pd.DataFrame(curve, columns=TABLES["roc"])
+
+
+def paired_tests(detectors: list[Scored], floors: list[Scored]) -> list[dict]:
+    """Paired DeLong tests over the patients of one data set, corrected together."""
+    first = list({scored.method: scored for scored in reversed(detectors)}.values())[::-1]
+    best = sorted(floors, key=lambda floor: _auroc(floor))[-1:]
+    pairs = [*combinations(first, 2), *((scored, floor) for scored in first for floor in best)]
+    rows = [_tested(a, b) for a, b in pairs]
+    corrected = metrics.holm([row["p_value"] for row in rows])
+    return [row | {"p_holm": p_value} for row, p_value in zip(rows, corrected, strict=True)]
+
+
+def mean_over_seeds(results: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the seed `mean` for what has several: the mean, low and high one sd around it."""
+    keys = [name for name in COLUMNS[: COLUMNS.index("value")] if name != "seed"]
+    runs = results[results["family"].ne(FLOOR)].groupby(keys, sort=False)
+    kept = {name: (name, "first") for name in ("n", "base_rate")}
+    means = runs.agg(value=("value", "mean"), sd=("value", "std"), **kept)
+    means = means[runs["seed"].nunique() > 1].reset_index()
+    low, high = means["value"] - means["sd"], means["value"] + means["sd"]
+    return means.assign(seed="mean", low=low, high=high)[COLUMNS]
+
+
+def _compare_dataset(dataset: str, cells: list, build: Path, resamples: int) -> dict[str, list]:
+    """The rows of each table; only failures where the test films lack one of the labels."""
+    index = load_index(build / f"index/{dataset}.csv")
+    detectors, failures = read_cells(cells, index, build)
+    test = index[index["split"].eq("test") & index["label"].notna()]
+    if not enough(test["label"]):
+        return {"failures": failures}
+    floors = read_floors(dataset, index, build)
+    weights = metrics.patient_weights(test["patient_id"], resamples)
+    results, curves = [], []
+    for scored in tqdm([*detectors, *floors], f"metrics of {dataset}", unit="detector"):
+        rows, curve = _measured(scored, weights, index, build)
+        results += rows
+        curves += curve
+    tests = paired_tests(detectors, floors)
+    return {"results": results, "tests": tests, "roc": curves, "failures": failures}
+
+
+def _measured(
+    scored: Scored, weights: np.ndarray, index: pd.DataFrame, build: Path
+) -> tuple[list[dict], list[dict]]:
+    """Rows of results and points of the ROC curve; weights (resamples, test films)."""
+    test = scored.split("test")
+    rows = [
+        *rows_of_films(scored, weights, index),
+        *rows_of_maps(scored, len(weights), index, build),
+    ]
+    curve = metrics.roc_band(test["label"], test["score"], weights, RATES).to_dict("records")
+    return [_origin(scored) | row for row in rows], [_origin(scored) | point for point in curve]
+
+
+def _tested(a: Scored, b: Scored) -> dict:
+    films = a.split("test")
+    (difference, low, high), p_value = metrics.paired_delong(
+        films["label"], films["score"], b.split("test")["score"], films["patient_id"]
+    )
+    pair = (a.dataset, a.method, a.seed, b.method, b.seed)
+    found = {"difference": difference, "low": low, "high": high, "p_value": p_value}
+    return dict(zip(PAIR, pair, strict=True)) | found | {"n": len(films)}
+
+
+def _auroc(scored: Scored) -> float:
+    films = scored.split("test")
+    return float(metrics.auroc(films["label"], films["score"]))
+
+
+def _origin(scored: Scored) -> dict:
+    return {name: getattr(scored, name) for name in ORIGIN}
+
+
+def _write(table: pd.DataFrame, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rounded = table.round(4).replace(-0.0, 0.0)
+    rounded.to_csv(unfinished := path.with_suffix(".unfinished"), index=False)
+    unfinished.replace(path)

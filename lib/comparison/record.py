@@ -1,0 +1,59 @@
+"""Keeps the results of real films in git, with the line that says where they come from."""
+
+import shutil
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from lib import ROOT, grid
+from lib.datasets.entries import BadData
+from lib.datasets.table import load_index
+from lib.provenance import commit
+
+PHANTOMS = Path("build/phantoms")
+SPLITS = ["train", "validation", "test"]
+LABELS = {0.0: "normal", 1.0: "abnormal"}
+
+
+def record(root: Path = ROOT) -> str:
+    """Copy reports/results.csv into reports/real/ and say there which films it is of.
+
+    Returns that line. Raises BadData, changing nothing, when data/ holds phantoms or the results
+    are of other films.
+    """
+    films = yaml.safe_load((root / "data.dvc").read_text())
+    if (root / films["deps"][0]["path"]).resolve() == (root / PHANTOMS).resolve():
+        raise BadData("data/ holds phantoms, not real films: nothing was recorded.")
+    published, kept = root / "reports/results.csv", root / "reports/real"
+    if "md5" not in films["outs"][0] or not published.exists():
+        raise BadData("These films have no results yet: run `dvc repro` first.")
+    results = pd.read_csv(published)
+    counts = {name: _counts(name, results, root) for name in results["dataset"].unique()}
+    line = (
+        f"`results.csv` was recorded on {date.today()} at commit {commit()}, with the profile "
+        f"`{grid.parameters('study')['profile']}`, from the films of MD5 {films['outs'][0]['md5']}."
+    )
+    kept.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(published, kept / "results.csv")
+    (kept / "README.md").write_text(f"# Results on real films\n\n{line}\n\n{_table(counts)}")
+    return line
+
+
+def _counts(dataset: str, results: pd.DataFrame, root: Path) -> pd.DataFrame:
+    """Films by split and label; BadData when the results are of another number of test films."""
+    index = load_index(root / f"build/index/{dataset}.csv")
+    tested = (index["split"].eq("test") & index["label"].notna()).sum()
+    rows = results.query("dataset == @dataset and level == 'image' and group == 'all'")
+    if rows["n"].ne(tested).any():
+        raise BadData(f"reports/results.csv has other films of {dataset}: run `dvc repro` first.")
+    label = index["label"].map(LABELS).fillna("unknown")
+    counts = pd.crosstab(index["split"], label)
+    return counts.reindex(index=SPLITS, columns=[*LABELS.values(), "unknown"], fill_value=0)
+
+
+def _table(counts: dict[str, pd.DataFrame]) -> str:
+    table = pd.concat(counts, names=["data set", "split"]).reset_index()
+    rows = [table.columns, ["---"] * table.shape[1], *table.to_numpy()]
+    return "".join(f"| {' | '.join(map(str, row))} |\n" for row in rows)

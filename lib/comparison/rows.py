@@ -1,0 +1,152 @@
+"""One row a number: the measures of a cell or floor, for each level and group, with intervals."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from lib import metrics
+from lib.comparison.scores import Scored
+
+FILM_COLUMNS = ["patient_id", "study_id", "body_part", "view", "finding", "label", "split", "score"]
+DECISIONS = ("recall", "specificity", "f1", "kappa")
+FEWEST = 5  # films of either label, or with a lesion; smaller groups have no rows
+
+Measure = Callable[[np.ndarray], dict[str, np.ndarray]]  # weights -> value by name
+
+
+def rows_of_films(scored: Scored, weights: np.ndarray, index: pd.DataFrame) -> Iterator[dict]:
+    """Rows of results at the levels of films and studies; weights (resamples, test films)."""
+    test, validation = scored.split("test"), scored.split("validation")
+    yield from _level("image", test, validation, weights, ["body_part", "view", "finding"])
+    for name in scored.films.columns.drop([*index.columns, "score"]):
+        measure = _ranking(test["label"], test[name], suffix=f"_of_{name}")
+        yield from _estimated("image", "all", measure, weights, test["label"])
+    if test["study_id"].duplicated().any():
+        first = ~test["study_id"].duplicated().to_numpy()
+        studies = [metrics.by_study(films[FILM_COLUMNS]) for films in (test, validation)]
+        yield from _level("study", *studies, weights[:, first], ["body_part"])
+
+
+def rows_of_maps(scored: Scored, resamples: int, index: pd.DataFrame, build: Path) -> list[dict]:
+    """Rows of results at the levels of pixels and boxes; none without maps of annotated films."""
+    path = build / f"index/{scored.dataset}.annotations.csv"
+    if not scored.maps or not path.exists():
+        return []
+    notes = pd.read_csv(path, dtype=str, keep_default_na=False)
+    exact = set(notes["image_id"][notes["mask"].ne("")])
+    annotated = {"pixel": exact, "box": set(notes["image_id"]) - exact}
+    test = set(index["image_id"][index["split"].eq("test")])
+    rows = []
+    for level, films in annotated.items():
+        chosen = np.isin(scored.maps["image_id"], sorted(films & test))
+        if chosen.sum() >= FEWEST:
+            rows += _located(level, scored, chosen, resamples, index, build)
+    return rows
+
+
+def enough(label: pd.Series) -> bool:
+    """Whether there are films enough of either label for a number that says something."""
+    return min(label.eq(0).sum(), label.eq(1).sum()) >= FEWEST
+
+
+def _level(level, test, validation, weights, columns) -> Iterator[dict]:
+    for group, chosen in _groups(test, columns):
+        label, score = test["label"][chosen], test["score"][chosen]
+        if enough(label):
+            measure = _ranking(label, score)
+            if group == "all":
+                measure = _everything(label, score, validation["label"], validation["score"])
+            yield from _estimated(level, group, measure, weights[:, chosen], label)
+
+
+def _groups(films: pd.DataFrame, columns: list[str]) -> Iterator[tuple[str, np.ndarray]]:
+    """All films; those of one body part or view; the abnormal of one finding with every normal."""
+    yield "all", np.ones(len(films), bool)
+    for column in columns:
+        shared = films["label"].eq(0) & (column == "finding")
+        words = films[column].str.split("|").map(set)
+        names = sorted(set().union(*words[~shared]) - {""})
+        for name in names if len(names) > 1 else []:
+            chosen = shared | words.map(lambda found, name=name: name in found)
+            yield f"{column.replace('_', ' ')}: {name}", chosen.to_numpy(bool)
+
+
+def _ranking(label: pd.Series, score: pd.Series, suffix: str = "") -> Measure:
+    def measure(weight):
+        ranking = metrics.rank(label, score, weight)
+        found = {"auroc": ranking.auroc(), "average_precision": ranking.average_precision()}
+        return {name + suffix: value for name, value in found.items()}
+
+    return measure
+
+
+def _everything(label, score, known_label, known_score) -> Measure:
+    """Rankings, decisions and calibration; thresholds and probability come from validation."""
+    thresholds = _thresholds(known_label, known_score)
+    rankings, probability = _ranking(label, score), None
+    if known_label.nunique() > 1:
+        probability = metrics.fit_probability(known_label, known_score)(score)
+
+    def measure(weight):
+        ranking, found = metrics.rank(label, score, weight), rankings(weight)
+        found["recall_at_specificity_0.90"] = ranking.recall_at_specificity(0.90)
+        found["specificity_at_recall_0.90"] = ranking.specificity_at_recall(0.90)
+        for name, threshold in thresholds.items():
+            decisions = metrics.decide(label, score, threshold, weight)
+            found |= {f"{kind}_at_{name}": getattr(decisions, kind)() for kind in DECISIONS}
+        if probability is not None:
+            found["brier"] = metrics.brier(label, probability, weight)
+            found["calibration_error"] = metrics.calibration_error(label, probability, weight)
+        return found
+
+    return measure
+
+
+def _thresholds(label: pd.Series, score: pd.Series) -> dict[str, float]:
+    found = {}
+    if label.eq(0).any():
+        found["threshold_normals_0.95"] = metrics.threshold_from_normals(score[label.eq(0)], 0.95)
+    if label.eq(1).any():
+        found["threshold_recall_0.90"] = metrics.threshold_for_recall(label, score, 0.90)
+    return found
+
+
+def _estimated(level, group, measure: Measure, weights, label) -> Iterator[dict]:
+    shared = {"level": level, "group": group, "n": len(label), "base_rate": label.mean()}
+    for name, estimate in metrics.bootstrap(measure, weights).items():
+        yield {**shared, "metric": name, **estimate._asdict()}
+
+
+def _located(level, scored, chosen, resamples, index, build) -> Iterator[dict]:
+    rows = pd.Index(index["image_id"]).get_indexer(scored.maps["image_id"][chosen])
+    lesions = _masks(build / f"images/{scored.dataset}.lesions.npy", rows)
+    counted = lesions | _masks(build / f"images/{scored.dataset}.body.npy", rows)
+    width_and_height = lesions.shape[:0:-1]
+    maps = np.array([cv2.resize(kept, width_and_height) for kept in scored.maps["map"][chosen]])
+    weights = metrics.patient_weights(index["patient_id"].iloc[rows], resamples)
+    shared = {"level": level, "group": "all", "n": len(rows)}
+    shared["base_rate"] = lesions.sum() / counted.sum()
+    for name, estimate in metrics.bootstrap(_location(maps, lesions, counted), weights).items():
+        yield {**shared, "metric": name, **estimate._asdict()}
+
+
+def _location(maps: np.ndarray, lesions: np.ndarray, counted: np.ndarray) -> Measure:
+    counts, hit = metrics.pixel_counts(maps, lesions, counted), metrics.pointing_game(maps, lesions)
+
+    def measure(weight):
+        ranking = metrics.rank_pixels(*counts, weight)
+        return {
+            "auroc": ranking.auroc(),
+            "average_precision": ranking.average_precision(),
+            "best_dice": ranking.best_dice(),
+            "pointing_game": weight @ hit / weight.sum(axis=-1),
+        }
+
+    return measure
+
+
+def _masks(path: Path, rows: np.ndarray) -> np.ndarray:
+    return np.load(path, mmap_mode="r")[rows].astype(bool)

@@ -1,0 +1,133 @@
+"""Reads the scores of cells and floors, and refuses what cannot be compared."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+import pandas as pd
+
+from lib import grid
+from lib.datasets.entries import BadData
+from lib.floors import SHORTCUT
+
+FLOOR = "floor"  # the family of floors
+
+
+class BrokenCell(ValueError):
+    """A cell has no scores that can be compared; the message says why in one sentence."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A cell or a floor with its scores."""
+
+    dataset: str
+    method: str
+    family: str
+    seed: str  # empty for floors
+    setting: str
+    films: pd.DataFrame  # the validation and test films of known label: index and scores
+    maps: dict[str, np.ndarray]  # image_id (m,), map (m, h, w); empty without maps
+
+    def split(self, name: str) -> pd.DataFrame:
+        """The films of one split, numbered from 0."""
+        return self.films[self.films["split"].eq(name)].reset_index(drop=True)
+
+
+def read_cells(
+    cells: Iterable[grid.Cell], index: pd.DataFrame, build: Path
+) -> tuple[list[Scored], list[dict]]:
+    """The cells of one data set with scores, and for each other one why it has none."""
+    found, failures = [], []
+    for cell in cells:
+        try:
+            found.append(read_cell(cell, index, build))
+        except BrokenCell as error:
+            failures.append(asdict(cell) | {"reason": str(error)})
+    return found, failures
+
+
+def read_floors(dataset: str, index: pd.DataFrame, build: Path) -> list[Scored]:
+    """The floors of a data set. Raises BadData when they do not fit its index."""
+    try:
+        table = _read_scores(build / f"floors/{dataset}.csv", index)
+    except ValueError as error:
+        raise BadData(
+            f"Floors of {dataset}: {error}; run `python -m lib.floors {dataset}`."
+        ) from None
+    return [_floor(dataset, name, table, index) for name in table.columns.drop("image_id")]
+
+
+def _floor(dataset: str, name: str, table: pd.DataFrame, index: pd.DataFrame) -> Scored:
+    setting = "supervised" if name.startswith(SHORTCUT) else "unlabelled"
+    scores = table[["image_id", name]].rename(columns={name: "score"})
+    title = f"floor: {name.replace('_', ' ')}"
+    return Scored(dataset, title, FLOOR, "", setting, _labelled(index, scores), {})
+
+
+def read_cell(cell: grid.Cell, index: pd.DataFrame, build: Path) -> Scored:
+    """The scores and maps of one cell. Raises BrokenCell when it has none that can be compared."""
+    folder = build / "cells" / cell.dataset / cell.method / str(cell.seed)
+    if not (folder / "cell.json").exists():
+        raise BrokenCell(f"Cell {cell} has not run: run `dvc repro -k`.")
+    try:
+        info = json.loads((folder / "cell.json").read_text())
+        if info["status"] != "finished":
+            raise BrokenCell(info["reason"])
+        scores = _read_scores(folder / "scores.csv", index)
+        if "score" not in scores:
+            raise ValueError("scores.csv has no column score")
+        maps = _read_maps(folder / "maps.npz")
+    except BrokenCell:
+        raise
+    except (ValueError, KeyError, BadZipFile) as error:
+        remedy = f"run `python -m lib.study {cell.dataset} {cell.method} {cell.seed}`."
+        raise BrokenCell(f"Cell {cell}: {error}; {remedy}") from None
+    origin = (cell.dataset, cell.method, cell.family, str(cell.seed), info["setting"])
+    return Scored(*origin, _labelled(index, scores), maps)
+
+
+def _labelled(index: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    return index[index["label"].notna()].merge(scores, on="image_id")
+
+
+def _read_scores(path: Path, index: pd.DataFrame) -> pd.DataFrame:
+    """Scores of exactly the validation and test films, every one finite; ValueError where not."""
+    if not path.exists():
+        raise ValueError(f"{path.name} is missing")
+    scores = pd.read_csv(path, dtype={"image_id": str})
+    if "image_id" not in scores:
+        raise ValueError(f"{path.name} has no column image_id")
+    numbers = scores.drop(columns="image_id")
+    if shared := sorted(set(numbers) & set(index)):
+        raise ValueError(f"{path.name} names a score {shared[0]!r}, as a column of the index")
+    finite = np.isfinite(numbers.apply(pd.to_numeric, errors="coerce"))
+    if not finite.all(axis=None):
+        films = (~finite).any(axis=1).sum()
+        raise ValueError(f"{path.name} has {films} films whose score is not a finite number")
+    _check_films(path.name, scores["image_id"], index["image_id"][index["split"].ne("train")])
+    return scores
+
+
+def _check_films(name: str, given: pd.Series, wanted: pd.Series) -> None:
+    wrong = {
+        "has films more than once": given[given.duplicated()],
+        "has films that are no validation or test films of the index": given[~given.isin(wanted)],
+        "lacks films of the index": wanted[~wanted.isin(given)],
+    }
+    for reason, image_ids in wrong.items():
+        if len(image_ids):
+            raise ValueError(f"{name} {reason} ({len(image_ids)}, as {image_ids.iloc[0]})")
+
+
+def _read_maps(path: Path) -> dict[str, np.ndarray]:
+    if not path.exists():
+        return {}
+    with np.load(path, allow_pickle=False) as kept:
+        maps = {"image_id": kept["image_id"], "map": kept["map"].astype(np.float32)}
+    if not np.isfinite(maps["map"]).all():
+        raise ValueError("maps.npz has values that are not finite")
+    return maps

@@ -1,0 +1,76 @@
+"""Splits films into training, validation and test by patient, over body parts and studies."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import StratifiedGroupKFold
+
+from lib.datasets.entries import BadData
+
+SPLITS = ("train", "validation", "test")
+FOLDS = 13  # meets 15 % and 30 % well; more and smaller folds balance body parts worse
+
+
+def split_by_patient(
+    films: pd.DataFrame,
+    seed: int = 0,
+    *,
+    validation: float = 0.15,
+    test: float = 0.3,
+    official_test: pd.Series | None = None,
+) -> pd.Series:
+    """Assigns train, validation or test to each film; a patient is never in two of them.
+
+    Stratified by label and body part. `validation` and `test` are shares of the films. Where some
+    films are in an official test list (bool, one a film), those are the test films and no others,
+    and `validation` is a share of the rest. The films' order does not matter. Raises BadData.
+    """
+    split = pd.Series("train", index=films.index)
+    official = np.zeros(len(films), bool) if official_test is None else official_test.to_numpy(bool)
+    split[official] = "test"
+    rest = films[~official].sort_values("image_id")
+    fold, folds = _folds(rest, seed)
+    validation_folds = max(1, round(validation * folds))
+    test_folds = 0 if official.any() else max(1, round(test * folds))
+    split[fold.index[fold < validation_folds + test_folds]] = "test"
+    split[fold.index[fold < validation_folds]] = "validation"
+    return split
+
+
+def check_split(films: pd.DataFrame, name: str) -> None:
+    """Raises BadData if a patient is in two splits, or a split lacks normal or abnormal films."""
+    shared = int(films.groupby("patient_id")["split"].nunique().gt(1).sum())
+    if shared:  # no patient is named: these may be the user's own
+        raise BadData(
+            f"{name}: {shared} patients are in the test list and outside it; "
+            "set `official_split: false` in params/datasets.yaml, or correct the list."
+        )
+    for part in SPLITS:
+        for label, word in enumerate(("normal", "abnormal")):
+            if not (films["split"].eq(part) & films["label"].eq(label)).any():
+                raise BadData(
+                    f"{name}: no {word} film is in {part}; check its classes in "
+                    "params/datasets.yaml, add films, or set `official_split: false`."
+                )
+
+
+def _folds(films: pd.DataFrame, seed: int) -> tuple[pd.Series, int]:
+    """Numbers each film with a fold, and says how many folds there are."""
+    patients = films.groupby("label")["patient_id"].nunique().reindex([0, 1], fill_value=0)
+    folds = min(FOLDS, int(patients.min()))
+    if folds < len(SPLITS):
+        word = ("normal", "abnormal")[int(patients.argmin())]
+        raise BadData(
+            f"Only {folds} patients with {word} films can be split, and three are the least: "
+            "check the classes and the test list of params/datasets.yaml, or add films."
+        )
+    strata = films["label"].astype(str) + films["body_part"]
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    fold = pd.Series(0, index=films.index)
+    with warnings.catch_warnings():
+        # A rare body part may have fewer films than there are folds.
+        warnings.simplefilter("ignore", UserWarning)
+        for number, (_, chosen) in enumerate(splitter.split(films, strata, films["patient_id"])):
+            fold.iloc[chosen] = number
+    return fold, folds

@@ -1,0 +1,60 @@
+"""The index as a table on disk: its columns, and how it is read back.
+
+Apart from the readers, so that a change of an owner's layout is no change of the code that trains.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+import pandera.pandas as pandera
+from pandera.errors import SchemaErrors
+
+from lib.datasets.entries import BadData
+
+# File names that are not UTF-8 come back from a table as they went in.
+ODD_NAMES = "surrogateescape"
+
+TEXT = pandera.Column(str)
+NAME = pandera.Column(str, pandera.Check.str_length(min_value=1))
+PIXELS = pandera.Column(int, pandera.Check.gt(0))
+INDEX = pandera.DataFrameSchema(
+    {
+        "image_id": pandera.Column(str, pandera.Check.str_length(min_value=1), unique=True),
+        "path": NAME,
+        "dataset": NAME,
+        "patient_id": NAME,
+        "study_id": NAME,
+        "body_part": NAME,
+        "view": TEXT,
+        "sex": pandera.Column(str, pandera.Check.isin(["M", "F", ""])),
+        "age": pandera.Column(float, pandera.Check.in_range(0, 120), nullable=True),
+        "finding": TEXT,
+        "label": pandera.Column(float, pandera.Check.isin([0.0, 1.0]), nullable=True),
+        "split": pandera.Column(str, pandera.Check.isin(["train", "validation", "test"])),
+        "width": PIXELS,
+        "height": PIXELS,
+    },
+    strict=True,
+    ordered=True,
+)
+COLUMNS = list(INDEX.columns)
+NUMBERS = {"age": float, "label": float, "width": int, "height": int}
+
+
+def load_index(path: str | Path) -> pd.DataFrame:
+    """Reads and validates an index: ids and words are text, label and age float. Raises BadData."""
+    path = Path(path)
+    remedy = f"write it anew with `python -m lib.datasets {path.stem}`."
+    try:
+        index = pd.read_csv(
+            path,
+            dtype=dict.fromkeys(COLUMNS, str) | NUMBERS,
+            keep_default_na=False,
+            na_values={name: [""] for name in NUMBERS},
+            encoding_errors=ODD_NAMES,
+        )
+        return INDEX.validate(index, lazy=True)
+    except FileNotFoundError:
+        raise BadData(f"{path} is missing: {remedy}") from None
+    except (SchemaErrors, ValueError):
+        raise BadData(f"{path} is not an index of this study: {remedy}") from None

@@ -1,0 +1,101 @@
+"""Decides who is in the training set, and which of its labels a method may know."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from lib.datasets.entries import BadData
+
+Labels = str | Mapping[str, float]
+
+
+def training_set(
+    index: pd.DataFrame, labels: Labels = "none", seed: int = 0, contamination: float = 0.0
+) -> pd.DataFrame:
+    """Chooses the training films: columns row (position in the index) and y (1, 0, NaN unknown).
+
+    labels="none"   the normal training films, y unknown.
+    labels="all"    all labelled training films, y known.
+    labels={"normal": a, "abnormal": b}   all normal training films and some anomalies, so that
+                    known normals are the share `a` of the whole training set and known anomalies
+                    `b` (Deep SAD's labelled films, arXiv 1906.02694, section 4); the rest unknown.
+    contamination   share of anomalies among the films of unknown label (Deep SAD's pollution).
+
+    Who becomes known or a contaminant is drawn from `seed`, evenly over body parts, patient after
+    patient. Raises BadData where there are too few films for these shares, ValueError for bad ones.
+    """
+    train = index.reset_index(drop=True).query("split == 'train'")
+    if isinstance(labels, str):
+        if labels not in ("none", "all") or (labels == "all" and contamination):
+            raise ValueError(
+                f"no training set with labels={labels!r}, contamination={contamination}"
+            )
+        if labels == "all":
+            return _chosen(train[train["label"].notna()], train["label"].astype(float))
+        labels = {}
+    normal = _drawing_order(train[train["label"].eq(0)], seed)
+    abnormal = _drawing_order(train[train["label"].eq(1)], seed)
+    shares = labels.get("normal", 0.0), labels.get("abnormal", 0.0), contamination
+    known_normal, known_abnormal, contaminants = _numbers(len(normal), *shares)
+    wanted = known_abnormal + contaminants
+    if known_normal > len(normal) or wanted > len(abnormal):
+        raise BadData(
+            f"{index['dataset'].iloc[0]} has {len(normal)} normal and {len(abnormal)} abnormal "
+            f"training films, and {known_normal} and {wanted} are asked for: "
+            "lower `labels` or `contamination` of the method in params/."
+        )
+    y = pd.Series(np.nan, index=train.index)
+    y[normal[:known_normal]] = 0.0
+    y[abnormal[:known_abnormal]] = 1.0
+    return _chosen(train.loc[[*normal, *abnormal[:wanted]]], y)
+
+
+def setting_name(labels: Labels = "none", contamination: float = 0.0) -> str:
+    """Names a setting: `unlabelled`, `supervised`, `5 % known normal + 5 % known abnormal`."""
+    if isinstance(labels, str):
+        name = {"none": "unlabelled", "all": "supervised"}[labels]
+    else:
+        shares = [
+            f"{100 * labels[key]:g} % known {key}"
+            for key in ("normal", "abnormal")
+            if labels.get(key)
+        ]
+        name = " + ".join(shares) or "unlabelled"
+    return f"{name}, {100 * contamination:g} % contamination" if contamination else name
+
+
+def _chosen(films: pd.DataFrame, y: pd.Series) -> pd.DataFrame:
+    rows = films.index.sort_values()
+    return pd.DataFrame({"row": rows.to_numpy(), "y": y[rows].to_numpy()})
+
+
+def _drawing_order(films: pd.DataFrame, seed: int) -> np.ndarray:
+    """Rows of the films in the order of drawing: any first k are spread evenly over the body parts.
+
+    Patients are shuffled, their films kept together, so that few patients are known in part only.
+    """
+    # Patients are named by their first film: their ids may be salted, differently on each machine.
+    first = films.sort_values("image_id").groupby("patient_id")["image_id"].transform("first")
+    patients = np.sort(first.unique())
+    rank = pd.Series(np.random.default_rng(seed).permutation(len(patients)), index=patients)
+    ordered = films.assign(rank=first.map(rank)).sort_values(["rank", "image_id"])
+    part = ordered.groupby("body_part")["rank"]
+    position = (part.cumcount() + 0.5) / part.transform("size")
+    return position.sort_values(kind="stable").index.to_numpy()
+
+
+def _numbers(normals: int, a: float, b: float, contamination: float) -> tuple[int, int, int]:
+    """How many known normals, known anomalies and contaminants make these shares.
+
+    With N films in all and r = contamination / (1 - contamination):
+    known normals = a N, known anomalies = b N, contaminants = r (normals - a N).
+    """
+    if min(a, b, contamination) < 0 or a + b >= 1 or contamination >= 1:
+        raise ValueError(
+            f"shares out of range: normal {a}, abnormal {b}, contamination {contamination}"
+        )
+    r = contamination / (1 - contamination)
+    total = normals * (1 + r) / (1 - b + r * a)
+    known_normal = round(a * total)
+    return known_normal, round(b * total), round(r * (normals - known_normal))

@@ -1,0 +1,430 @@
+"""What every method shares: `Detector`, a Keras model whose losses are a game between players.
+
+A method writes
+
+- `players = {player: (names of its networks)}`: a loss named after a player is minimised over the
+  weights of that player's networks only, so nothing needs `stop_gradient` or `trainable = False`;
+  `terms` names losses that are only logged; `turns` gives alternation, as in
+  `turns = (("critic",),) * 5 + (("generator",),)`; without it all players move at once,
+- `compute_losses(x, y, training) -> {name: scalar}`,
+- `anomaly_score(x) -> (n,)` and/or `anomaly_map(x) -> (n, h, w)`: larger is more abnormal, raw.
+
+Fit, callbacks, progress bar, validation, predict and weights are Keras's own. A method uses
+`keras.ops` only: what differs between TensorFlow and JAX stands in this file.
+
+Films `x` are float32 (n, h, w, 1) in [-1, 1]; labels `y` (n,) 1 abnormal, 0 normal, NaN unknown.
+"""
+
+import math
+from pathlib import Path
+from types import MappingProxyType
+from typing import ClassVar
+
+import h5py
+import keras
+import numpy as np
+from keras import ops
+
+BACKEND = keras.backend.backend()
+if BACKEND == "tensorflow":
+    import tensorflow as tf
+
+    ON_GPU = bool(tf.config.list_physical_devices("GPU"))
+elif BACKEND == "jax":
+    import jax
+else:
+    raise ImportError(f"The study runs on TensorFlow or JAX, not on KERAS_BACKEND={BACKEND}.")
+
+
+class Collapsed(RuntimeError):
+    """A detector that trained but learnt nothing; the message says how that was seen."""
+
+
+class Detector(keras.Model):
+    """A method of the study (see the module's text for what a method writes).
+
+    `learning_rate` is a number, a Keras schedule, or a dictionary of these by player.
+    `augmentation` is a Keras layer applied to the films in training only. `epochs` and
+    `batch_size` are the defaults of `fit`. Weights and shuffling follow from `seed`.
+    """
+
+    players: ClassVar[dict] = {}
+    turns: ClassVar[tuple | None] = None
+    terms: ClassVar[tuple] = ()
+
+    def __init__(
+        self,
+        *,
+        image_size=64,
+        epochs=30,
+        batch_size=32,
+        learning_rate=1e-3,
+        augmentation=None,
+        seed=0,
+    ):
+        super().__init__()
+        self.image_size = image_size
+        self.epochs = epochs
+        self.batch_size = batch_size
+        # YAML reads 1e-3 as text, 1.0e-3 as a number; both are meant as a number.
+        self.learning_rate = (
+            float(learning_rate) if isinstance(learning_rate, str) else learning_rate
+        )
+        self.augmentation = augmentation
+        self.seed = seed
+        self.means = {name: keras.metrics.Mean(name) for name in (*self.players, *self.terms)}
+        self.built = True  # the networks are functional models, built where they are made
+        _set_seed(seed)
+
+    # What a method writes
+
+    def compute_losses(self, x, y=None, training=False):
+        """{name: scalar} for each player and each term, from one forward pass."""
+        raise NotImplementedError(f"{type(self).__name__} has no compute_losses.")
+
+    def anomaly_map(self, x):
+        """(n, h, w), larger is more abnormal; None for a method without one."""
+        return None
+
+    def anomaly_score(self, x):
+        """(n,), larger is more abnormal; by default the mean of the map."""
+        return ops.mean(self.anomaly_map(x), axis=(1, 2))
+
+    def anomaly_scores(self, x):
+        """{name: (n,)}: `score`, and whatever further scores a method has."""
+        return {"score": self.anomaly_score(x)}
+
+    def reconstruction(self, x):
+        """(n, h, w, 1) in [-1, 1]; None for a method that reconstructs nothing."""
+        return None
+
+    def make_optimizers(self, steps):
+        """{player: optimizer} for a fit of so many updates; Adam unless a method says otherwise."""
+        rates = self.learning_rate
+        return {
+            player: keras.optimizers.Adam(rates[player] if isinstance(rates, dict) else rates)
+            for player in self.players
+        }
+
+    # Training and scoring
+
+    def compile(self, optimizers, **options):
+        """Give each player its optimizer: `{player: optimizer}`; other options are Keras's own.
+
+        Callbacks that change `optimizer.learning_rate` do not reach the players' optimizers: give
+        these a schedule. Weight decay belongs to the optimizer too; regularisers are not looked at.
+        """
+        weights = {player: self.weights_of(player) for player in self.players}
+        # XLA halves TensorFlow's speed on a CPU; on a GPU `train_step` compiles the update itself.
+        options = {"jit_compile": BACKEND == "jax", **options}
+        super().compile(optimizer=_Optimizers(optimizers, weights), **options)
+
+    def fit(
+        self,
+        x,
+        y=None,
+        validation_data=None,
+        *,
+        epochs=None,
+        batch_size=None,
+        callbacks=None,
+        **options,
+    ):
+        """Train on films x and labels y (None: all unknown) and return Keras's History.
+
+        `validation_data` is (x,) or (x, y); `callbacks`, `verbose` and the rest are Keras's own.
+        Raises Collapsed when a loss is no longer finite or a player's weights did not move.
+        """
+        self._check_films(x)
+        epochs = self.epochs if epochs is None else epochs
+        batch_size = self.batch_size if batch_size is None else batch_size
+        if not self.compiled:
+            self.compile(self.make_optimizers(steps=epochs * math.ceil(len(x) / batch_size)))
+        if validation_data is not None:
+            self._check_films(validation_data[0])
+            validation_data = (validation_data[0], _labels(*validation_data))
+        before = {player: self._snapshot(player) for player in self.players}
+        _set_seed(self.seed)
+        history = super().fit(
+            x,
+            _labels(x, y),
+            batch_size=batch_size,
+            epochs=epochs,
+            validation_data=validation_data,
+            callbacks=[StopWhenNotFinite(), *(callbacks or [])],
+            **options,
+        )
+        for player, old in before.items():
+            if all(np.array_equal(a, b) for a, b in zip(old, self._snapshot(player), strict=True)):
+                raise Collapsed(
+                    f"{type(self).__name__}: training left the weights of '{player}' unchanged."
+                )
+        return history
+
+    def predict(self, x, batch_size=None, **options):
+        """{"score": (n,), "map": (n, h, w), further scores} as arrays; "map" if there is one."""
+        self._check_films(x)
+        return super().predict(x, batch_size=batch_size or self.batch_size, **options)
+
+    def load_weights(self, filepath, **options):
+        """Read weights that `save_weights` wrote; never a pickle, which could run code.
+
+        Raises FileNotFoundError, or ValueError for another kind of file or weights that do not fit.
+        """
+        path = Path(filepath)
+        if not path.is_file():
+            raise FileNotFoundError(f"There is no weights file {path}.")
+        if not path.name.endswith(".weights.h5") or not h5py.is_hdf5(path):
+            raise ValueError(
+                f"{path} is not a Keras weights file (HDF5, named *.weights.h5); it was not loaded."
+            )
+        try:
+            super().load_weights(path, **options)
+        except (ValueError, KeyError, OSError) as error:
+            raise ValueError(
+                f"The weights in {path} do not fit this {type(self).__name__}: "
+                "another method, other parameters or another version wrote them."
+            ) from error
+
+    def call(self, x):
+        """What `predict` returns, for one batch."""
+        outputs = dict(self.anomaly_scores(x))
+        anomaly_map = self.anomaly_map(x)
+        return outputs if anomaly_map is None else {**outputs, "map": anomaly_map}
+
+    def weights_of(self, player):
+        """The trainable weights of a player's networks."""
+        return [
+            weight
+            for name in self.players[player]
+            for weight in getattr(self, name).trainable_weights
+        ]
+
+    @property
+    def metrics(self):
+        """One running mean a loss; Keras resets them and names the logs by them."""
+        return list(self.means.values())
+
+    def update(self, x, y):
+        """One batch: each turn is a forward pass, then its players step down their own losses."""
+        for turn in self.turns or (tuple(self.players),):
+            losses, gradients = self._losses_and_gradients(turn, x, y)
+            for player in turn:
+                self.optimizer.by_player[player].apply(gradients[player], self.weights_of(player))
+        return self._log(losses, x)
+
+    def _log(self, losses, x):
+        if set(losses) != set(self.means):
+            raise ValueError(
+                f"{type(self).__name__}.compute_losses returned {sorted(losses)}; "
+                f"its players and terms are {sorted(self.means)}."
+            )
+        for name, mean in self.means.items():
+            mean.update_state(losses[name], sample_weight=ops.shape(x)[0])
+        return {name: mean.result() for name, mean in self.means.items()}
+
+    def _augment(self, x):
+        return x if self.augmentation is None else self.augmentation(x, training=True)
+
+    def _snapshot(self, player):
+        return [ops.convert_to_numpy(weight).copy() for weight in self.weights_of(player)]
+
+    def _check_films(self, x):
+        expected = (self.image_size, self.image_size, 1)
+        if np.shape(x)[1:] != expected or not np.issubdtype(x.dtype, np.floating):
+            raise ValueError(
+                f"{type(self).__name__} takes films as floats in [-1, 1] of shape "
+                f"(n, {', '.join(map(str, expected))}), not {x.dtype} of shape {np.shape(x)}."
+            )
+
+    # The two backends
+
+    if BACKEND == "tensorflow":
+
+        def train_step(self, data):
+            """Keras's hook: one batch of `fit`."""
+            x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+            x = self._augment(x)  # outside XLA, which cannot rotate an image
+            return tf.function(self.update, jit_compile=ON_GPU, autograph=False)(x, y)
+
+        def test_step(self, data):
+            """Keras's hook: one batch of `evaluate`."""
+            x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+            return self._log(self.compute_losses(x, y, training=False), x)
+
+        def _losses_and_gradients(self, turn, x, y):
+            with tf.GradientTape(persistent=True) as tape:
+                losses = self.compute_losses(x, y, training=True)
+            zero = tf.UnconnectedGradients.ZERO
+            return losses, {
+                player: tape.gradient(
+                    losses[player], self.weights_of(player), unconnected_gradients=zero
+                )
+                for player in turn
+            }
+
+    else:
+
+        def train_step(self, state, data):
+            """Keras's hook: one batch of `fit`, state in and state out."""
+            x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+            groups = (
+                self.trainable_variables,
+                self.non_trainable_variables,
+                self.optimizer.variables,
+                self.metrics_variables,
+            )
+            return _stateless(lambda: self.update(self._augment(x), y), groups, state)
+
+        def test_step(self, state, data):
+            """Keras's hook: one batch of `evaluate`, state in and state out."""
+            x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+            groups = (
+                self.trainable_variables,
+                self.non_trainable_variables,
+                self.metrics_variables,
+            )
+            return _stateless(
+                lambda: self._log(self.compute_losses(x, y, training=False), x), groups, state
+            )
+
+        def _losses_and_gradients(self, turn, x, y):
+            unique = list({id(w): w for player in turn for w in self.weights_of(player)}.values())
+
+            def forward(values):
+                state = [(variable, variable.value) for variable in self.variables]
+                with keras.StatelessScope(
+                    state_mapping=[*state, *zip(unique, values, strict=True)]
+                ):
+                    losses = self.compute_losses(x, y, training=True)
+                    learnt = [variable.value for variable in self.non_trainable_variables]
+                return {player: losses[player] for player in turn}, (losses, learnt)
+
+            own, pullback, (losses, learnt) = jax.vjp(
+                forward, [w.value for w in unique], has_aux=True
+            )
+            for variable, value in zip(self.non_trainable_variables, learnt, strict=True):
+                variable.assign(value)
+            gradients = {}
+            for player in turn:
+                (gradient,) = pullback(
+                    {name: ops.cast(name == player, own[name].dtype) for name in own}
+                )
+                by_weight = dict(zip(map(id, unique), gradient, strict=True))
+                gradients[player] = [by_weight[id(weight)] for weight in self.weights_of(player)]
+            return losses, gradients
+
+
+def input_gradient(function, x):
+    """d sum(function(x)) / dx, of x's shape and itself differentiable.
+
+    For gradient penalties, adversarial steps and saliency. `function` must not change any state:
+    pass `training=False` to the networks inside.
+    """
+    if BACKEND == "jax":
+        return jax.grad(lambda x: ops.sum(function(x)))(ops.convert_to_tensor(x))
+    x = ops.convert_to_tensor(x)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        value = ops.sum(function(x))
+    return tape.gradient(value, x)
+
+
+def join_histories(earlier, history, prefix="pretraining"):
+    """Put an earlier stage's {name: values by epoch} before a History, as `<prefix>_<name>`.
+
+    Every series gets one value an epoch of both stages, NaN where its stage was not running.
+    """
+    before = len(next(iter(earlier.values()), []))
+    after = len(history.epoch)
+    history.history = {
+        **{f"{prefix}_{name}": values + [np.nan] * after for name, values in earlier.items()},
+        **{name: [np.nan] * before + values for name, values in history.history.items()},
+    }
+    history.epoch = list(range(before + after))
+
+
+def check_scores(scores, name="score"):
+    """Raise Collapsed when scores (n,) cannot rank films: not finite, constant, nearly equal."""
+    scores = np.asarray(scores, dtype=float)
+    if not np.isfinite(scores).all():
+        count = int((~np.isfinite(scores)).sum())
+        raise Collapsed(f"{name}: {count} of {len(scores)} values are not finite.")
+    if len(scores) < 2:
+        return
+    if np.ptp(scores) <= 1e-6 * np.abs(scores).max():
+        raise Collapsed(f"{name}: the {len(scores)} values are constant ({scores[0]:.6g}).")
+    distinct = len(np.unique(scores))
+    if distinct < max(2, len(scores) / 10):
+        raise Collapsed(f"{name}: only {distinct} distinct values for {len(scores)} films.")
+
+
+class StopWhenNotFinite(keras.callbacks.Callback):
+    """Ends a fit with Collapsed after the first epoch in which a loss is not finite."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Look at each logged value."""
+        for name, value in (logs or {}).items():
+            if not np.isfinite(value):
+                raise Collapsed(
+                    f"{type(self.model).__name__}: {name} became {value} in epoch {epoch + 1}."
+                )
+
+
+class _Optimizers(keras.optimizers.Optimizer):
+    """One optimizer a player, which look like one to Keras; weights files leave their state out."""
+
+    def __init__(self, optimizers, weights):
+        super().__init__(learning_rate=0.0, name="players")
+        # Not dictionaries: what a dictionary holds Keras would save with the weights.
+        self.by_player = MappingProxyType(dict(optimizers))
+        self.weights_of = MappingProxyType(weights)
+        for player, optimizer in self.by_player.items():
+            optimizer.build(weights[player])
+        self.built = True
+
+    @property
+    def variables(self):
+        """The union of the players' optimizer variables."""
+        return [
+            variable for optimizer in self.by_player.values() for variable in optimizer.variables
+        ]
+
+    def finalize_variable_values(self, trainable_weights):
+        """End of a fit: an optimizer with `use_ema` puts its averages in place."""
+        for player, optimizer in self.by_player.items():
+            optimizer.finalize_variable_values(self.weights_of[player])
+            for weight in self.weights_of[player]:
+                # On JAX the weight would share a buffer with its average, and the next step
+                # gives that buffer away.
+                weight.assign(ops.copy(weight.value))
+
+    def save_own_variables(self, store):
+        """Nothing: a weights file is for scoring."""
+
+    def load_own_variables(self, store):
+        """Nothing, as nothing was saved."""
+
+
+def _stateless(step, groups, state):
+    """Run a step that changes variables as a function from state to state, for `jax.jit`."""
+    pairs = [
+        pair
+        for group, values in zip(groups, state, strict=True)
+        for pair in zip(group, values, strict=True)
+    ]
+    with keras.StatelessScope(state_mapping=pairs) as scope:
+        logs = step()
+    return logs, tuple(
+        [scope.get_current_value(variable) for variable in group] for group in groups
+    )
+
+
+def _set_seed(seed):
+    keras.utils.set_random_seed(seed)
+    if BACKEND == "tensorflow" and ON_GPU:
+        tf.config.experimental.enable_op_determinism()
+
+
+def _labels(x, y=None):
+    return np.full(len(x), np.nan, "float32") if y is None else np.asarray(y, "float32")

@@ -1,0 +1,194 @@
+"""Figures of films: grids, steps of preprocessing, maps in red over the film."""
+
+import textwrap
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib import patheffects
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lib.figures.style import DPI, SKY, WIDTH, described, styled
+
+#: Pixels between cells, for a line of a title, and for the name of a row.
+GAP, LINE, MARGIN = 8, 15, 22
+
+
+@styled
+def films(
+    images: Sequence[np.ndarray],
+    titles: Sequence[str] | None = None,
+    columns: int | None = None,
+    lesions: Sequence[np.ndarray] | None = None,
+) -> Figure:
+    """Draw films (n, h, w) in rows of `columns`, each film pixel a whole number of screen pixels.
+
+    Films are uint8 grey levels or floats in [-1, 1]; `lesions` (n, h, w) 0/1 masks are outlined.
+    """
+    titles = list(titles) if titles is not None else [""] * len(images)
+    height, width = _cell(images)
+    columns = columns or min(len(images), WIDTH // (width + GAP))
+    rows = [titles[start : start + columns] for start in range(0, len(titles), columns)]
+    figure, cells = _cells(rows, height, width)
+    for n, axes in enumerate(cell for row in cells for cell in row):
+        draw(axes, images[n])
+        if lesions is not None:
+            outline(axes, lesions[n])
+    outlined = 0 if lesions is None else sum(bool(np.any(mask)) for mask in lesions)
+    text = f"{len(images)} films{_listed(titles)}."
+    return described(figure, text + (f" A lesion is outlined on {outlined}." if outlined else ""))
+
+
+@styled
+def preprocessing_steps(
+    steps: Sequence[dict[str, np.ndarray]], titles: Sequence[str] | None = None
+) -> Figure:
+    """Draw one row a film and one column a step, from dictionaries step -> picture (h, w).
+
+    Pictures may have any size, and be uint8, uint16, 0/1 masks or floats in [-1, 1]; a step that a
+    film lacks stays empty.
+    """
+    titles = list(titles) if titles is not None else [""] * len(steps)
+    names = list(dict.fromkeys(name for row in steps for name in row))
+    side = min(150, WIDTH // len(names) - GAP)
+    headings = [names] + [[""] * len(names)] * (len(steps) - 1)
+    figure, cells = _cells(headings, side, side, margin=MARGIN if any(titles) else 0)
+    for row, pictures, title in zip(cells, steps, titles, strict=True):
+        row[0].set_ylabel(textwrap.shorten(title, side // 6), fontsize=9)
+        for axes, name in zip(row, names, strict=True):
+            if name in pictures:
+                draw(axes, pictures[name])
+    text = f"{len(steps)} films{_listed(titles)}; the columns are the steps {', '.join(names)}."
+    return described(figure, text)
+
+
+@styled
+def residual_overlay(
+    images: np.ndarray,
+    reconstructions: np.ndarray | None,
+    maps: np.ndarray,
+    titles: Sequence[str],
+    lesions: np.ndarray | None = None,
+) -> Figure:
+    """Draw film, reconstruction where there is one, and the map in red over the film.
+
+    All are (n, h, w); a coarser map is stretched. Red is more opaque where the map is larger, on
+    one scale for all films, which the figure states. Lesions (0/1 masks) are outlined in blue.
+    """
+    images, maps = np.asarray(images), np.asarray(maps, float)
+    kinds = ["map over the film"]
+    if reconstructions is not None:
+        kinds.insert(0, "reconstruction")
+    height, width = _cell(images)
+    beside = max(1, WIDTH // ((width + GAP) * (1 + len(kinds))))
+    headings = [heading for title in titles for heading in (title, *kinds)]
+    across = beside * (1 + len(kinds))
+    rows = [headings[start : start + across] for start in range(0, len(headings), across)]
+    figure, cells = _cells(rows, height, width, foot=LINE + GAP)
+    film_cells = iter(cell for row in cells for cell in row)
+    scale = map_scale(maps)
+    for n, image in enumerate(images):
+        film, *middle, over = (next(film_cells) for _ in range(1 + len(kinds)))
+        draw(film, image)
+        draw(over, image)
+        overlay(over, maps[n], scale, image.shape)
+        for axes in middle:
+            draw(axes, reconstructions[n])
+        for axes in (film, over):
+            if lesions is not None:
+                outline(axes, lesions[n])
+    low, high = scale
+    note = f"Red: clear at {low:.3g}, full from {high:.3g} on; one scale for all films."
+    if lesions is not None and np.any(lesions):
+        note += " Blue outline: the lesion."
+    figure.text(0, 0, note, fontsize=9, va="bottom")
+    return described(
+        figure, f"{len(images)} films, each with its map in red{_listed(titles)}. {note}"
+    )
+
+
+def map_scale(maps: np.ndarray) -> tuple[float, float]:
+    """Return the map values drawn clear and fully red: 0 (or the least) and the 99.5 % quantile."""
+    finite = maps[np.isfinite(maps)]
+    low = min(0.0, float(finite.min())) if finite.size else 0.0
+    high = float(np.quantile(finite, 0.995)) if finite.size else 1.0
+    return low, high if high > low else low + 1.0
+
+
+def opacity(values: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
+    """Return how opaque the red is, in [0, 0.85]; it never falls as the map grows."""
+    low, high = scale
+    return 0.85 * np.clip((np.nan_to_num(values) - low) / (high - low), 0, 1)
+
+
+def overlay(axes: Axes, values: np.ndarray, scale: tuple[float, float], shape: tuple) -> None:
+    """Lay the map `values` in red over a film of `shape` (h, w)."""
+    red = np.zeros((*values.shape, 4))
+    red[..., 0] = 0.9
+    red[..., 3] = opacity(values, scale)
+    extent = (-0.5, shape[1] - 0.5, shape[0] - 0.5, -0.5)
+    axes.imshow(red, extent=extent, interpolation="nearest")
+
+
+def outline(axes: Axes, mask: np.ndarray) -> None:
+    """Draw the border of a 0/1 mask (h, w)."""
+    if np.any(mask):
+        height, width = np.shape(mask)
+        # The border of zeros closes the outline of a lesion that reaches the film's edge.
+        where = np.arange(-1, width + 1), np.arange(-1, height + 1)
+        lines = axes.contour(*where, np.pad(mask, 1), [0.5], colors=[SKY], linewidths=1.2)
+        lines.set(path_effects=[patheffects.withStroke(linewidth=2.2, foreground="black")])
+
+
+def draw(axes: Axes, picture: np.ndarray) -> None:
+    """Draw a picture (h, w) in grey: enlarged without smoothing, reduced without aliasing."""
+    low, high = _black_and_white(np.asarray(picture))
+    enlarged = max(picture.shape) <= max(axes.bbox.width, axes.bbox.height) + 0.5
+    interpolation = "nearest" if enlarged else "antialiased"
+    axes.imshow(picture, cmap="gray", vmin=low, vmax=high, interpolation=interpolation)
+
+
+def _black_and_white(picture: np.ndarray) -> tuple[float, float]:
+    if picture.dtype.kind == "f":
+        return -1, 1
+    if picture.max() <= 1:
+        return 0, 1
+    return (0, 255) if picture.dtype == np.uint8 else (picture.min(), picture.max())
+
+
+def _listed(titles: Sequence[str]) -> str:
+    named = "; ".join(title for title in titles if title)
+    return f" ({named})" if named else ""
+
+
+def _cell(images: Sequence[np.ndarray]) -> tuple[int, int]:
+    """Return height and width of a cell: a whole multiple of the films', or 300 pixels at most."""
+    if len(images) == 0:
+        raise ValueError("There is no film to draw.")
+    height, width = np.max([np.shape(image) for image in images], axis=0)
+    side = max(height, width)
+    zoom = max(1, round(140 / side)) if side <= 300 else 300 / side
+    return int(height * zoom), int(width * zoom)
+
+
+def _cells(
+    titles: Sequence[Sequence[str]], height: int, width: int, margin: int = 0, foot: int = 0
+) -> tuple[Figure, list[list[Axes]]]:
+    """Return a figure of titled cells, placed to the pixel so that films are not resampled."""
+    titles = [[textwrap.fill(title, max(8, width // 6)) for title in row] for row in titles]
+    heads = [LINE * max(1 + t.count("\n") if t else 0 for t in row) + GAP for row in titles]
+    across = margin + max(map(len, titles)) * (width + GAP) - GAP
+    down = sum(heads) + height * len(titles) + foot
+    figure = Figure((across / DPI, down / DPI), dpi=DPI)
+    cells, top = [], down
+    for row, head in zip(titles, heads, strict=True):
+        top -= head + height
+        cells.append([])
+        for column, title in enumerate(row):
+            left = margin + column * (width + GAP)
+            place = (left / across, top / down, width / across, height / down)
+            axes = figure.add_axes(place, xticks=[], yticks=[])
+            axes.spines[:].set_visible(False)
+            axes.set_title(title, fontsize=9, fontweight="normal", pad=3)
+            cells[-1].append(axes)
+    return figure, cells

@@ -1,0 +1,176 @@
+"""Figures of results: curves, scores, intervals."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lib.figures.style import (
+    BLUE,
+    GREY,
+    INK,
+    LABELS,
+    described,
+    label_names,
+    legend_above,
+    line_styles,
+    panels,
+    styled,
+)
+
+
+@styled
+def roc(curves: pd.DataFrame, auroc: Mapping[str, tuple[float, float, float]]) -> Figure:
+    """Draw ROC curves from columns name, fpr, tpr and, for a band, low and high.
+
+    `auroc` gives value, low and high of each name.
+    """
+    names = list(curves["name"].unique())
+    figure, (axes,) = panels(1, height=480)
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="chance 0.50")
+    said = []
+    for name, style in zip(names, line_styles(len(names)), strict=True):
+        curve = curves[curves["name"] == name]
+        said.append(f"{name} {_interval(*auroc[name])}")
+        axes.plot(curve["fpr"], curve["tpr"], label=said[-1], linewidth=1.8, **style)
+        if {"low", "high"} <= set(curve):
+            band = {"color": style["color"], "alpha": 0.14, "linewidth": 0}
+            axes.fill_between(curve["fpr"], curve["low"], curve["high"], **band)
+    axes.set(xlabel="1 - specificity", ylabel="recall", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
+    axes.set_aspect("equal")
+    axes.legend(loc="lower right", title="AUROC [95 % interval]", frameon=True, edgecolor="none")
+    return described(figure, f"ROC curves; AUROC with 95 % interval: {'; '.join(said)}.")
+
+
+@styled
+def score_histogram(
+    scores: np.ndarray, labels: np.ndarray, thresholds: Mapping[str, float] | None = None
+) -> Figure:
+    """Draw how scores (n,) are distributed by label, with named lines at `thresholds`."""
+    return _histogram(scores, labels, thresholds or {}, name="anomaly score")
+
+
+@styled
+def distances(distance: np.ndarray, labels: np.ndarray, radius: float | None = None) -> Figure:
+    """Draw how distances (n,) from the centre are distributed by label, and the radius."""
+    marks = {} if radius is None else {"radius": radius}
+    return _histogram(distance, labels, marks, name="distance from the centre")
+
+
+def _histogram(
+    values: np.ndarray, labels: np.ndarray, marks: Mapping[str, float], name: str
+) -> Figure:
+    figure, (axes,) = panels(1, height=340)
+    values, known, said = np.asarray(values, float), label_names(labels).to_numpy(), []
+    edges = np.histogram_bin_edges(values, 30)
+    for label, (colour, line, _) in LABELS.items():
+        chosen = values[known == label]
+        if len(chosen):
+            share = np.full(len(chosen), 100 / len(chosen))
+            style = {"color": colour, "linestyle": line, "linewidth": 1.6}
+            title = f"{label} ({len(chosen)})"
+            axes.hist(chosen, edges, weights=share, histtype="step", label=title, **style)
+            said.append(f"median {np.median(chosen):.3g} of {len(chosen)} {label} films")
+    axes.margins(y=0.05 + 0.12 * len(marks))
+    for row, (mark, value) in enumerate(marks.items()):
+        _marked(axes, value, f"{mark}: {value:.3g}", height=0.97 - 0.09 * row)
+        said.append(f"{mark} at {value:.3g}")
+    axes.set(xlabel=name, ylabel="films (%)")
+    legend_above(figure, axes)
+    return described(figure, f"Histogram of {name} by label: {'; '.join(said)}.")
+
+
+def _marked(axes: Axes, value: float, text: str, height: float) -> None:
+    axes.axvline(value, color=INK, linewidth=1.1, linestyle=(0, (6, 2)))
+    left, right = axes.get_xlim()
+    beyond_middle = value > (left + right) / 2
+    axes.annotate(
+        text,
+        (value, height),
+        (-5 if beyond_middle else 5, 0),
+        xycoords=axes.get_xaxis_transform(),
+        textcoords="offset points",
+        ha="right" if beyond_middle else "left",
+        va="top",
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5},
+    )
+
+
+@styled
+def leaderboard(results: pd.DataFrame, measure: str = "AUROC", chance: float = 0.5) -> Figure:
+    """Draw methods by their value with its interval, best first, one panel a dataset.
+
+    `results` has columns dataset, method, family, value, low, high; several rows of a method
+    (seeds) share a line. The floors (family "floor") are hollow and grey.
+    """
+    datasets = list(results["dataset"].unique())
+    longest = max(results.groupby("dataset")["method"].nunique())
+    figure, grid = panels(len(datasets), columns=2, height=100 + 26 * longest)
+    said = []
+    for axes, dataset in zip(grid, datasets, strict=True):
+        rows = results[results["dataset"] == dataset]
+        order = rows.groupby("method")["value"].mean().sort_values(ascending=False)
+        for place, method in enumerate(order.index):
+            runs = rows[rows["method"] == method]
+            floor = (runs["family"] == "floor").all()
+            places = place + np.linspace(-0.34, 0.34, len(runs) + 2)[1:-1]
+            _dots(axes, runs, places, {"color": GREY, "mfc": "white"} if floor else {"color": BLUE})
+        axes.axvline(chance, color=INK, linewidth=1, linestyle=":")
+        _names(axes, order.index)
+        axes.set(title=dataset, xlabel=measure)
+        ranks = ", ".join(f"{name} {value:.2f}" for name, value in order.items())
+        said.append(f"{dataset}: {ranks}")
+    grid[0].plot([], [], "o", color=BLUE, label="method")
+    grid[0].plot([], [], "o", color=GREY, mfc="white", label="floor (no detector)")
+    legend_above(figure, grid[0])
+    return described(figure, f"{measure} by method, best first. {'. '.join(said)}.")
+
+
+@styled
+def forest(groups: pd.DataFrame, measure: str = "AUROC", chance: float = 0.5) -> Figure:
+    """Draw a value with its interval for each group: columns group, value, low, high and n."""
+    figure, (axes,) = panels(1, height=100 + 28 * len(groups))
+    _dots(axes, groups, np.arange(len(groups)), {"color": BLUE})
+    axes.axvline(chance, color=INK, linewidth=1, linestyle=":")
+    names = [f"{group} (n = {n})" for group, n in zip(groups["group"], groups["n"], strict=True)]
+    _names(axes, names)
+    axes.set_xlabel(f"{measure} [95 % interval]")
+    intervals = groups[["value", "low", "high"]].itertuples(index=False)
+    said = [f"{name} {_interval(*row)}" for name, row in zip(names, intervals, strict=True)]
+    return described(figure, f"{measure} with 95 % interval by group: {'; '.join(said)}.")
+
+
+def _dots(axes: Axes, rows: pd.DataFrame, places: np.ndarray, style: dict) -> None:
+    value = rows["value"].to_numpy(float)
+    # A missing interval leaves a bare dot.
+    below = np.nan_to_num(value - rows["low"].to_numpy(float)).clip(0)
+    above = np.nan_to_num(rows["high"].to_numpy(float) - value).clip(0)
+    axes.errorbar(value, places, xerr=[below, above], fmt="o", markersize=6, **style)
+
+
+def _names(axes: Axes, names: list[str]) -> None:
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.grid(axis="y", visible=False)
+
+
+@styled
+def calibration(bins: pd.DataFrame) -> Figure:
+    """Draw the observed share of abnormal films over the predicted: predicted, observed, n."""
+    figure, (axes,) = panels(1, height=420)
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="perfect")
+    axes.plot(bins["predicted"], bins["observed"], color=BLUE, marker="o", label="observed")
+    for row in bins.itertuples():
+        place = (row.predicted, row.observed)
+        axes.annotate(f"{row.n:.0f}", place, (6, -10), textcoords="offset points", fontsize=8)
+    axes.set(xlabel="predicted probability", ylabel="share abnormal", xlim=(0, 1), ylim=(0, 1))
+    axes.set_aspect("equal")
+    axes.legend(loc="upper left")
+    said = (f"{row.predicted:.2f} observed {row.observed:.2f}" for row in bins.itertuples())
+    return described(figure, f"Calibration; predicted against observed: {'; '.join(said)}.")
+
+
+def _interval(value: float, low: float, high: float) -> str:
+    return f"{value:.2f} [{low:.2f}, {high:.2f}]"

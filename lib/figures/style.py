@@ -1,0 +1,115 @@
+"""What all figures share: colours, fonts, a description, and how they are displayed."""
+
+from io import BytesIO
+from itertools import cycle, islice
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from IPython.display import display
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+DPI = 100
+#: The width of a page's column, in pixels.
+WIDTH = 840
+
+#: Okabe and Ito's colours, which people with any colour vision can tell apart.
+BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+ORANGE, SKY, INK, GREY = "#E69F00", "#56B4E9", "#22262b", "#767d85"
+
+#: Colour, line style and hatch of films by what is known of them: never told by colour alone.
+LABELS = {
+    "normal": (BLUE, "-", ""),
+    "abnormal": (VERMILLION, "--", "///"),
+    "unknown": (GREY, ":", "..."),
+}
+
+STYLE = {
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "text.hinting": "none",  # hinted glyphs lose their upper edge between two pixels
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.edgecolor": GREY,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e4e6e8",
+    "grid.linewidth": 0.8,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "legend.frameon": False,
+    "hatch.linewidth": 0.6,
+    "figure.facecolor": "white",
+}
+#: Decorates the functions that draw, so that no setting of theirs reaches a notebook's own figures.
+styled = mpl.rc_context(STYLE)
+
+
+def panels(number: int, columns: int = 3, height: int = 300) -> tuple[Figure, list[Axes]]:
+    """Return a figure as wide as a page with `number` panels of `height` pixels each."""
+    columns = min(number, columns)
+    rows = -(-number // columns)
+    width = min(WIDTH, 200 + 400 * columns)  # a lone panel as wide as the page would be all grid
+    layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1, wspace=0.03, hspace=0.04)
+    figure = Figure((width / DPI, rows * height / DPI), dpi=DPI, layout=layout)
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid[number:]:
+        axes.remove()
+    return figure, list(grid[:number])
+
+
+def legend_above(figure: Figure, axes: Axes) -> None:
+    """Put the legend of `axes` above all panels, where it hides nothing."""
+    handles, names = axes.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper left", ncols=len(names))
+
+
+def line_styles(number: int) -> list[dict[str, str]]:
+    """Return `number` line styles that differ in dashes as well as in colour."""
+    colours = cycle([BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, INK])
+    dashes = cycle(["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))])
+    styles = ({"color": c, "linestyle": d} for c, d in zip(colours, dashes, strict=False))
+    return list(islice(styles, number))
+
+
+def label_names(label: pd.Series | np.ndarray) -> pd.Series:
+    """Return "normal", "abnormal" or "unknown" for labels 0, 1 and empty."""
+    return pd.Series(label).map({0: "normal", 1: "abnormal"}).fillna("unknown")
+
+
+def described(figure: Figure, text: str) -> Figure:
+    """Attach the description `text` to `figure`."""
+    figure.set_label(text)
+    return figure
+
+
+@styled
+def encode(figure: Figure) -> tuple[str, bytes]:
+    """Return (MIME type, bytes): JPEG for figures of films, being far smaller, else PNG."""
+    photograph = any(axes.images for axes in figure.axes)
+    kind, options = "png", {}
+    if photograph:
+        kind, options = "jpeg", {"pil_kwargs": {"quality": 88, "subsampling": 0}}
+    stream = BytesIO()
+    figure.savefig(stream, format=kind, **options)
+    return f"image/{kind}", stream.getvalue()
+
+
+def show(figure: Figure, alt: str = "") -> None:
+    """Display `figure` in a notebook with `alt`, or its own description, as alternative text.
+
+    Raises ValueError when there is neither.
+    """
+    alt = alt.strip() or str(figure.get_label()).strip()
+    if not alt:
+        raise ValueError("This figure has no description; pass one: show(figure, alt='...').")
+    kind, content = encode(figure)
+    display({kind: content, "text/plain": alt}, metadata={kind: {"alt": alt}}, raw=True)

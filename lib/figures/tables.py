@@ -1,0 +1,127 @@
+"""Figures of tables: which films there are, how they differ, how training went."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lib.figures.style import (
+    BLUE,
+    LABELS,
+    VERMILLION,
+    described,
+    label_names,
+    legend_above,
+    panels,
+    styled,
+)
+
+
+@styled
+def counts(
+    index: pd.DataFrame, by: Sequence[str] = ("split", "body_part", "view", "finding")
+) -> Figure:
+    """Draw how many films of each label an index table has, by each column that is not empty.
+
+    The ten commonest values of a column are shown, the rest is added up as "others".
+    """
+    by = [column for column in by if column in index and index[column].notna().any()]
+    label = label_names(index["label"])
+    tables = [_counted(index[column].reset_index(drop=True), label) for column in by]
+    height = 70 + 30 * max(len(table) for table in tables)
+    figure, grid = panels(len(tables), columns=2, height=height)
+    for axes, column, table in zip(grid, by, tables, strict=True):
+        _stacked_bars(axes, table)
+        axes.set_title(column.replace("_", " "))
+    legend_above(figure, grid[0])
+    said = [f"{column}: {_said(table)}" for column, table in zip(by, tables, strict=True)]
+    return described(figure, f"Number of films by {'. By '.join(said)}.".replace("_", " "))
+
+
+def _counted(values: pd.Series, label: pd.Series) -> pd.DataFrame:
+    values = values.astype("object").where(values.notna(), "not known").astype(str)
+    common = values.value_counts().index[:10]
+    values = values.where(values.isin(common), "others")
+    table = pd.crosstab(values, label).reindex(columns=list(LABELS), fill_value=0)
+    table = table.loc[:, table.sum() > 0]
+    return table.loc[table.sum(axis=1).sort_values(ascending=False).index]
+
+
+def _stacked_bars(axes: Axes, table: pd.DataFrame) -> None:
+    left = np.zeros(len(table))
+    for name, number in table.items():
+        colour, _, hatch = LABELS[name]
+        style = {"color": colour, "hatch": hatch, "edgecolor": "white", "height": 0.7}
+        axes.barh(table.index, number, left=left, label=name, **style)
+        left += number.to_numpy()
+    for row, total in enumerate(left):
+        axes.annotate(
+            f"{total:,.0f}", (total, row), (4, 0), textcoords="offset points", va="center"
+        )
+    axes.invert_yaxis()
+    axes.margins(x=0.14)
+    axes.grid(axis="y", visible=False)
+
+
+def _said(table: pd.DataFrame) -> str:
+    rows = ((name, row[row > 0]) for name, row in table.iterrows())
+    return "; ".join(
+        f"{name} " + ", ".join(f"{n} {of}" for of, n in row.items()) for name, row in rows
+    )
+
+
+@styled
+def distribution(
+    table: pd.DataFrame, columns: Sequence[str] = ("age", "width", "height", "mean_grey")
+) -> Figure:
+    """Draw how each of `columns` is distributed by label, as the share of the label's films."""
+    columns = [column for column in columns if column in table and table[column].notna().any()]
+    films = table.assign(label=label_names(table["label"]).to_numpy())
+    names = [name for name in LABELS if (films["label"] == name).any()]
+    figure, grid = panels(len(columns), columns=2, height=260)
+    for axes, column in zip(grid, columns, strict=True):
+        # Shared bins, so that the labels can be compared.
+        edges = np.histogram_bin_edges(films[column].dropna().astype(float), 25)
+        for name in names:
+            colour, line, _ = LABELS[name]
+            values = films.loc[films["label"] == name, column].dropna()
+            style = {"color": colour, "linestyle": line, "linewidth": 1.8, "label": name}
+            if len(values):
+                sns.histplot(
+                    values, bins=edges, stat="percent", element="step", fill=False, ax=axes, **style
+                )
+        axes.set(title=column.replace("_", " "), xlabel="", ylabel="films (%)")
+    legend_above(figure, grid[0])
+    medians = films.groupby("label")[columns].median().reindex(names)
+    said = [f"{c} {', '.join(f'{v:.4g} ({n})' for n, v in medians[c].items())}" for c in columns]
+    return described(
+        figure, f"Distributions by label; medians: {'; '.join(said)}.".replace("_", " ")
+    )
+
+
+@styled
+def training_curves(history: pd.DataFrame) -> Figure:
+    """Draw each loss of a history (epoch, losses, and `val_` losses) in a panel of its own.
+
+    The scale is logarithmic where a loss is positive and falls more than twentyfold.
+    """
+    losses = [name for name in history if name != "epoch" and not name.startswith("val_")]
+    figure, grid = panels(len(losses), height=280)
+    said = []
+    for axes, loss in zip(grid, losses, strict=True):
+        drawn = {"training": loss, "validation": f"val_{loss}"}
+        drawn = {name: history[column] for name, column in drawn.items() if column in history}
+        style = {"training": {"color": BLUE}, "validation": {"color": VERMILLION, "ls": "--"}}
+        for name, values in drawn.items():
+            axes.plot(history["epoch"], values, label=name, marker=".", **style[name])
+            said.append(f"{loss} {name} from {values.iloc[0]:.3g} to {values.iloc[-1]:.3g}")
+        values = pd.concat(drawn.values())
+        if values.min() > 0 and values.max() > 20 * values.min():
+            axes.set_yscale("log")
+        axes.set(title=loss.replace("_", " "), xlabel="epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    legend_above(figure, grid[0])
+    return described(figure, f"Losses over {len(history)} epochs: {'; '.join(said)}.")

@@ -1,0 +1,167 @@
+"""Floors: what any detector must beat before its score says something about disease.
+
+`python -m lib.floors mura` writes build/floors/mura.csv: image_id and one column a floor, larger =
+more abnormal, for the validation and test films. There are two kinds.
+
+Simple detectors see normal training films and no label. A detector is not told which side of normal
+is disease, so mean_grey and grey_spread are distances from the median normal film, the same on both
+sides; pca_reconstruction, knn and isolation_forest learn from the pixels.
+
+Shortcuts (shortcut_*) see the labels of all training films and one fact that is not disease: a grey
+level, the shape or size of the film, the body part, the view, sex or age. Each is what a model
+would score on new patients if that fact were all it had learnt. A fact is left out where all
+training films state the same, or none states it.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+from sklearn.decomposition import PCA
+from sklearn.tree import DecisionTreeClassifier
+from tqdm import tqdm
+
+from lib import ROOT
+from lib.datasets.entries import BadData
+from lib.datasets.table import load_index
+
+SHORTCUT = "shortcut_"
+SIDE = 64  # pixels; larger films are shrunk to it for the detectors that learn from pixels
+NORMALS = 5000  # training films at most for those detectors, drawn at random from seed 0
+
+
+def write_floors(dataset: str, build: Path = ROOT / "build") -> pd.DataFrame:
+    """Write build/floors/<dataset>.csv from the index and the images of the data set.
+
+    Raises BadData in one sentence when these are absent or do not fit.
+    """
+    index, films = _read(dataset, build)
+    training = index["split"].eq("train")
+    normal, scored = training & index["label"].eq(0), index["split"].ne("train")
+    facts = film_facts(index, films)
+    floors = pd.concat(
+        [
+            index["image_id"],
+            distances(facts[["mean_grey", "grey_spread"]], normal),
+            pixel_detectors(films, np.flatnonzero(normal), np.flatnonzero(scored)),
+            shortcuts(facts, index["label"].where(training)),
+        ],
+        axis=1,
+    )[scored]
+    path = build / f"floors/{dataset}.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    floors.to_csv(unfinished := path.with_suffix(".unfinished"), index=False, float_format="%.6g")
+    unfinished.replace(path)
+    return floors
+
+
+def film_facts(index: pd.DataFrame, films: np.ndarray) -> pd.DataFrame:
+    """What is known of each film besides its content: numbers as floats, words as text.
+
+    mean_grey, grey_spread (standard deviation): grey levels of the preprocessed film (n, h, w);
+    aspect_ratio (width / height), film_size (pixels): of the original film; age in years.
+    """
+    grey = np.array([(film.mean(), film.std()) for film in tqdm(films, "grey levels", unit="film")])
+    return pd.DataFrame(
+        {
+            "mean_grey": grey[:, 0],
+            "grey_spread": grey[:, 1],
+            "aspect_ratio": index["width"] / index["height"],
+            "film_size": (index["width"] * index["height"]).astype(float),
+            "age": index["age"].astype(float),
+            "body_part": index["body_part"],
+            "view": index["view"],
+            "sex": index["sex"],
+        }
+    )
+
+
+def distances(facts: pd.DataFrame, normal: pd.Series) -> pd.DataFrame:
+    """How far each film's facts are from their medians over the normal training films."""
+    return (facts - facts[normal].median()).abs()
+
+
+def pixel_detectors(
+    films: np.ndarray, normals: np.ndarray, scored: np.ndarray, seed: int = 0
+) -> pd.DataFrame:
+    """Scores of detectors fitted to the pixels of the films in rows `normals`, for rows `scored`.
+
+    pca_reconstruction: mean absolute error in grey levels after 16 components; knn: distance to the
+    fifth neighbour; isolation_forest: PyOD's, like knn, with its own defaults.
+    """
+    from pyod.models.iforest import IForest
+    from pyod.models.knn import KNN
+
+    if len(normals) > NORMALS:
+        normals = np.random.default_rng(seed).choice(normals, NORMALS, replace=False)
+    known, new = _pixels(films, np.sort(normals)), _pixels(films, scored)
+    pca = PCA(min(16, len(known) - 1), svd_solver="randomized", random_state=seed).fit(known)
+    scores = {
+        "pca_reconstruction": np.abs(new - pca.inverse_transform(pca.transform(new))).mean(axis=1),
+        "knn": KNN().fit(known).decision_function(new),
+        "isolation_forest": IForest(random_state=seed).fit(known).decision_function(new),
+    }
+    return pd.DataFrame(scores, index=scored)
+
+
+def shortcuts(facts: pd.DataFrame, label: pd.Series) -> pd.DataFrame:
+    """How likely each fact alone makes a film abnormal, learnt where `label` is not NaN."""
+    known = label.notna()
+    telling = [name for name in facts if facts.loc[known, name].nunique() > 1]
+    if label.nunique() < 2:
+        return pd.DataFrame(index=facts.index)
+    learnt = {True: _learnt_from_numbers, False: _learnt_from_words}
+    return pd.DataFrame(
+        {
+            SHORTCUT + name: learnt[pd.api.types.is_float_dtype(facts[name])](facts[name], label)
+            for name in telling
+        },
+        index=facts.index,
+    )
+
+
+def _learnt_from_numbers(fact: pd.Series, label: pd.Series) -> np.ndarray:
+    """A small tree, since either end, or the middle, may hold the abnormal films."""
+    known = label.notna()
+    values = fact.fillna(fact[known].median()).to_numpy()[:, None]
+    tree = DecisionTreeClassifier(max_leaf_nodes=8, min_samples_leaf=0.05, random_state=0)
+    return tree.fit(values[known], label[known]).predict_proba(values)[:, 1]
+
+
+def _learnt_from_words(fact: pd.Series, label: pd.Series) -> pd.Series:
+    """The share of abnormal films among those of the same word, as if one more were average."""
+    films, average = label.groupby(fact), label.mean()
+    share = (films.sum() + average) / (films.count() + 1)
+    return fact.map(share)
+
+
+def _pixels(films: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Grey levels of the films, float32 (n, at most SIDE * SIDE)."""
+    side = min(SIDE, films.shape[1])
+    shrunk = [cv2.resize(films[row], (side, side), interpolation=cv2.INTER_AREA) for row in rows]
+    return np.array(shrunk, np.float32).reshape(len(rows), -1)
+
+
+def _read(dataset: str, build: Path) -> tuple[pd.DataFrame, np.ndarray]:
+    index = load_index(build / f"index/{dataset}.csv")
+    path, remedy = build / f"images/{dataset}.npy", f"run `python -m lib.preprocessing {dataset}`."
+    if not path.exists():
+        raise BadData(f"{path} is missing: {remedy}")
+    films = np.load(path, mmap_mode="r")
+    if len(films) != len(index):
+        raise BadData(f"{path} has {len(films)} films and the index {len(index)}: {remedy}")
+    if (index["split"].eq("train") & index["label"].eq(0)).sum() < 10:
+        raise BadData(f"{dataset} has fewer than 10 normal training films, which its floors need.")
+    return index, films
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Write what shortcuts and simple detectors score.")
+    parser.add_argument("dataset")
+    try:
+        write_floors(parser.parse_args().dataset)
+    except BadData as error:
+        sys.exit(str(error))

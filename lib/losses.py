@@ -1,0 +1,63 @@
+"""Losses and residuals as pure functions of `keras.ops` tensors.
+
+Films are (n, h, w, 1) in [-1, 1]; a residual is (n, h, w), zero where film and reconstruction
+agree.
+"""
+
+import math
+
+from keras import ops
+
+
+def weighted_cross_entropy(y, logit, class_weights):
+    """Mean over the known films of w(y) * [-y log p - (1 - y) log(1 - p)], p = sigmoid(logit).
+
+    y (n,) is 1, 0 or NaN (unknown: weighs nothing), logit (n,), class_weights (2,) are those of
+    normal and abnormal films.
+    """
+    known = ops.logical_not(ops.isnan(y))
+    label = ops.where(known, y, ops.zeros_like(y))  # NaN times zero would still be NaN
+    entropy = ops.softplus(logit) - label * logit
+    weight = class_weights[0] + (class_weights[1] - class_weights[0]) * label
+    known = ops.cast(known, logit.dtype)
+    return ops.sum(known * weight * entropy) / ops.maximum(ops.sum(known), 1.0)
+
+
+def absolute_residual(x, reconstruction):
+    """|x - reconstruction|, (n, h, w)."""
+    return ops.squeeze(ops.abs(x - reconstruction), axis=-1)
+
+
+def squared_residual(x, reconstruction):
+    """(x - reconstruction)^2, (n, h, w)."""
+    return ops.squeeze(ops.square(x - reconstruction), axis=-1)
+
+
+def ssim_residual(x, reconstruction):
+    """(1 - SSIM) / 2 in [0, 1], (n, h, w)."""
+    return (1.0 - ssim(x, reconstruction)) / 2.0
+
+
+def ssim(x, y, window=11, sigma=1.5, value_range=2.0):
+    """Structural similarity of two batches in each pixel, (n, h, w) in [-1, 1]; 1 where they agree.
+
+    Wang et al. 2004 (doi 10.1109/TIP.2003.819861), equation 13: Gaussian window of `window` pixels
+    and standard deviation `sigma` pixels, K1 = 0.01, K2 = 0.03. Films are reflected at the border.
+    """
+    c1, c2 = (0.01 * value_range) ** 2, (0.03 * value_range) ** 2
+    mean_x, mean_y = _blur(x, window, sigma), _blur(y, window, sigma)
+    variance_x = _blur(x * x, window, sigma) - mean_x**2
+    variance_y = _blur(y * y, window, sigma) - mean_y**2
+    covariance = _blur(x * y, window, sigma) - mean_x * mean_y
+    numerator = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
+    denominator = (mean_x**2 + mean_y**2 + c1) * (variance_x + variance_y + c2)
+    return ops.squeeze(numerator / denominator, axis=-1)
+
+
+def _blur(x, window, sigma):
+    offsets = range(-(window // 2), window // 2 + 1)
+    weights = [math.exp(-(offset**2) / (2 * sigma**2)) for offset in offsets]
+    kernel = ops.convert_to_tensor([weight / sum(weights) for weight in weights], dtype=x.dtype)
+    x = ops.pad(x, [[0, 0], [window // 2] * 2, [window // 2] * 2, [0, 0]], mode="reflect")
+    x = ops.conv(x, ops.reshape(kernel, (window, 1, 1, 1)), padding="valid")
+    return ops.conv(x, ops.reshape(kernel, (1, window, 1, 1)), padding="valid")

@@ -1,0 +1,101 @@
+"""Supervised residual network: what labels can do, an upper bound beside the other families.
+
+He et al. 2015 (arXiv 1512.03385), equation 1: y = F(x) + x. With A_k the maps of its last layer,
+h' x w' cells, Z = h' w':
+
+    logit = sum_k w_k (1/Z) sum_ij A_k,ij + b,   score = logit
+    loss = mean w(y) cross-entropy(y, sigmoid(logit))
+    w(y) = n / (2 n_y), for y = 1 times `miss_factor`
+
+Its map is Grad-CAM (arXiv 1610.02391), equations 1 and 2:
+
+    alpha_k = (1/Z) sum_ij d logit / d A_k,ij,   map = ReLU(sum_k alpha_k A_k)
+
+Here d logit / d A_k,ij = w_k / Z in every cell, so alpha_k = w_k / Z: no gradient has to be taken.
+
+Differs from the papers
+1. ResNet-18's blocks (2, 2, 2, 2), but 16 filters in the first stage, not 64; one grey channel.
+2. The stem is a 3x3 convolution of stride 2; there 7x7 and max pooling, for films of 224 px.
+3. AdamW, the learning rate falling from 1e-3 to 0 by a cosine; there SGD from 0.1, divided by ten
+   at plateaus. Batch norm momentum 0.9, weight decay 1e-2 (decoupled); there 1e-4.
+4. One logit for "abnormal" with class weights; there a softmax over 1000 balanced classes.
+5. Augmentation is the study's (a Keras layer); there random crops, flips and colours.
+
+Known defects of reference code: X-ray studies choose thresholds on the test films. Here they are
+chosen on validation films, outside the method: scores are raw logits.
+"""
+
+from typing import ClassVar
+
+import keras
+import numpy as np
+from keras import layers, ops
+from sklearn.utils.class_weight import compute_class_weight
+
+from lib import losses, networks
+from lib.detector import Detector
+
+
+class ResNet(Detector):
+    """`miss_factor`: how much dearer missing an abnormal film is than a false alarm."""
+
+    players: ClassVar = {"loss": ("backbone", "head")}
+
+    def __init__(
+        self, *, width=16, blocks=(2, 2, 2, 2), miss_factor=2.0, weight_decay=1e-2, **common
+    ):
+        super().__init__(**common)
+        self.miss_factor = miss_factor
+        self.weight_decay = weight_decay
+        self.backbone = networks.resnet(self.image_size, width, blocks)
+        features = keras.Input(self.backbone.output_shape[1:])
+        pooled = layers.GlobalAveragePooling2D()(features)
+        self.head = keras.Model(features, layers.Dense(1, name="logit")(pooled), name="head")
+        self.class_weights = self.add_weight(
+            shape=(2,), initializer="ones", trainable=False, name="class_weights"
+        )
+
+    def make_optimizers(self, steps):
+        """AdamW whose learning rate falls by a cosine to zero over the whole fit."""
+        rate = self.learning_rate
+        if isinstance(rate, float):
+            rate = keras.optimizers.schedules.CosineDecay(rate, decay_steps=steps)
+        return {"loss": keras.optimizers.AdamW(rate, weight_decay=self.weight_decay)}
+
+    def fit(self, x, y=None, validation_data=None, **options):
+        """Train on the labelled films (n, h, w, 1); a film of unknown label (NaN) weighs nothing.
+
+        Raises ValueError unless there are films of both classes.
+        """
+        known = np.array([]) if y is None else np.asarray(y)[~np.isnan(y)]
+        abnormal, normal = int((known == 1).sum()), int((known == 0).sum())
+        if not (abnormal and normal):
+            raise ValueError(
+                "ResNet learns from labelled films of both classes; "
+                f"it was given {normal} normal and {abnormal} abnormal ones."
+            )
+        balanced = compute_class_weight("balanced", classes=np.array([0, 1]), y=known.astype(int))
+        self.class_weights.assign(balanced * [1.0, self.miss_factor])
+        return super().fit(x, y, validation_data, **options)
+
+    def compute_losses(self, x, y=None, training=False):
+        """The weighted cross-entropy."""
+        logit = self.head(self.backbone(x, training=training), training=training)
+        return {
+            "loss": losses.weighted_cross_entropy(y, ops.squeeze(logit, -1), self.class_weights)
+        }
+
+    def anomaly_score(self, x):
+        """The logit, (n,)."""
+        return ops.squeeze(self.head(self.backbone(x, training=False)), axis=-1)
+
+    def anomaly_map(self, x):
+        """Grad-CAM, (n, h, w)."""
+        features = self.backbone(x, training=False)  # A, (n, h', w', k)
+        weights = self.head.get_layer("logit").kernel  # w, (k, 1)
+        cells = features.shape[1] * features.shape[2]  # Z
+        cam = ops.relu(ops.matmul(features, weights) / cells)
+        return ops.squeeze(
+            ops.image.resize(cam, (self.image_size, self.image_size), interpolation="bilinear"),
+            axis=-1,
+        )

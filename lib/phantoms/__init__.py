@@ -1,0 +1,45 @@
+"""Synthetic radiographs with exact lesion masks, in the layouts of MURA, NIH ChestX-ray14 and RSNA."""
+
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import cv2
+from tqdm.auto import tqdm
+
+from lib.phantoms import cohorts, owners
+from lib.phantoms.drawing import draw_twins
+
+
+def draw(folder: Path, films: int = 700, seed: int = 0, workers: int | None = None) -> None:
+    """Write about `films` films of each data set to a new folder; same seed, same bytes.
+
+    Raises FileExistsError where the folder holds something already.
+    """
+    folder = Path(folder)
+    if folder.exists() and any(folder.iterdir()):
+        raise FileExistsError(f"{folder} is not empty; remove it, or name another folder")
+    unfinished = folder.with_name(f"{folder.name}.unfinished-{os.getpid()}")
+    unfinished.mkdir(parents=True)
+    twins = [t for plan in (cohorts.mura, cohorts.nih, cohorts.rsna) for t in plan(films, seed)]
+    boxes = _draw_all(twins, unfinished, seed, workers or os.cpu_count() or 1)
+    for dataset in ("mura", "nih", "rsna"):
+        mine = [t for t in twins if t.dataset == dataset]
+        getattr(owners, f"write_{dataset}")(unfinished, mine, boxes)
+    if folder.exists():
+        folder.rmdir()
+    unfinished.rename(folder)
+
+
+def _draw_all(twins: list[cohorts.Twins], folder: Path, seed: int, workers: int) -> owners.Boxes:
+    boxes: owners.Boxes = {}
+    task = partial(draw_twins, folder=folder, seed=seed)
+    # spawned, not forked: a notebook may hold TensorFlow's threads, which a fork would not survive
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, spawn, cv2.setNumThreads, (1,)) as pool:
+        results = pool.map(task, twins, chunksize=8)
+        for some in tqdm(results, total=len(twins), desc="phantoms", unit="pair"):
+            boxes |= some
+    return boxes

@@ -1,0 +1,16 @@
+"""`python -m lib.phantoms build/phantoms`: draw the default data of the study."""
+
+import sys
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from lib import ROOT
+from lib.phantoms import draw
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m lib.phantoms FOLDER (for example build/phantoms)")
+    parameters = ROOT / "params" / "datasets.yaml"
+    settings = YAML(typ="safe").load(parameters) if parameters.exists() else {}
+    draw(Path(sys.argv[1]), **settings.get("phantoms", {}))

@@ -1,0 +1,150 @@
+"""Who is filmed and why: the imaginary patients of the three data sets, before anything is drawn.
+
+Patients come in pairs. At each visit the two have the same film taken in the same way; one shows a
+lesion and the other does not (or neither does). So nothing but the lesion tells normal from abnormal.
+"""
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from lib.phantoms import limbs
+
+BOTH_NORMAL = 0.1  # share of visits without a lesion in either twin: about 45 % abnormal
+NIH_FINDINGS = {"Effusion": 0.55, "Infiltration": 0.14, "Nodule": 0.08, "Mass": 0.08,
+                "Pneumothorax": 0.08, "Cardiomegaly": 0.07}  # fmt: skip
+RSNA_NOT_NORMAL = {"Effusion": 0.4, "Nodule": 0.15, "Mass": 0.1, "Pneumothorax": 0.15,
+                   "Cardiomegaly": 0.2}  # fmt: skip
+STAGES = ("plan", "technique", "patient", "lesion", "noise")
+
+
+@dataclass(frozen=True)
+class Film:
+    """One film: its path below the folder, its patient, and what is wrong (empty: normal)."""
+
+    path: str
+    patient: int
+    number: int
+    findings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Twins:
+    """Two films of two patients, alike in all but the lesion. `study` seeds what a study's views share."""
+
+    dataset: str
+    number: int
+    study: int
+    body_part: str
+    view: str
+    sex: str
+    age: int
+    test: bool
+    films: tuple[Film, Film]
+
+
+def generator(seed: int, dataset: str, stage: str, number: int = 0) -> np.random.Generator:
+    """The random numbers of one stage of one film, whichever process draws it."""
+    key = (("mura", "nih", "rsna").index(dataset), STAGES.index(stage), number)
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
+
+
+def mura(films: int, seed: int) -> list[Twins]:
+    """Pairs of patients with 1-3 studies of 1-3 views; a quarter of the patients in `valid`."""
+    rng = generator(seed, "mura", "plan")
+    twins: list[Twins] = []
+    pair = study = 0
+    while len(twins) < films // 2:
+        folders = [f"MURA-v1.1/{'valid' if pair % 4 == 3 else 'train'}/XR_{{}}/patient{n:05d}"
+                   for n in (2 * pair + 1, 2 * pair + 2)]  # fmt: skip
+        parts = _body_parts(rng)
+        sex, age = str(rng.choice(("M", "F"))), int(rng.integers(18, 90))
+        for k, part in enumerate(parts):
+            ill = _who_is_ill(rng)
+            views = min(int(rng.choice((1, 2, 3), p=(0.35, 0.45, 0.2))), films // 2 - len(twins))
+            which = 1 + parts[:k].count(part)
+            finding = limbs.Lesion.drawn(part, generator(seed, "mura", "lesion", study)).kind
+            for view in range(views):
+                number = len(twins)
+                pictures = tuple(
+                    Film(
+                        f"{folder.format(part)}/study{which}_{'positive' if i == ill else 'negative'}"
+                        f"/image{view + 1}.png",
+                        2 * pair + i, 2 * number + i, (finding,) if i == ill else (),
+                    )
+                    for i, folder in enumerate(folders)
+                )  # fmt: skip
+                twins.append(Twins("mura", number, study, part, ("frontal", "oblique", "lateral")[view],
+                                   sex, age, pair % 4 == 3, pictures))  # fmt: skip
+            study += 1
+        pair += 1
+    return twins
+
+
+def _body_parts(rng: np.random.Generator) -> list[str]:
+    """The parts of a patient's 1-3 studies: mostly the same one again."""
+    names = list(limbs.PARTS)
+    parts = [str(rng.choice(names))]
+    for _ in range(rng.choice(3, p=(0.6, 0.28, 0.12))):
+        parts.append(parts[0] if rng.random() < 0.6 else str(rng.choice(names)))
+    return parts
+
+
+def _who_is_ill(rng: np.random.Generator, chance_of_first: float = 0.5) -> int | None:
+    """0 or 1: which twin has a lesion; None: neither."""
+    neither, first = rng.random(2)
+    return None if neither < BOTH_NORMAL else int(first > chance_of_first)
+
+
+def nih(films: int, seed: int) -> list[Twins]:
+    """Pairs of patients with 1-5 follow-ups; every fourth pair is on the official test list."""
+    rng = generator(seed, "nih", "plan")
+    twins: list[Twins] = []
+    for pair, visits in enumerate(_visits(films // 2, rng)):
+        sex, age = str(rng.choice(("M", "F"))), int(rng.integers(18, 88))
+        chance = rng.choice((0.2, 0.5, 0.8))
+        for visit in range(visits):
+            number, ill = len(twins), _who_is_ill(rng, chance)
+            findings = _some(NIH_FINDINGS, 1 + (rng.random() < 0.2), rng)
+            pictures = tuple(
+                Film(f"nih/images/{2 * pair + i + 1:08d}_{visit:03d}.png", 2 * pair + i,
+                     2 * number + i, findings if i == ill else ())
+                for i in range(2)
+            )  # fmt: skip
+            view = str(rng.choice(("PA", "AP"), p=(0.6, 0.4)))
+            twins.append(Twins("nih", number, number, "CHEST", view, sex, age + visit // 2,
+                               pair % 4 == 3, pictures))  # fmt: skip
+    return twins
+
+
+def _visits(total: int, rng: np.random.Generator) -> Iterator[int]:
+    while total > 0:
+        visits = min(int(rng.choice((1, 2, 3, 4, 5), p=(0.4, 0.25, 0.15, 0.12, 0.08))), total)
+        total -= visits
+        yield visits
+
+
+def _some(chances: dict[str, float], count: int, rng: np.random.Generator) -> tuple[str, ...]:
+    return tuple(sorted(rng.choice(list(chances), count, replace=False, p=list(chances.values())).tolist()))
+
+
+def rsna(films: int, seed: int) -> list[Twins]:
+    """Pairs of patients with one film each; half of the lesions are opacities (1-3 of them)."""
+    rng = generator(seed, "rsna", "plan")
+    twins = []
+    for number in range(films // 2):
+        sex, age = str(rng.choice(("M", "F"))), int(rng.integers(12, 90))
+        view, ill = str(rng.choice(("PA", "AP"), p=(0.55, 0.45))), _who_is_ill(rng)
+        findings = _some(RSNA_NOT_NORMAL, 1, rng)
+        if rng.random() < 0.6:
+            findings = ("Infiltration",) * int(rng.choice((1, 2, 3), p=(0.4, 0.5, 0.1)))
+        names = [uuid.UUID(bytes=rng.bytes(16), version=4) for _ in range(2)]
+        pictures = tuple(
+            Film(f"rsna/stage_2_train_images/{name}.dcm", 2 * number + i, 2 * number + i,
+                 findings if i == ill else ())
+            for i, name in enumerate(names)
+        )  # fmt: skip
+        twins.append(Twins("rsna", number, number, "CHEST", view, sex, age, False, pictures))
+    return twins

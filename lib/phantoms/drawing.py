@@ -1,0 +1,120 @@
+"""Draws a pair of twins: the same technique and posture, two anatomies, at most one lesion."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from lib.phantoms import chests, limbs
+from lib.phantoms.cohorts import Film, Twins, generator
+from lib.phantoms.film import Technique, develop_twins, expose, field, opened
+from lib.phantoms.owners import write_dicom, write_png
+from lib.phantoms.solids import Frame
+
+CHEST_SIDE = 288  # pixels
+VIEW_TURN = {"frontal": 0.0, "oblique": 0.5, "lateral": 1.0}  # radians
+WHITE_AT = 99.3  # percentile of the attenuation that is shown as white
+VISIBLE = 0.6  # least part of a lesion within the exposed field; else the field is opened
+
+
+def draw_twins(twins: Twins, folder: Path, seed: int) -> dict[str, list[tuple[int, int, int, int]]]:
+    """Write two films and their masks; returns each film's boxes (x, y, width, height), pixels."""
+    rng = generator(seed, twins.dataset, "technique", twins.number)
+    posture, technique = (_limb if twins.dataset == "mura" else _chest)(twins, rng)
+    noises = [generator(seed, twins.dataset, "noise", film.number) for film in twins.films]
+    shadows, lesions = zip(
+        *(_project(film, twins, posture, seed, noise)
+          for film, noise in zip(twins.films, noises, strict=True)), strict=True,
+    )  # fmt: skip
+    exposed = field(technique)
+    if any(mask[exposed].sum() < VISIBLE * mask.sum() for masks in lesions for mask in masks):
+        technique = opened(technique)
+        exposed = field(technique)
+    greys = [
+        expose(shadow, np.percentile(shadow, WHITE_AT), technique, noise)
+        for shadow, noise in zip(shadows, noises, strict=True)
+    ]
+    boxes = {}
+    for film, image, masks in zip(twins.films, develop_twins(greys, technique), lesions, strict=True):  # fmt: skip
+        masks = [mask & exposed for mask in masks]
+        _write(film, twins, image, masks, folder, seed)
+        boxes[film.path] = [cv2.boundingRect(mask.astype(np.uint8)) for mask in masks]
+    return boxes
+
+
+def _project(film: Film, twins: Twins, posture: Frame | chests.Stance, seed: int, noise):
+    """Attenuation (h, w) of the film's patient, and one mask (h, w) a lesion."""
+    person = generator(seed, twins.dataset, "patient", film.patient)
+    if twins.dataset == "mura":
+        place = generator(seed, "mura", "lesion", twins.study)  # the same in every view of a study
+        lesion = limbs.Lesion.drawn(twins.body_part, place) if film.findings else None
+        shadow, mask = limbs.image(limbs.grow(person), twins.body_part, posture, lesion, noise)
+        return shadow, [mask] if lesion else []
+    place = generator(seed, twins.dataset, "lesion", film.number)
+    lesions = [chests.Lesion.drawn(kind, place) for kind in film.findings]
+    return chests.image(chests.grow(person, twins.sex), posture, lesions, noise)
+
+
+def _limb(twins: Twins, rng: np.random.Generator) -> tuple[Frame, Technique]:
+    part = limbs.PARTS[twins.body_part]
+    side, aspect = int(rng.integers(272, 361)), rng.uniform(*part.aspect)
+    shape = (side, round(side * aspect)) if aspect < 1 else (round(side / aspect), side)
+    turn = VIEW_TURN[twins.view] * part.turn + rng.normal(0, 0.06)
+    frame = Frame(
+        shape,
+        centre=tuple(np.array(part.centre) + rng.normal(0, 0.025, 2) * part.span),
+        scale=side / part.span * rng.uniform(0.88, 1.08),
+        rotation=part.upright + rng.normal(0, 0.16),
+        turn=turn,
+        mirrored=bool(rng.random() < 0.5),
+        hinge=limbs.ELBOW if part.flexed else -np.inf,
+        flexion=rng.uniform(1.0, 1.7) if part.flexed and twins.view == "lateral" else rng.normal(0, 0.05),
+    )  # fmt: skip
+    loss = rng.uniform(0.0, 0.12) if rng.random() < 0.6 else 0.0
+    return frame, _technique(shape, rng, loss, tilt=0.12)
+
+
+def _chest(twins: Twins, rng: np.random.Generator) -> tuple[chests.Stance, Technique]:
+    stance = chests.Stance(
+        shape=(CHEST_SIDE, CHEST_SIDE),
+        view=twins.view,
+        rotation=rng.normal(0, 0.06),
+        shift=tuple(rng.normal(0, 0.06, 2)),
+        zoom=rng.uniform(0.85, 1.1),
+        breath=rng.normal(0, 0.04),
+    )
+    loss = rng.uniform(0.01, 0.09) if rng.random() < 0.5 else 0.0
+    return stance, _technique(stance.shape, rng, loss, tilt=0.05)
+
+
+def _technique(shape, rng: np.random.Generator, loss: float, tilt: float) -> Technique:
+    """`loss`: part of each side outside the exposed field; `tilt` of the field in radians (sd)."""
+    size = np.array(shape[::-1])
+    half = size / 2 * (1 - 2 * loss)
+    angle = rng.normal(0, tilt) if loss else 0.0
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    corners = (np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half) @ turn.T + size / 2
+    if loss:
+        corners += rng.normal(0, 0.012, (4, 2)) * size
+    return Technique(
+        shape, plate=corners, surround=int(rng.integers(0, 12)),
+        photons=10 ** rng.uniform(3.0, 4.6), blur=rng.uniform(0.5, 0.9),
+        gradient=tuple(rng.normal(0, 0.09, 2)), gamma=rng.uniform(0.8, 1.15),
+        brightness=np.exp(rng.normal(0, 0.15)), contrast=np.exp(rng.uniform(-0.75, 0.1)),
+        marker=str(rng.choice(("R", "L"))),
+        marker_at=(rng.choice((0.06, 0.86)) + rng.uniform(-0.03, 0.03), rng.uniform(0.1, 0.25)),
+        marker_size=rng.uniform(0.5, 0.75), inverted=bool(rng.random() < 0.03),
+    )  # fmt: skip
+
+
+def _write(film: Film, twins: Twins, image, seen, folder: Path, seed: int) -> None:
+    (folder / film.path).parent.mkdir(parents=True, exist_ok=True)
+    if film.path.endswith(".dcm"):
+        write_dicom(folder / film.path, image, film, twins, seed)
+    else:
+        write_png(folder / film.path, image)
+    if seen:
+        target = (folder / "masks" / film.path).with_suffix(".png")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_png(target, 255 * np.any(seen, axis=0).astype(np.uint8))
+

@@ -1,0 +1,20 @@
+"""A film becomes a small picture: plate cropped, upright, un-inverted, equalised; body masked."""
+
+from lib.preprocessing.contrast import is_inverted, normalise
+from lib.preprocessing.film import Prepared, prepare, warp_mask
+from lib.preprocessing.network_input import augmentation, augmentation_for, to_float
+from lib.preprocessing.plate import find_plate
+from lib.preprocessing.segmentation import segment_body
+
+__all__ = [
+    "Prepared",
+    "augmentation",
+    "augmentation_for",
+    "find_plate",
+    "is_inverted",
+    "normalise",
+    "prepare",
+    "segment_body",
+    "to_float",
+    "warp_mask",
+]

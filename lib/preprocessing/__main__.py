@@ -1,0 +1,17 @@
+"""`python -m lib.preprocessing NAME`: prepare the films of a data set of params/datasets.yaml."""
+
+import sys
+
+from lib.datasets import BadData
+from lib.films import UnreadableFilm
+from lib.preprocessing.arrays import write_arrays
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m lib.preprocessing DATASET (for example mura)")
+    try:
+        write_arrays(sys.argv[1])
+    except BadData as reason:
+        sys.exit(str(reason))
+    except UnreadableFilm as reason:
+        sys.exit(f"{reason}; mend or remove it, then run the index again.")

@@ -1,0 +1,111 @@
+"""All films of a data set become three arrays on disk, row-aligned with its index."""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from inspect import signature
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+from tqdm.auto import tqdm
+
+from lib import ROOT, grid
+from lib.datasets.table import ODD_NAMES, load_index
+from lib.films import UnreadableFilm, read_film
+from lib.preprocessing.film import prepare, warp_mask
+
+
+def write_arrays(dataset: str) -> None:
+    """Prepare a data set's films, as params/ asks, into build/images/<dataset>[.body|.lesions].npy.
+
+    Arguments of `prepare` stand under `images:` in params/<profile>.yaml; the data set's entry in
+    params/datasets.yaml overrides them. Raises UnreadableFilm, naming the film, and BadData.
+    """
+    settings = {"size": 64} | grid.profile().get("images", {}) | grid.dataset_settings(dataset)
+    known = {name: settings[name] for name in signature(prepare).parameters if name in settings}
+    index = load_index(ROOT / f"build/index/{dataset}.csv")
+    annotations = pd.read_csv(
+        ROOT / f"build/index/{dataset}.annotations.csv",
+        dtype={"image_id": str, "mask": str},
+        encoding_errors=ODD_NAMES,
+    )
+    write_films(index, annotations, ROOT / "data", ROOT / "build/images" / dataset, known)
+
+
+def write_films(
+    index: pd.DataFrame, annotations: pd.DataFrame, data: Path, target: Path, settings: dict
+) -> None:
+    """Prepare the films of an index, over all cores, into <target>[.body|.lesions].npy.
+
+    Each is uint8 (n, size, size). Memory does not grow with n; nothing is left half-written.
+    """
+    lesions = dict(iter(annotations.groupby("image_id")))
+    films = ((data / row.path, lesions.get(row.image_id)) for row in index.itertuples())
+    shape = (len(index), settings["size"], settings["size"])
+    names = [f"{target.name}{suffix}.npy" for suffix in ("", ".body", ".lesions")]
+    with ExitStack() as stack:
+        arrays = [stack.enter_context(_new_array(target.parent / name, shape)) for name in names]
+        # Forking a process that has loaded TensorFlow, as a notebook may have, can hang.
+        workers = get_context("forkserver")
+        workers.set_forkserver_preload([__name__])
+        pool = stack.enter_context(workers.Pool(initializer=cv2.setNumThreads, initargs=(1,)))
+        prepared = pool.imap(partial(_prepare_one, data=data, settings=settings), films, 8)
+        _fill(arrays, tqdm(prepared, total=len(index), desc=f"films of {target.name}", unit="film"))
+
+
+def _fill(arrays: list[np.ndarray], rows: Iterable[tuple[np.ndarray, ...]]) -> None:
+    """Write rows, each with one picture per array, one after another."""
+    for number, pictures in enumerate(rows):
+        for array, picture in zip(arrays, pictures, strict=True):
+            array[number] = picture
+
+
+@contextmanager
+def _new_array(path: Path, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
+    """A uint8 array on disk that takes its place only when it is complete."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial_path = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        array = np.lib.format.open_memmap(partial_path, "w+", np.uint8, shape)
+        yield array
+        array.flush()
+        partial_path.rename(path)
+    finally:
+        partial_path.unlink(missing_ok=True)
+
+
+def _prepare_one(film: tuple[Path, pd.DataFrame | None], data: Path, settings: dict):
+    """Image, body and lesions, each (size, size), of one film (its path, its annotations)."""
+    path, annotations = film
+    try:
+        grey = read_film(path)
+        prepared = prepare(grey, **settings)
+        lesions = np.zeros_like(prepared.body)
+        if annotations is not None:
+            drawn = draw_lesions(annotations, grey.shape, data)
+            lesions = warp_mask(drawn, prepared.matrix, settings["size"])
+    except (UnreadableFilm, ValueError, cv2.error) as reason:
+        raise UnreadableFilm(f"{path}: {reason}") from None
+    return prepared.image, prepared.body, lesions
+
+
+def draw_lesions(annotations: pd.DataFrame, shape: tuple[int, int], data: Path) -> np.ndarray:
+    """One film's lesions, uint8 0/1 (h, w): mask files of `data` as they are, boxes filled.
+
+    Raises ValueError where a mask file is not as large as the film.
+    """
+    lesions = np.zeros(shape, np.uint8)
+    for row in annotations.itertuples():
+        if pd.notna(row.mask):
+            mask = read_film(data / row.mask)
+            if mask.shape != shape:
+                raise ValueError(f"its mask {row.mask} is {mask.shape} pixels, the film {shape}")
+            lesions |= np.uint8(mask > 0)
+        else:
+            left, top = max(0, round(row.x)), max(0, round(row.y))
+            lesions[top : round(row.y + row.height), left : round(row.x + row.width)] = 1
+    return lesions

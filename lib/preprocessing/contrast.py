@@ -1,0 +1,75 @@
+"""Grey levels of a film: its own scale, its sense (bone bright), its equalisation."""
+
+from typing import Literal
+
+import cv2
+import numpy as np
+
+Body = Literal["limb", "chest"]
+Equalize = Literal["clahe", "histogram", "none"]
+
+
+def normalise(film: np.ndarray) -> np.ndarray:
+    """Stretch a film (h, w) of any depth to uint8 grey levels 0 to 255 by its own range.
+
+    The range is that of all but one pixel in a thousand at either end: a hot pixel or a burned-in
+    letter must not darken the whole film. A constant film becomes black.
+    """
+    film = film.astype(np.float32)
+    low, high = np.percentile(film, (0.1, 99.9))
+    if high <= low:
+        low, high = film.min(), film.max()
+    if high <= low:
+        return np.zeros(film.shape, np.uint8)
+    return np.rint((film.clip(low, high) - low) * (255 / (high - low))).astype(np.uint8)
+
+
+def expected_grey(body: Body, size: int = 32) -> np.ndarray:
+    """Where a film (size, size) of upright bodies is bright, in arbitrary units.
+
+    A limb is bright along its axis and fades to air at the left and right. A chest has a bright
+    spine between two dark lungs; its border says nothing, being arms, abdomen, air or collimator.
+    """
+    y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
+    if body == "limb":
+        return -(x**2)
+    lung = np.exp(-(((np.abs(x) - 0.42) / 0.22) ** 2) - ((y + 0.1) / 0.45) ** 2)
+    return np.exp(-((x / 0.25) ** 2)) - lung
+
+
+#: A limb's correlation below which its place says too little: fingers with a gap in the middle.
+UNDECIDED = 0.2
+
+
+def is_inverted(picture: np.ndarray, body: Body = "limb") -> bool:
+    """Whether air is bright on a uint8 picture (h, w): it is the negative of `expected_grey`.
+
+    Where a limb's place does not tell, there is much air: a picture bright on average is inverted.
+    """
+    expected = expected_grey(body)
+    small = cv2.resize(picture, expected.shape, interpolation=cv2.INTER_AREA).astype(np.float64)
+    if np.ptp(small) == 0:
+        return False
+    likeness = np.corrcoef(small.ravel(), expected.ravel())[0, 1]
+    if body == "limb" and abs(likeness) < UNDECIDED:
+        return bool(picture.mean() > 255 / 2)
+    return bool(likeness < 0)
+
+
+def equalise(picture: np.ndarray, inside: np.ndarray, method: Equalize = "clahe") -> np.ndarray:
+    """Equalise a uint8 picture (h, w); `inside` (h, w) is the body that the histogram is taken of.
+
+    "histogram" spreads the body's grey levels evenly; air, darker than the body, stays dark.
+    "clahe" does so tile by tile (8 x 8) with slopes limited to 3, over the whole picture.
+    """
+    if method == "none":
+        return picture
+    if method == "clahe":
+        return cv2.createCLAHE(clipLimit=3.0, tileGridSize=(8, 8)).apply(picture)
+    if method != "histogram":
+        raise ValueError(f"equalize is {method!r}; it must be 'clahe', 'histogram' or 'none'.")
+    counts = np.bincount(picture[inside > 0], minlength=256)
+    if counts.max(initial=0) == counts.sum():
+        return picture
+    shares = counts.cumsum() / counts.sum()
+    return np.rint(255 * shares).astype(np.uint8)[picture]

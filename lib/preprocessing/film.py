@@ -1,0 +1,111 @@
+"""One film becomes one small picture, and one matrix says where each of its pixels came from."""
+
+from typing import Literal, NamedTuple
+
+import cv2
+import numpy as np
+
+from lib.preprocessing.contrast import Body, Equalize, equalise, is_inverted, normalise
+from lib.preprocessing.plate import find_plate, straighten
+from lib.preprocessing.segmentation import segment_body
+
+#: A film this much wider than high is turned; plates of square films vary by some pixels.
+LANDSCAPE = 1.1
+#: Longest side in pixels at which plates and bodies are sought: more shows nothing at 64 to 256 px.
+WORKING_SIZE = 512
+
+
+class Prepared(NamedTuple):
+    """A film ready for a network."""
+
+    image: np.ndarray  #: uint8 (size, size)
+    body: np.ndarray  #: uint8 (size, size), 1 inside the body
+    matrix: np.ndarray  #: float64 (3, 3), from pixels x, y of the film to those of the image
+    steps: dict[str, np.ndarray]  #: the picture uint8 (h, w) after each step, by the step's name
+
+
+def prepare(
+    film: np.ndarray,
+    size: int = 64,
+    body: Body = "limb",
+    crop: bool = True,
+    invert: bool | Literal["auto"] = "auto",
+    upright: bool = True,
+    mask: bool = False,
+    equalize: Equalize = "clahe",
+) -> Prepared:
+    """Turn a film (h, w) of any depth into a uint8 picture (size, size) and its body mask.
+
+    Only limbs are cropped to their plate and turned upright: an effusion lies at a chest's edge.
+    `mask` blackens what is not body. The aspect is kept; the rest of the square is black.
+    Raises ValueError where `film` is not a picture of two dimensions.
+    """
+    if film.ndim != 2 or film.size == 0:
+        raise ValueError(f"A film has two dimensions and some pixels; this one is {film.shape}.")
+    picture, matrix = _resized(film, min(1, max(WORKING_SIZE, size) / max(film.shape)))
+    picture = normalise(picture)
+    steps = {"normalised": picture}
+    if crop and body == "limb" and (corners := find_plate(picture)) is not None:
+        straight, plate = straighten(corners)
+        picture = cv2.warpPerspective(picture, straight, plate)
+        matrix = straight @ matrix
+    steps["cropped"] = picture
+    if upright and body == "limb" and picture.shape[1] > LANDSCAPE * picture.shape[0]:
+        matrix = np.array([[0, 1, 0], [-1, 0, picture.shape[1] - 1], [0, 0, 1]]) @ matrix
+        picture = cv2.rotate(picture, cv2.ROTATE_90_COUNTERCLOCKWISE)
+    steps["upright"] = picture
+    if is_inverted(picture, body) if invert == "auto" else invert:
+        picture = 255 - picture
+    steps["un-inverted"] = picture
+    inside = segment_body(picture, body)
+    steps["body"] = picture * inside
+    picture = equalise(picture * inside if mask else picture, inside, equalize)
+    steps["equalised"] = picture * inside if mask else picture
+    image, fit = _padded(steps["equalised"], size)
+    steps["image"] = image
+    return Prepared(image, _padded(inside, size)[0], fit @ matrix, steps)
+
+
+def warp_mask(mask: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
+    """Carry a lesion mask (h, w) of a film over to its picture: uint8 0/1 (size, size).
+
+    A pixel counts where a quarter of it is covered; a lesion thinner than that keeps those pixels
+    that it covers most, so that none is lost.
+    """
+    fine = max(1, min(16, WORKING_SIZE // size))
+    lesion = cv2.warpPerspective(
+        np.float32(mask > 0), _scaling(fine, fine) @ matrix, (fine * size, fine * size)
+    )
+    coverage = cv2.resize(lesion, (size, size), interpolation=cv2.INTER_AREA)
+    return np.uint8((coverage > 0) & (coverage >= min(0.25, coverage.max())))
+
+
+def _scaling(horizontal: float, vertical: float) -> np.ndarray:
+    """Matrix (3, 3) of a resize: pixel 0 has its centre at 0 and its edge at -1/2."""
+    return np.array(
+        [
+            [horizontal, 0, (horizontal - 1) / 2],
+            [0, vertical, (vertical - 1) / 2],
+            [0, 0, 1],
+        ]
+    )
+
+
+def _resized(film: np.ndarray, factor: float) -> tuple[np.ndarray, np.ndarray]:
+    """Film resized by a factor, with the matrix that does so."""
+    height, width = (max(1, round(side * factor)) for side in film.shape)
+    smoothly = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    known = film if film.dtype in (np.uint8, np.uint16) else film.astype(np.float32)
+    return (
+        cv2.resize(known, (width, height), interpolation=smoothly),
+        _scaling(width / film.shape[1], height / film.shape[0]),
+    )
+
+
+def _padded(picture: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Picture in the middle of a black square (size, size), with the matrix that puts it there."""
+    small, matrix = _resized(picture, size / max(picture.shape))
+    top, left = ((size - side) // 2 for side in small.shape)
+    square = np.zeros((size, size), picture.dtype)
+    square[top : top + small.shape[0], left : left + small.shape[1]] = small
+    return square, np.array([[1, 0, left], [0, 1, top], [0, 0, 1]]) @ matrix

@@ -1,0 +1,139 @@
+"""Where a number comes from: the code, the commit, the data and the packages behind it.
+
+`python -m lib.provenance` writes one fingerprint per stage, method and notebook into build/code/.
+A stage of dvc.yaml depends on its fingerprint instead of on files of lib/, so that it runs again
+when code that it can reach has changed, and not when a comment, a docstring or any other code has.
+"""
+
+import ast
+import hashlib
+import json
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+from lib import ROOT
+
+FINGERPRINTS = ROOT / "build/code"
+STAGES = ("phantoms", "datasets", "preprocessing", "floors", "comparison")
+PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn", "opencv-python-headless")
+RECORDS_ONLY = {"lib", "lib.provenance"}  # they note where numbers come from and cannot change one
+
+
+def trace() -> dict[str, str]:
+    """What the footer of a page says: commit, data hash and package versions."""
+    return {"commit": commit(), "data": data_hash(), **versions()}
+
+
+def commit() -> str:
+    """The short hash of the checked-out commit, marked when files in git differ from it."""
+    head = _git("rev-parse", "--short=10", "HEAD")
+    changed = _git(
+        "status", "--porcelain", "--untracked-files=no", "--", "lib", "notebooks", "params"
+    )
+    return (head or "none") + (" with local changes" if changed else "")
+
+
+def data_hash() -> str:
+    """The hash under which DVC keeps the films of data/."""
+    hashes = [line.split("md5:")[1].strip() for line in _data_import() if "md5:" in line]
+    return hashes[0] if hashes else "not imported yet"
+
+
+def data_source() -> str:
+    """Where the films of data/ come from: phantoms, or the name of a folder (never its whole path)."""
+    path = next(line.split("path:")[1].strip() for line in _data_import() if "path:" in line)
+    return "phantoms" if path == "build/phantoms" else f"films of the folder {Path(path).name}"
+
+
+def versions() -> dict[str, str]:
+    """The versions of the packages that numbers depend on most."""
+    return {package: version(package) for package in PACKAGES}
+
+
+def fingerprint(*roots: str) -> str:
+    """One line per module of lib that the roots reach by imports: its name, its hash."""
+    lines = [f"{name} {_hash_of_code(path)}" for name, path in sorted(_reachable(roots).items())]
+    return "\n".join(lines) + "\n"
+
+
+def write_fingerprints(folder: Path = FINGERPRINTS) -> None:
+    """Write the fingerprint of every stage, method and notebook into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for stage in STAGES:
+        (folder / f"{stage}.txt").write_text(fingerprint(f"lib.{stage}"))
+    for method in sorted((ROOT / "lib/methods").glob("[!_]*.py")):
+        code = fingerprint("lib.study", f"lib.methods.{method.stem}")
+        (folder / f"{method.stem}.txt").write_text(code)
+    for notebook in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        code = fingerprint("lib.report", *_imports(_notebook_code(notebook), "notebook"))
+        (folder / f"{notebook.stem}.txt").write_text(code)
+
+
+def _reachable(roots) -> dict[str, Path]:
+    found, waiting = {}, list(roots)
+    while waiting:
+        name = waiting.pop()
+        path = _file_of(name)
+        if path and name not in found and name not in RECORDS_ONLY:
+            found[name] = path
+            waiting += _imports(ast.parse(path.read_text()), name)
+    return found
+
+
+def _imports(tree: ast.AST, importer: str) -> list[str]:
+    """What the tree imports from lib: modules, and names in them that `_file_of` sorts out."""
+    names = []
+    package = (
+        importer
+        if (_file_of(importer) or Path()).name == "__init__.py"
+        else importer.rpartition(".")[0]
+    )
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            start = (
+                ".".join(package.split(".")[: len(package.split(".")) - node.level + 1])
+                if node.level
+                else ""
+            )
+            module = ".".join(part for part in (start, node.module) if part)
+            names += [module, *(f"{module}.{alias.name}" for alias in node.names)]
+    return [name for name in names if name == "lib" or name.startswith("lib.")]
+
+
+def _file_of(name: str) -> Path | None:
+    place = ROOT / name.replace(".", "/")
+    candidates = (place.with_suffix(".py"), place / "__init__.py")
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _hash_of_code(path: Path) -> str:
+    """Hash of a module's code without its comments, docstrings and layout."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            node.body = node.body[ast.get_docstring(node) is not None :] or [ast.Pass()]
+    return hashlib.sha256(ast.unparse(tree).encode()).hexdigest()
+
+
+def _notebook_code(path: Path) -> ast.AST:
+    cells = json.loads(path.read_text())["cells"]
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    return ast.parse(
+        "\n".join(line for line in "\n".join(code).splitlines() if not line.startswith("%"))
+    )
+
+
+def _data_import() -> list[str]:
+    return (ROOT / "data.dvc").read_text().splitlines()
+
+
+def _git(*arguments: str) -> str:
+    answer = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
+    return answer.stdout.strip()
+
+
+if __name__ == "__main__":
+    write_fingerprints()

@@ -1,0 +1,63 @@
+"""Points the study at a folder of films: `make data FROM=folder`; `make data` for phantoms again.
+
+Changes two local files: the path in data.dvc and the grid of params/study.yaml. The folder itself
+is only read: `dvc repro` copies its films into data/.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from lib import ROOT
+from lib.datasets import BadData, readable
+
+PHANTOMS = Path("build/phantoms")
+
+
+def use(folder: Path) -> list[str]:
+    """Point data.dvc and the grid at `folder`; returns the data sets that the grid now has.
+
+    Raises BadData, changing nothing, when the folder holds no data set that can be read.
+    """
+    if (ROOT / folder).resolve() == (ROOT / PHANTOMS).resolve():
+        return _write("phantoms", PHANTOMS, None)
+    if not folder.is_dir():
+        raise BadData(
+            f"{folder} is not a folder: give the one that holds MURA-v1.1/, nih/, rsna/ or yours."
+        )
+    found = readable(folder)
+    if not found:
+        raise BadData(
+            f"{folder} holds no data set of params/datasets.yaml: describe yours there first."
+        )
+    return _write("films", Path(os.path.relpath(folder, ROOT)), found)
+
+
+def _write(grid_name: str, folder: Path, found: list[str] | None) -> list[str]:
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 200
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    study_file = ROOT / "params/study.yaml"
+    study = yaml.load(study_file)
+    for grid in study["grids"].values():
+        grid.anchor.always_dump = True  # ruamel drops the anchors that no alias points at
+    study["grid"] = study["grids"][grid_name]
+    if found:
+        study["grid"]["datasets"][:] = found
+    yaml.dump(study, study_file)
+    (ROOT / "data.dvc").write_text(f"deps:\n- path: {folder.as_posix()}\nouts:\n- path: data\n")
+    return list(study["grid"]["datasets"])
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Point the study at a folder of films.")
+    parser.add_argument("folder", type=Path)
+    try:
+        names = use(parser.parse_args().folder)
+    except BadData as error:
+        sys.exit(str(error))
+    print(f"The study now reads {', '.join(names)}. Run `dvc repro`.")

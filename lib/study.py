@@ -1,0 +1,161 @@
+"""One cell of the study: a data set, a method and a seed become weights, scores, history and maps.
+
+`python -m lib.study mura deep_svdd 0` trains and scores that cell. A method that fails or collapses
+is a result too: its reason is left in cell.json, its page shows it, and the other cells go on.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+import time
+import traceback
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lib import ROOT, grid, provenance
+from lib.datasets.table import load_index
+from lib.datasets.training import setting_name, training_set
+from lib.preprocessing.network_input import augmentation_for, to_float
+
+FILMS_WITH_MAPS = (
+    200  # of the test films: those with annotations, then some spread over the ranks of the score
+)
+
+
+def run(cell: grid.Cell, parameters: dict | None = None) -> None:
+    """Train and score a cell; leave the results in its folder, or the reason for failing.
+
+    `parameters` replaces the profile's entry of the method. MemoryError and interruptions leave
+    nothing behind: they say something about the machine and not about the method.
+    """
+    parameters = dict(grid.profile()[cell.method] if parameters is None else parameters)
+    partial = cell.folder.with_name(f".{cell.folder.name}.partial")
+    _empty(partial)
+    started = time.monotonic()
+    try:
+        outcome = {
+            "status": "finished",
+            "reason": "",
+            **_train_and_score(cell, parameters, partial),
+        }
+    except MemoryError:
+        raise
+    except Exception as error:
+        traceback.print_exc()
+        _empty(partial)
+        outcome = {"status": "failed", "reason": f"{type(error).__name__}: {error}"}
+    outcome |= {**asdict(cell), "parameters": parameters, "trace": provenance.trace()}
+    outcome["duration_s"] = round(time.monotonic() - started, 1)
+    (partial / "cell.json").write_text(json.dumps(outcome, indent=1))
+    shutil.rmtree(cell.folder, ignore_errors=True)
+    partial.rename(cell.folder)
+
+
+def _train_and_score(cell, parameters, folder: Path) -> dict:
+    index = load_index(ROOT / f"build/index/{cell.dataset}.csv")
+    films = np.load(ROOT / f"build/images/{cell.dataset}.npy", mmap_mode="r")
+    hyperparameters = dict(parameters)
+    labels, contamination = (
+        hyperparameters.pop("labels", "none"),
+        hyperparameters.pop("contamination", 0.0),
+    )
+    training = training_set(index, labels, cell.seed, contamination)
+
+    detector = _build(cell, films.shape[1], hyperparameters)
+    _fit(detector, films, training, _validation_set(index, labels), folder)
+    detector.save_weights(folder / "weights.weights.h5")
+    scores = _score(detector, films, index)
+    scores.to_csv(folder / "scores.csv", index=False)
+    _save_maps(detector, films, index, _films_with_maps(cell.dataset, index, scores), folder)
+    return {
+        "setting": setting_name(labels, contamination),
+        "films": {"training": len(training), "with known label": int(training["y"].notna().sum())},
+    }
+
+
+def _build(cell, size, hyperparameters):
+    import keras
+
+    from lib import methods
+
+    keras.utils.set_random_seed(cell.seed)
+    augmentation = augmentation_for(grid.dataset_settings(cell.dataset)["body"])
+    return methods.find(cell.method)(
+        image_size=size, augmentation=augmentation, seed=cell.seed, **hyperparameters
+    )
+
+
+def _fit(detector, films, training, checking, folder) -> None:
+    from keras.callbacks import CSVLogger
+
+    detector.fit(
+        *_films_and_labels(films, training),
+        validation_data=_films_and_labels(films, checking),
+        callbacks=[CSVLogger(folder / "history.csv")],
+        verbose=1 if sys.stdout.isatty() else 2,
+    )
+
+
+def _films_and_labels(films, chosen: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    return to_float(films[chosen["row"].to_numpy()]), chosen["y"].to_numpy("float32")
+
+
+def _validation_set(index: pd.DataFrame, labels) -> pd.DataFrame:
+    """Rows and labels of the validation films that training may watch: without labels, normals."""
+    allowed = index["split"].eq("validation") & (index["label"].eq(0) | (labels != "none"))
+    rows = np.flatnonzero(allowed)
+    known = index["label"].to_numpy(float)[rows]
+    return pd.DataFrame({"row": rows, "y": known if labels != "none" else np.nan})
+
+
+def _score(detector, films, index) -> pd.DataFrame:
+    from lib.detector import check_scores
+
+    rows = np.flatnonzero(index["split"].isin(["validation", "test"]))
+    scores = detector.anomaly_scores(to_float(films[rows]))
+    check_scores(scores["score"])
+    return pd.DataFrame({"image_id": index["image_id"].to_numpy()[rows], **scores})
+
+
+def _films_with_maps(dataset, index, scores) -> np.ndarray:
+    """Rows of the test films whose maps are kept: annotated ones, others evenly over the ranks."""
+    annotations = pd.read_csv(
+        ROOT / f"build/index/{dataset}.annotations.csv", dtype={"image_id": str}
+    )
+    ranked = index.reset_index().merge(scores.sort_values("score"), on="image_id", how="right")
+    ranked = ranked[ranked["split"].eq("test")]
+    annotated = ranked["image_id"].isin(annotations["image_id"])
+    spread = np.linspace(0, len(ranked) - 1, min(len(ranked), FILMS_WITH_MAPS // 2)).astype(int)
+    chosen = [*ranked["index"][annotated][:FILMS_WITH_MAPS], *ranked["index"].iloc[spread]]
+    return np.array(sorted(set(chosen)), int)
+
+
+def _save_maps(detector, films, index, rows, folder) -> None:
+    x = to_float(films[rows])
+    maps = detector.predict(x, verbose=0).get("map")
+    if maps is None:
+        return
+    kept = {"image_id": index["image_id"].to_numpy(str)[rows], "map": maps.astype("float16")}
+    reconstruction = detector.reconstruction(x)
+    if reconstruction is not None:
+        grey = np.clip((np.asarray(reconstruction)[..., 0] + 1) * 127.5, 0, 255)
+        kept["reconstruction"] = grey.astype("uint8")
+    np.savez_compressed(folder / "maps.npz", **kept)
+
+
+def _empty(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Train and score one cell of the study.")
+    parser.add_argument("dataset")
+    parser.add_argument("method")
+    parser.add_argument("seed", type=int)
+    asked = parser.parse_args()
+    run(grid.cell(asked.dataset, asked.method, asked.seed))

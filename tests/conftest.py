@@ -1,0 +1,98 @@
+"""Shared fixtures: a small copy of the whole study, rebuilt once, and the folder of real films."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lib import ROOT
+
+SMALL_STUDY = """
+profile: tiny
+grids:
+  phantoms: &phantoms
+    seeds: [0]
+    datasets: [rsna]
+    supervised: {datasets: [rsna], methods: [resnet]}
+    reconstruction: {datasets: [rsna], methods: [autoencoder]}
+    svdd: {datasets: [rsna], methods: [deep_svdd]}
+  films: &films
+    seeds: [0]
+    datasets: &found [rsna]
+    supervised: {datasets: *found, methods: [resnet]}
+    reconstruction: {datasets: *found, methods: [autoencoder]}
+    svdd: {datasets: *found, methods: [deep_svdd]}
+grid: *phantoms
+"""
+TINY_PROFILE = """
+images: {size: 32, equalize: clahe}
+split: {validation: 0.2, test: 0.4, seed: 0}
+resnet: {labels: all, epochs: 2}
+autoencoder: {epochs: 2}
+deep_svdd: {pretraining_epochs: 2, epochs: 3}
+"""
+
+
+class Study:
+    """A copy of the working tree in which stages can be run and files edited."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.environment = {
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(folder),
+        }
+
+    def run(self, *command: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True
+        )
+
+    def dvc(self, *arguments: str) -> subprocess.CompletedProcess:
+        return self.run("dvc", *arguments)
+
+    def edit(self, path: str, old: str, new: str) -> None:
+        text = (self.folder / path).read_text()
+        assert old in text, f"{path} no longer holds {old!r}: mend this test"
+        (self.folder / path).write_text(text.replace(old, new, 1))
+
+    def page(self, name: str) -> str:
+        return (self.folder / "reports" / f"{name}.html").read_text()
+
+
+def copy_of_working_tree(folder: Path) -> Path:
+    """Copy the files that git tracks, or would, into a repository of its own."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes((ROOT / name).read_bytes())
+    for command in (
+        ["init", "-q"],
+        ["add", "-A"],
+        ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "copy"],
+    ):
+        subprocess.run(["git", *command], cwd=folder, check=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_study(tmp_path_factory) -> Study:
+    """The whole study on a few small phantoms, rebuilt by one `dvc repro`."""
+    study = Study(copy_of_working_tree(tmp_path_factory.mktemp("study")))
+    (study.folder / "params/study.yaml").write_text(SMALL_STUDY)
+    (study.folder / "params/tiny.yaml").write_text(TINY_PROFILE)
+    study.edit("params/datasets.yaml", "films: 700", "films: 80")
+    study.run("git", "add", "params")
+    rebuilt = study.dvc("repro")
+    assert rebuilt.returncode == 0, rebuilt.stdout[-3000:] + rebuilt.stderr[-3000:]
+    return study

@@ -1,0 +1,379 @@
+"""The comparison of a tiny study whose scores are known, with cells that failed or broke."""
+
+import json
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lib import metrics
+from lib.comparison import COLUMNS, compare, mean_over_seeds
+from lib.comparison.record import record
+from lib.comparison.scores import BrokenCell, Scored, read_cell, read_floors
+from lib.datasets import BadData, load_index
+from lib.grid import Cell
+
+FILMS, SIDE = 240, 16
+GOOD = Cell("svdd", "limbs", "deep_svdd", 0)
+AGAIN = Cell("svdd", "limbs", "deep_svdd", 1)
+CHANCE = Cell("reconstruction", "limbs", "autoencoder", 0)
+
+
+def films_of_limbs() -> pd.DataFrame:
+    """An index with two views a study, two studies a patient, two body parts and two findings."""
+    film = np.arange(FILMS)
+    study, patient = film // 2, film // 4
+    label = study % 2
+    return pd.DataFrame(
+        {
+            "image_id": [f"{number:03}" for number in film],
+            "path": "film.png",
+            "dataset": "limbs",
+            "patient_id": [f"p{number}" for number in patient],
+            "study_id": [
+                f"p{patient}/s{study}" for patient, study in zip(patient, study, strict=True)
+            ],
+            "body_part": np.where(patient % 3, "hand", "wrist"),
+            "view": np.where(film % 2, "PA", "LL"),
+            "sex": "F",
+            "age": 50.0,
+            "finding": np.where(label, np.where(study % 4 == 1, "fracture", "hardware|lytic"), ""),
+            "label": label,
+            "split": np.array(["train", "validation", "test", "test"])[patient % 4],
+            "width": 100,
+            "height": 120,
+        }
+    )
+
+
+def leave_cell(build, cell, scores, maps=None):
+    """Write what a finished cell leaves."""
+    folder = build / "cells" / cell.dataset / cell.method / str(cell.seed)
+    folder.mkdir(parents=True)
+    info = {"status": "finished", "reason": "", "setting": "unlabelled"}
+    (folder / "cell.json").write_text(json.dumps(info))
+    scores.to_csv(folder / "scores.csv", index=False)
+    if maps is not None:
+        np.savez(folder / "maps.npz", **maps)
+    return folder
+
+
+@pytest.fixture
+def build(tmp_path):
+    """A build folder: a detector that sees the label through noise, twice, and one at chance."""
+    rng, index = np.random.default_rng(0), films_of_limbs()
+    for folder in ("index", "images", "floors"):
+        (tmp_path / folder).mkdir()
+    index.to_csv(tmp_path / "index/limbs.csv", index=False)
+    lesions = np.zeros((FILMS, SIDE, SIDE), np.uint8)
+    lesions[index["label"].eq(1), 4:8, 4:8] = 1
+    np.save(tmp_path / "images/limbs.lesions.npy", lesions)
+    np.save(tmp_path / "images/limbs.body.npy", np.ones_like(lesions))
+    leave_annotations(tmp_path, index)
+    scored = index[index["split"].ne("train")].reset_index(drop=True)
+    floor = scored[["image_id"]].assign(mean_grey=rng.normal(size=len(scored)))
+    floor["shortcut_view"] = scored["view"].eq("PA") * 0.5
+    floor.to_csv(tmp_path / "floors/limbs.csv", index=False)
+    test = np.flatnonzero(index["split"].eq("test"))
+    maps = {
+        "image_id": index["image_id"].to_numpy(str)[test],
+        "map": lesions[test].astype("float16"),
+    }
+    for cell, signal in ((GOOD, 2.0), (AGAIN, 1.5), (CHANCE, 0.0)):
+        score = signal * scored["label"] + rng.normal(size=len(scored))
+        table = scored[["image_id"]].assign(score=score)
+        leave_cell(tmp_path, cell, table, maps if cell == GOOD else None)
+    return tmp_path
+
+
+def leave_annotations(build, index):
+    """Fractures have boxes, hardware has exact masks."""
+    abnormal = index[index["label"].eq(1)]
+    notes = abnormal[["image_id", "finding"]].assign(x=25, y=30, width=25, height=30)
+    notes["mask"] = np.where(notes["finding"].eq("fracture"), "", "masks/film.png")
+    notes.to_csv(build / "index/limbs.annotations.csv", index=False)
+
+
+def table(build, name):
+    return pd.read_csv(build / f"comparison/{name}.csv", dtype={"seed": str})
+
+
+def one(results, **wanted):
+    """The only row of the results that holds what is wanted."""
+    wanted = {"level": "image", "group": "all", "metric": "auroc"} | wanted
+    rows = results.loc[np.all([results[name].eq(value) for name, value in wanted.items()], axis=0)]
+    assert len(rows) == 1, (wanted, len(rows))
+    return rows.iloc[0]
+
+
+def test_results_are_those_of_scores_and_index(build):
+    compare([GOOD, CHANCE], build, resamples=100)
+    results, index = table(build, "results"), load_index(build / "index/limbs.csv")
+    assert list(results) == COLUMNS
+    scores = pd.read_csv(build / "cells/limbs/deep_svdd/0/scores.csv", dtype={"image_id": str})
+    test = index[index["split"].eq("test")].merge(scores)
+    row = one(results, method="deep_svdd")
+    assert row["value"] == pytest.approx(metrics.auroc(test["label"], test["score"]), abs=1e-4)
+    assert row["low"] < row["value"] < row["high"]
+    assert (row["n"], row["base_rate"], row["family"], row["setting"]) == (
+        120,
+        0.5,
+        "svdd",
+        "unlabelled",
+    )
+    hand = test[test["body_part"].eq("hand")]
+    found = one(results, method="deep_svdd", group="body part: hand")
+    assert found["value"] == pytest.approx(metrics.auroc(hand["label"], hand["score"]), abs=1e-4)
+
+
+def test_groups_compare_each_finding_with_all_normals(build):
+    compare([GOOD], build, resamples=20)
+    rows = table(build, "results").query(
+        "method == 'deep_svdd' and metric == 'auroc' and level == 'image'"
+    )
+    sizes = dict(zip(rows["group"], rows["n"], strict=True))
+    assert set(sizes) == {
+        *("all", "body part: hand", "body part: wrist", "view: LL", "view: PA"),
+        *("finding: fracture", "finding: hardware", "finding: lytic"),
+    }
+    index = films_of_limbs().query("split == 'test'")
+    assert (
+        sizes["finding: lytic"]
+        == index["label"].eq(0).sum() + index["finding"].str.contains("lytic").sum()
+    )
+    assert sizes["view: LL"] == 60
+
+
+def test_studies_average_their_views(build):
+    compare([GOOD], build, resamples=20)
+    row = one(table(build, "results"), method="deep_svdd", level="study")
+    scores = pd.read_csv(build / "cells/limbs/deep_svdd/0/scores.csv", dtype={"image_id": str})
+    test = films_of_limbs().query("split == 'test'").merge(scores)
+    studies = test.groupby("study_id").agg({"score": "mean", "label": "max"})
+    assert row["n"] == 60
+    assert row["value"] == pytest.approx(
+        metrics.auroc(studies["label"], studies["score"]), abs=1e-4
+    )
+
+
+def test_thresholds_come_from_validation_films(build):
+    compare([GOOD], build, resamples=20)
+    results = table(build, "results")
+    scores = pd.read_csv(build / "cells/limbs/deep_svdd/0/scores.csv", dtype={"image_id": str})
+    films = films_of_limbs().merge(scores)
+    known, test = (films[films["split"].eq(split)] for split in ("validation", "test"))
+    threshold = np.quantile(known["score"][known["label"].eq(0)], 0.95)
+    expected = (test["score"] >= threshold)[test["label"].eq(1)].mean()
+    row = one(results, method="deep_svdd", metric="recall_at_threshold_normals_0.95")
+    assert row["value"] == pytest.approx(expected, abs=1e-4)
+    named = set(results["metric"])
+    assert {"kappa_at_threshold_recall_0.90", "brier", "recall_at_specificity_0.90"} <= named
+
+
+def test_perfect_maps_are_perfect_against_masks_and_boxes(build):
+    compare([GOOD], build, resamples=20)
+    results = table(build, "results")
+    for level in ("pixel", "box"):
+        for metric in ("auroc", "average_precision", "best_dice", "pointing_game"):
+            row = one(results, method="deep_svdd", level=level, metric=metric)
+            assert (row["value"], row["n"], row["base_rate"]) == (1, 30, 0.0625)
+
+
+def test_maps_of_another_size_are_brought_to_the_lesions(build):
+    folder = build / "cells/limbs/deep_svdd/0"
+    kept = dict(np.load(folder / "maps.npz"))
+    np.savez(folder / "maps.npz", image_id=kept["image_id"], map=kept["map"][:, ::2, ::2])
+    compare([GOOD], build, resamples=20)
+    assert one(table(build, "results"), method="deep_svdd", level="pixel")["value"] > 0.95
+
+
+def test_floors_stand_beside(build):
+    compare([GOOD], build, resamples=20)
+    results = table(build, "results")
+    row = one(results, method="floor: shortcut view")
+    assert (row["value"], row["family"], row["setting"]) == (0.5, "floor", "supervised")
+    assert np.isnan(pd.to_numeric(row["seed"]))
+    assert one(results, method="floor: mean grey")["setting"] == "unlabelled"
+
+
+def test_means_over_seeds_by_hand(build):
+    compare([GOOD, AGAIN, CHANCE], build, resamples=20)
+    results = table(build, "results")
+    first, second = (one(results, method="deep_svdd", seed=seed)["value"] for seed in ("0", "1"))
+    row = one(results, method="deep_svdd", seed="mean")
+    deviation = abs(first - second) / np.sqrt(2)
+    assert row["value"] == pytest.approx((first + second) / 2, abs=2e-4)
+    assert row["high"] - row["value"] == pytest.approx(deviation, abs=2e-4)
+    assert not (results["method"].ne("deep_svdd") & results["seed"].eq("mean")).any()
+    assert mean_over_seeds(pd.DataFrame(columns=COLUMNS)).empty
+
+
+def test_paired_tests_of_methods_and_the_best_floor(build):
+    compare([GOOD, AGAIN, CHANCE], build, resamples=20)
+    tests = table(build, "tests")
+    pairs = list(zip(tests["method_a"], tests["method_b"], strict=True))
+    assert pairs[0] == ("deep_svdd", "autoencoder")
+    assert [a for a, _ in pairs] == ["deep_svdd", "deep_svdd", "autoencoder"]
+    assert len({b for _, b in pairs[1:]}) == 1 and pairs[1][1].startswith("floor: ")
+    assert tests["p_value"][0] < 0.001 and tests["p_value"][2] > 0.01
+    assert (tests["p_holm"] >= tests["p_value"]).all()
+    assert (tests["seed_a"] == 0).all()
+
+
+def test_roc_curves_have_bands(build):
+    compare([GOOD], build, resamples=50)
+    curve = table(build, "roc").query("method == 'deep_svdd'")
+    assert len(curve) == 101
+    assert (curve["low"] <= curve["high"]).all() and curve["tpr"].is_monotonic_increasing
+
+
+def test_the_same_bytes_again(build):
+    names = ("results", "tests", "roc", "failures")
+    runs = []
+    for _ in range(2):
+        compare([GOOD, CHANCE], build, resamples=50)
+        runs.append([(build / f"comparison/{name}.csv").read_bytes() for name in names])
+    assert runs[0] == runs[1]
+
+
+def test_failed_and_absent_cells_are_listed_and_the_others_go_on(build):
+    failed, absent = Cell("svdd", "limbs", "dmsvdd", 0), Cell("svdd", "limbs", "drocc", 0)
+    folder = leave_cell(build, failed, pd.DataFrame())
+    reason = "Collapsed: all scores are equal"
+    (folder / "cell.json").write_text(json.dumps({"status": "failed", "reason": reason}))
+    compare([failed, GOOD, absent], build, resamples=20)
+    failures = table(build, "failures").set_index("method")
+    assert failures.loc["dmsvdd", "reason"] == reason
+    assert failures.loc["drocc", "reason"] == "Cell limbs/drocc/0 has not run: run `dvc repro -k`."
+    methods = set(table(build, "results")["method"])
+    assert "deep_svdd" in methods and not {"dmsvdd", "drocc"} & methods
+
+
+def broken(scores, how):
+    """Break a table of scores in a known way."""
+    if how == "twice":
+        return pd.concat([scores, scores[:1]])
+    if how == "unknown":
+        return pd.concat([scores, pd.DataFrame({"image_id": ["x9"], "score": [1.0]})])
+    if how == "word":
+        return scores.assign(score=scores["score"].astype(object).where(scores.index != 3, "high"))
+    return {
+        "missing": scores[2:],
+        "infinite": scores.assign(score=scores["score"].where(scores.index != 3, np.inf)),
+        "unnamed": scores.rename(columns={"score": "anomaly"}),
+        "label": scores.assign(label=1.0),
+        "empty": pd.DataFrame(),
+    }[how]
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [
+        ("twice", r"more than once \(1, as 004\)"),
+        ("unknown", r"no validation or test films of the index \(1, as x9\)"),
+        ("missing", r"lacks films of the index \(2, as 004\)"),
+        ("infinite", "1 films whose score is not a finite number"),
+        ("word", "films whose score is not a finite number"),
+        ("unnamed", "no column score"),
+        ("label", "names a score 'label'"),
+        ("empty", "No columns"),
+    ],
+)
+def test_broken_scores_are_one_sentence(build, how, reason):
+    path = build / "cells/limbs/deep_svdd/0/scores.csv"
+    broken(pd.read_csv(path, dtype={"image_id": str}), how).to_csv(path, index=False)
+    with pytest.raises(BrokenCell, match=reason) as caught:
+        read_cell(GOOD, load_index(build / "index/limbs.csv"), build)
+    assert str(caught.value).startswith("Cell limbs/deep_svdd/0: ")
+    assert str(caught.value).endswith("; run `python -m lib.study limbs deep_svdd 0`.")
+
+
+def test_broken_maps_and_json_are_listed(build):
+    (build / "cells/limbs/deep_svdd/0/maps.npz").write_bytes(b"PK\x03\x04 cut short")
+    (build / "cells/limbs/deep_svdd/1/cell.json").write_text("{")
+    compare([GOOD, AGAIN], build, resamples=20)
+    assert len(table(build, "failures")) == 2
+    assert set(table(build, "results")["family"]) == {"floor"}
+
+
+def test_floors_of_another_index_are_refused(build):
+    path = build / "floors/limbs.csv"
+    pd.read_csv(path, dtype=str)[1:].to_csv(path, index=False)
+    with pytest.raises(
+        BadData, match=r"lacks films of the index .*run `python -m lib.floors limbs`"
+    ):
+        read_floors("limbs", load_index(build / "index/limbs.csv"), build)
+
+
+def test_films_of_unknown_label_are_left_out(build):
+    index = films_of_limbs().astype({"label": float})
+    index.loc[index["split"].eq("test") & index["view"].eq("PA"), "label"] = np.nan
+    index.to_csv(build / "index/limbs.csv", index=False)
+    compare([GOOD], build, resamples=20)
+    assert one(table(build, "results"), method="deep_svdd")["n"] == 60
+
+
+def test_a_test_set_of_one_label_has_no_rows(build):
+    index = films_of_limbs()
+    index.loc[index["split"].eq("test"), "label"] = 0
+    index.to_csv(build / "index/limbs.csv", index=False)
+    assert compare([GOOD], build, resamples=20).empty
+    assert table(build, "tests").empty
+
+
+def test_further_scores_have_their_own_rows(build):
+    path = build / "cells/limbs/deep_svdd/0/scores.csv"
+    scores = pd.read_csv(path, dtype={"image_id": str})
+    scores.assign(inverse=-scores["score"]).to_csv(path, index=False)
+    compare([GOOD], build, resamples=20)
+    results = table(build, "results")
+    inverse = one(results, method="deep_svdd", metric="auroc_of_inverse")["value"]
+    assert inverse == pytest.approx(1 - one(results, method="deep_svdd")["value"], abs=2e-4)
+
+
+@pytest.fixture
+def root(build, tmp_path_factory):
+    """A repository whose data/ holds real films, compared and published."""
+    root = tmp_path_factory.mktemp("repository")
+    compare([GOOD], build, resamples=20)
+    (root / "reports").mkdir()
+    (root / "build").symlink_to(build)
+    (root / "reports/results.csv").write_bytes((build / "comparison/results.csv").read_bytes())
+    (root / "data.dvc").write_text("deps:\n- path: ../films\nouts:\n- md5: abc.dir\n  path: data\n")
+    return root
+
+
+def test_record_says_where_the_numbers_come_from(root):
+    line = record(root)
+    kept = root / "reports/real"
+    assert (kept / "results.csv").read_bytes() == (root / "reports/results.csv").read_bytes()
+    assert str(date.today()) in line and "abc.dir" in line and "../films" not in line
+    text = (kept / "README.md").read_text()
+    assert line in text and "| limbs | test | 60 | 60 | 0 |" in text
+
+
+def refused(root, reason):
+    with pytest.raises(BadData, match=reason):
+        record(root)
+    assert not (root / "reports/real").exists()
+
+
+def test_record_refuses_phantoms(root):
+    (root / "data.dvc").write_text("deps:\n- path: build/phantoms\nouts:\n- md5: a\n  path: data\n")
+    refused(root, "phantoms")
+
+
+def test_record_refuses_films_that_were_never_run(root):
+    (root / "data.dvc").write_text("deps:\n- path: ../films\nouts:\n- path: data\n")
+    refused(root, "no results yet")
+
+
+def test_record_refuses_results_of_other_films(root):
+    films_of_limbs()[:-8].to_csv(root / "build/index/limbs.csv", index=False)
+    refused(root, "other films of limbs")
+
+
+def test_scored_films_carry_no_training_film(build):
+    scored = read_cell(GOOD, load_index(build / "index/limbs.csv"), build)
+    assert isinstance(scored, Scored) and set(scored.films["split"]) == {"validation", "test"}

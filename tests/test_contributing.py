@@ -1,0 +1,83 @@
+"""What CONTRIBUTING.md promises: a method is added in three steps, and in no other file."""
+
+import pytest
+from conftest import Study, copy_of_working_tree
+
+from lib import ROOT
+
+TOY = '''"""A film is abnormal where it differs from the mean of its neighbourhood."""
+
+import keras
+from keras import ops
+
+from lib.detector import Detector
+
+
+class Toy(Detector):
+    """One convolution that predicts a film from a blurred film."""
+
+    players = {"loss": ["network"]}
+
+    def __init__(self, *, width=5, **common):
+        super().__init__(**common)
+        film = keras.Input((self.image_size, self.image_size, 1))
+        blurred = keras.layers.AveragePooling2D(width, strides=1, padding="same")(film)
+        self.network = keras.Model(film, keras.layers.Conv2D(1, width, padding="same")(blurred))
+
+    def compute_losses(self, x, y=None, training=False):
+        return {"loss": ops.mean(self.anomaly_map(x))}
+
+    def anomaly_map(self, x):
+        return ops.square(x - self.network(x))[..., 0]
+'''
+
+FIT_ON_DISCS = """
+import sys
+sys.path.append("tests")
+from discs import discs
+from lib import grid, methods
+from sklearn.metrics import roc_auc_score
+
+assert "toy" in methods.names()
+normals, _, _ = discs(64, abnormal=0.0, seed=0)
+films, labels, _ = discs(64, abnormal=0.5, seed=1)
+detector = methods.find("toy")(image_size=32, **grid.profile()["toy"])
+detector.fit(normals, verbose=0)
+print(roc_auc_score(labels, detector.anomaly_scores(films)["score"]))
+"""
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory) -> Study:
+    """A copy of the repository with the three steps done."""
+    study = Study(copy_of_working_tree(tmp_path_factory.mktemp("contributing")))
+    (study.folder / "lib/methods/toy.py").write_text(TOY)
+    for profile in ("quick", "full"):
+        path = study.folder / f"params/{profile}.yaml"
+        path.write_text(path.read_text() + "\ntoy: {epochs: 20, learning_rate: 0.01}\n")
+    study.edit("params/study.yaml", "methods: [autoencoder", "methods: [toy, autoencoder")
+    return study
+
+
+def test_the_new_method_is_found_and_detects(study):
+    run = study.run("python", "-c", FIT_ON_DISCS)
+    assert run.returncode == 0, run.stderr[-2000:]
+    assert float(run.stdout.split()[-1]) > 0.8
+
+
+def test_the_graph_has_its_cells(study):
+    stages = study.dvc("stage", "list", "--all", "--name-only")
+    assert stages.returncode == 0, stages.stderr
+    assert "reconstruction@rsna-toy-0" in stages.stdout.split()
+
+
+def test_the_guide_is_short():
+    guide = (ROOT / "CONTRIBUTING.md").read_text()
+    assert len(guide.splitlines()) <= 15
+    for step in (
+        "lib/methods/<name>.py",
+        "params/quick.yaml",
+        "params/full.yaml",
+        "params/study.yaml",
+    ):
+        assert step in guide

@@ -1,0 +1,225 @@
+"""Every figure carries a description, is a picture, and shows the numbers it was given."""
+
+import subprocess
+import sys
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from lib import ROOT, figures
+from lib.figures.films import map_scale, opacity
+
+RANDOM = np.random.default_rng(0)
+FILMS = RANDOM.integers(0, 256, (5, 32, 32), dtype=np.uint8)
+LESIONS = np.zeros((5, 32, 32), np.uint8)
+LESIONS[1, 4:12, 20:32] = 1
+MAPS = RANDOM.random((5, 32, 32))
+TITLES = ["wrist", "elbow", "hand", "finger", "shoulder"]
+LABELS = np.array([0, 1, 1, 0, np.nan] * 20)
+SCORES = np.nan_to_num(LABELS) + RANDOM.normal(size=100)
+INDEX = pd.DataFrame(
+    {
+        "label": LABELS,
+        "split": ["train", "train", "validation", "test", "test"] * 20,
+        "view": [None] * 100,
+        "finding": [f"finding {n % 14}" for n in range(100)],
+        "age": RANDOM.normal(50, 9, 100),
+        "width": 256,
+    }
+)
+RATES = np.linspace(0, 1, 11)
+CURVES = pd.concat(
+    pd.DataFrame({"name": name, "fpr": RATES, "tpr": RATES**power, "low": 0.0, "high": 1.0})
+    for name, power in (("resnet", 0.2), ("mean grey", 1.0))
+)
+AUROC = {"resnet": (0.83, 0.79, 0.87), "mean grey": (0.5, 0.44, 0.56)}
+HISTORY = pd.DataFrame(
+    {"epoch": [0, 1, 2], "loss": [9.0, 1.0, 0.1], "val_loss": [8.0, 2.0, 1.0], "kl": [3, 2, 1]}
+)
+RESULTS = pd.DataFrame(
+    [
+        ("mura", "autoencoder", "reconstruction", 0, 0.60, 0.5, 0.7),
+        ("mura", "autoencoder", "reconstruction", 1, 0.64, 0.5, 0.7),
+        ("mura", "resnet", "supervised", 0, 0.85, 0.8, 0.9),
+        ("mura", "mean grey", "floor", 0, 0.51, np.nan, np.nan),
+        ("nih", "resnet", "supervised", 0, 0.80, 0.7, 0.9),
+    ],
+    columns=["dataset", "method", "family", "seed", "value", "low", "high"],
+)
+GROUPS = pd.DataFrame(
+    {"group": ["all", "wrist"], "value": [0.8, 0.7], "low": [0.7, 0.5], "high": [0.9, 0.8]}
+).assign(n=[100, 20])
+BINS = pd.DataFrame({"predicted": [0.1, 0.9], "observed": [0.2, 0.8], "n": [10, 20]})
+STEPS = [{"film": FILMS[0], "body": LESIONS[1]}, {"film": FILMS[1][:, 5:20].astype(np.uint16)}]
+
+EVERY_FIGURE = {
+    "films": lambda: figures.films(FILMS, TITLES, lesions=LESIONS),
+    "preprocessing_steps": lambda: figures.preprocessing_steps(STEPS, ["upright", "fails"]),
+    "residual_overlay": lambda: figures.residual_overlay(FILMS, FILMS[::-1], MAPS, TITLES, LESIONS),
+    "coarse_map": lambda: figures.residual_overlay(FILMS, None, MAPS[:, ::4, ::4], TITLES),
+    "counts": lambda: figures.counts(INDEX),
+    "distribution": lambda: figures.distribution(INDEX),
+    "training_curves": lambda: figures.training_curves(HISTORY),
+    "roc": lambda: figures.roc(CURVES, AUROC),
+    "score_histogram": lambda: figures.score_histogram(SCORES, LABELS, {"recall 0.9": 0.2}),
+    "distances": lambda: figures.distances(np.abs(SCORES), LABELS, radius=1.5),
+    "leaderboard": lambda: figures.leaderboard(RESULTS),
+    "forest": lambda: figures.forest(GROUPS),
+    "calibration": lambda: figures.calibration(BINS),
+}
+
+
+@pytest.mark.parametrize("name", EVERY_FIGURE)
+def test_every_figure_is_a_described_picture_and_leaves_settings_alone(name):
+    before = dict(mpl.rcParams)
+    figure = EVERY_FIGURE[name]()
+    kind, content = figures.encode(figure)
+    assert content.startswith({"image/png": b"\x89PNG", "image/jpeg": b"\xff\xd8"}[kind])
+    assert len(figure.get_label()) > 20
+    assert figure.get_figwidth() * figure.dpi <= 860
+    assert dict(mpl.rcParams) == before
+
+
+def test_show_stores_the_description_with_the_picture(monkeypatch):
+    shown = []
+    monkeypatch.setattr(
+        "lib.figures.style.display", lambda data, metadata, raw: shown.append((data, metadata))
+    )
+    figures.show(figures.roc(CURVES, AUROC))
+    data, metadata = shown[0]
+    assert "0.83 [0.79, 0.87]" in metadata["image/png"]["alt"]
+    assert data["text/plain"] == metadata["image/png"]["alt"]
+    figures.show(figures.films(FILMS), alt="five films")
+    assert shown[1][1] == {"image/jpeg": {"alt": "five films"}}
+
+
+@pytest.mark.parametrize("alt", ["", "  "])
+def test_a_figure_without_description_is_refused(alt):
+    with pytest.raises(ValueError, match="no description"):
+        figures.show(Figure(), alt=alt)
+
+
+def test_a_film_is_drawn_pixel_by_pixel():
+    figure = figures.films(FILMS, TITLES)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    page = np.asarray(canvas.buffer_rgba())[..., 0]
+    for axes, film in zip(figure.axes, FILMS, strict=True):
+        box = axes.get_window_extent()
+        left, width = round(box.x0), round(box.width)
+        top = round(len(page) - box.y1)
+        zoom = width // 32
+        assert zoom == 4
+        drawn = page[top : top + width, left : left + width]
+        enlarged = np.kron(film, np.ones((zoom, zoom), int))
+        assert np.abs(drawn - enlarged).max() <= 1  # the grey of a colour map is rounded
+
+
+def test_a_lesion_at_the_edge_has_a_closed_outline():
+    figure = figures.films(FILMS[1:2], lesions=LESIONS[1:2])
+    (outline,) = figure.axes[0].collections
+    points = outline.get_paths()[0].vertices
+    assert points[:, 0].min() == pytest.approx(19.5) and points[:, 0].max() == pytest.approx(31.5)
+    assert points[:, 1].min() == pytest.approx(3.5) and points[:, 1].max() == pytest.approx(11.5)
+    assert "outlined on 1" in figure.get_label()
+
+
+def test_red_grows_with_the_map_on_one_scale():
+    scale = map_scale(MAPS)
+    values = np.linspace(-1, 2, 50)
+    red = opacity(values, scale)
+    assert (np.diff(red) >= 0).all() and red[0] == 0 and red[-1] == 0.85
+    assert opacity(np.array([scale[1] / 2]), scale) == pytest.approx(0.425)
+    assert opacity(np.zeros((2, 2)), map_scale(np.zeros((1, 2, 2)))).max() == 0
+    assert map_scale(np.array([np.nan, -2.0, 3.0]))[0] == -2
+    figure = figures.residual_overlay(FILMS, None, MAPS, TITLES)
+    overlays = [image.get_array() for axes in figure.axes for image in axes.images[1:]]
+    for layer, values in zip(overlays, MAPS, strict=True):
+        np.testing.assert_allclose(layer[..., 3], opacity(values, scale))
+    assert f"{scale[1]:.3g}" in figure.get_label()
+
+
+def test_large_films_keep_within_the_page_and_no_films_are_refused():
+    large = np.zeros((3, 256, 256), np.uint8)
+    for figure in (figures.films(large), figures.residual_overlay(large, large, large, "abc")):
+        assert figure.get_figwidth() * figure.dpi <= 860
+        assert figure.axes[0].get_window_extent().width == pytest.approx(256)
+    with pytest.raises(ValueError, match="no film"):
+        figures.films([])
+
+
+def test_counts_are_bars_of_the_tables_numbers():
+    figure = figures.counts(INDEX)
+    assert [axes.get_title(loc="left") for axes in figure.axes] == [
+        "split",
+        "finding",
+    ]  # no view is known
+    split, finding = figure.axes
+    names = [text.get_text() for text in split.get_yticklabels()]
+    widths = {bars.get_label(): [bar.get_width() for bar in bars] for bars in split.containers}
+    drawn = pd.DataFrame(widths, index=names)
+    assert drawn.loc["train", ["normal", "abnormal"]].tolist() == [20, 20]
+    assert drawn.loc["test", ["normal", "unknown"]].tolist() == [20, 20]
+    others = [text.get_text() for text in finding.get_yticklabels()]
+    assert len(others) == 11 and "others" in others
+    assert "train 20 normal, 20 abnormal" in figure.get_label()
+
+
+def test_each_loss_has_a_panel_and_a_scale_that_suits_it():
+    loss, kl = figures.training_curves(HISTORY).axes
+    training, validation = loss.get_lines()
+    assert training.get_ydata().tolist() == [9, 1, 0.1]
+    assert validation.get_ydata().tolist() == [8, 2, 1]
+    assert training.get_linestyle() != validation.get_linestyle()
+    assert (loss.get_yscale(), kl.get_yscale()) == ("log", "linear")
+
+
+def test_roc_draws_the_given_curves_and_intervals():
+    (axes,) = figures.roc(CURVES, AUROC).axes
+    _chance, resnet, grey = axes.get_lines()
+    np.testing.assert_allclose(resnet.get_xydata(), CURVES[["fpr", "tpr"]][:11])
+    np.testing.assert_allclose(grey.get_xydata(), CURVES[["fpr", "tpr"]][11:])
+    texts = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert "resnet 0.83 [0.79, 0.87]" in texts and "mean grey 0.50 [0.44, 0.56]" in texts
+    assert resnet.get_linestyle() != grey.get_linestyle()
+
+
+def test_histograms_share_bins_and_name_their_thresholds():
+    (axes,) = figures.score_histogram(SCORES, LABELS, {"recall 0.9": 0.2}).axes
+    heights = [np.unique(patch.get_xy()[:, 0]) for patch in axes.patches]
+    assert len(heights) == 3 and all(np.array_equal(heights[0], edges) for edges in heights)
+    assert axes.get_lines()[0].get_xdata() == [0.2, 0.2]
+    assert "recall 0.9: 0.2" in [text.get_text() for text in axes.texts]
+
+
+def test_leaderboard_ranks_methods_and_marks_floors():
+    mura, nih = figures.leaderboard(RESULTS).axes
+    names = [text.get_text() for text in mura.get_yticklabels()]
+    assert names == ["resnet", "autoencoder", "mean grey"]
+    dots = [bars.lines[0] for bars in mura.containers]
+    assert [dot.get_xdata().tolist() for dot in dots] == [[0.85], [0.60, 0.64], [0.51]]
+    assert [dot.get_markerfacecolor() == "white" for dot in dots] == [False, False, True]
+    for axes in (mura, nih):
+        assert [0.5, 0.5] in [list(line.get_xdata()) for line in axes.get_lines()]
+
+
+def test_forest_draws_each_groups_interval():
+    (axes,) = figures.forest(GROUPS).axes
+    (bars,) = axes.containers
+    assert bars.lines[0].get_xdata().tolist() == [0.8, 0.7]
+    ends = [segment[:, 0].tolist() for segment in bars.lines[2][0].get_segments()]
+    np.testing.assert_allclose(ends, [[0.7, 0.9], [0.5, 0.8]])
+    assert [text.get_text() for text in axes.get_yticklabels()] == [
+        "all (n = 100)",
+        "wrist (n = 20)",
+    ]
+
+
+def test_figures_and_report_need_no_tensorflow():
+    code = "import sys, lib.figures, lib.report; print({'tensorflow', 'keras'} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert run.stdout.strip() == "set()", run.stderr

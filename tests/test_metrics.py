@@ -1,0 +1,309 @@
+"""Measures against scikit-learn, brute force and cases worked by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import kstest, norm
+from sklearn.metrics import (
+    average_precision_score,
+    brier_score_loss,
+    cohen_kappa_score,
+    f1_score,
+    roc_auc_score,
+    roc_curve,
+)
+
+from lib import metrics
+
+
+@pytest.fixture
+def films():
+    """Labels and tied scores of 200 films."""
+    rng = np.random.default_rng(1)
+    label = rng.random(200) < 0.3
+    return label.astype(int), np.round(rng.normal(label, 1.0), 1)
+
+
+def test_ranking_agrees_with_scikit_learn_with_ties(films):
+    label, score = films
+    assert len(np.unique(score)) < len(score)
+    assert metrics.auroc(label, score) == pytest.approx(roc_auc_score(label, score))
+    assert metrics.average_precision(label, score) == pytest.approx(
+        average_precision_score(label, score)
+    )
+
+
+def test_constant_scores_are_chance(films):
+    label, _ = films
+    assert metrics.auroc(label, np.zeros(len(label))) == 0.5
+    assert metrics.average_precision(label, np.zeros(len(label))) == pytest.approx(label.mean())
+
+
+def test_weight_is_repetition(films):
+    label, score = films
+    weight = np.random.default_rng(2).integers(0, 4, size=(3, len(label)))
+    for row in range(3):
+        again = np.repeat(np.arange(len(label)), weight[row])
+        for measure in (metrics.auroc, metrics.average_precision):
+            expected = measure(label[again], score[again])
+            assert measure(label, score, weight)[row] == pytest.approx(expected)
+
+
+def test_operating_points_agree_with_scikit_learn(films):
+    label, score = films
+    rate, recall, _ = roc_curve(label, score, drop_intermediate=False)
+    ranking = metrics.rank(label, score)
+    assert ranking.recall_at_specificity(0.9) == pytest.approx(recall[rate <= 0.1].max())
+    assert ranking.specificity_at_recall(0.9) == pytest.approx(1 - rate[recall >= 0.9].min())
+
+
+def test_roc_curve_takes_the_top_of_a_step():
+    ranking = metrics.rank([0, 1, 0, 1], [1, 2, 3, 4])
+    assert ranking.recall_on([0, 0.25, 0.5, 1]) == pytest.approx([0.5, 0.5, 1, 1])
+
+
+def test_measures_are_nan_without_one_label():
+    ranking = metrics.rank([1, 1, 0], [3, 2, 1], weight=[[1, 1, 1], [1, 1, 0], [0, 0, 1]])
+    for values in (ranking.auroc(), ranking.recall_at_specificity(0.9)):
+        assert values[0] == 1 and np.isnan(values[1:]).all()
+
+
+def test_decisions_by_hand():
+    decisions = metrics.decide([1, 1, 1, 0, 0, 0, 0, 0], [9, 8, 1, 7, 2, 2, 2, 2], threshold=7)
+    # 2 found, 1 missed, 1 false alarm, 4 passed: agreement 6/8, by chance (3 * 3 + 5 * 5) / 64
+    assert decisions.recall() == pytest.approx(2 / 3)
+    assert decisions.specificity() == pytest.approx(4 / 5)
+    assert decisions.f1() == pytest.approx(2 / 3)
+    assert decisions.kappa() == pytest.approx((6 / 8 - 34 / 64) / (1 - 34 / 64))
+
+
+def test_decisions_agree_with_scikit_learn(films):
+    label, score = films
+    decisions = metrics.decide(label, score, 0.5)
+    assert decisions.kappa() == pytest.approx(cohen_kappa_score(label, score >= 0.5))
+    assert decisions.f1() == pytest.approx(f1_score(label, score >= 0.5))
+
+
+def test_threshold_from_normals_keeps_its_share_of_alarms():
+    normal = np.random.default_rng(0).normal(size=5000)
+    assert np.mean(normal >= metrics.threshold_from_normals(normal, 0.95)) == pytest.approx(0.05)
+
+
+def test_threshold_for_recall_is_the_strictest(films):
+    label, score = films
+    threshold = metrics.threshold_for_recall(label, score, 0.9)
+    assert metrics.decide(label, score, threshold).recall() >= 0.9
+    assert metrics.decide(label, score, np.nextafter(threshold, np.inf)).recall() < 0.9
+
+
+def test_threshold_for_recall_by_hand():
+    assert metrics.threshold_for_recall([1] * 10 + [0], [*range(10), 99], 0.9) == 1
+
+
+def test_fitted_probability_recovers_the_logistic_truth():
+    rng = np.random.default_rng(0)
+    score = rng.normal(scale=2e-4, size=20000)
+    truth = 1 / (1 + np.exp(-score / 1e-4))
+    label = rng.random(len(score)) < truth
+    probability = metrics.fit_probability(label, score)(score)
+    assert np.abs(probability - truth).max() < 0.03
+    assert metrics.calibration_error(label, probability) < 0.02
+
+
+def test_brier_and_calibration_error():
+    label, probability = np.array([1, 1, 0, 0]), np.array([0.95, 0.95, 0.95, 0.05])
+    assert metrics.brier(label, probability) == pytest.approx(brier_score_loss(label, probability))
+    # bin .9-1: three films, mean .95, rate 2/3; bin 0-.1: one film, .05 against 0
+    expected = 3 / 4 * (0.95 - 2 / 3) + 1 / 4 * 0.05
+    assert metrics.calibration_error(label, probability) == pytest.approx(expected)
+    bins = metrics.calibration_bins(label, probability)
+    assert bins["n"].tolist() == [1, 3]
+    assert bins["observed"].tolist() == pytest.approx([0, 2 / 3])
+
+
+def test_study_takes_the_mean_score_and_any_label():
+    films = pd.DataFrame(
+        {
+            "study_id": ["b", "a", "b"],
+            "score": [1.0, 5.0, 2.0],
+            "label": [0, 0, 1],
+            "patient_id": ["p", "q", "p"],
+        }
+    )
+    studies = metrics.by_study(films).set_index("study_id")
+    assert studies.loc["b"].tolist() == [1.5, 1, "p"]
+    assert studies.loc["a"].tolist() == [5.0, 0, "q"]
+
+
+def test_a_perfect_map_is_perfect_and_its_inverse_is_worst():
+    lesions = np.zeros((4, 16, 16), bool)
+    lesions[:, 3:6, 4:9] = True
+    maps = lesions + np.random.default_rng(0).uniform(0, 0.4, lesions.shape)
+    everywhere = np.ones_like(lesions)
+    ranking = metrics.rank_pixels(*metrics.pixel_counts(maps, lesions, everywhere))
+    assert [ranking.auroc(), ranking.average_precision(), ranking.best_dice()] == [1, 1, 1]
+    assert metrics.pointing_game(maps, lesions).tolist() == [1, 1, 1, 1]
+    assert metrics.rank_pixels(*metrics.pixel_counts(-maps, lesions, everywhere)).auroc() == 0
+    assert metrics.pointing_game(-maps, lesions).sum() == 0
+
+
+def test_pixels_agree_with_scikit_learn_beyond_the_bins():
+    rng = np.random.default_rng(0)
+    lesions = rng.random((6, 64, 64)) < 0.02
+    maps, counted = rng.normal(lesions * 1.5, 1.0), rng.random(lesions.shape) < 0.7
+    ranking = metrics.rank_pixels(*metrics.pixel_counts(maps, lesions, counted))
+    truth, value = lesions[counted], maps[counted]
+    assert ranking.auroc() == pytest.approx(roc_auc_score(truth, value), abs=1e-4)
+    assert ranking.average_precision() == pytest.approx(
+        average_precision_score(truth, value), abs=2e-3
+    )
+
+
+def test_pixel_weight_is_repetition_of_films():
+    rng = np.random.default_rng(0)
+    lesions, maps = rng.random((3, 8, 8)) < 0.2, rng.random((3, 8, 8))
+    counts = metrics.pixel_counts(maps, lesions, np.ones_like(lesions))
+    again = [0, 2, 2]
+    repeated = metrics.pixel_counts(maps[again], lesions[again], np.ones_like(lesions))
+    expected = metrics.rank_pixels(*repeated).auroc()
+    assert metrics.rank_pixels(*counts, weight=[1, 0, 2]).auroc() == pytest.approx(expected)
+
+
+def test_pointing_game_by_hand():
+    maps, lesions = np.zeros((3, 2, 2)), np.zeros((3, 2, 2), bool)
+    lesions[:, 0, 0] = True
+    maps[0, 0, 0] = maps[1, 1, 1] = 1  # a hit, a miss, and a constant map: 1 of 4 tied peaks
+    assert metrics.pointing_game(maps, lesions).tolist() == [1, 0, 0.25]
+
+
+def test_patients_are_drawn_whole():
+    patient = np.array(["a", "b", "a", "c"])
+    weight = metrics.patient_weights(patient, resamples=400)
+    assert (weight[:, 0] == weight[:, 2]).all()
+    assert (weight[:, [0, 1, 3]].sum(axis=1) == 3).all()
+    assert weight[:, 1].mean() == pytest.approx(1, abs=0.15)
+
+
+def test_duplicated_films_do_not_narrow_the_interval_of_patients():
+    rng = np.random.default_rng(0)
+    label = rng.integers(0, 2, 80)
+    score = rng.normal(label, 1.0)
+    copies = np.tile(np.arange(80), 8)
+
+    def width(patient, films):
+        weights = metrics.patient_weights(patient)
+        found = metrics.bootstrap(
+            lambda w: {"auroc": metrics.auroc(label[films], score[films], w)}, weights
+        )
+        return found["auroc"].high - found["auroc"].low
+
+    once, by_patient = width(np.arange(80), np.arange(80)), width(copies, copies)
+    by_film = width(np.arange(640), copies)
+    assert by_patient == pytest.approx(once)
+    assert by_film < by_patient / 2
+
+
+def test_bootstrap_interval_covers_the_truth():
+    truth, hits, rng = norm.cdf(1 / np.sqrt(2)), 0, np.random.default_rng(3)
+    for trial in range(200):
+        label = rng.integers(0, 2, 120)
+        score = rng.normal(label, 1.0)
+        weights = metrics.patient_weights(np.arange(120), resamples=200, seed=trial)
+
+        def measure(weight, label=label, score=score):
+            return {"auroc": metrics.auroc(label, score, weight)}
+
+        value, low, high = metrics.bootstrap(measure, weights)["auroc"]
+        assert low < value < high
+        hits += low < truth < high
+    assert 0.89 <= hits / 200 <= 0.99
+
+
+def test_bootstrap_is_the_same_again():
+    weights = [metrics.patient_weights(np.arange(200), seed=5) for _ in range(2)]
+    assert (weights[0] == weights[1]).all()
+
+
+def placements(label, score):
+    """DeLong's placements by comparing every pair of films."""
+    pairs = score[label == 1][:, None] - score[label == 0][None]
+    won = (pairs > 0) + 0.5 * (pairs == 0)
+    return won.mean(axis=1), won.mean(axis=0)
+
+
+def test_delong_agrees_with_all_pairs(films):
+    label, score_a = films
+    score_b = np.round(score_a + np.random.default_rng(4).normal(size=200), 1)
+    (a_positive, a_negative), (b_positive, b_negative) = (
+        placements(label, score) for score in (score_a, score_b)
+    )
+    variance = sum(
+        np.cov(np.stack(pair)) / len(pair[0])
+        for pair in ((a_positive, b_positive), (a_negative, b_negative))
+    )
+    error = np.sqrt(variance[0, 0] + variance[1, 1] - 2 * variance[0, 1])
+    difference = roc_auc_score(label, score_a) - roc_auc_score(label, score_b)
+    found, p_value = metrics.paired_delong(label, score_a, score_b)
+    assert found.value == pytest.approx(difference)
+    assert found.high - found.value == pytest.approx(1.959964 * error)
+    assert p_value == pytest.approx(2 * norm.sf(abs(difference) / error))
+
+
+def test_delong_of_equal_detectors_is_uniform():
+    rng = np.random.default_rng(5)
+    p_values = []
+    for _ in range(400):
+        label = rng.integers(0, 2, 100)
+        shared, own = rng.normal(label, 1.0), rng.normal(size=(2, 100))
+        p_values.append(metrics.paired_delong(label, shared + own[0], shared + own[1])[1])
+    assert kstest(p_values, "uniform").pvalue > 0.01
+
+
+def test_delong_over_patients_agrees_with_their_bootstrap():
+    rng = np.random.default_rng(6)
+    patient = np.repeat(np.arange(150), 4)
+    label = (rng.random(600) < np.repeat(rng.uniform(0.1, 0.9, 150), 4)).astype(int)
+    effect = np.repeat(rng.normal(size=150), 4)
+    score_a, score_b = label + effect + rng.normal(size=(2, 600)) * [[0.5], [1.0]]
+    score_b = score_b - effect
+    weights = metrics.patient_weights(patient, resamples=4000)
+    draws = metrics.auroc(label, score_a, weights) - metrics.auroc(label, score_b, weights)
+    found, _ = metrics.paired_delong(label, score_a, score_b, patient)
+    as_if_apart, _ = metrics.paired_delong(label, score_a, score_b)
+    assert (found.high - found.value) / 1.96 == pytest.approx(draws.std(), rel=0.1)
+    assert found.high - found.value > 1.1 * (as_if_apart.high - as_if_apart.value)
+
+
+def test_delong_of_one_detector_with_itself(films):
+    label, score = films
+    assert metrics.paired_delong(label, score, score) == ((0, 0, 0), 1)
+
+
+def test_holm_by_hand():
+    # sorted .01 .02 .04 times 3, 2, 1, then never decreasing
+    assert metrics.holm([0.04, 0.01, 0.02]) == pytest.approx([0.04, 0.03, 0.04])
+    assert len(metrics.holm([])) == 0
+    assert metrics.holm([0.02, np.nan, 0.03]) == pytest.approx([0.04, np.nan, 0.04], nan_ok=True)
+
+
+def test_roc_band_holds_the_curve(films):
+    label, score = films
+    rates = np.linspace(0, 1, 11)
+    band = metrics.roc_band(label, score, metrics.patient_weights(np.arange(200)), rates)
+    assert (band["low"] <= band["tpr"]).all() and (band["tpr"] <= band["high"]).all()
+    assert band["tpr"].is_monotonic_increasing and band["tpr"].iloc[-1] == 1
+    assert band["high"].iloc[3] - band["low"].iloc[3] > 0.05
+
+
+@pytest.mark.parametrize(
+    ("label", "score", "reason"),
+    [
+        ([0, 1], [0.5, np.nan], "1 of 2 scores are not finite"),
+        ([0, 2], [0.5, 0.6], "labels must be 1"),
+        ([0, np.nan], [0.5, 0.6], "labels must be 1"),
+        ([0, 1], [0.5], "one number a film"),
+    ],
+)
+def test_bad_input_is_named(label, score, reason):
+    with pytest.raises(ValueError, match=reason):
+        metrics.auroc(label, score)

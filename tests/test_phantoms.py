@@ -1,0 +1,196 @@
+"""Phantoms: the owners' layouts, exact masks, same seed same bytes, no shortcut to the label."""
+
+import hashlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pydicom
+import pytest
+from pyod.models.iforest import IForest
+from pyod.models.knn import KNN
+from sklearn.decomposition import PCA
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import GroupKFold
+
+from lib.phantoms import cohorts, draw
+
+FILMS, SEED = 240, 0
+DATASETS = ("mura", "nih", "rsna")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    drawn = tmp_path_factory.mktemp("phantoms") / "drawn"
+    draw(drawn, films=FILMS, seed=SEED)
+    return drawn
+
+
+def read(path: Path) -> np.ndarray:
+    """A film as stored, uint8 (h, w)."""
+    return pydicom.dcmread(path).pixel_array if path.suffix == ".dcm" else cv2.imread(str(path), -1)
+
+
+def films_of(folder: Path, dataset: str) -> list[Path]:
+    top = {"mura": "MURA-v1.1", "nih": "nih/images", "rsna": "rsna/stage_2_train_images"}[dataset]
+    return sorted(p for p in (folder / top).rglob("*") if p.suffix in (".png", ".dcm"))
+
+
+def labels_of(folder: Path, dataset: str) -> pd.Series:
+    """Label by film path, from the owners' own tables alone."""
+    paths = pd.Series({p: p.relative_to(folder).as_posix() for p in films_of(folder, dataset)})
+    if dataset == "mura":
+        return paths.str.contains("_positive").astype(int)
+    if dataset == "nih":
+        entries = pd.read_csv(folder / "nih/Data_Entry_2017.csv", index_col=0)
+        normal = entries["Finding Labels"] == "No Finding"
+        return pd.Series({p: int(not normal[p.name]) for p in paths.index})
+    classes = pd.read_csv(folder / "rsna/stage_2_detailed_class_info.csv").drop_duplicates()
+    normal = classes.set_index("patientId")["class"] == "Normal"
+    return pd.Series({p: int(not normal[p.stem]) for p in paths.index})
+
+
+def digest(folder: Path) -> dict[str, str]:
+    return {
+        p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in folder.rglob("*")
+        if p.is_file()
+    }
+
+
+def test_same_seed_same_bytes_for_any_number_of_workers(tmp_path):
+    for name, seed, workers in (("one", 7, 1), ("two", 7, 2), ("other", 8, 2)):
+        draw(tmp_path / name, films=20, seed=seed, workers=workers)
+    assert digest(tmp_path / "one") == digest(tmp_path / "two")
+    assert digest(tmp_path / "one") != digest(tmp_path / "other")
+
+
+def test_a_folder_with_something_in_it_is_left_alone(tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match="not empty"):
+        draw(tmp_path, films=2)
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_mura_layout(folder):
+    patients = {}
+    total = 0
+    for split in ("train", "valid"):
+        paths = pd.read_csv(folder / f"MURA-v1.1/{split}_image_paths.csv", header=None)[0]
+        studies = pd.read_csv(folder / f"MURA-v1.1/{split}_labeled_studies.csv", header=None)
+        assert all((folder / path).is_file() for path in paths)
+        assert set(paths.str.rsplit("/", n=1).str[0] + "/") == set(studies[0])
+        assert (studies[0].str.endswith("_positive/") == studies[1].astype(bool)).all()
+        patients[split] = set(paths.str.extract(r"(patient\d{5})")[0])
+        total += len(paths)
+    assert total == FILMS == len(films_of(folder, "mura"))
+    assert not patients["train"] & patients["valid"]
+    assert 0.15 < len(patients["valid"]) / sum(map(len, patients.values())) < 0.35
+
+
+def test_mura_has_patients_with_both_labels_and_with_several_parts(folder):
+    paths = pd.Series([p.relative_to(folder).as_posix() for p in films_of(folder, "mura")])
+    table = paths.str.extract(r"XR_(?P<part>\w+)/(?P<patient>patient\d+)/study\d_(?P<label>\w+)/")
+    per_patient = table.groupby("patient").nunique()
+    assert (per_patient["label"] == 2).any() and (per_patient["part"] > 1).any()
+    assert table["part"].nunique() == 7
+
+
+def test_nih_layout(folder):
+    header = (folder / "nih/Data_Entry_2017.csv").read_text().splitlines()[0]
+    assert header.endswith(",OriginalImage[Width,Height],OriginalImagePixelSpacing[x,y]")
+    entries = pd.read_csv(folder / "nih/Data_Entry_2017.csv")
+    assert len(entries) == FILMS and entries.shape[1] == 11
+    assert {p.name for p in films_of(folder, "nih")} == set(entries["Image Index"])
+    assert (entries["Image Index"].str[:8].astype(int) == entries["Patient ID"]).all()
+    assert entries.groupby("Patient ID").size().max() > 1
+    lists = {name: (folder / f"nih/{name}_list.txt").read_text() for name in ("train_val", "test")}
+    assert not any(text.endswith("\n") for text in lists.values())
+    train, test = (entries[entries["Image Index"].isin(t.split("\n"))] for t in lists.values())
+    assert len(train) + len(test) == FILMS and 0.15 < len(test) / FILMS < 0.4
+    assert not set(train["Patient ID"]) & set(test["Patient ID"])
+    assert 0 < (test["Finding Labels"] == "No Finding").mean() < 1
+
+
+def test_nih_boxes_lie_on_the_masks(folder):
+    boxes = pd.read_csv(folder / "nih/BBox_List_2017.csv")
+    assert list(boxes.columns[:3]) == ["Image Index", "Finding Label", "Bbox [x"]
+    assert boxes.iloc[:, 2:6].notna().all(axis=None) and "Infiltration" not in set(boxes["Finding Label"])
+    for name, rows in boxes.groupby("Image Index"):
+        covered = np.zeros((1024, 1024), bool)
+        for x, y, width, height in rows.iloc[:, 2:6].astype(int).to_numpy():
+            covered[y : y + height, x : x + width] = True
+        mask = read(folder / "masks/nih/images" / name) > 0
+        assert mask.any() and covered[: mask.shape[0], : mask.shape[1]][mask].all()
+
+
+def test_rsna_layout(folder):
+    labels = pd.read_csv(folder / "rsna/stage_2_train_labels.csv")
+    classes = pd.read_csv(folder / "rsna/stage_2_detailed_class_info.csv")
+    assert (labels["patientId"] == classes["patientId"]).all()
+    assert labels["patientId"].nunique() == FILMS and labels["patientId"].duplicated().any()
+    assert (labels["x"].notna() == (labels["Target"] == 1)).all()
+    assert ((classes["class"] == "Lung Opacity") == (labels["Target"] == 1)).all()
+    assert classes["class"].nunique() == 3
+
+
+def test_rsna_films_are_dicom_of_both_encodings_and_polarities(folder):
+    films = [pydicom.dcmread(p) for p in films_of(folder, "rsna")]
+    assert len({f.file_meta.TransferSyntaxUID for f in films}) == 2
+    assert {f.PhotometricInterpretation for f in films} == {"MONOCHROME1", "MONOCHROME2"}
+    assert len({f.SOPInstanceUID for f in films}) == FILMS
+    for path, film in zip(films_of(folder, "rsna"), films, strict=True):
+        assert film.PatientID == path.stem and film.PatientAge.isdigit()
+        assert film.pixel_array.shape == (film.Rows, film.Columns)
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_exactly_the_abnormal_films_have_a_mask(folder, dataset):
+    for path, label in labels_of(folder, dataset).items():
+        target = (folder / "masks" / path.relative_to(folder)).with_suffix(".png")
+        assert target.exists() == bool(label), path
+        if label:
+            mask = read(target)
+            assert mask.shape == read(path).shape and mask.any()
+            assert set(np.unique(mask)) <= {0, 255}
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_no_shortcut_tells_normal_from_abnormal(folder, dataset):
+    plan = getattr(cohorts, dataset)(FILMS, SEED)
+    pairs = [(pair, film) for pair in plan for film in pair.films]
+    films = [read(folder / film.path) for _, film in pairs]
+    label = np.array([bool(film.findings) for _, film in pairs])
+    assert 0.38 < label.mean() < 0.5
+    shortcuts = {
+        "mean grey": [film.mean() for film in films],
+        "grey spread": [film.std() for film in films],
+        "aspect ratio": [film.shape[1] / film.shape[0] for film in films],
+        "size": [film.size for film in films],
+        "view": [pair.view in ("PA", "frontal") for pair, _ in pairs],
+        "sex": [pair.sex == "M" for pair, _ in pairs],
+        "age": [pair.age for pair, _ in pairs],
+    }
+    scores = {name: roc_auc_score(label, values) for name, values in shortcuts.items()}
+    assert all(0.45 <= score <= 0.55 for score in scores.values()), scores
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_simple_detectors_on_raw_pixels_score_like_chance(folder, dataset):
+    plan = getattr(cohorts, dataset)(FILMS, SEED)
+    films = [film for pair in plan for film in pair.films]
+    pixels = np.array([cv2.resize(read(folder / f.path), (64, 64)).ravel() / 255 for f in films])
+    label = np.array([bool(f.findings) for f in films])
+    ranks = {name: np.zeros(len(films)) for name in ("PCA", "kNN", "forest")}
+    folds = GroupKFold(4, shuffle=True, random_state=0)
+    for train, held_out in folds.split(pixels, label, [f.patient for f in films]):
+        normal, new = pixels[train][~label[train]], pixels[held_out]
+        pca = PCA(16, random_state=0).fit(normal)
+        error = ((new - pca.inverse_transform(pca.transform(new))) ** 2).mean(axis=1)
+        forest = IForest(random_state=0).fit(normal)
+        scores = (error, KNN().fit(normal).decision_function(new), forest.decision_function(new))
+        for name, score in zip(ranks, scores, strict=True):
+            ranks[name][held_out] = pd.Series(score).rank(pct=True)
+    aurocs = {name: roc_auc_score(label, rank) for name, rank in ranks.items()}
+    assert all(0.45 <= auroc <= 0.55 for auroc in aurocs.values()), aurocs

@@ -1,0 +1,108 @@
+"""The rules of the graph: what each edit runs again, and what a broken cell leaves behind."""
+
+import json
+
+import nbformat
+import pytest
+
+CELLS = {"supervised@rsna-resnet-0", "reconstruction@rsna-autoencoder-0", "svdd@rsna-deep_svdd-0"}
+PAGES = {
+    "exploration@rsna",
+    "preprocessing@rsna",
+    "supervised-page@rsna-resnet-0",
+    "reconstruction-page@rsna-autoencoder-0",
+    "svdd-page@rsna-deep_svdd-0",
+    "comparison-page",
+    "site",
+}
+
+
+@pytest.fixture
+def study(small_study):
+    """The rebuilt study; what a test edits is put back after it."""
+    yield small_study
+    small_study.run("git", "checkout", "-q", "lib", "notebooks", "templates", "params")
+
+
+def changed_stages(study) -> set[str]:
+    """The stages that `dvc repro` would run next, once the fingerprints are written anew."""
+    assert study.dvc("repro", "code").returncode == 0
+    return set(json.loads(study.dvc("status", "--json").stdout or "{}"))
+
+
+def test_nothing_changes_after_a_rebuild(study):
+    assert changed_stages(study) == set()
+    assert "up to date" in study.dvc("repro").stdout
+
+
+def test_saving_a_notebook_retrains_nothing(study):
+    path = study.folder / "notebooks/04_reconstruction.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    code = next(cell for cell in notebook.cells if cell.cell_type == "code")
+    code.execution_count, code.outputs = (
+        1,
+        [nbformat.v4.new_output("stream", text="run in JupyterLab")],
+    )
+    nbformat.write(notebook, path)
+    assert changed_stages(study) == {"reconstruction-page@rsna-autoencoder-0"}
+
+
+def test_prose_touches_its_page_only(study):
+    study.edit("notebooks/05_svdd.ipynb", "Limitations", "Limits")
+    assert changed_stages(study) == {"svdd-page@rsna-deep_svdd-0"}
+
+
+@pytest.mark.parametrize("path", ["lib/losses.py", "lib/methods/resnet.py"])
+def test_a_comment_or_docstring_runs_nothing(study, path):
+    study.edit(path, '"""', '"""Said better: ')
+    (study.folder / path).write_text((study.folder / path).read_text() + "# a remark\n")
+    assert changed_stages(study) == set()
+
+
+def test_a_figure_makes_pages_only(study):
+    (study.folder / "lib/figures/style.py").write_text(
+        (study.folder / "lib/figures/style.py").read_text() + "\nNEW = 1\n"
+    )
+    assert changed_stages(study) <= PAGES
+
+
+def test_the_page_template_makes_pages_only(study):
+    template = next((study.folder / "templates").rglob("*.j2"))
+    template.write_text(template.read_text() + "\n")
+    assert changed_stages(study) == PAGES
+
+
+def test_a_metric_makes_tables_and_pages_only(study):
+    (study.folder / "lib/metrics.py").write_text(
+        (study.folder / "lib/metrics.py").read_text() + "\nNEW = 1\n"
+    )
+    changed = changed_stages(study)
+    assert "comparison" in changed
+    assert changed <= PAGES | {"comparison"}
+
+
+def test_a_method_retrains_its_own_cells(study):
+    path = study.folder / "lib/methods/autoencoder.py"
+    path.write_text(path.read_text() + "\nNEW = 1\n")
+    assert changed_stages(study) & CELLS == {"reconstruction@rsna-autoencoder-0"}
+
+
+def test_a_learning_rate_retrains_its_own_cells(study):
+    study.edit(
+        "params/tiny.yaml",
+        "autoencoder: {epochs: 2",
+        "autoencoder: {learning_rate: 0.002, epochs: 2",
+    )
+    assert changed_stages(study) == {"reconstruction@rsna-autoencoder-0"}
+
+
+def test_a_broken_cell_says_why_and_the_rest_is_built(study):
+    study.edit("lib/methods/deep_svdd.py", "def compute_losses(", "def compute_losses_of_nothing(")
+    repro = study.dvc("repro")
+    assert repro.returncode != 0
+    assert "Cell rsna/deep_svdd/0 failed" in repro.stdout + repro.stderr
+    assert "Cell rsna/deep_svdd/0 failed" in study.page("svdd-rsna-deep_svdd-0")
+    assert "rsna/deep_svdd/0" in study.page("index")
+    results = (study.folder / "reports/results.csv").read_text()
+    assert "autoencoder" in results
+    assert "deep_svdd" not in results

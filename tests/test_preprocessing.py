@@ -1,0 +1,314 @@
+"""Films become pictures: geometry in pixels, sense, grey levels, and arrays on disk."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from lib.films import UnreadableFilm, read_film
+from lib.preprocessing import (
+    augmentation_for,
+    find_plate,
+    is_inverted,
+    prepare,
+    segment_body,
+    to_float,
+    warp_mask,
+)
+from lib.preprocessing.arrays import write_films
+
+XRAYS = Path(__file__).resolve().parents[2] / "shared/xrays"
+needs_films = pytest.mark.skipif(not XRAYS.is_dir(), reason=f"no real films in {XRAYS}")
+
+
+def limb(height: int = 400, width: int = 300, noise: int = 0) -> np.ndarray:
+    """A bright shaft on dark air, with a brighter bone in it."""
+    film = np.random.default_rng(noise).normal(25, 2, (height, width))
+    film[:, width // 3 : 2 * width // 3] += 90
+    film[:, 9 * width // 20 : 11 * width // 20] += 80
+    return film.round().astype(np.uint8)
+
+
+def chest(size: int = 320) -> np.ndarray:
+    """Bright all over, two dark lungs; an effusion fills the lowest corner of one of them."""
+    film = np.full((size, size), 170, np.uint8)
+    for x in (0.29, 0.71):
+        cv2.ellipse(film, (int(x * size), size // 2), (size // 7, size // 3), 0, 0, 360, 60, -1)
+    return cv2.GaussianBlur(film, (0, 0), 3)
+
+
+def on_border(plate: np.ndarray, corners, shape=(512, 500), border: int = 5) -> np.ndarray:
+    """Lay a plate onto a flat border, its corners (clockwise from the upper left) at x, y."""
+    height, width = plate.shape
+    whole = np.float32([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]])
+    place = cv2.getPerspectiveTransform(whole, np.float32(corners))
+    film = np.full(shape, border, np.uint8)
+    return cv2.warpPerspective(plate, place, shape[::-1], film, borderMode=cv2.BORDER_TRANSPARENT)
+
+
+def carry(matrix: np.ndarray, points) -> np.ndarray:
+    return cv2.perspectiveTransform(np.float64(points)[None], matrix)[0]
+
+
+TILTED = [[110, 80], [400, 120], [350, 490], [60, 450]]
+
+
+def test_a_tilted_plate_is_recovered():
+    found = find_plate(on_border(limb(), TILTED))
+    assert np.abs(found - TILTED).max() < 3
+
+
+def test_the_plate_is_cropped_upright():
+    prepared = prepare(on_border(limb(), TILTED), size=128)
+    cropped = prepared.steps["cropped"]
+    assert cropped.shape == pytest.approx((373, 293), abs=8)
+    carried = carry(prepared.matrix, TILTED)
+    assert carried[:, 1] == pytest.approx([0, 0, 127, 127], abs=2)
+    assert carried[0, 0] == pytest.approx(carried[3, 0], abs=2)
+
+
+def test_the_largest_of_two_plates_is_chosen():
+    small = [[330, 20], [480, 20], [480, 490], [330, 490]]
+    large = [[30, 40], [300, 30], [310, 410], [40, 420]]
+    film = on_border(limb(), large)
+    film[:, 320:] = on_border(limb(), small)[:, 320:]
+    assert np.abs(find_plate(film) - large).max() < 3
+
+
+@pytest.mark.parametrize("film", [limb(), np.full((300, 200), 70, np.uint8)])
+def test_without_a_convincing_plate_the_film_stays_whole(film):
+    assert find_plate(film) is None
+    assert prepare(film).steps["cropped"].shape == film.shape
+
+
+@pytest.mark.parametrize("tall", [True, False])
+def test_a_lesion_stays_where_its_mask_is(tall):
+    plate = limb(400, 300)
+    plate[180:220, 130:170] = 255
+    mark = np.zeros_like(plate)
+    mark[180:220, 130:170] = 255
+    film, mask = on_border(plate, TILTED), on_border(mark, TILTED, border=0)
+    if not tall:
+        film, mask = np.ascontiguousarray(film.T), np.ascontiguousarray(mask.T)
+    prepared = prepare(film, size=128, equalize="none")
+    bright = prepared.image > 235
+    lesion = warp_mask(mask > 127, prepared.matrix, 128) > 0
+    assert (bright & lesion).sum() / (bright | lesion).sum() > 0.8
+
+
+def test_the_matrix_follows_a_resize_by_pixel_edges():
+    matrix = prepare(limb(400, 200), size=100, crop=False).matrix
+    edges = carry(matrix, [[-0.5, -0.5], [199.5, 399.5]])
+    assert edges == pytest.approx(np.array([[24.5, -0.5], [74.5, 99.5]]))
+
+
+def test_a_thin_lesion_is_not_lost():
+    mask = np.zeros((512, 512), np.uint8)
+    mask[200:300, 250] = 1
+    lesion = warp_mask(mask, prepare(mask, size=64, body="chest").matrix, 64)
+    assert 10 <= lesion.sum() <= 30
+    assert not warp_mask(np.zeros_like(mask), np.eye(3), 64).any()
+
+
+def test_landscape_limbs_are_turned_and_chests_are_not():
+    lying = np.ascontiguousarray(limb(400, 200).T)
+    turned = prepare(lying, size=64, equalize="none")
+    assert turned.steps["upright"].shape == (400, 200)
+    assert carry(turned.matrix, [[399, 100]])[0] == pytest.approx([32, 0], abs=1)
+    assert prepare(lying, body="chest").steps["upright"].shape == (200, 400)
+
+
+@pytest.mark.parametrize(("film", "body"), [(limb(), "limb"), (chest(), "chest")])
+def test_an_inverted_film_becomes_its_twin(film, body):
+    assert not is_inverted(film, body)
+    assert is_inverted(255 - film, body)
+    upright, inverted = (prepare(each, body=body).image for each in (film, 255 - film))
+    assert np.abs(upright.astype(int) - inverted).max() <= 1
+
+
+def test_fingers_with_a_gap_in_the_middle_are_judged_by_their_air():
+    fingers = np.full((300, 200), 20, np.uint8)
+    fingers[:, 35:70] = fingers[:, 130:165] = 180
+    assert not is_inverted(fingers, "limb")
+    assert is_inverted(255 - fingers, "limb")
+
+
+def test_depth_does_not_matter():
+    film = limb()
+    deep = film.astype(np.uint16) * 200 + 3000
+    for other in (deep, film / 255, film.astype(np.int32) - 1000):
+        assert np.abs(prepare(other).image.astype(int) - prepare(film).image).max() <= 2
+
+
+def test_the_aspect_is_kept_and_the_rest_is_black():
+    image = prepare(limb(400, 200) + 1, size=64, crop=False, equalize="none").image
+    assert image.shape == (64, 64) and image.dtype == np.uint8
+    assert not image[:, :16].any() and not image[:, 48:].any() and image[:, 24:40].all()
+
+
+def test_a_chest_is_not_cropped():
+    film = on_border(chest(), TILTED)
+    prepared = prepare(film, body="chest", size=100)
+    assert prepared.steps["cropped"].shape == film.shape
+    corners = [[0, 0], [499, 0], [499, 511], [0, 511]]
+    whole = np.array([[1, 0], [98, 0], [98, 99], [1, 99]])
+    assert carry(prepared.matrix, corners) == pytest.approx(whole, abs=1)
+
+
+def test_an_effusion_at_the_edge_survives():
+    film = chest()
+    film[-6:, :20] = 255
+    prepared = prepare(film, size=64, body="chest", equalize="none")
+    assert prepared.image[-1, 0] > 230
+    assert prepared.body[-1, 0] == 1
+
+
+def test_the_body_is_the_limb_without_letters():
+    film = limb()
+    film[20:40, 20:40] = 255
+    inside = segment_body(film)
+    truth = np.zeros_like(film)
+    truth[:, 100:200] = 1
+    assert (inside & truth).sum() / (inside | truth).sum() > 0.9
+    assert not inside[20:40, 20:40].any()
+    masked = prepare(film, mask=True)
+    assert not masked.image[masked.body == 0].any()
+
+
+def test_the_body_of_a_chest_holds_its_lungs():
+    film = cv2.copyMakeBorder(chest(), 0, 0, 60, 60, cv2.BORDER_CONSTANT, value=0)
+    inside = segment_body(film, "chest")
+    assert inside[:, 75:365].mean() > 0.95
+    assert inside[:, :45].mean() < 0.05
+
+
+@pytest.mark.parametrize("method", ["clahe", "histogram", "none"])
+def test_equalisation_uses_more_of_the_range(method):
+    film = (limb() // 6 + 100).astype(np.uint8)
+    film[0, 0], film[-1, -1] = 0, 255
+    spread = prepare(film, equalize=method, crop=False).steps["equalised"].std()
+    assert spread > 30
+    with pytest.raises(ValueError, match="clahe"):
+        prepare(film, equalize="gamma")
+
+
+@pytest.mark.parametrize("body", ["limb", "chest"])
+@pytest.mark.parametrize("equalize", ["clahe", "histogram"])
+@pytest.mark.parametrize("grey", [0, 9, 255])
+def test_constant_films_pass(body, equalize, grey):
+    film = np.full((90, 70), grey, np.uint8)
+    almost = film.copy()
+    almost[4, 4] ^= 1
+    with np.errstate(all="raise"):
+        assert not prepare(film, body=body, equalize=equalize, mask=True).image.any()
+        assert prepare(almost, body=body, equalize=equalize).image.shape == (64, 64)
+
+
+def test_what_is_not_a_film_is_refused():
+    for wrong in (np.zeros((4, 4, 3), np.uint8), np.zeros((0, 4), np.uint8)):
+        with pytest.raises(ValueError, match="two dimensions"):
+            prepare(wrong)
+
+
+def test_to_float_scales_each_film_by_its_own_range():
+    images = np.zeros((3, 4, 4), np.uint8)
+    images[0, 0, 0], images[1], images[2, 0] = 10, 100, 255
+    images[1, 0, 0] = 50
+    x = to_float(images)
+    assert x.shape == (3, 4, 4, 1) and x.dtype == np.float32
+    assert x.min(axis=(1, 2, 3)).tolist() == [-1, -1, -1]
+    assert x.max(axis=(1, 2, 3)).tolist() == [1, 1, 1]
+    assert (to_float(np.full((2, 4, 4), 77, np.uint8)) == -1).all()
+
+
+def test_augmentation_never_turns_a_chest_upside_down():
+    top = np.full((200, 32, 32, 1), -1, np.float32)
+    top[:, 2:12] = 1
+    chests, limbs = (np.asarray(augmentation_for(b)(top, training=True)) for b in ("chest", "limb"))
+    upside_down = [(x[:, 16:].mean((1, 2, 3)) > x[:, :16].mean((1, 2, 3))) for x in (chests, limbs)]
+    assert upside_down[0].sum() == 0
+    assert 60 < upside_down[1].sum() < 140
+
+
+def test_augmentation_keeps_the_range_and_fills_with_black():
+    layers = augmentation_for("limb", seed=3)
+    white = np.ones((50, 32, 32, 1), np.float32)
+    varied = np.asarray(layers(white, training=True))
+    assert varied.shape == white.shape
+    assert varied.min() == -1 and varied.max() <= 1 + 1e-5
+    assert np.array_equal(np.asarray(layers(white, training=False)), white)
+    assert not np.array_equal(varied, np.asarray(layers(white, training=True)))
+
+
+@pytest.fixture
+def study(tmp_path):
+    """Seven films of different greys on disk, their index and annotations: one box, one mask."""
+    films = tmp_path / "data/films"
+    films.mkdir(parents=True)
+    names = [f"films/{number}.png" for number in range(7)]
+    for number, name in enumerate(names):
+        cv2.imwrite(str(tmp_path / "data" / name), limb(200 + 10 * number, 150, noise=number))
+    mask = np.zeros((200, 150), np.uint8)
+    mask[50:100, 60:90] = 255
+    cv2.imwrite(str(tmp_path / "data/films/mask.png"), mask)
+    index = pd.DataFrame({"image_id": [f"00{number}" for number in range(7)], "path": names})
+    columns = ["image_id", "finding", "x", "y", "width", "height", "mask"]
+    rows = [["003", "nodule", 60, 115, 30, 57.5, None], ["000", "fracture", *[None] * 4, "x"]]
+    annotations = pd.DataFrame(rows, columns=columns)
+    annotations.loc[1, "mask"] = "films/mask.png"
+    return tmp_path, index, annotations
+
+
+def test_arrays_are_aligned_with_the_index(study):
+    folder, index, annotations = study
+    target = folder / "images/limbs"
+    write_films(index, annotations, folder / "data", target, {"size": 32, "body": "limb"})
+    images, bodies, lesions = (
+        np.load(f"{target}{suffix}.npy", mmap_mode="r") for suffix in ("", ".body", ".lesions")
+    )
+    for number, path in enumerate(index["path"]):
+        alone = prepare(read_film(folder / "data" / path), size=32)
+        assert np.array_equal(images[number], alone.image)
+        assert np.array_equal(bodies[number], alone.body)
+    assert [bool(lesion.any()) for lesion in lesions] == [True, *[False] * 2, True, *[False] * 3]
+    assert lesions[3, 16:24, 14:18].all() and lesions[3].sum() == pytest.approx(8 * 4, abs=14)
+    assert sorted(path.name for path in target.parent.iterdir()) == [
+        "limbs.body.npy",
+        "limbs.lesions.npy",
+        "limbs.npy",
+    ]
+
+
+def test_a_film_that_fails_is_named_and_nothing_half_written_stays(study):
+    folder, index, annotations = study
+    (folder / "data/films/4.png").write_bytes(b"not a film")
+    with pytest.raises(UnreadableFilm, match=r"films/4\.png"):
+        write_films(index, annotations, folder / "data", folder / "images/limbs", {"size": 32})
+    assert not list((folder / "images").iterdir())
+
+
+def test_a_mask_of_another_size_is_refused(study):
+    folder, index, annotations = study
+    annotations.loc[1, "image_id"] = "001"
+    with pytest.raises(UnreadableFilm, match=r"films/1\.png.*mask"):
+        write_films(index, annotations, folder / "data", folder / "images/limbs", {"size": 32})
+
+
+@pytest.mark.real
+@needs_films
+@pytest.mark.parametrize("folder", ["nih/images", "kermany/chest_xray/train/NORMAL"])
+def test_real_chests_are_told_from_their_negatives(folder):
+    for path in sorted((XRAYS / folder).iterdir())[:100]:
+        film = read_film(path)
+        assert prepare(film, body="chest").steps["un-inverted"].mean() > 20
+        assert not is_inverted(film, "chest") and is_inverted(255 - film, "chest")
+
+
+@pytest.mark.real
+@needs_films
+def test_real_knees_are_told_from_their_negatives():
+    knees = [read_film(path) for path in sorted((XRAYS / "knee_oa").rglob("*.png"))[:200]]
+    inverted = sum(is_inverted(prepare(film).steps["upright"], "limb") for film in knees)
+    assert inverted <= 4, "of 690 knees, 7 are inverted"

@@ -1,0 +1,214 @@
+"""A page shows what its notebook found, or why it could not, and loads nothing from anywhere."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+import nbformat
+import pytest
+from bs4 import BeautifulSoup
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from papermill.exceptions import PapermillExecutionError
+
+from lib import ROOT, report
+
+PARAMETERS = new_code_cell("dataset = 'mura'\nseed = 0\nrate = 0.1\nquick = True")
+PARAMETERS.metadata.tags = ["parameters"]
+FIGURE = """
+from matplotlib.figure import Figure
+from lib import figures
+figure = Figure((2, 1))
+figure.subplots().plot([1, 2])
+figures.show(figure, alt='a line from "1" to 2')
+"""
+HOSTILE = (
+    "<img src=x onerror=alert(1)><a href='javascript:alert(1)'>x</a>"
+    "<style>p{}</style><script>alert(2)</script><b style='color:red'>b</b>"
+)
+TABLE = f"""
+import pandas as pd
+from IPython.display import HTML
+name = "<script>alert(1)</script>.png"
+print(name)
+display(pd.DataFrame({{name: [name]}}), HTML({HOSTILE!r}), name)
+"""
+
+
+class Page(NamedTuple):
+    status: int
+    file: Path
+    soup: BeautifulSoup
+
+
+def make_page(folder, *sources, arguments=(), prose="## Films\n\n[next](../x/02_next.ipynb)"):
+    """Write a notebook with code cells of these sources into `folder` and make its page."""
+    code = [new_code_cell(source) for source in sources]
+    title = new_markdown_cell("# A page about `films` & <b>more</b>")
+    notebook = new_notebook(cells=[title, PARAMETERS, new_markdown_cell(prose), *code])
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "", "language": "python"}
+    nbformat.write(notebook, folder / "sample.ipynb")
+    file = folder / "pages" / "sample.html"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report, "EXECUTED", folder / "executed")
+        status = report.main([str(folder / "sample.ipynb"), str(file), *arguments])
+    assert [path.name for path in file.parent.iterdir()] == ["sample.html"]
+    return Page(status, file, BeautifulSoup(file.read_text(), "html.parser"))
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory):
+    """A page with a figure, hostile markup, warnings, a progress bar, and paths of this machine."""
+    paths = "import sys, lib\nprint(lib.ROOT / 'data/x.png', sys.executable)"
+    noise = "from tqdm import tqdm\nfor _ in tqdm(range(3)): pass\nprint('w', file=sys.stderr)"
+    arguments = ["-p", "seed", "7", "-p", "dataset", str(ROOT / "data/nih")]
+    folder = tmp_path_factory.mktemp("good")
+    sources = ["print(dataset, 6 * seed)", FIGURE, TABLE, paths, noise]
+    return make_page(
+        folder,
+        *sources,
+        arguments=arguments,
+        prose=f"## Films {HOSTILE}\n\n[next](../x/02_next.ipynb) {HOSTILE}",
+    )
+
+
+def test_a_page_shows_results_folded_code_alt_texts_and_its_trace(good):
+    page = good.soup
+    assert good.status == 0
+    assert page.title.text == "A page about films & <b>more</b>"
+    assert page.html["lang"] == "en"
+    assert "data/nih 42" in page.main.text
+    assert all(code.find_parent("details") for code in page.select(".highlight"))
+    assert "Parameters of this run" in page.text
+    assert [image["alt"] for image in page("img", src=True)] == ['a line from "1" to 2']
+    trace = {row.dt.text: row.dd.text for row in page.footer("div")}
+    assert trace["notebook"] == "sample.ipynb"
+    assert trace["parameters"] == "dataset = 'data/nih', seed = 7, rate = 0.1, quick = True"
+    assert {"commit", "data", "pandas", "duration"} <= set(trace)
+    assert page.find("a", class_="skip")["href"] == f"#{page.main['id']}"
+    assert page.nav.a["href"] == "index.html"
+    assert page.main.find("a", string="next")["href"] == "index.html#02_next"
+
+
+def test_messages_are_folded_and_a_progress_bar_is_one_line(good):
+    (messages,) = [pre for pre in good.soup("pre") if pre.text.strip().endswith("w")]
+    assert messages.find_parent("details").summary.text == "Messages"
+    assert messages.text.count("it/s]") == 1
+
+
+def test_a_page_asks_no_other_host_and_runs_nothing(good):
+    page = good.soup
+    policy = page.find("meta", {"http-equiv": "Content-Security-Policy"})["content"]
+    assert policy.startswith("default-src 'none'; img-src data:; style-src 'unsafe-inline'")
+    assert not page.find(["script", "iframe", "object", "embed", "form"])
+    assert all(tag["src"].startswith("data:") for tag in page(src=True))
+    assert all(tag["href"].startswith("data:") for tag in page("link"))
+    assert not re.search(r"url\(|@import|https?://", str(page))
+    assert good.file.stat().st_size < 100_000
+
+
+def test_markup_comes_out_escaped(good):
+    page = good.soup
+    assert "<script" not in good.file.read_text()
+    # in the code, printed, as a column, in it, and as the result
+    assert page.main.text.count("<script>alert(1)</script>.png") == 5
+    assert not page.main.find("style")
+    for tag in page.main(True):
+        assert not any(name.startswith("on") or name == "style" for name in tag.attrs)
+        assert not tag.get("href", "#").startswith("javascript")
+
+
+def test_a_page_names_no_folder_of_this_machine(good):
+    text = good.file.read_text()
+    assert "data/x.png" in text
+    for folder in (ROOT, Path.home(), good.file.parent, "/tmp/"):
+        assert str(folder) not in text
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="needs chromium, which is not installed")
+def test_a_browser_renders_the_page_without_an_error(good, tmp_path):
+    flags = "headless no-sandbox disable-gpu disable-background-networking disable-sync"
+    flags += " disable-component-update enable-logging=stderr dump-dom"
+    options = [f"--{flag}" for flag in flags.split(" ")]
+    command = ["chromium", *options, f"--user-data-dir={tmp_path}", good.file.as_uri()]
+    browser = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert browser.returncode == 0
+    assert "CONSOLE" not in browser.stderr
+    seen = BeautifulSoup(browser.stdout, "html.parser")
+    assert "data/nih 42" in seen.text
+    assert all(image["alt"] for image in seen("img", src=True))
+
+
+def test_a_failure_is_told_at_the_top_and_the_rest_is_marked(tmp_path, capsys):
+    fails = "print('before')\nraise ValueError('no films\\nin data/nih')"
+    status, _, page = make_page(tmp_path, "1 + 1", fails, "print('never')", FIGURE)
+    assert status == 1
+    banner = page.main.find(class_="failure")
+    sentence = "Cell 3, under “Films”, failed: ValueError: no films in data/nih."
+    assert sentence in banner.text and sentence in capsys.readouterr().err
+    cell = page.find(id=banner.a["href"][1:])
+    assert cell.select_one(".output > pre").text.strip() == "before"
+    assert "\x1b" not in str(page) and "Traceback" in cell.text
+    marks = [mark.text for mark in page.select("summary em")]
+    assert marks == ["(failed)", "(not run)", "(not run)"]
+    assert page.footer
+
+
+@pytest.mark.parametrize(
+    ("source", "arguments", "reason"),
+    [
+        ("import os; os._exit(9)", [], "the kernel died (out of memory?)."),
+        ("while True: pass", ["--timeout", "1"], "the cell ran past its time limit."),
+    ],
+)
+def test_a_dead_or_endless_cell_leaves_a_page(tmp_path, source, arguments, reason):
+    status, _, page = make_page(tmp_path, source, "print('never')", arguments=arguments)
+    assert status == 1
+    assert f"Cell 2, under “Films”, failed: {reason}" in page.main.find(class_="failure").text
+
+
+def test_a_notebook_may_stop_itself_with_a_sentence_of_its_own():
+    notebook = new_notebook(cells=[new_code_cell("...")])
+    notebook.cells[0].metadata.page = nbformat.from_dict({"number": 1, "state": "failed"})
+    error = PapermillExecutionError(0, 1, "...", "SystemExit", "the scores are constant.", [])
+    assert report.explain(error, notebook) == "Cell 1 failed: the scores are constant."
+    assert report.explain(OSError("no kernel"), new_notebook()).startswith("No cell could run: OS")
+
+
+@pytest.mark.parametrize("alt", [None, " ", "a curve"])
+def test_a_picture_without_a_description_makes_the_page_unfinished(alt):
+    metadata = {"image/png": {"alt": alt}} if alt else {}
+    picture = new_output("display_data", data={"image/png": "eA=="}, metadata=metadata)
+    notebook = new_notebook(cells=[new_code_cell("plot", outputs=[picture])])
+    report.number_cells(notebook, stopped=False)
+    finding = report.undescribed_picture(notebook)
+    assert finding.startswith("Cell 1 shows a picture without a desc") == (alt != "a curve")
+
+
+def test_parameters_are_checked_before_anything_runs(tmp_path):
+    with pytest.raises(SystemExit, match=r"no parameter sed; those it has: dataset, seed, rate, q"):
+        make_page(tmp_path, "1", arguments=["-p", "sed", "1"])
+    with pytest.raises(SystemExit, match="seed must be of type int, like 0: 'one'"):
+        make_page(tmp_path, "1", arguments=["-p", "seed", "one"])
+    assert [path.name for path in tmp_path.iterdir()] == ["sample.ipynb"]
+    defaults = {"dataset": "'mura'", "seed": "0", "rate": "0.1", "quick": "True", "limit": "None"}
+    given = {"dataset": "007", "seed": "3", "rate": "1", "quick": "false", "limit": "5"}
+    values = report.typed(given, defaults, Path("sample.ipynb"))
+    assert values == {"dataset": "007", "seed": 3, "rate": 1.0, "quick": False, "limit": 5}
+    assert type(values["rate"]) is float and values["quick"] is False
+
+
+@pytest.mark.parametrize("content", [None, "", "{}", "[]", "not a notebook"])
+def test_what_is_no_notebook_is_named_in_one_sentence(tmp_path, content):
+    notebook = tmp_path / "broken.ipynb"
+    if content is not None:
+        notebook.write_text(content)
+    with pytest.raises(SystemExit, match=r"broken\.ipynb (does not exist|is not a notebook)"):
+        report.main([str(notebook), str(tmp_path / "page.html")])
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_pages_in_folders_find_the_first_page():
+    assert report.home(ROOT / "reports/03_supervised.html") == "index.html"
+    assert report.home(ROOT / "reports/mura/03.html") == "../index.html"

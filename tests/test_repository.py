@@ -1,0 +1,169 @@
+"""Rules that every file of the repository keeps: notebooks, imports, paths, pictures, style."""
+
+import ast
+import re
+import subprocess
+import sys
+from itertools import pairwise
+
+import nbformat
+import pytest
+
+from lib import ROOT
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+STUDIES = [path for path in NOTEBOOKS if path.stem != "00_index"]  # which points at the others
+MODULES = sorted((ROOT / "lib").rglob("*.py"))
+
+# Ground floor first: a module imports only from its own floor's folder and from floors below it.
+FLOORS = [
+    *("films", "phantoms", "grid", "provenance", "datasets", "source", "preprocessing"),
+    *("networks", "losses", "detector", "methods"),
+    *("metrics", "floors", "figures", "study", "cells", "comparison", "report"),
+]
+
+FILMS = {".dcm", ".dicom", ".jpg", ".jpeg"}
+PICTURES = {".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".svg", ".ico"}
+A_PERSONS_FOLDER = re.compile(r"(?<![\w.:/-])/(?:home|Users|root|tmp)/\w+")
+
+
+def committed() -> list:
+    """The files that git has, or would add."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+def named(path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def read(path) -> nbformat.NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(notebook) -> list:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def prose(notebook) -> str:
+    return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=named)
+def test_a_notebook_is_valid_has_no_outputs_and_runs_on_python3(path):
+    notebook = read(path)
+    nbformat.validate(notebook)
+    assert notebook.metadata.kernelspec.name == "python3"
+    for cell in code_cells(notebook):
+        assert not cell.outputs, f"strip the outputs: nbstripout {named(path)}"
+        assert cell.execution_count is None
+    assert "injected-parameters" not in path.read_text()
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=named)
+def test_a_notebook_opens_with_a_title_card(path):
+    card = read(path).cells[0]
+    assert card.cell_type == "markdown"
+    assert card.source.startswith("# ")
+    for entry in ("question", "input", "output", "run time", "GPU"):
+        assert entry.casefold() in card.source.casefold(), f"the title card does not say: {entry}"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=named)
+def test_prose_stands_before_each_code_cell(path):
+    cells = read(path).cells
+    for before, cell in pairwise(cells):
+        assert cell.source.strip(), "an empty cell"
+        assert cell.cell_type != "code" or before.cell_type == "markdown", cell.source
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=named)
+def test_a_code_cell_has_at_most_eight_lines(path):
+    for cell in code_cells(read(path)):
+        lines = [line for line in cell.source.splitlines() if line.strip()]
+        assert len(lines) <= 8, f"move a function into lib:\n{cell.source}"
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=named)
+def test_a_study_has_one_parameters_cell_and_is_of_readable_length(path):
+    cells = code_cells(read(path))
+    tagged = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+    assert tagged == cells[:1], "exactly one parameters cell, the first code cell"
+    assert 10 <= len(cells) <= 25
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=named)
+def test_a_study_ends_with_result_limitations_and_next(path):
+    text = prose(read(path))
+    places = [
+        re.search(rf"^(#+ |\*\*){word}\b", text, re.MULTILINE)
+        for word in ("Result", "Limitations", "Next")
+    ]
+    assert all(places), "headings Result, Limitations, Next"
+    assert sorted(places, key=lambda place: place.start()) == places
+
+
+def test_the_notebooks_are_numbered_without_gaps():
+    assert [path.stem[:3] for path in NOTEBOOKS] == [f"{n:02d}_" for n in range(len(NOTEBOOKS))]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=named)
+def test_a_module_imports_only_from_floors_below(path):
+    floor = floor_of(path.relative_to(ROOT).with_suffix("").parts)
+    for imported in imports(path):
+        assert imported == floor or FLOORS.index(imported) < FLOORS.index(floor), (
+            f"{named(path)} imports lib.{imported}, which stands above it"
+        )
+
+
+def floor_of(parts) -> str:
+    """The floor of lib.<floor>...; lib itself stands on the ground."""
+    floor = parts[1] if len(parts) > 1 and parts[1] != "__init__" else FLOORS[0]
+    assert floor in FLOORS, f"lib.{floor} has no floor yet: give it one in {__name__}"
+    return floor
+
+
+def imports(path) -> set[str]:
+    """The floors that a module imports from, at its top or inside its functions."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{named(path)}: write `from lib import ...`"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        found |= {floor_of(name.split(".")) for name in names if re.match(r"lib\.[a-z]", name)}
+    return found
+
+
+def test_no_file_names_a_folder_of_one_machine():
+    for path in committed():
+        text = path.read_text(errors="ignore")
+        for line in text.splitlines():
+            assert str(ROOT) not in line and not A_PERSONS_FOLDER.search(line), (
+                f"{named(path)}: {line[:200]}"
+            )
+
+
+@pytest.mark.parametrize("top", ["home", "Users", "root", "tmp"])
+def test_a_folder_of_one_machine_is_recognised(top):
+    assert A_PERSONS_FOLDER.search(f"path: /{top}/films")
+    assert not A_PERSONS_FOLDER.search(f"https://host.org/{top}/x ../{top}/x build/{top}/x")
+
+
+def test_no_film_and_no_picture_but_the_readmes_is_in_git():
+    for path in committed():
+        assert path.suffix.lower() not in FILMS, f"{named(path)} may be a film"
+        assert path.suffix.lower() not in PICTURES or path.match(str(ROOT / "docs/*.png")), named(
+            path
+        )
+
+
+@pytest.mark.parametrize("command", ["check", "format --check"])
+def test_ruff_finds_nothing(command):
+    ruff = [sys.executable, "-m", "ruff", *command.split(), "--no-cache", "."]
+    run = subprocess.run(ruff, cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr
