@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: study test lab data reports record benchmark lock
+.PHONY: study test lab data reports record benchmark lock pictures
 
 study: $(READY)            ## rebuild every result and page
 	dvc repro
@@ -42,3 +42,6 @@ $(READY): requirements.txt pyproject.toml
 
 lock:                      ## pin the packages of pyproject.toml anew
 	$(BIN)/uv pip compile pyproject.toml --extra dev --extra jax --universal --generate-hashes --no-emit-index-url --no-header -o requirements.txt
+
+pictures: $(READY)         ## the pictures of the README, from phantoms
+	python -m lib.figures.readme

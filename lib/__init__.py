@@ -2,5 +2,5 @@
 
 from pathlib import Path
 
-#: The repository's root: every path of the study is relative to it, whatever folder a notebook runs in.
+#: The repository's root, from which all paths of the study start, wherever a notebook runs.
 ROOT = Path(__file__).resolve().parent.parent

@@ -54,7 +54,10 @@ def training_speed() -> list[dict]:
         detector = methods.find(name)(image_size=size, **settings)
         detector.fit(films, labels, epochs=1, verbose=0)
         for task, work in (
-            ("training", lambda detector=detector: detector.fit(films, labels, epochs=3, verbose=0)),
+            (
+                "training",
+                lambda detector=detector: detector.fit(films, labels, epochs=3, verbose=0),
+            ),
             ("scoring", lambda detector=detector: detector.predict(films, verbose=0)),
         ):
             started = time.perf_counter()

@@ -394,10 +394,11 @@ class _Optimizers(keras.optimizers.Optimizer):
         """End of a fit: an optimizer with `use_ema` puts its averages in place."""
         for player, optimizer in self.by_player.items():
             optimizer.finalize_variable_values(self.weights_of[player])
-            for weight in self.weights_of[player]:
-                # On JAX the weight would share a buffer with its average, and the next step
-                # gives that buffer away.
-                weight.assign(ops.copy(weight.value))
+            if optimizer.use_ema:
+                # On JAX a weight would share a buffer with its average, and the next step gives
+                # that buffer away.
+                for weight in self.weights_of[player]:
+                    weight.assign(ops.copy(weight.value))
 
     def save_own_variables(self, store):
         """Nothing: a weights file is for scoring."""

@@ -69,19 +69,6 @@ def profile() -> dict:
     return parameters(profile_name())
 
 
-def dataset_settings(dataset: str) -> dict:
-    """The entry of a data set in params/datasets.yaml.
-
-    Raises KeyError, naming those that have one, when it has none.
-    """
-    entries = parameters("datasets")["datasets"]
-    if dataset not in entries:
-        raise KeyError(
-            f"No data set {dataset!r} in params/datasets.yaml; it has {', '.join(entries)}."
-        )
-    return entries[dataset]
-
-
 def parameters(name: str) -> dict:
     """The content of params/<name>.yaml."""
     return YAML(typ="safe").load(ROOT / f"params/{name}.yaml")

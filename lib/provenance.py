@@ -41,7 +41,7 @@ def data_hash() -> str:
 
 
 def data_source() -> str:
-    """Where the films of data/ come from: phantoms, or the name of a folder (never its whole path)."""
+    """Where the films of data/ come from: phantoms, or the name of a folder, not its path."""
     path = next(line.split("path:")[1].strip() for line in _data_import() if "path:" in line)
     return "phantoms" if path == "build/phantoms" else f"films of the folder {Path(path).name}"
 
@@ -61,7 +61,8 @@ def write_fingerprints(folder: Path = FINGERPRINTS) -> None:
     """Write the fingerprint of every stage, method and notebook into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     for stage in STAGES:
-        (folder / f"{stage}.txt").write_text(fingerprint(f"lib.{stage}"))
+        code = fingerprint(f"lib.{stage}", f"lib.{stage}.__main__")
+        (folder / f"{stage}.txt").write_text(code)
     for method in sorted((ROOT / "lib/methods").glob("[!_]*.py")):
         code = fingerprint("lib.study", f"lib.methods.{method.stem}")
         (folder / f"{method.stem}.txt").write_text(code)

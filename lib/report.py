@@ -55,6 +55,8 @@ ATTRIBUTES = {
 def run(notebook: Path, output: Path, parameters: dict[str, str], timeout: int = 21600) -> str:
     """Run `notebook` and write the page `output`; return why the page is unfinished, or "".
 
+    A page that tells why its cell of the study failed (lib.cells.CellFailed) is finished.
+
     `parameters` holds text, as from a command line; `timeout` is the longest time for one cell, in
     seconds. The executed notebook stays in `build/notebooks/`. Raises SystemExit with one sentence,
     before anything runs, when the notebook cannot be read or does not know a parameter.
@@ -75,7 +77,7 @@ def run(notebook: Path, output: Path, parameters: dict[str, str], timeout: int =
     number_cells(result, stopped=error is not None)
     failure = explain(error, result) if error else undescribed_picture(result)
     write(output, render(result, output, failure=failure, made=made, pictures=notebook.parent))
-    return failure
+    return "" if getattr(error, "ename", "") == "CellFailed" else failure
 
 
 def known_parameters(notebook: Path) -> dict[str, str]:
@@ -166,7 +168,8 @@ def number_cells(notebook: NotebookNode, stopped: bool) -> None:
 def explain(error: Exception, notebook: NotebookNode) -> str:
     """Return one sentence that says which cell failed and why."""
     if isinstance(error, PapermillExecutionError):
-        reason = error.evalue if error.ename == "SystemExit" else f"{error.ename}: {error.evalue}"
+        told = error.ename in ("SystemExit", "CellFailed")
+        reason = error.evalue if told else f"{error.ename}: {error.evalue}"
     elif isinstance(error, DeadKernelError):
         reason = "the kernel died (out of memory?)"
     elif isinstance(error, CellTimeoutError):
@@ -253,7 +256,7 @@ def home(output: Path) -> str:
 
 def safe_html(text: str) -> str:
     """Return markup with everything beyond TAGS and ATTRIBUTES escaped or left out."""
-    text = re.sub(r"<style scoped>.*?</style>", "", text, flags=re.DOTALL)  # of every pandas table
+    text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)  # of every pandas table
     return bleach.clean(text, TAGS, ATTRIBUTES, protocols={"http", "https", "mailto", "data"})
 
 

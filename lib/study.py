@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from lib import ROOT, grid, provenance
+from lib.datasets.entries import load_entry
 from lib.datasets.table import load_index
 from lib.datasets.training import setting_name, training_set
 from lib.preprocessing.network_input import augmentation_for, to_float
@@ -83,7 +84,7 @@ def _build(cell, size, hyperparameters):
     from lib import methods
 
     keras.utils.set_random_seed(cell.seed)
-    augmentation = augmentation_for(grid.dataset_settings(cell.dataset)["body"])
+    augmentation = augmentation_for(load_entry(cell.dataset)["body"])
     return methods.find(cell.method)(
         image_size=size, augmentation=augmentation, seed=cell.seed, **hyperparameters
     )

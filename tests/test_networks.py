@@ -21,7 +21,7 @@ def test_resnet_keeps_one_cell_for_16_pixels(size, cells):
 
 
 def test_resnet18_has_the_parameters_of_the_paper():
-    # torchvision counts 11,176,512 without its last layer: 11,166,912 in convolutions, 9,600 in batch norm
+    # Without its last layer: 11,176,512, of which 9,600 are batch norm (as torchvision counts).
     convolutions = sum(
         np.prod(weight.shape)
         for weight in networks.resnet(64, width=64).trainable_weights

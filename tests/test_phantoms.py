@@ -16,7 +16,7 @@ from sklearn.model_selection import GroupKFold
 
 from lib.phantoms import cohorts, draw
 
-FILMS, SEED = 240, 0
+FILMS, SEED = 200, 0
 DATASETS = ("mura", "nih", "rsna")
 
 
@@ -61,7 +61,7 @@ def digest(folder: Path) -> dict[str, str]:
 
 def test_same_seed_same_bytes_for_any_number_of_workers(tmp_path):
     for name, seed, workers in (("one", 7, 1), ("two", 7, 2), ("other", 8, 2)):
-        draw(tmp_path / name, films=20, seed=seed, workers=workers)
+        draw(tmp_path / name, films=10, seed=seed, workers=workers)
     assert digest(tmp_path / "one") == digest(tmp_path / "two")
     assert digest(tmp_path / "one") != digest(tmp_path / "other")
 
@@ -116,7 +116,9 @@ def test_nih_layout(folder):
 def test_nih_boxes_lie_on_the_masks(folder):
     boxes = pd.read_csv(folder / "nih/BBox_List_2017.csv")
     assert list(boxes.columns[:3]) == ["Image Index", "Finding Label", "Bbox [x"]
-    assert boxes.iloc[:, 2:6].notna().all(axis=None) and "Infiltration" not in set(boxes["Finding Label"])
+    assert boxes.iloc[:, 2:6].notna().all(axis=None) and "Infiltration" not in set(
+        boxes["Finding Label"]
+    )
     for name, rows in boxes.groupby("Image Index"):
         covered = np.zeros((1024, 1024), bool)
         for x, y, width, height in rows.iloc[:, 2:6].astype(int).to_numpy():
@@ -184,7 +186,8 @@ def test_simple_detectors_on_raw_pixels_score_like_chance(folder, dataset):
     label = np.array([bool(f.findings) for f in films])
     ranks = {name: np.zeros(len(films)) for name in ("PCA", "kNN", "forest")}
     folds = GroupKFold(4, shuffle=True, random_state=0)
-    for train, held_out in folds.split(pixels, label, [f.patient for f in films]):
+    # a twin in the training set would make its abnormal twin look familiar: pairs stay together
+    for train, held_out in folds.split(pixels, label, [f.patient // 2 for f in films]):
         normal, new = pixels[train][~label[train]], pixels[held_out]
         pca = PCA(16, random_state=0).fit(normal)
         error = ((new - pca.inverse_transform(pca.transform(new))) ** 2).mean(axis=1)

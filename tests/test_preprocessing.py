@@ -128,9 +128,9 @@ def test_an_inverted_film_becomes_its_twin(film, body):
     assert np.abs(upright.astype(int) - inverted).max() <= 1
 
 
-def test_fingers_with_a_gap_in_the_middle_are_judged_by_their_air():
+def test_fingers_with_a_gap_in_the_middle_are_judged_by_their_palm():
     fingers = np.full((300, 200), 20, np.uint8)
-    fingers[:, 35:70] = fingers[:, 130:165] = 180
+    fingers[:, 35:70] = fingers[:, 130:165] = fingers[260:] = 180
     assert not is_inverted(fingers, "limb")
     assert is_inverted(255 - fingers, "limb")
 
@@ -167,7 +167,7 @@ def test_an_effusion_at_the_edge_survives():
 
 def test_the_body_is_the_limb_without_letters():
     film = limb()
-    film[20:40, 20:40] = 255
+    film[20:40, 20:40] = 255  # a letter
     inside = segment_body(film)
     truth = np.zeros_like(film)
     truth[:, 100:200] = 1
@@ -255,10 +255,9 @@ def study(tmp_path):
     cv2.imwrite(str(tmp_path / "data/films/mask.png"), mask)
     index = pd.DataFrame({"image_id": [f"00{number}" for number in range(7)], "path": names})
     columns = ["image_id", "finding", "x", "y", "width", "height", "mask"]
-    rows = [["003", "nodule", 60, 115, 30, 57.5, None], ["000", "fracture", *[None] * 4, "x"]]
-    annotations = pd.DataFrame(rows, columns=columns)
-    annotations.loc[1, "mask"] = "films/mask.png"
-    return tmp_path, index, annotations
+    box = ["003", "nodule", 60, 115, 30, 57.5, ""]
+    drawn = ["000", "fracture", *[np.nan] * 4, "films/mask.png"]
+    return tmp_path, index, pd.DataFrame([box, drawn], columns=columns)
 
 
 def test_arrays_are_aligned_with_the_index(study):
@@ -273,7 +272,7 @@ def test_arrays_are_aligned_with_the_index(study):
         assert np.array_equal(images[number], alone.image)
         assert np.array_equal(bodies[number], alone.body)
     assert [bool(lesion.any()) for lesion in lesions] == [True, *[False] * 2, True, *[False] * 3]
-    assert lesions[3, 16:24, 14:18].all() and lesions[3].sum() == pytest.approx(8 * 4, abs=14)
+    assert lesions[3, 16:24, 14:18].all() and lesions[3].sum() < 50
     assert sorted(path.name for path in target.parent.iterdir()) == [
         "limbs.body.npy",
         "limbs.lesions.npy",

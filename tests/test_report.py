@@ -1,13 +1,12 @@
 """A page shows what its notebook found, or why it could not, and loads nothing from anywhere."""
 
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
 import nbformat
 import pytest
+from browser import needs_chromium, opened
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from papermill.exceptions import PapermillExecutionError
@@ -126,16 +125,10 @@ def test_a_page_names_no_folder_of_this_machine(good):
         assert str(folder) not in text
 
 
-@pytest.mark.skipif(not shutil.which("chromium"), reason="needs chromium, which is not installed")
+@needs_chromium
 def test_a_browser_renders_the_page_without_an_error(good, tmp_path):
-    flags = "headless no-sandbox disable-gpu disable-background-networking disable-sync"
-    flags += " disable-component-update enable-logging=stderr dump-dom"
-    options = [f"--{flag}" for flag in flags.split(" ")]
-    command = ["chromium", *options, f"--user-data-dir={tmp_path}", good.file.as_uri()]
-    browser = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert browser.returncode == 0
-    assert "CONSOLE" not in browser.stderr
-    seen = BeautifulSoup(browser.stdout, "html.parser")
+    seen, log = opened(good.file, tmp_path)
+    assert "CONSOLE" not in log
     assert "data/nih 42" in seen.text
     assert all(image["alt"] for image in seen("img", src=True))
 

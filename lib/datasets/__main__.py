@@ -5,22 +5,17 @@ import sys
 from pathlib import Path
 
 from lib import ROOT
-from lib.datasets.entries import BadData, load_entries, load_split_settings
+from lib.datasets.entries import BadData, load_entry, load_split_settings
 from lib.datasets.index import build_index, write_tables
 
 
 def main(names: list[str], root: Path = ROOT) -> None:
     """Writes the tables of the named data sets below root/build/index. Raises BadData."""
-    entries = load_entries(root)
-    if unknown := [name for name in names if name not in entries] or not names:
-        asked = unknown[0] if names else "nothing"
-        raise BadData(
-            f"{asked} is no data set of params/datasets.yaml: name some of {', '.join(entries)}."
-        )
-    for name in names:
-        tables = build_index(
-            name, entries[name], root / "data", _salt(root), load_split_settings(root)
-        )
+    if not names:
+        raise BadData("usage: python -m lib.datasets DATASET ... (for example mura)")
+    entries = {name: load_entry(name, root) for name in names}
+    for name, entry in entries.items():
+        tables = build_index(name, entry, root / "data", _salt(root), load_split_settings(root))
         write_tables(tables, name, root / "build/index")
         print(tables["protocol"].to_string(index=False))
 

@@ -29,6 +29,16 @@ def load_entries(root: Path = ROOT) -> dict[str, dict]:
     return entries
 
 
+def load_entry(name: str, root: Path = ROOT) -> dict:
+    """Reads the entry of one data set. Raises BadData, naming those that there are."""
+    entries = load_entries(root)
+    if name not in entries:
+        raise BadData(
+            f"{name} is no data set of params/datasets.yaml: name one of {', '.join(entries)}."
+        )
+    return entries[name]
+
+
 def load_split_settings(root: Path = ROOT) -> dict:
     """Reads `split` (validation, test, seed) of the profile that params/study.yaml names."""
     profile = _yaml(root / "params/study.yaml").get("profile", "quick")

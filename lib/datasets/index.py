@@ -29,6 +29,7 @@ FACTS = [
 ]  # that a DICOM may add to its owner's table
 FEW = 64  # films that are opened before a second process would have started
 
+
 def build_index(
     name: str, entry: dict, data: Path, salt: str, split: dict | None = None
 ) -> dict[str, pd.DataFrame]:

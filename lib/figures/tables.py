@@ -28,6 +28,7 @@ def counts(
 
     The ten commonest values of a column are shown, the rest is added up as "others".
     """
+    index = index.replace("", np.nan)
     by = [column for column in by if column in index and index[column].notna().any()]
     label = label_names(index["label"])
     tables = [_counted(index[column].reset_index(drop=True), label) for column in by]

@@ -1,4 +1,4 @@
-"""Synthetic radiographs with exact lesion masks, in the layouts of MURA, NIH ChestX-ray14 and RSNA."""
+"""Synthetic radiographs with exact lesion masks, in the layouts of MURA, NIH and RSNA."""
 
 import multiprocessing
 import os

@@ -103,7 +103,8 @@ def _thorax(chest: Chest, stance: Stance, heart_size: float) -> Thorax:
         centre, width = 0.43 * side, chest.lung_width
         level = base - (0.05 if side < 0 else 0)
         u = (x - centre) / (1.12 * width)
-        dome = level + 0.08 - chest.dome * np.sqrt(np.clip(1 - u**2, 0, 1)) + 0.22 * np.clip(side * u, 0, 1) ** 2  # fmt: skip
+        sinus = 0.22 * np.clip(side * u, 0, 1) ** 2  # deep between diaphragm and ribs
+        dome = level + 0.08 - chest.dome * np.sqrt(np.clip(1 - u**2, 0, 1)) + sinus
         middle = (chest.lung_top + base) / 2
         tall = (base - chest.lung_top) / 2 + 0.12
         v = (y - middle - 0.06) / tall
@@ -115,7 +116,9 @@ def _thorax(chest: Chest, stance: Stance, heart_size: float) -> Thorax:
     size = heart_size * larger
     dx, dy = x - 0.10 - 0.55 * (size - 0.22), y - (base - 0.24)
     c, s = np.cos(chest.heart_tilt), np.sin(chest.heart_tilt)
-    heart = _dome(((c * dx + s * dy) / (1.22 * size)) ** 2 + ((c * dy - s * dx) / (0.86 * size)) ** 2)
+    heart = _dome(
+        ((c * dx + s * dy) / (1.22 * size)) ** 2 + ((c * dy - s * dx) / (0.86 * size)) ** 2
+    )
     heart = heart * _step(domes[1] + 0.12 - y, 0.03)
     return Thorax(x, y, lungs, heart, domes)
 
@@ -150,7 +153,9 @@ def _torso(chest: Chest, body: Thorax) -> np.ndarray:
     trachea = _dome((x / 0.05) ** 2) * _step(-0.28 - y, 0.05) * 0.55
     total += mediastinum + arch - trachea
     for side in (-1, 1):
-        total += 0.55 * _step(y - body.diaphragm[side], 0.03) * (side * x > 0) * _dome((x / 0.9) ** 2)
+        total += (
+            0.55 * _step(y - body.diaphragm[side], 0.03) * (side * x > 0) * _dome((x / 0.9) ** 2)
+        )
         level = ((x - 0.45 * side) / 0.36) ** 2 + ((y - 0.38) / 0.34) ** 2
         total += chest.breast * _dome(level) ** 0.8
     bubble = _dome(((x - 0.38) / 0.14) ** 2 + ((y - body.diaphragm[1] - 0.09) / 0.07) ** 2)
@@ -171,7 +176,14 @@ def _vessels(chest: Chest, stance: Stance, body: Thorax) -> np.ndarray:
 
     def branch(point: np.ndarray, angle: float, thickness: float, depth: int) -> None:
         end = point + rng.uniform(0.10, 0.16) * np.array([np.cos(angle), np.sin(angle)])
-        cv2.line(layer, pixel(point), pixel(end), thickness, max(1, round(thickness * width / 70)), cv2.LINE_AA)
+        cv2.line(
+            layer,
+            pixel(point),
+            pixel(end),
+            thickness,
+            max(1, round(thickness * width / 70)),
+            cv2.LINE_AA,
+        )
         if depth:
             for turn in (-1, 1):
                 branch(end, angle + turn * rng.uniform(0.15, 0.55), thickness * 0.72, depth - 1)
@@ -186,7 +198,7 @@ def _vessels(chest: Chest, stance: Stance, body: Thorax) -> np.ndarray:
 def _skeleton(chest: Chest, stance: Stance, body: Thorax, rng) -> np.ndarray:
     """Spine, ribs and clavicles."""
     x, y = body.x, body.y
-    discs = 1 - 0.35 * np.exp(-(((y * 7.5) % 1 - 0.5) / 0.12) ** 2)
+    discs = 1 - 0.35 * np.exp(-((((y * 7.5) % 1 - 0.5) / 0.12) ** 2))
     total = 0.42 * _dome((x / chest.spine) ** 2) * discs
     half = 0.026
     reach = chest.lung_width + 0.47
@@ -200,7 +212,13 @@ def _skeleton(chest: Chest, stance: Stance, body: Thorax, rng) -> np.ndarray:
             behind = top - 0.06 * np.sin(np.pi * out) + chest.rib_slope * out**2
             total += 0.34 * chest.rib_strength * _tube((y - behind) / half) * inside
             front = top + chest.rib_slope + 0.02 + 0.26 * (1 - out)
-            total += 0.18 * chest.rib_strength * _tube((y - front) / (1.15 * half)) * inside * _step(u - 0.42, 0.08)
+            total += (
+                0.18
+                * chest.rib_strength
+                * _tube((y - front) / (1.15 * half))
+                * inside
+                * _step(u - 0.42, 0.08)
+            )
     lift = -0.05 if stance.view == "AP" else 0.0
     for side in (-1, 1):
         u = side * x
@@ -244,10 +262,15 @@ def _apply(lesion: Lesion, chest: Chest, stance: Stance, body: Thorax, air, tiss
         return air, tissue, heart, (larger > 0.25) & (body.heart <= 0.05)
     if lesion.kind == "Effusion":
         u = np.clip(lesion.side * (x - 0.43 * lesion.side) / chest.lung_width, -1, 1)
-        level = chest.lung_base + stance.breath - 0.36 * lesion.severity * (0.5 + 0.5 * a)
+        level = chest.lung_base + stance.breath - 0.33 * lesion.severity * (0.5 + 0.5 * a)
         surface = level - 0.10 - 0.16 * (0.4 + b) * u**2 * (1 + 0.5 * np.sign(u))
         fluid = (0.5 + 0.5 * np.sqrt(lesion.severity)) * _step(y - surface, 0.04) * inside
-        return air - 0.9 * fluid * lung, tissue * (1 - fluid) + 0.4 * fluid, heart, (y > surface) & inside
+        return (
+            air - 0.9 * fluid * lung,
+            tissue * (1 - fluid) + 0.4 * fluid,
+            heart,
+            (y > surface) & inside,
+        )
     if lesion.kind == "Pneumothorax":
         rim = 0.05 + 0.22 * lesion.severity
         cx, cy = 0.43 * lesion.side, 0.05
@@ -269,5 +292,5 @@ def _apply(lesion: Lesion, chest: Chest, stance: Stance, body: Thorax, air, tiss
     ragged = texture(stance.shape, 0.11 * stance.shape[1], np.random.default_rng(int(1e6 * a)))
     level = ((x - cx) / (wide * size)) ** 2 + ((y - cy) / (high * size)) ** 2 + 0.35 * ragged
     patch = _step(1 - level, 0.6) * inside
-    density = (0.25 + 0.65 * lesion.severity) * patch
+    density = (0.22 + 0.6 * lesion.severity) * patch
     return air, tissue + density * (0.6 + 0.4 * lung), heart, patch > 0.45

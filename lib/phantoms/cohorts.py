@@ -1,7 +1,8 @@
 """Who is filmed and why: the imaginary patients of the three data sets, before anything is drawn.
 
-Patients come in pairs. At each visit the two have the same film taken in the same way; one shows a
-lesion and the other does not (or neither does). So nothing but the lesion tells normal from abnormal.
+Patients come in pairs. At each visit the two have the same film taken in the same way; one shows
+a lesion and the other does not (or neither does). So nothing but the lesion tells normal from
+abnormal.
 """
 
 import uuid
@@ -10,13 +11,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lib.phantoms import limbs
+from lib.phantoms import arms, limbs
 
 BOTH_NORMAL = 0.1  # share of visits without a lesion in either twin: about 45 % abnormal
-NIH_FINDINGS = {"Effusion": 0.55, "Infiltration": 0.14, "Nodule": 0.08, "Mass": 0.08,
-                "Pneumothorax": 0.08, "Cardiomegaly": 0.07}  # fmt: skip
-RSNA_NOT_NORMAL = {"Effusion": 0.4, "Nodule": 0.15, "Mass": 0.1, "Pneumothorax": 0.15,
-                   "Cardiomegaly": 0.2}  # fmt: skip
+NIH_FINDINGS = {
+    "Effusion": 0.55,
+    "Infiltration": 0.14,
+    "Nodule": 0.08,
+    "Mass": 0.08,
+    "Pneumothorax": 0.08,
+    "Cardiomegaly": 0.07,
+}
+RSNA_NOT_NORMAL = {
+    "Effusion": 0.4,
+    "Nodule": 0.15,
+    "Mass": 0.1,
+    "Pneumothorax": 0.15,
+    "Cardiomegaly": 0.2,
+}
+SIGN = {True: "positive", False: "negative"}  # in the names of MURA's studies
 STAGES = ("plan", "technique", "patient", "lesion", "noise")
 
 
@@ -32,7 +45,10 @@ class Film:
 
 @dataclass(frozen=True)
 class Twins:
-    """Two films of two patients, alike in all but the lesion. `study` seeds what a study's views share."""
+    """Two films of two patients, alike in all but the lesion.
+
+    `study` seeds what the views of a study share.
+    """
 
     dataset: str
     number: int
@@ -57,8 +73,10 @@ def mura(films: int, seed: int) -> list[Twins]:
     twins: list[Twins] = []
     pair = study = 0
     while len(twins) < films // 2:
-        folders = [f"MURA-v1.1/{'valid' if pair % 4 == 3 else 'train'}/XR_{{}}/patient{n:05d}"
-                   for n in (2 * pair + 1, 2 * pair + 2)]  # fmt: skip
+        folders = [
+            f"MURA-v1.1/{'valid' if pair % 4 == 0 else 'train'}/XR_{{}}/patient{n:05d}"
+            for n in (2 * pair + 1, 2 * pair + 2)
+        ]
         parts = _body_parts(rng)
         sex, age = str(rng.choice(("M", "F"))), int(rng.integers(18, 90))
         for k, part in enumerate(parts):
@@ -70,14 +88,26 @@ def mura(films: int, seed: int) -> list[Twins]:
                 number = len(twins)
                 pictures = tuple(
                     Film(
-                        f"{folder.format(part)}/study{which}_{'positive' if i == ill else 'negative'}"
-                        f"/image{view + 1}.png",
-                        2 * pair + i, 2 * number + i, (finding,) if i == ill else (),
+                        f"{folder.format(part)}/study{which}_{SIGN[i == ill]}/image{view + 1}.png",
+                        2 * pair + i,
+                        2 * number + i,
+                        (finding,) if i == ill else (),
                     )
                     for i, folder in enumerate(folders)
-                )  # fmt: skip
-                twins.append(Twins("mura", number, study, part, ("frontal", "oblique", "lateral")[view],
-                                   sex, age, pair % 4 == 3, pictures))  # fmt: skip
+                )
+                twins.append(
+                    Twins(
+                        "mura",
+                        number,
+                        study,
+                        part,
+                        ("frontal", "oblique", "lateral")[view],
+                        sex,
+                        age,
+                        pair % 4 == 0,
+                        pictures,
+                    )
+                )
             study += 1
         pair += 1
     return twins
@@ -85,7 +115,7 @@ def mura(films: int, seed: int) -> list[Twins]:
 
 def _body_parts(rng: np.random.Generator) -> list[str]:
     """The parts of a patient's 1-3 studies: mostly the same one again."""
-    names = list(limbs.PARTS)
+    names = list(arms.PARTS)
     parts = [str(rng.choice(names))]
     for _ in range(rng.choice(3, p=(0.6, 0.28, 0.12))):
         parts.append(parts[0] if rng.random() < 0.6 else str(rng.choice(names)))
@@ -109,13 +139,28 @@ def nih(films: int, seed: int) -> list[Twins]:
             number, ill = len(twins), _who_is_ill(rng, chance)
             findings = _some(NIH_FINDINGS, 1 + (rng.random() < 0.2), rng)
             pictures = tuple(
-                Film(f"nih/images/{2 * pair + i + 1:08d}_{visit:03d}.png", 2 * pair + i,
-                     2 * number + i, findings if i == ill else ())
+                Film(
+                    f"nih/images/{2 * pair + i + 1:08d}_{visit:03d}.png",
+                    2 * pair + i,
+                    2 * number + i,
+                    findings if i == ill else (),
+                )
                 for i in range(2)
-            )  # fmt: skip
+            )
             view = str(rng.choice(("PA", "AP"), p=(0.6, 0.4)))
-            twins.append(Twins("nih", number, number, "CHEST", view, sex, age + visit // 2,
-                               pair % 4 == 3, pictures))  # fmt: skip
+            twins.append(
+                Twins(
+                    "nih",
+                    number,
+                    number,
+                    "CHEST",
+                    view,
+                    sex,
+                    age + visit // 2,
+                    pair % 4 == 2,
+                    pictures,
+                )
+            )
     return twins
 
 
@@ -127,7 +172,9 @@ def _visits(total: int, rng: np.random.Generator) -> Iterator[int]:
 
 
 def _some(chances: dict[str, float], count: int, rng: np.random.Generator) -> tuple[str, ...]:
-    return tuple(sorted(rng.choice(list(chances), count, replace=False, p=list(chances.values())).tolist()))
+    return tuple(
+        sorted(rng.choice(list(chances), count, replace=False, p=list(chances.values())).tolist())
+    )
 
 
 def rsna(films: int, seed: int) -> list[Twins]:
@@ -142,9 +189,13 @@ def rsna(films: int, seed: int) -> list[Twins]:
             findings = ("Infiltration",) * int(rng.choice((1, 2, 3), p=(0.4, 0.5, 0.1)))
         names = [uuid.UUID(bytes=rng.bytes(16), version=4) for _ in range(2)]
         pictures = tuple(
-            Film(f"rsna/stage_2_train_images/{name}.dcm", 2 * number + i, 2 * number + i,
-                 findings if i == ill else ())
+            Film(
+                f"rsna/stage_2_train_images/{name}.dcm",
+                2 * number + i,
+                2 * number + i,
+                findings if i == ill else (),
+            )
             for i, name in enumerate(names)
-        )  # fmt: skip
+        )
         twins.append(Twins("rsna", number, number, "CHEST", view, sex, age, False, pictures))
     return twins

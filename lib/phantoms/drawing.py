@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from lib.phantoms import chests, limbs
+from lib.phantoms import arms, chests, limbs
 from lib.phantoms.cohorts import Film, Twins, generator
 from lib.phantoms.film import Technique, develop_twins, expose, field, opened
 from lib.phantoms.owners import write_dicom, write_png
@@ -23,9 +23,12 @@ def draw_twins(twins: Twins, folder: Path, seed: int) -> dict[str, list[tuple[in
     posture, technique = (_limb if twins.dataset == "mura" else _chest)(twins, rng)
     noises = [generator(seed, twins.dataset, "noise", film.number) for film in twins.films]
     shadows, lesions = zip(
-        *(_project(film, twins, posture, seed, noise)
-          for film, noise in zip(twins.films, noises, strict=True)), strict=True,
-    )  # fmt: skip
+        *(
+            _project(film, twins, posture, seed, noise)
+            for film, noise in zip(twins.films, noises, strict=True)
+        ),
+        strict=True,
+    )
     exposed = field(technique)
     if any(mask[exposed].sum() < VISIBLE * mask.sum() for masks in lesions for mask in masks):
         technique = opened(technique)
@@ -35,7 +38,9 @@ def draw_twins(twins: Twins, folder: Path, seed: int) -> dict[str, list[tuple[in
         for shadow, noise in zip(shadows, noises, strict=True)
     ]
     boxes = {}
-    for film, image, masks in zip(twins.films, develop_twins(greys, technique), lesions, strict=True):  # fmt: skip
+    for film, image, masks in zip(
+        twins.films, develop_twins(greys, technique), lesions, strict=True
+    ):
         masks = [mask & exposed for mask in masks]
         _write(film, twins, image, masks, folder, seed)
         boxes[film.path] = [cv2.boundingRect(mask.astype(np.uint8)) for mask in masks]
@@ -48,7 +53,7 @@ def _project(film: Film, twins: Twins, posture: Frame | chests.Stance, seed: int
     if twins.dataset == "mura":
         place = generator(seed, "mura", "lesion", twins.study)  # the same in every view of a study
         lesion = limbs.Lesion.drawn(twins.body_part, place) if film.findings else None
-        shadow, mask = limbs.image(limbs.grow(person), twins.body_part, posture, lesion, noise)
+        shadow, mask = limbs.image(arms.grow(person), twins.body_part, posture, lesion, noise)
         return shadow, [mask] if lesion else []
     place = generator(seed, twins.dataset, "lesion", film.number)
     lesions = [chests.Lesion.drawn(kind, place) for kind in film.findings]
@@ -56,7 +61,7 @@ def _project(film: Film, twins: Twins, posture: Frame | chests.Stance, seed: int
 
 
 def _limb(twins: Twins, rng: np.random.Generator) -> tuple[Frame, Technique]:
-    part = limbs.PARTS[twins.body_part]
+    part = arms.PARTS[twins.body_part]
     side, aspect = int(rng.integers(272, 361)), rng.uniform(*part.aspect)
     shape = (side, round(side * aspect)) if aspect < 1 else (round(side / aspect), side)
     turn = VIEW_TURN[twins.view] * part.turn + rng.normal(0, 0.06)
@@ -67,11 +72,13 @@ def _limb(twins: Twins, rng: np.random.Generator) -> tuple[Frame, Technique]:
         rotation=part.upright + rng.normal(0, 0.16),
         turn=turn,
         mirrored=bool(rng.random() < 0.5),
-        hinge=limbs.ELBOW if part.flexed else -np.inf,
-        flexion=rng.uniform(1.0, 1.7) if part.flexed and twins.view == "lateral" else rng.normal(0, 0.05),
-    )  # fmt: skip
-    loss = rng.uniform(0.0, 0.12) if rng.random() < 0.6 else 0.0
-    return frame, _technique(shape, rng, loss, tilt=0.12)
+        hinge=arms.ELBOW if part.flexed else -np.inf,
+        flexion=rng.uniform(1.0, 1.7)
+        if part.flexed and twins.view == "lateral"
+        else rng.normal(0, 0.05),
+    )
+    loss = rng.uniform(0.02, 0.14) if rng.random() < 0.75 else 0.0
+    return frame, _technique(shape, rng, loss, tilt=0.2, brightness=0.3)
 
 
 def _chest(twins: Twins, rng: np.random.Generator) -> tuple[chests.Stance, Technique]:
@@ -84,11 +91,16 @@ def _chest(twins: Twins, rng: np.random.Generator) -> tuple[chests.Stance, Techn
         breath=rng.normal(0, 0.04),
     )
     loss = rng.uniform(0.01, 0.09) if rng.random() < 0.5 else 0.0
-    return stance, _technique(stance.shape, rng, loss, tilt=0.05)
+    return stance, _technique(stance.shape, rng, loss, tilt=0.05, brightness=0.0)
 
 
-def _technique(shape, rng: np.random.Generator, loss: float, tilt: float) -> Technique:
-    """`loss`: part of each side outside the exposed field; `tilt` of the field in radians (sd)."""
+def _technique(
+    shape, rng: np.random.Generator, loss: float, tilt: float, brightness: float
+) -> Technique:
+    """`loss`: part of each side outside the exposed field; `tilt` of the field in radians (sd).
+
+    `brightness`: mean logarithm of the film's grey against the body's own.
+    """
     size = np.array(shape[::-1])
     half = size / 2 * (1 - 2 * loss)
     angle = rng.normal(0, tilt) if loss else 0.0
@@ -97,14 +109,20 @@ def _technique(shape, rng: np.random.Generator, loss: float, tilt: float) -> Tec
     if loss:
         corners += rng.normal(0, 0.012, (4, 2)) * size
     return Technique(
-        shape, plate=corners, surround=int(rng.integers(0, 12)),
-        photons=10 ** rng.uniform(3.0, 4.6), blur=rng.uniform(0.5, 0.9),
-        gradient=tuple(rng.normal(0, 0.09, 2)), gamma=rng.uniform(0.8, 1.15),
-        brightness=np.exp(rng.normal(0, 0.15)), contrast=np.exp(rng.uniform(-0.75, 0.1)),
+        shape,
+        plate=corners,
+        surround=int(rng.integers(0, 12)),
+        photons=10 ** rng.uniform(3.0, 4.6),
+        blur=rng.uniform(0.5, 0.9),
+        gradient=tuple(rng.normal(0, 0.09, 2)),
+        gamma=rng.uniform(0.8, 1.15),
+        brightness=np.exp(rng.normal(brightness, 0.15 + brightness / 2)),
+        contrast=np.exp(rng.uniform(-1.2, 0.15)),
         marker=str(rng.choice(("R", "L"))),
         marker_at=(rng.choice((0.06, 0.86)) + rng.uniform(-0.03, 0.03), rng.uniform(0.1, 0.25)),
-        marker_size=rng.uniform(0.5, 0.75), inverted=bool(rng.random() < 0.03),
-    )  # fmt: skip
+        marker_size=rng.uniform(0.5, 0.75),
+        inverted=bool(rng.random() < 0.03),
+    )
 
 
 def _write(film: Film, twins: Twins, image, seen, folder: Path, seed: int) -> None:
@@ -117,4 +135,3 @@ def _write(film: Film, twins: Twins, image, seen, folder: Path, seed: int) -> No
         target = (folder / "masks" / film.path).with_suffix(".png")
         target.parent.mkdir(parents=True, exist_ok=True)
         write_png(target, 255 * np.any(seen, axis=0).astype(np.uint8))
-

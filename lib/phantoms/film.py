@@ -64,6 +64,7 @@ def develop_twins(greys: list[np.ndarray], technique: Technique) -> list[np.ndar
     values = [255 * grey[inside] for grey in greys]
     mean = np.mean([v.mean() for v in values]) * technique.brightness
     spread = np.mean([v.std() for v in values]) * technique.contrast
+    mean = min(mean, 240 - 2 * spread)  # a brighter film would be white all over
     return [_develop(_levelled(v, mean, spread), inside, technique) for v in values]
 
 

@@ -35,7 +35,7 @@ def write_png(path: Path, image: np.ndarray) -> None:
 
 
 def write_dicom(path: Path, image: np.ndarray, film: Film, twins: Twins, seed: int) -> None:
-    """Write a uint8 film (h, w) with the tags of RSNA: JPEG Baseline or plain, a few MONOCHROME1."""
+    """Write a uint8 film (h, w) with RSNA's tags: JPEG Baseline or plain, a few MONOCHROME1."""
     rng = generator(seed, "rsna", "plan", 1 + twins.number)  # shared by the twins
     compressed, inverted = rng.random() < 0.5, rng.random() < 0.06
     pixels = 255 - image if inverted else image
@@ -86,8 +86,18 @@ def write_nih(folder: Path, twins: list[Twins], boxes: Boxes) -> None:
     for pair, film in sorted(((t, f) for t in twins for f in t.films), key=lambda tf: tf[1].path):
         name = Path(film.path).name
         findings = "|".join(film.findings) or "No Finding"
-        entries.append((name, findings, int(name[9:12]), int(name[:8]), pair.age, pair.sex, pair.view,
-                        *_original_size(pair)))  # fmt: skip
+        entries.append(
+            (
+                name,
+                findings,
+                int(name[9:12]),
+                int(name[:8]),
+                pair.age,
+                pair.sex,
+                pair.view,
+                *_original_size(pair),
+            )
+        )
         for finding, box in zip(film.findings, boxes[film.path], strict=True):
             finding = "Infiltrate" if finding == "Infiltration" else finding  # the owner's spelling
             box_rows.append((name, finding, *map(float, box)))
@@ -100,7 +110,9 @@ def write_nih(folder: Path, twins: list[Twins], boxes: Boxes) -> None:
 
 def _original_size(pair: Twins) -> tuple[int, int, float, float]:
     """Width, height (pixels) and spacing (mm) of the imaginary film before it was made smaller."""
-    return ((2500, 2048, 0.168, 0.168), (3056, 2544, 0.139, 0.139), (2992, 2991, 0.143, 0.143))[pair.number % 3]  # fmt: skip
+    sizes = ((2500, 2048, 0.168), (3056, 2544, 0.139), (2992, 2991, 0.143))
+    width, height, spacing = sizes[pair.number % 3]
+    return width, height, spacing, spacing
 
 
 def write_rsna(folder: Path, twins: list[Twins], boxes: Boxes) -> None:
@@ -108,7 +120,8 @@ def write_rsna(folder: Path, twins: list[Twins], boxes: Boxes) -> None:
     labels, classes = [], []
     for film in sorted((f for t in twins for f in t.films), key=lambda f: f.path):
         name, opacity = Path(film.path).stem, "Infiltration" in film.findings
-        rows = [(name, *map(float, box), 1) for box in boxes[film.path]] if opacity else [(name, "", "", "", "", 0)]  # fmt: skip
+        rows = [(name, *map(float, box), 1) for box in boxes[film.path] if opacity]
+        rows = rows or [(name, "", "", "", "", 0)]
         labels += rows
         other = "No Lung Opacity / Not Normal" if film.findings else "Normal"
         classes += [(name, "Lung Opacity" if opacity else other)] * len(rows)

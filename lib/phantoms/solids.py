@@ -11,7 +11,7 @@ class Rod:
     """A bone or a limb: an axis in millimetres with elliptic cross-sections along it.
 
     `width` holds half-widths at equal steps from start to end; `depth` is the ratio of depth to
-    width; `cortex` the thickness of the dense shell (0: a homogeneous solid); `bend` a sideways bow.
+    width; `cortex` the thickness of the dense shell (0: homogeneous); `bend` a sideways bow.
     """
 
     name: str
@@ -58,7 +58,7 @@ def _turned(vector: np.ndarray, angle: float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Break:
-    """A fracture of a rod at `along` (0-1): a gap and a step (mm), oblique by `slope` (mm per mm)."""
+    """A fracture of a rod at `along` (0-1): gap and step in mm, oblique by `slope` (mm per mm)."""
 
     along: float
     gap: float

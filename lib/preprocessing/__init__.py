@@ -1,5 +1,6 @@
 """A film becomes a small picture: plate cropped, upright, un-inverted, equalised; body masked."""
 
+from lib.preprocessing.arrays import settings
 from lib.preprocessing.contrast import is_inverted, normalise
 from lib.preprocessing.film import Prepared, prepare, warp_mask
 from lib.preprocessing.network_input import augmentation, augmentation_for, to_float
@@ -15,6 +16,7 @@ __all__ = [
     "normalise",
     "prepare",
     "segment_body",
+    "settings",
     "to_float",
     "warp_mask",
 ]

@@ -14,9 +14,12 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from lib import ROOT, grid
+from lib.datasets.entries import BadData, load_entry
 from lib.datasets.table import ODD_NAMES, load_index
 from lib.films import UnreadableFilm, read_film
 from lib.preprocessing.film import prepare, warp_mask
+
+BOX = ("x", "y", "width", "height")  #: columns of an annotation, empty where a mask file stands
 
 
 def write_arrays(dataset: str) -> None:
@@ -25,23 +28,44 @@ def write_arrays(dataset: str) -> None:
     Arguments of `prepare` stand under `images:` in params/<profile>.yaml; the data set's entry in
     params/datasets.yaml overrides them. Raises UnreadableFilm, naming the film, and BadData.
     """
-    settings = {"size": 64} | grid.profile().get("images", {}) | grid.dataset_settings(dataset)
-    known = {name: settings[name] for name in signature(prepare).parameters if name in settings}
     index = load_index(ROOT / f"build/index/{dataset}.csv")
     annotations = pd.read_csv(
         ROOT / f"build/index/{dataset}.annotations.csv",
         dtype={"image_id": str, "mask": str},
+        keep_default_na=False,
+        na_values={column: [""] for column in BOX},
         encoding_errors=ODD_NAMES,
     )
-    write_films(index, annotations, ROOT / "data", ROOT / "build/images" / dataset, known)
+    target = ROOT / "build/images" / dataset
+    write_films(index, annotations, ROOT / "data", target, settings(dataset))
+
+
+def settings(dataset: str) -> dict:
+    """Arguments of `prepare` for a data set: `images:` of the profile, changed by its own entry's.
+
+    Raises BadData for a setting that `prepare` does not know.
+    """
+    entry = load_entry(dataset)
+    chosen = grid.profile()["images"] | entry.get("images", {}) | {"body": entry["body"]}
+    if unknown := sorted(chosen.keys() - signature(prepare).parameters.keys()):
+        raise BadData(
+            f"params/: `images` of {dataset} has an unknown setting {unknown[0]!r}: remove it."
+        )
+    return chosen
 
 
 def write_films(
-    index: pd.DataFrame, annotations: pd.DataFrame, data: Path, target: Path, settings: dict
+    index: pd.DataFrame,
+    annotations: pd.DataFrame,
+    data: Path,
+    target: Path,
+    settings: dict,
+    processes: int | None = None,
 ) -> None:
-    """Prepare the films of an index, over all cores, into <target>[.body|.lesions].npy.
+    """Prepare the films of an index, over all cores or `processes`, into three arrays.
 
-    Each is uint8 (n, size, size). Memory does not grow with n; nothing is left half-written.
+    <target>.npy, <target>.body.npy and <target>.lesions.npy, each uint8 (n, size, size). Memory
+    does not grow with n; nothing is left half-written.
     """
     lesions = dict(iter(annotations.groupby("image_id")))
     films = ((data / row.path, lesions.get(row.image_id)) for row in index.itertuples())
@@ -52,7 +76,9 @@ def write_films(
         # Forking a process that has loaded TensorFlow, as a notebook may have, can hang.
         workers = get_context("forkserver")
         workers.set_forkserver_preload([__name__])
-        pool = stack.enter_context(workers.Pool(initializer=cv2.setNumThreads, initargs=(1,)))
+        pool = stack.enter_context(
+            workers.Pool(processes, initializer=cv2.setNumThreads, initargs=(1,))
+        )
         prepared = pool.imap(partial(_prepare_one, data=data, settings=settings), films, 8)
         _fill(arrays, tqdm(prepared, total=len(index), desc=f"films of {target.name}", unit="film"))
 
@@ -96,16 +122,23 @@ def _prepare_one(film: tuple[Path, pd.DataFrame | None], data: Path, settings: d
 def draw_lesions(annotations: pd.DataFrame, shape: tuple[int, int], data: Path) -> np.ndarray:
     """One film's lesions, uint8 0/1 (h, w): mask files of `data` as they are, boxes filled.
 
-    Raises ValueError where a mask file is not as large as the film.
+    Raises ValueError where a mask file cannot be read or is not as large as the film.
     """
     lesions = np.zeros(shape, np.uint8)
     for row in annotations.itertuples():
-        if pd.notna(row.mask):
-            mask = read_film(data / row.mask)
-            if mask.shape != shape:
-                raise ValueError(f"its mask {row.mask} is {mask.shape} pixels, the film {shape}")
-            lesions |= np.uint8(mask > 0)
+        if row.mask:
+            lesions |= _read_mask(data / row.mask, shape)
         else:
             left, top = max(0, round(row.x)), max(0, round(row.y))
             lesions[top : round(row.y + row.height), left : round(row.x + row.width)] = 1
     return lesions
+
+
+def _read_mask(path: Path, shape: tuple[int, int]) -> np.ndarray:
+    try:
+        mask = read_film(path)
+    except UnreadableFilm as reason:
+        raise ValueError(f"its mask {path}: {reason}") from None
+    if mask.shape != shape:
+        raise ValueError(f"its mask {path} has {mask.shape} pixels, the film {shape}")
+    return np.uint8(mask > 0)

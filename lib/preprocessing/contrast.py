@@ -1,6 +1,6 @@
 """Grey levels of a film: its own scale, its sense (bone bright), its equalisation."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import cv2
 import numpy as np
@@ -44,7 +44,8 @@ UNDECIDED = 0.2
 def is_inverted(picture: np.ndarray, body: Body = "limb") -> bool:
     """Whether air is bright on a uint8 picture (h, w): it is the negative of `expected_grey`.
 
-    Where a limb's place does not tell, there is much air: a picture bright on average is inverted.
+    Where a limb's place does not tell, it is inverted if bright on average (there is much air) and
+    brighter above than below (hands point upwards).
     """
     expected = expected_grey(body)
     small = cv2.resize(picture, expected.shape, interpolation=cv2.INTER_AREA).astype(np.float64)
@@ -52,7 +53,8 @@ def is_inverted(picture: np.ndarray, body: Body = "limb") -> bool:
         return False
     likeness = np.corrcoef(small.ravel(), expected.ravel())[0, 1]
     if body == "limb" and abs(likeness) < UNDECIDED:
-        return bool(picture.mean() > 255 / 2)
+        upper, lower = np.array_split(small, 2)
+        return bool(small.mean() > 255 / 2 and upper.mean() > lower.mean())
     return bool(likeness < 0)
 
 
@@ -62,12 +64,12 @@ def equalise(picture: np.ndarray, inside: np.ndarray, method: Equalize = "clahe"
     "histogram" spreads the body's grey levels evenly; air, darker than the body, stays dark.
     "clahe" does so tile by tile (8 x 8) with slopes limited to 3, over the whole picture.
     """
-    if method == "none":
+    if method not in get_args(Equalize):
+        raise ValueError(f"equalize is {method!r}; it must be 'clahe', 'histogram' or 'none'.")
+    if method == "none" or picture.min() == picture.max():
         return picture
     if method == "clahe":
         return cv2.createCLAHE(clipLimit=3.0, tileGridSize=(8, 8)).apply(picture)
-    if method != "histogram":
-        raise ValueError(f"equalize is {method!r}; it must be 'clahe', 'histogram' or 'none'.")
     counts = np.bincount(picture[inside > 0], minlength=256)
     if counts.max(initial=0) == counts.sum():
         return picture

@@ -59,11 +59,11 @@ def prepare(
     steps["un-inverted"] = picture
     inside = segment_body(picture, body)
     steps["body"] = picture * inside
-    picture = equalise(picture * inside if mask else picture, inside, equalize)
-    steps["equalised"] = picture * inside if mask else picture
+    steps["equalised"] = equalise(picture * inside if mask else picture, inside, equalize)
     image, fit = _padded(steps["equalised"], size)
-    steps["image"] = image
-    return Prepared(image, _padded(inside, size)[0], fit @ matrix, steps)
+    inside, _ = _padded(inside, size)
+    steps["image"] = image * inside if mask else image
+    return Prepared(steps["image"], inside, fit @ matrix, steps)
 
 
 def warp_mask(mask: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:

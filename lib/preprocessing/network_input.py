@@ -4,7 +4,7 @@ from typing import Literal
 
 import numpy as np
 
-from lib.preprocessing.contrast import Body
+Body = Literal["limb", "chest"]
 
 BACKGROUND = -1.0  #: black, and what comes into view beside a turned or shifted picture
 

@@ -7,6 +7,7 @@ SMALLEST = 0.15  #: share of the film below which a quadrilateral is a letter or
 WHOLE = 0.97  #: share of the film above which it is the film's own frame
 SKEWNESS = 0.1  #: largest |cosine| of a corner: a plate is a rectangle, seen almost straight on
 FLATNESS = 0.5  #: grey spread left outside, as a share of that inside: beside a bone lies more bone
+EDGE = 0.02  #: share of the film's longer side within which a corner lies on the film's edge
 FILL = 0.97  #: share of the quadrilateral that its contour covers: a plate has straight sides
 
 
@@ -22,6 +23,7 @@ def find_plate(picture: np.ndarray) -> np.ndarray | None:
         if cv2.contourArea(outline) > FILL * SMALLEST * film
         and (corners := _corners(outline)) is not None
         and SMALLEST * film < cv2.contourArea(corners) < WHOLE * film
+        and not _crosses(corners, picture.shape)
     ]
     for corners in sorted(quadrilaterals, key=cv2.contourArea, reverse=True):
         if _border_is_flat(picture, corners):
@@ -55,6 +57,14 @@ def _corners(outline: np.ndarray) -> np.ndarray | None:
     skewness = np.abs((sides * np.roll(sides, 1, axis=0)).sum(axis=1)).max()
     filled = cv2.contourArea(outline) / cv2.contourArea(corners)
     return corners.astype(np.float32) if skewness < SKEWNESS and filled > FILL else None
+
+
+def _crosses(corners: np.ndarray, shape: tuple[int, int]) -> bool:
+    """Whether it runs from one edge of the film to the other: then it is a straight limb."""
+    ends = np.array(shape[::-1]) - 1
+    margin = EDGE * max(shape)
+    at_edges = np.sum(corners <= margin, axis=0) + np.sum(corners >= ends - margin, axis=0)
+    return bool(at_edges.max() == 4)
 
 
 def _border_is_flat(picture: np.ndarray, corners: np.ndarray) -> bool:

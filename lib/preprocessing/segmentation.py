@@ -37,14 +37,17 @@ def _brightest_air(picture: np.ndarray) -> int:
     The root brings soft tissue nearer to bone than to air.
     """
     root = np.rint(np.sqrt(picture / 255.0) * 255).astype(np.uint8)
-    below = root.ravel()
+    below, level = root.ravel(), 0
     for _ in range(3):
         threshold, _ = cv2.threshold(below, 0, 1, cv2.THRESH_OTSU)
         below = root[root <= threshold]
-        air, tissue = (picture[part] for part in (root <= threshold, root > threshold))
-        if tissue.size == 0 or air.mean() <= AIR * tissue.mean():
+        air, tissue = picture[root <= threshold], picture[root > threshold]
+        if not (air.size and tissue.size):
             break
-    return int(picture[root <= threshold].max())
+        level = int(air.max())
+        if air.mean() <= AIR * tissue.mean():
+            break
+    return level
 
 
 def _disk(diameter: int) -> np.ndarray:

@@ -1,0 +1,272 @@
+"""Every method of lib/methods on toy films, on both backends, and what each one promises.
+
+A new file in lib/methods is tested here without a change.
+"""
+
+import numpy as np
+import pytest
+from discs import discs
+from keras import ops
+from sklearn.metrics import roc_auc_score
+from test_detector import on_tensorflow, run_on_jax
+
+from lib import losses, methods
+from lib.detector import Collapsed, check_scores, input_gradient
+from lib.methods.autoencoder import Autoencoder
+from lib.methods.deep_svdd import DeepSVDD
+from lib.methods.resnet import ResNet
+
+TINY = {"image_size": 32, "epochs": 4, "batch_size": 16}
+# A method that is not named here must reach 0.6 on the toy films with TINY.
+OPTIONS = {
+    "autoencoder": {"epochs": 10},
+    "deep_svdd": {"learning_rate": 1e-3, "latent_dim": 8, "pretraining_epochs": 6},
+    "resnet": {"width": 8, "blocks": (1, 1, 1)},
+}
+FLOORS = {"resnet": 0.9, "autoencoder": 0.75}
+
+
+def options(name):
+    """The keyword arguments of a method on the toy films."""
+    return {**TINY, **OPTIONS.get(name, {})}
+
+
+def training_films(name):
+    """Normal films; a method that asks for labels (it refuses films without) gets both classes."""
+    x, y, _ = discs(160, abnormal=0.5)
+    return (x, y) if name == "resnet" else (x[y == 0], None)
+
+
+@pytest.fixture(scope="module", params=methods.names())
+def fitted(request):
+    """(name, detector, its history), trained on the toy films."""
+    name = request.param
+    detector = methods.find(name)(**options(name))
+    x, y = training_films(name)
+    check = discs(16, seed=5)
+    validation = (check[0],) if y is None else check[:2]
+    return name, detector, detector.fit(x, y, validation, verbose=0).history
+
+
+def test_learns_on_toy_films(fitted):
+    name, detector, history = fitted
+    films, labels, _ = discs(80, abnormal=0.5, seed=1)
+    outputs = detector.predict(films, verbose=0)
+    check_scores(outputs["score"])
+    assert outputs["score"].shape == (80,)
+    assert len(np.unique(outputs["score"])) > 70
+    assert roc_auc_score(labels, outputs["score"]) > FLOORS.get(name, 0.6)
+    for values in history.values():  # NaN in the epochs of another stage
+        assert np.isfinite(values).any() and not np.isinf(values).any()
+    if "map" in outputs:
+        assert outputs["map"].shape == (80, 32, 32) and np.isfinite(outputs["map"]).all()
+
+
+def test_a_map_is_larger_on_the_square(fitted):
+    name, detector, _ = fitted
+    films, labels, masks = discs(40, abnormal=0.5, seed=1)
+    maps = detector.predict(films, verbose=0).get("map")
+    if maps is None or name == "resnet":
+        pytest.skip("no map, or one of 2x2 cells on films as small as these")
+    shown, squares = maps[labels == 1], masks[labels == 1]
+    assert shown[squares].mean() > 1.5 * shown[~squares].mean()
+
+
+def test_saved_weights_give_the_same_scores(fitted, tmp_path):
+    name, detector, _ = fitted
+    films, _, _ = discs(20, abnormal=0.5, seed=2)
+    detector.save_weights(tmp_path / "a.weights.h5")
+    other = methods.find(name)(**options(name), seed=9)
+    before = other.predict(films, verbose=0)["score"]
+    other.load_weights(tmp_path / "a.weights.h5")
+    expected = detector.predict(films, verbose=0)["score"]
+    assert not np.allclose(before, expected)
+    np.testing.assert_allclose(other.predict(films, verbose=0)["score"], expected, rtol=1e-5)
+
+
+def test_a_score_does_not_depend_on_the_films_beside_it(fitted):
+    _, detector, _ = fitted
+    films, _, _ = discs(6, abnormal=0.5, seed=3)
+    together = detector.predict(films, verbose=0)["score"]
+    alone = [detector.predict(films[i : i + 1], verbose=0)["score"][0] for i in range(6)]
+    np.testing.assert_allclose(together, alone, rtol=1e-3, atol=1e-4)
+
+
+def test_defaults_suffice_and_unknown_parameters_are_errors(fitted):
+    name, _, _ = fitted
+    assert methods.find(name)().image_size == 64
+    with pytest.raises(TypeError, match="colour"):
+        methods.find(name)(colour="red")
+
+
+@on_tensorflow
+def test_methods_learn_on_jax(tmp_path):
+    pytest.importorskip("jax")
+    chosen = "learns_on_toy or saved_weights"
+    run_on_jax("-m", "pytest", "-p", "no:cacheprovider", __file__, "-k", chosen, folder=tmp_path)
+
+
+def test_an_unknown_method_is_refused_with_those_there_are():
+    with pytest.raises(ValueError, match=r"no method 'resnext' .* autoencoder, deep_svdd"):
+        methods.find("resnext")
+    assert methods.find("deep_svdd") is DeepSVDD, "not the Autoencoder that its file imports"
+
+
+# ResNet
+
+
+def test_resnet_refuses_films_of_one_class():
+    x, _, _ = discs(8)
+    for y in (None, np.zeros(8), np.full(8, np.nan)):
+        with pytest.raises(ValueError, match="both classes"):
+            ResNet(image_size=32).fit(x, y)
+
+
+def test_resnet_weighs_classes_by_counts_and_missed_films_more():
+    x, y, _ = discs(20, abnormal=0.2)
+    y[np.flatnonzero(y == 0)[:6]] = np.nan  # 4 abnormal, 10 normal, 6 unknown
+    detector = ResNet(image_size=32, width=2, blocks=(1,), epochs=1, miss_factor=3.0)
+    detector.fit(x, y, verbose=0)
+    np.testing.assert_allclose(detector.class_weights, [14 / 20, 3 * 14 / 8], rtol=1e-6)
+
+
+def test_resnet_learning_rate_falls_to_zero():
+    optimizer = ResNet(image_size=32, width=2).make_optimizers(steps=40)["loss"]
+    rates = [float(optimizer._learning_rate(step)) for step in (0, 20, 40)]
+    np.testing.assert_allclose(rates, [1e-3, 5e-4, 0.0], atol=1e-8)
+
+
+def test_grad_cam_is_its_definition_by_gradients():
+    detector = ResNet(image_size=64, width=4)
+    x = discs(3, size=64, abnormal=0.5)[0]
+    features = detector.backbone(x, training=False)
+    gradient = input_gradient(lambda maps: detector.head(maps), features)
+    alpha = ops.mean(gradient, axis=(1, 2), keepdims=True)
+    cam = ops.relu(ops.sum(alpha * features, axis=-1, keepdims=True))
+    expected = ops.image.resize(cam, (64, 64), interpolation="bilinear")[..., 0]
+    assert float(ops.max(expected)) > 0
+    np.testing.assert_allclose(detector.anomaly_map(x), expected, rtol=1e-4, atol=1e-6)
+
+
+# Autoencoder
+
+
+@pytest.mark.parametrize("residual", ["l1", "mse", "ssim"])
+def test_autoencoder_score_is_the_mean_of_its_residual(residual):
+    detector, (x, _, _) = Autoencoder(image_size=32, residual=residual), discs(5)
+    outputs = detector.predict(x, verbose=0)
+    r = detector.reconstruction(x)
+    by_hand = {
+        "l1": np.abs(x - r)[..., 0],
+        "mse": np.square(x - r)[..., 0],
+        "ssim": (1 - np.asarray(losses.ssim(x, r))) / 2,
+    }[residual]
+    np.testing.assert_allclose(outputs["map"], by_hand, atol=1e-5)
+    np.testing.assert_allclose(outputs["score"], by_hand.mean((1, 2)), rtol=1e-4)
+    assert float(detector.compute_losses(x)["loss"]) == pytest.approx(by_hand.mean(), rel=1e-4)
+
+
+def test_autoencoder_top_k_is_the_mean_of_the_largest_pixels():
+    x, _, _ = discs(5)
+    outputs = Autoencoder(image_size=32, score="top_k", top_k=10).predict(x, verbose=0)
+    largest = np.sort(outputs["map"].reshape(5, -1))[:, -10:]
+    np.testing.assert_allclose(outputs["score"], largest.mean(1), rtol=1e-5)
+
+
+def test_unknown_choices_are_refused():
+    with pytest.raises(ValueError, match="residual='l3'"):
+        Autoencoder(residual="l3")
+    with pytest.raises(ValueError, match="hard or soft, not 'firm'"):
+        DeepSVDD(boundary="firm")
+
+
+# Deep SVDD
+
+
+def test_pretraining_changes_the_encoder_and_is_really_copied(monkeypatch):
+    x, _, _ = discs(32)
+    trained = []
+    fit = Autoencoder.fit
+
+    def remember(self, *arguments, **options):
+        trained.append(self)
+        return fit(self, *arguments, **options)
+
+    monkeypatch.setattr(Autoencoder, "fit", remember)
+    detector = DeepSVDD(image_size=32, epochs=2)
+    before = [w.copy() for w in detector.encoder.get_weights()]
+    log = detector.pretrain(x, verbose=0)
+    assert len(log["loss"]) == 2 and log["loss"][1] < log["loss"][0]
+    after = detector.encoder.get_weights()
+    for old, new, source in zip(before, after, trained[0].encoder.get_weights(), strict=True):
+        assert not np.array_equal(old, new)
+        np.testing.assert_array_equal(new, source)
+
+
+def test_history_holds_both_stages():
+    x, _, _ = discs(32)
+    detector = DeepSVDD(image_size=32, epochs=2, pretraining_epochs=3)
+    history = detector.fit(x, validation_data=(x,), verbose=0)
+    assert history.epoch == [0, 1, 2, 3, 4]
+    assert np.isfinite(history.history["pretraining_loss"]).tolist() == [True] * 3 + [False] * 2
+    assert np.isfinite(history.history["loss"]).tolist() == [False] * 3 + [True] * 2
+    assert len(history.history["pretraining_val_loss"]) == len(history.history["val_loss"]) == 5
+
+
+def test_center_is_the_mean_embedding_and_never_near_zero():
+    x, _, _ = discs(32)
+    detector = DeepSVDD(image_size=32, latent_dim=16)
+    detector.place_center(x)
+    mean, center = detector.embed(x).mean(axis=0), ops.convert_to_numpy(detector.center)
+    near = np.abs(mean) < 0.1
+    assert near.any() and not near.all()
+    np.testing.assert_allclose(center[~near], mean[~near], rtol=1e-5)
+    np.testing.assert_allclose(center[near], np.where(mean[near] < 0, -0.1, 0.1), rtol=1e-5)
+
+
+def test_radius_is_the_quantile_and_soft_scores_are_beyond_it():
+    x, _, _ = discs(64)
+    detector = DeepSVDD(
+        image_size=32, boundary="soft", nu=0.25, warm_up=2, epochs=2, pretraining_epochs=1
+    )
+    detector.fit(x, verbose=0)
+    distance = np.square(detector.embed(x) - ops.convert_to_numpy(detector.center)).sum(axis=1)
+    squared_radius = float(detector.squared_radius)
+    assert squared_radius == pytest.approx(np.quantile(distance, 0.75), rel=1e-4)
+    score = detector.predict(x, verbose=0)["score"]
+    np.testing.assert_allclose(score, distance - squared_radius, rtol=1e-3, atol=1e-3)
+    assert np.mean(score > 0) == 0.25
+    by_hand = squared_radius + np.maximum(0, distance - squared_radius).mean() / 0.25
+    assert float(detector.compute_losses(x)["loss"]) == pytest.approx(by_hand, rel=1e-3)
+
+
+def test_radius_waits_for_the_warm_up():
+    x, _, _ = discs(16)
+    detector = DeepSVDD(
+        image_size=32, boundary="soft", warm_up=3, epochs=2, pretraining_epochs=0, batch_size=8
+    )
+    detector.fit(x, verbose=0)
+    assert float(detector.squared_radius) == 0.0
+
+
+def test_films_that_are_all_the_same_collapse():
+    x = np.full((16, 32, 32, 1), 0.3, "float32")
+    with pytest.raises(Collapsed, match="mapped to one point"):
+        DeepSVDD(image_size=32, epochs=1).fit(x, verbose=0)
+
+
+def test_an_encoder_of_zeros_collapses():
+    x, _, _ = discs(16)
+    detector = DeepSVDD(image_size=32)
+    detector.place_center(x)
+    detector.encoder.set_weights([w * 0 for w in detector.encoder.get_weights()])
+    with pytest.raises(Collapsed, match="mapped to one point"):
+        detector.check_collapse(x)
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "deep_svdd", "resnet"])
+def test_films_that_are_not_numbers_collapse(name):
+    x, y = training_films(name)
+    x[3] = np.nan
+    with pytest.raises(Collapsed, match="loss became nan in epoch 1"):
+        methods.find(name)(**options(name) | {"epochs": 1}).fit(x, y, verbose=0)

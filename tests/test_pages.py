@@ -1,0 +1,74 @@
+"""The pages of a whole small study: what a visitor gets, and what stands behind it."""
+
+import re
+
+import pandas as pd
+import pytest
+from browser import needs_chromium, opened
+from bs4 import BeautifulSoup
+
+PAGES = [
+    "index",
+    "exploration-rsna",
+    "preprocessing-rsna",
+    "supervised-rsna-resnet-0",
+    "reconstruction-rsna-autoencoder-0",
+    "svdd-rsna-deep_svdd-0",
+    "comparison",
+]
+
+
+@pytest.fixture(params=PAGES)
+def page(request, small_study):
+    return small_study.folder / f"reports/{request.param}.html"
+
+
+def test_a_page_loads_nothing_describes_its_pictures_and_says_where_it_is_from(page, small_study):
+    text = page.read_text()
+    soup = BeautifulSoup(text, "html.parser")
+    assert not soup("script")
+    assert all(image["src"].startswith("data:") and image["alt"].strip() for image in soup("img"))
+    assert str(small_study.folder) not in text
+    footer = soup.footer.text
+    assert all(word in footer for word in ("commit", "data", "keras", "duration"))
+    assert not soup.find(class_="failure")
+
+
+def test_links_lead_to_pages_that_exist(page):
+    soup = BeautifulSoup(page.read_text(), "html.parser")
+    for link in {link["href"].partition("#")[0] for link in soup("a", href=True)} - {""}:
+        assert re.match("https?:", link) or (page.parent / link).exists(), link
+
+
+@needs_chromium
+def test_a_browser_renders_the_page(page, tmp_path):
+    soup, log = opened(page, tmp_path)
+    assert "CONSOLE" not in log
+    assert soup.h1.text
+
+
+def test_scores_carry_no_labels_and_cover_the_films_they_should(small_study):
+    index = pd.read_csv(small_study.folder / "build/index/rsna.csv")
+    wanted = set(index.loc[index["split"].ne("train"), "image_id"])
+    for method in ("resnet", "autoencoder", "deep_svdd"):
+        scores = pd.read_csv(small_study.folder / f"build/cells/rsna/{method}/0/scores.csv")
+        assert set(scores["image_id"]) == wanted
+        assert not {"label", "finding", "split"} & set(scores.columns)
+
+
+def test_a_finished_cell_is_read_without_tensorflow(small_study):
+    read = "import sys; from lib import cells, comparison, figures; "
+    read += (
+        "cells.examples(cells.load('rsna', 'autoencoder')); comparison.judge('rsna', 'resnet'); "
+    )
+    read += "sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
+    done = small_study.run("python", "-c", read)
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_unknown_parameter_is_an_error(small_study):
+    report = ("python", "-m", "lib.report", "notebooks/01_exploration.ipynb", "build/x.html")
+    done = small_study.run(*report, "-p", "datset", "rsna")
+    assert done.returncode != 0
+    assert "datset" in done.stderr
+    assert not (small_study.folder / "build/x.html").exists()
