@@ -63,11 +63,11 @@ def test_learns_on_toy_films(fitted):
 
 
 def test_a_map_is_larger_on_the_square(fitted):
-    name, detector, _ = fitted
+    _, detector, _ = fitted
     films, labels, masks = discs(40, abnormal=0.5, seed=1)
     maps = detector.predict(films, verbose=0).get("map")
-    if maps is None or name == "resnet":
-        pytest.skip("no map, or one of 2x2 cells on films as small as these")
+    if maps is None:
+        pytest.skip("has no map")
     shown, squares = maps[labels == 1], masks[labels == 1]
     assert shown[squares].mean() > 1.5 * shown[~squares].mean()
 

@@ -19,7 +19,7 @@ MODULES = sorted((ROOT / "lib").rglob("*.py"))
 FLOORS = [
     *("films", "phantoms", "grid", "provenance", "datasets", "source", "preprocessing"),
     *("networks", "losses", "detector", "methods"),
-    *("metrics", "floors", "figures", "study", "cells", "comparison", "report"),
+    *("metrics", "floors", "figures", "study", "cells", "comparison", "report", "benchmark"),
 ]
 
 FILMS = {".dcm", ".dicom", ".jpg", ".jpeg"}

@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 
 import pandas as pd
-import yaml
+from ruamel.yaml import YAML
 
 from lib import ROOT, grid
 from lib.datasets.entries import BadData
@@ -23,7 +23,7 @@ def record(root: Path = ROOT) -> str:
     Returns that line. Raises BadData, changing nothing, when data/ holds phantoms or the results
     are of other films.
     """
-    films = yaml.safe_load((root / "data.dvc").read_text())
+    films = YAML(typ="safe").load(root / "data.dvc")
     if (root / films["deps"][0]["path"]).resolve() == (root / PHANTOMS).resolve():
         raise BadData("data/ holds phantoms, not real films: nothing was recorded.")
     published, kept = root / "reports/results.csv", root / "reports/real"
@@ -37,7 +37,8 @@ def record(root: Path = ROOT) -> str:
     )
     kept.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(published, kept / "results.csv")
-    (kept / "README.md").write_text(f"# Results on real films\n\n{line}\n\n{_table(counts)}")
+    tables = f"{_auroc(results)}\n{_counts_of_films(counts)}"
+    (kept / "README.md").write_text(f"# Results on real films\n\n{line}\n\n{tables}")
     return line
 
 
@@ -53,7 +54,25 @@ def _counts(dataset: str, results: pd.DataFrame, root: Path) -> pd.DataFrame:
     return counts.reindex(index=SPLITS, columns=[*LABELS.values(), "unknown"], fill_value=0)
 
 
-def _table(counts: dict[str, pd.DataFrame]) -> str:
+def _auroc(results: pd.DataFrame) -> str:
+    """Detectors and the best three floors of each data set, best first, with intervals."""
+    rows = results.query("level == 'image' and group == 'all' and metric == 'auroc'")
+    ranked = rows.sort_values(["dataset", "value"], ascending=[True, False])
+    floors = ranked[ranked["family"].eq("floor")].groupby("dataset").head(3)
+    shown = ranked[ranked["family"].ne("floor") | ranked.index.isin(floors.index)]
+    table = shown[["dataset", "method", "setting", "n", "base_rate"]].copy()
+    interval = zip(shown["value"], shown["low"], shown["high"], strict=True)
+    table.insert(
+        3, "AUROC (95 %)", [f"{v:.3f} ({low:.3f}-{high:.3f})" for v, low, high in interval]
+    )
+    return "AUROC on test films, with the three best floors of each data set:\n\n" + _table(table)
+
+
+def _counts_of_films(counts: dict[str, pd.DataFrame]) -> str:
     table = pd.concat(counts, names=["data set", "split"]).reset_index()
+    return "Films:\n\n" + _table(table)
+
+
+def _table(table: pd.DataFrame) -> str:
     rows = [table.columns, ["---"] * table.shape[1], *table.to_numpy()]
     return "".join(f"| {' | '.join(map(str, row))} |\n" for row in rows)
