@@ -50,7 +50,9 @@ def training_speed() -> list[dict]:
     labels = np.arange(FILMS, dtype="float32") % 2
     rows = []
     for name in sorted({cell.method for cell in grid.cells()}):
-        settings = {key: value for key, value in profile[name].items() if key != "labels"}
+        settings = {
+            key: value for key, value in profile[name].items() if key not in ("labels", "augment")
+        }
         detector = methods.find(name)(image_size=size, **settings)
         detector.fit(films, labels, epochs=1, verbose=0)
         for task, work in (

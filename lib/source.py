@@ -7,6 +7,7 @@ is only read: `dvc repro` copies its films into data/.
 import argparse
 import os
 import sys
+import warnings
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -56,6 +57,7 @@ def _write(grid_name: str, folder: Path, found: list[str] | None) -> list[str]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Point the study at a folder of films.")
     parser.add_argument("folder", type=Path)
+    warnings.showwarning = lambda message, *_: print(message, file=sys.stderr)
     try:
         names = use(parser.parse_args().folder)
     except BadData as error:

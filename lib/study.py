@@ -22,6 +22,7 @@ from lib.datasets.table import load_index
 from lib.datasets.training import setting_name, training_set
 from lib.preprocessing.network_input import augmentation_for, to_float
 
+FILMS_AT_A_TIME = 1024
 FILMS_WITH_MAPS = (
     200  # of the test films: those with annotations, then some spread over the ranks of the score
 )
@@ -60,14 +61,17 @@ def _train_and_score(cell, parameters, folder: Path) -> dict:
     index = load_index(ROOT / f"build/index/{cell.dataset}.csv")
     films = np.load(ROOT / f"build/images/{cell.dataset}.npy", mmap_mode="r")
     hyperparameters = dict(parameters)
-    labels, contamination = (
-        hyperparameters.pop("labels", "none"),
-        hyperparameters.pop("contamination", 0.0),
-    )
+    labels = hyperparameters.pop("labels", "none")
+    contamination = hyperparameters.pop("contamination", 0.0)
     training = training_set(index, labels, cell.seed, contamination)
 
     detector = _build(cell, films.shape[1], hyperparameters)
-    _fit(detector, films, training, _validation_set(index, labels), folder)
+    history = detector.fit(
+        *_films_and_labels(films, training),
+        validation_data=_films_and_labels(films, _validation_set(index, labels)),
+        verbose=1 if sys.stdout.isatty() else 2,
+    )
+    pd.DataFrame(history.history).to_csv(folder / "history.csv", index_label="epoch")
     detector.save_weights(folder / "weights.weights.h5")
     scores = _score(detector, films, index)
     scores.to_csv(folder / "scores.csv", index=False)
@@ -79,26 +83,16 @@ def _train_and_score(cell, parameters, folder: Path) -> dict:
 
 
 def _build(cell, size, hyperparameters):
+    """The detector of a cell; `augment` in its parameters gives it variants of its films."""
     import keras
 
     from lib import methods
 
     keras.utils.set_random_seed(cell.seed)
-    augmentation = augmentation_for(load_entry(cell.dataset)["body"])
-    return methods.find(cell.method)(
-        image_size=size, augmentation=augmentation, seed=cell.seed, **hyperparameters
-    )
-
-
-def _fit(detector, films, training, checking, folder) -> None:
-    from keras.callbacks import CSVLogger
-
-    detector.fit(
-        *_films_and_labels(films, training),
-        validation_data=_films_and_labels(films, checking),
-        callbacks=[CSVLogger(folder / "history.csv")],
-        verbose=1 if sys.stdout.isatty() else 2,
-    )
+    augment = hyperparameters.pop("augment", False)
+    augmentation = augmentation_for(load_entry(cell.dataset)["body"]) if augment else None
+    method = methods.find(cell.method)
+    return method(image_size=size, augmentation=augmentation, seed=cell.seed, **hyperparameters)
 
 
 def _films_and_labels(films, chosen: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -114,12 +108,18 @@ def _validation_set(index: pd.DataFrame, labels) -> pd.DataFrame:
 
 
 def _score(detector, films, index) -> pd.DataFrame:
+    """Every score that the method has, of validation and test films."""
     from lib.detector import check_scores
 
     rows = np.flatnonzero(index["split"].isin(["validation", "test"]))
-    scores = detector.anomaly_scores(to_float(films[rows]))
-    check_scores(scores["score"])
-    return pd.DataFrame({"image_id": index["image_id"].to_numpy()[rows], **scores})
+    parts = []
+    for some in np.array_split(rows, -(-len(rows) // FILMS_AT_A_TIME)):
+        scores = detector.predict(to_float(films[some]), verbose=0)
+        scores.pop("map", None)
+        parts.append(pd.DataFrame({"image_id": index["image_id"].to_numpy()[some], **scores}))
+    table = pd.concat(parts, ignore_index=True)
+    check_scores(table["score"])
+    return table
 
 
 def _films_with_maps(dataset, index, scores) -> np.ndarray:

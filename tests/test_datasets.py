@@ -539,10 +539,10 @@ def test_available_and_readable(tmp_path):
     odd = {**OURS, "patient": "(nobody)"}
     write_lines(
         tmp_path / "params/datasets.yaml",
-        [json.dumps({"datasets": {"a": OURS, "b": odd, "c": MURA}})],
+        [json.dumps({"datasets": {"b": odd, "a": OURS, "again": OURS, "c": MURA}})],
     )
     write_ours(tmp_path / "films")
-    assert available(tmp_path / "films", tmp_path) == ["a", "b"]
+    assert available(tmp_path / "films", tmp_path) == ["b", "a", "again"]
     with pytest.warns(UserWarning, match=r"b is left out: .*finds nobody"):
         assert readable(tmp_path / "films", tmp_path) == ["a"]
 

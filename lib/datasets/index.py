@@ -57,10 +57,12 @@ def build_index(
 def readable(data: Path, root: Path = ROOT) -> list[str]:
     """Names the available data sets whose tables and classes are in order; opens no film.
 
-    Warns, with the reason, of each that is not.
+    Warns, with the reason, of each that is not. Of entries with one folder, the first serves.
     """
     entries, found = load_entries(root), []
     for name in available(data, root):
+        if entries[name]["folder"] in {entries[other]["folder"] for other in found}:
+            continue
         try:
             films = _listing(name, entries[name], data).films
             _split(films, name, entries[name], load_split_settings(root))
