@@ -263,8 +263,9 @@ def _apply(lesion: Lesion, chest: Chest, stance: Stance, body: Thorax, air, tiss
     if lesion.kind == "Effusion":
         u = np.clip(lesion.side * (x - 0.43 * lesion.side) / chest.lung_width, -1, 1)
         level = chest.lung_base + stance.breath - 0.33 * lesion.severity * (0.5 + 0.5 * a)
-        surface = level - 0.10 - 0.16 * (0.4 + b) * u**2 * (1 + 0.5 * np.sign(u))
-        fluid = (0.5 + 0.5 * np.sqrt(lesion.severity)) * _step(y - surface, 0.04) * inside
+        meniscus = (0.09 + 0.08 * lesion.severity) * (0.4 + b) * u**2 * (1 + 0.5 * np.sign(u))
+        surface = level - 0.05 - 0.06 * lesion.severity - meniscus
+        fluid = (0.30 + 0.55 * lesion.severity) * _step(y - surface, 0.04) * inside
         return (
             air - 0.9 * fluid * lung,
             tissue * (1 - fluid) + 0.4 * fluid,
