@@ -8,32 +8,31 @@ import os
 import platform
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from lib import ROOT, grid
+from lib.datasets.table import load_index
+from lib.preprocessing.arrays import settings, write_films
 
 KEPT = ROOT / "reports/benchmarks.csv"
 FILMS = 256
+OF_THE_STUDY = ("labels", "contamination", "augment")  # parameters that are not a method's own
 
 
 def preprocessing_speed() -> list[dict]:
     """Films/s from DICOM file to picture, in one process and over all cores."""
-    from lib.datasets.table import load_index
-    from lib.preprocessing.arrays import settings, write_films
-
     dataset = grid.datasets()[-1]
     index = load_index(ROOT / f"build/index/{dataset}.csv").head(FILMS)
     nothing = pd.DataFrame({"image_id": []})
     speed = {}
     with tempfile.TemporaryDirectory() as folder:
         for processes in (1, os.cpu_count()):
-            started = time.perf_counter()
-            target = Path(folder) / dataset
-            write_films(index, nothing, ROOT / "data", target, settings(dataset), processes)
-            speed[processes] = len(index) / (time.perf_counter() - started)
+            films = (index, nothing, ROOT / "data", Path(folder) / dataset, settings(dataset))
+            speed[processes] = len(index) / _seconds(partial(write_films, *films, processes))
     return [
         _row("preparing", f"{dataset}, {processes} processes", value, value / speed[1], "1 process")
         for processes, value in speed.items()
@@ -41,38 +40,39 @@ def preprocessing_speed() -> list[dict]:
 
 
 def training_speed() -> list[dict]:
-    """Films/s in training and in scoring, for each method of the profile in use."""
+    """Films/s in training (after any pre-training) and in scoring, for each method of the grid."""
     from lib import methods
+    from lib.detector import Detector
 
-    profile = grid.profile()
+    profile, epochs = grid.profile(), 3
     size = profile["images"]["size"]
     films = np.random.default_rng(0).uniform(-1, 1, (FILMS, size, size, 1)).astype("float32")
     labels = np.arange(FILMS, dtype="float32") % 2
-    rows = []
+    speeds = {"training": {}, "scoring": {}}
     for name in sorted({cell.method for cell in grid.cells()}):
-        settings = {
-            key: value for key, value in profile[name].items() if key not in ("labels", "augment")
-        }
-        detector = methods.find(name)(image_size=size, **settings)
-        detector.fit(films, labels, epochs=1, verbose=0)
-        for task, work in (
-            (
-                "training",
-                lambda detector=detector: detector.fit(films, labels, epochs=3, verbose=0),
-            ),
-            ("scoring", lambda detector=detector: detector.predict(films, verbose=0)),
-        ):
-            started = time.perf_counter()
-            work()
-            passes = 3 if task == "training" else 1
-            rows.append((task, name, passes * FILMS / (time.perf_counter() - started)))
-    first = {task: value for task, _, value in reversed(rows)}
-    return [_row(task, name, value, value / first[task], rows[0][1]) for task, name, value in rows]
+        chosen = {key: value for key, value in profile[name].items() if key not in OF_THE_STUDY}
+        detector = methods.find(name)(image_size=size, **chosen)
+        train = partial(Detector.fit, detector, films, labels, verbose=0)
+        train(epochs=1)  # compiles, as the first prediction does
+        detector.predict(films, verbose=0)
+        speeds["training"][name] = epochs * FILMS / _seconds(partial(train, epochs=epochs))
+        speeds["scoring"][name] = FILMS / _seconds(partial(detector.predict, films, verbose=0))
+    return [
+        _row(task, name, value, value / next(iter(found.values())), next(iter(found)))
+        for task, found in speeds.items()
+        for name, value in found.items()
+    ]
 
 
 def machine() -> str:
     """This machine in words."""
     return f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}"
+
+
+def _seconds(work) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
 
 
 def _row(task: str, subject: str, speed: float, ratio: float, to: str) -> dict:

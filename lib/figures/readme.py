@@ -8,22 +8,29 @@ import pandas as pd
 
 from lib import ROOT, figures, grid, provenance
 from lib.datasets.table import load_index
+from lib.films import read_film
+from lib.preprocessing import prepare, warp_mask
 
 FOLDER = ROOT / "docs"
-SEED = 1
+SIZE = 160  # pixels a side
 TEN = {"mura": 6, "nih": 2, "rsna": 2}  # films of each data set, half of them with a lesion
 
 
 def phantoms() -> None:
-    """Draw ten phantoms as detectors see them, lesions outlined."""
+    """Draw ten phantoms, lesions outlined."""
     pictures, lesions, titles = [], [], []
     for dataset, number in TEN.items():
         index = load_index(ROOT / f"build/index/{dataset}.csv")
-        for label in (0, 1):
-            rows = index[index["label"].eq(label)].sample(number // 2, random_state=SEED).index
-            pictures += list(np.load(ROOT / f"build/images/{dataset}.npy")[rows])
-            lesions += list(np.load(ROOT / f"build/images/{dataset}.lesions.npy")[rows])
-            titles += [f"{index['body_part'][row]} {index['finding'][row]}" for row in rows]
+        for label, word in enumerate(("normal", "abnormal")):
+            for film in (
+                index[index["label"].eq(label)].sample(number // 2, random_state=5).itertuples()
+            ):
+                prepared = prepare(read_film(ROOT / "data" / film.path), SIZE, crop=False)
+                mask = (ROOT / "data/masks" / film.path).with_suffix(".png")
+                drawn = read_film(mask) if mask.exists() else np.zeros((film.height, film.width))
+                pictures.append(prepared.image)
+                lesions.append(warp_mask(drawn.astype("uint8"), prepared.matrix, SIZE))
+                titles.append(f"{film.body_part}, {word}")
     _write(figures.films(pictures, titles, columns=5, lesions=lesions), "phantoms.png")
 
 
