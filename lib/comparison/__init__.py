@@ -77,6 +77,18 @@ def judge(
     return pd.DataFrame(rows, columns=COLUMNS), pd.DataFrame(curve, columns=TABLES["roc"])
 
 
+def against_best_floor(
+    dataset: str, method: str, seed: int = 0, build: Path = ROOT / "build"
+) -> dict:
+    """The paired test of one cell and the floor that scores best on its test films.
+
+    A dictionary of the columns of tests.csv. Raises BrokenCell or BadData without scores.
+    """
+    index = load_index(build / f"index/{dataset}.csv")
+    scored = read_cell(grid.cell(dataset, method, seed), index, build)
+    return paired_tests([scored], read_floors(dataset, index, build))[0]
+
+
 def paired_tests(detectors: list[Scored], floors: list[Scored]) -> list[dict]:
     """Paired DeLong tests over the patients of one data set, corrected together."""
     first = list({scored.method: scored for scored in reversed(detectors)}.values())[::-1]
