@@ -256,7 +256,8 @@ def home(output: Path) -> str:
 
 def safe_html(text: str) -> str:
     """Return markup with everything beyond TAGS and ATTRIBUTES escaped or left out."""
-    text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)  # of every pandas table
+    of_tables = r'<style (?:scoped|type="text/css")>.*?</style>'  # as pandas writes them
+    text = re.sub(of_tables, "", text, flags=re.DOTALL)
     return bleach.clean(text, TAGS, ATTRIBUTES, protocols={"http", "https", "mailto", "data"})
 
 
