@@ -67,7 +67,7 @@ def examples(cell: Finished, each: int = 2) -> Examples:
     films = cell.scores.join(with_maps, on="image_id", how="inner").sort_values("score")
     normal, abnormal = films[films["label"].eq(0)], films[films["label"].eq(1)]
     kinds = {
-        "normal, low score": normal.head(each),
+        "normal": normal.head(each),
         "false alarm": normal.tail(each),
         "hit": abnormal.tail(each),
         "miss": abnormal.head(each),
