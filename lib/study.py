@@ -17,33 +17,30 @@ import numpy as np
 import pandas as pd
 
 from lib import ROOT, grid, provenance
-from lib.datasets.entries import load_entry
+from lib.datasets.entries import BadData, load_entry
 from lib.datasets.table import load_index
 from lib.datasets.training import setting_name, training_set
 from lib.preprocessing.network_input import augmentation_for, to_float
 
 FILMS_AT_A_TIME = 1024
-FILMS_WITH_MAPS = (
-    200  # of the test films: those with annotations, then some spread over the ranks of the score
-)
+FILMS_WITH_MAPS = 200  # annotated test films, and half as many of all test films
 
 
 def run(cell: grid.Cell, parameters: dict | None = None) -> None:
     """Train and score a cell; leave the results in its folder, or the reason for failing.
 
-    `parameters` replaces the profile's entry of the method. MemoryError and interruptions leave
-    nothing behind: they say something about the machine and not about the method.
+    `parameters` replaces the profile's entry of the method. Raises BadData where the films or the
+    parameters are missing. That, MemoryError and interruptions leave nothing behind: they say
+    something about this copy of the study or the machine, and not about the method.
     """
-    parameters = dict(grid.profile()[cell.method] if parameters is None else parameters)
+    parameters = _parameters(cell) if parameters is None else parameters
+    index, films = _index_and_films(cell.dataset)
     partial = cell.folder.with_name(f".{cell.folder.name}.partial")
     _empty(partial)
     started = time.monotonic()
     try:
-        outcome = {
-            "status": "finished",
-            "reason": "",
-            **_train_and_score(cell, parameters, partial),
-        }
+        done = _train_and_score(cell, dict(parameters), index, films, partial)
+        outcome = {"status": "finished", "reason": "", **done}
     except MemoryError:
         raise
     except Exception as error:
@@ -57,10 +54,24 @@ def run(cell: grid.Cell, parameters: dict | None = None) -> None:
     partial.rename(cell.folder)
 
 
-def _train_and_score(cell, parameters, folder: Path) -> dict:
-    index = load_index(ROOT / f"build/index/{cell.dataset}.csv")
-    films = np.load(ROOT / f"build/images/{cell.dataset}.npy", mmap_mode="r")
-    hyperparameters = dict(parameters)
+def _parameters(cell: grid.Cell) -> dict:
+    profile = grid.profile()
+    if cell.method not in profile:
+        raise BadData(f"params/{grid.profile_name()}.yaml has no entry {cell.method}: add one.")
+    return profile[cell.method]
+
+
+def _index_and_films(dataset: str) -> tuple[pd.DataFrame, np.ndarray]:
+    index = load_index(ROOT / f"build/index/{dataset}.csv")
+    pictures = ROOT / f"build/images/{dataset}.npy"
+    if not pictures.exists():
+        raise BadData(
+            f"{pictures} is missing: write it with `python -m lib.preprocessing {dataset}`."
+        )
+    return index, np.load(pictures, mmap_mode="r")
+
+
+def _train_and_score(cell, hyperparameters: dict, index, films, folder: Path) -> dict:
     labels = hyperparameters.pop("labels", "none")
     contamination = hyperparameters.pop("contamination", 0.0)
     training = training_set(index, labels, cell.seed, contamination)
@@ -123,16 +134,20 @@ def _score(detector, films, index) -> pd.DataFrame:
 
 
 def _films_with_maps(dataset, index, scores) -> np.ndarray:
-    """Rows of the test films whose maps are kept: annotated ones, others evenly over the ranks."""
+    """Rows of the test films whose maps are kept: annotated ones and others, over all ranks."""
     annotations = pd.read_csv(
         ROOT / f"build/index/{dataset}.annotations.csv", dtype={"image_id": str}
     )
     ranked = index.reset_index().merge(scores.sort_values("score"), on="image_id", how="right")
     ranked = ranked[ranked["split"].eq("test")]
-    annotated = ranked["image_id"].isin(annotations["image_id"])
-    spread = np.linspace(0, len(ranked) - 1, min(len(ranked), FILMS_WITH_MAPS // 2)).astype(int)
-    chosen = [*ranked["index"][annotated][:FILMS_WITH_MAPS], *ranked["index"].iloc[spread]]
-    return np.array(sorted(set(chosen)), int)
+    annotated = ranked[ranked["image_id"].isin(annotations["image_id"])]
+    chosen = [_evenly(annotated, FILMS_WITH_MAPS), _evenly(ranked, FILMS_WITH_MAPS // 2)]
+    return np.unique(np.concatenate(chosen))
+
+
+def _evenly(ranked: pd.DataFrame, most: int) -> np.ndarray:
+    places = np.linspace(0, len(ranked) - 1, min(len(ranked), most)).astype(int)
+    return ranked["index"].to_numpy(int)[places]
 
 
 def _save_maps(detector, films, index, rows, folder) -> None:
@@ -159,4 +174,7 @@ if __name__ == "__main__":
     parser.add_argument("method")
     parser.add_argument("seed", type=int)
     asked = parser.parse_args()
-    run(grid.cell(asked.dataset, asked.method, asked.seed))
+    try:
+        run(grid.cell(asked.dataset, asked.method, asked.seed))
+    except BadData as error:
+        sys.exit(str(error))
