@@ -1,5 +1,6 @@
 """Shared fixtures: a small copy of the whole study, rebuilt once, and the folder of real films."""
 
+import json
 import os
 import subprocess
 import sys
@@ -58,6 +59,11 @@ class Study:
         text = (self.folder / path).read_text()
         assert old in text, f"{path} no longer holds {old!r}: mend this test"
         (self.folder / path).write_text(text.replace(old, new, 1))
+
+    def durations(self) -> dict[str, float]:
+        """How long each cell took to train: another number where it was trained again."""
+        cells = (self.folder / "build/cells").rglob("cell.json")
+        return {str(cell): json.loads(cell.read_text())["duration_s"] for cell in cells}
 
     def page(self, name: str) -> str:
         return (self.folder / "reports" / f"{name}.html").read_text()

@@ -3,7 +3,9 @@
 import json
 
 import nbformat
+import numpy as np
 import pytest
+from PIL import Image
 
 CELLS = {"supervised@rsna-resnet-0", "reconstruction@rsna-autoencoder-0", "svdd@rsna-deep_svdd-0"}
 PAGES = {
@@ -28,6 +30,12 @@ def changed_stages(study) -> set[str]:
     """The stages that `dvc repro` would run next, once the fingerprints are written anew."""
     assert study.dvc("repro", "code").returncode == 0
     return set(json.loads(study.dvc("status", "--json").stdout or "{}"))
+
+
+def unread(folder) -> dict:
+    """All that is known of files but when they were read."""
+    facts = {path: path.stat() for path in folder.rglob("*")}
+    return {path: (s.st_ino, s.st_mode, s.st_nlink, s.st_mtime_ns) for path, s in facts.items()}
 
 
 def test_nothing_changes_after_a_rebuild(study):
@@ -103,6 +111,28 @@ def test_a_learning_rate_retrains_its_own_cells(study):
         "autoencoder: {learning_rate: 0.002, epochs: 2",
     )
     assert changed_stages(study) == {"reconstruction@rsna-autoencoder-0"}
+
+
+def test_other_films_and_back_again_retrains_nothing_and_leaves_the_films_alone(study, tmp_path):
+    for kind in ("NORMAL", "PNEUMONIA"):
+        folder = tmp_path / "kermany/chest_xray/train" / kind
+        folder.mkdir(parents=True)
+        for number in range(12):
+            film = np.random.default_rng(number).integers(0, 255, (64, 64), np.uint8)
+            name = f"person{number + 50 * len(kind)}_a.jpeg"
+            Image.fromarray(film).save(folder / name)
+    before = unread(tmp_path)
+    trained = study.durations()
+
+    assert study.run("python", "-m", "lib.source", str(tmp_path)).returncode == 0
+    indexed = study.dvc("repro", "index@kermany")
+    assert indexed.returncode == 0, indexed.stderr
+    assert study.run("python", "-m", "lib.source", "build/phantoms").returncode == 0
+    back = study.dvc("repro")
+    assert back.returncode == 0, back.stderr
+    assert "python -m lib.study" not in back.stdout
+    assert study.durations() == trained
+    assert unread(tmp_path) == before
 
 
 def test_a_broken_cell_says_why_and_the_rest_is_built(study):
