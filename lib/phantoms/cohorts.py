@@ -73,10 +73,7 @@ def mura(films: int, seed: int) -> list[Twins]:
     twins: list[Twins] = []
     pair = study = 0
     while len(twins) < films // 2:
-        folders = [
-            f"MURA-v1.1/{'valid' if pair % 4 == 0 else 'train'}/XR_{{}}/patient{n:05d}"
-            for n in (2 * pair + 1, 2 * pair + 2)
-        ]
+        folder = "valid" if pair % 4 == 0 else "train"
         parts = _body_parts(rng)
         sex, age = str(rng.choice(("M", "F"))), int(rng.integers(18, 90))
         for k, part in enumerate(parts):
@@ -84,33 +81,27 @@ def mura(films: int, seed: int) -> list[Twins]:
             views = min(int(rng.choice((1, 2, 3), p=(0.35, 0.45, 0.2))), films // 2 - len(twins))
             which = 1 + parts[:k].count(part)
             finding = limbs.Lesion.drawn(part, generator(seed, "mura", "lesion", study)).kind
-            for view in range(views):
+            for image, view in enumerate(("frontal", "oblique", "lateral")[:views], start=1):
                 number = len(twins)
-                pictures = tuple(
-                    Film(
-                        f"{folder.format(part)}/study{which}_{SIGN[i == ill]}/image{view + 1}.png",
-                        2 * pair + i,
-                        2 * number + i,
-                        (finding,) if i == ill else (),
-                    )
-                    for i, folder in enumerate(folders)
-                )
-                twins.append(
-                    Twins(
-                        "mura",
-                        number,
-                        study,
-                        part,
-                        ("frontal", "oblique", "lateral")[view],
-                        sex,
-                        age,
-                        pair % 4 == 0,
-                        pictures,
-                    )
-                )
+                paths = [
+                    f"MURA-v1.1/{folder}/XR_{part}/patient{2 * pair + i + 1:05d}/"
+                    f"study{which}_{SIGN[i == ill]}/image{image}.png"
+                    for i in range(2)
+                ]
+                pictures = _two_films(paths, pair, number, ill, (finding,))
+                test = folder == "valid"
+                twins.append(Twins("mura", number, study, part, view, sex, age, test, pictures))
             study += 1
         pair += 1
     return twins
+
+
+def _two_films(paths, pair: int, number: int, ill: int | None, findings) -> tuple[Film, ...]:
+    """The films of two twins, of which the one who is ill has the findings."""
+    return tuple(
+        Film(path, 2 * pair + i, 2 * number + i, findings if i == ill else ())
+        for i, path in enumerate(paths)
+    )
 
 
 def _body_parts(rng: np.random.Generator) -> list[str]:
@@ -138,29 +129,11 @@ def nih(films: int, seed: int) -> list[Twins]:
         for visit in range(visits):
             number, ill = len(twins), _who_is_ill(rng, chance)
             findings = _some(NIH_FINDINGS, 1 + (rng.random() < 0.2), rng)
-            pictures = tuple(
-                Film(
-                    f"nih/images/{2 * pair + i + 1:08d}_{visit:03d}.png",
-                    2 * pair + i,
-                    2 * number + i,
-                    findings if i == ill else (),
-                )
-                for i in range(2)
-            )
+            paths = [f"nih/images/{2 * pair + i + 1:08d}_{visit:03d}.png" for i in range(2)]
+            pictures = _two_films(paths, pair, number, ill, findings)
             view = str(rng.choice(("PA", "AP"), p=(0.6, 0.4)))
-            twins.append(
-                Twins(
-                    "nih",
-                    number,
-                    number,
-                    "CHEST",
-                    view,
-                    sex,
-                    age + visit // 2,
-                    pair % 4 == 2,
-                    pictures,
-                )
-            )
+            now, test = age + visit // 2, pair % 4 == 2
+            twins.append(Twins("nih", number, number, "CHEST", view, sex, now, test, pictures))
     return twins
 
 
@@ -188,14 +161,7 @@ def rsna(films: int, seed: int) -> list[Twins]:
         if rng.random() < 0.6:
             findings = ("Infiltration",) * int(rng.choice((1, 2, 3), p=(0.4, 0.5, 0.1)))
         names = [uuid.UUID(bytes=rng.bytes(16), version=4) for _ in range(2)]
-        pictures = tuple(
-            Film(
-                f"rsna/stage_2_train_images/{name}.dcm",
-                2 * number + i,
-                2 * number + i,
-                findings if i == ill else (),
-            )
-            for i, name in enumerate(names)
-        )
+        paths = [f"rsna/stage_2_train_images/{name}.dcm" for name in names]
+        pictures = _two_films(paths, number, number, ill, findings)
         twins.append(Twins("rsna", number, number, "CHEST", view, sex, age, False, pictures))
     return twins
