@@ -12,8 +12,11 @@ import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
+from ruamel.yaml import YAML
+
 from lib import ROOT
 
+PHANTOMS = Path("build/phantoms")  # what data.dvc imports by default
 FINGERPRINTS = ROOT / "build/code"
 STAGES = ("phantoms", "datasets", "preprocessing", "floors", "comparison")
 PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn", "opencv-python-headless")
@@ -36,14 +39,24 @@ def commit() -> str:
 
 def data_hash() -> str:
     """The hash under which DVC keeps the films of data/."""
-    hashes = [line.split("md5:")[1].strip() for line in _data_import() if "md5:" in line]
-    return hashes[0] if hashes else "not imported yet"
+    return data_import()["outs"][0].get("md5", "not imported yet")
 
 
 def data_source() -> str:
     """Where the films of data/ come from: phantoms, or the name of a folder, not its path."""
-    path = next(line.split("path:")[1].strip() for line in _data_import() if "path:" in line)
-    return "phantoms" if path == "build/phantoms" else f"films of the folder {Path(path).name}"
+    if holds_phantoms():
+        return "phantoms"
+    return f"films of the folder {Path(data_import()['deps'][0]['path']).name}"
+
+
+def holds_phantoms(root: Path = ROOT) -> bool:
+    """Whether data.dvc imports the phantoms, not a folder of films."""
+    return (root / data_import(root)["deps"][0]["path"]).resolve() == (root / PHANTOMS).resolve()
+
+
+def data_import(root: Path = ROOT) -> dict:
+    """The content of data.dvc: where the films of data/ come from, and their hash once imported."""
+    return YAML(typ="safe").load(root / "data.dvc")
 
 
 def versions() -> dict[str, str]:
@@ -125,10 +138,6 @@ def _notebook_code(path: Path) -> ast.AST:
     return ast.parse(
         "\n".join(line for line in "\n".join(code).splitlines() if not line.startswith("%"))
     )
-
-
-def _data_import() -> list[str]:
-    return (ROOT / "data.dvc").read_text().splitlines()
 
 
 def _git(*arguments: str) -> str:

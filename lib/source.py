@@ -14,8 +14,7 @@ from ruamel.yaml import YAML
 
 from lib import ROOT
 from lib.datasets import BadData, readable
-
-PHANTOMS = Path("build/phantoms")
+from lib.provenance import PHANTOMS
 
 
 def use(folder: Path) -> list[str]:

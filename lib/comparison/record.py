@@ -5,14 +5,12 @@ from datetime import date
 from pathlib import Path
 
 import pandas as pd
-from ruamel.yaml import YAML
 
 from lib import ROOT, grid
 from lib.datasets.entries import BadData
 from lib.datasets.table import load_index
-from lib.provenance import commit
+from lib.provenance import commit, data_import, holds_phantoms
 
-PHANTOMS = Path("build/phantoms")
 SPLITS = ["train", "validation", "test"]
 LABELS = {0.0: "normal", 1.0: "abnormal"}
 
@@ -23,8 +21,8 @@ def record(root: Path = ROOT) -> str:
     Returns that line. Raises BadData, changing nothing, when data/ holds phantoms or the results
     are of other films.
     """
-    films = YAML(typ="safe").load(root / "data.dvc")
-    if (root / films["deps"][0]["path"]).resolve() == (root / PHANTOMS).resolve():
+    films = data_import(root)
+    if holds_phantoms(root):
         raise BadData("data/ holds phantoms, not real films: nothing was recorded.")
     published, kept = root / "reports/results.csv", root / "reports/real"
     if "md5" not in films["outs"][0] or not published.exists():
