@@ -8,6 +8,8 @@ A method writes
   `turns = (("critic",),) * 5 + (("generator",),)`; without it all players move at once,
 - `compute_losses(x, y, training) -> {name: scalar}`,
 - `anomaly_score(x) -> (n,)` and/or `anomaly_map(x) -> (n, h, w)`: larger is more abnormal, raw.
+  A method that publishes several scores names them in `scores` and writes `named_scores`; the
+  parameter `score` says which of them is *the* score.
 
 Fit, callbacks, progress bar, validation, predict and weights are Keras's own. A method uses
 `keras.ops` only: what differs between TensorFlow and JAX stands in this file.
@@ -45,12 +47,14 @@ class Detector(keras.Model):
 
     `learning_rate` is a number, a Keras schedule, or a dictionary of these by player.
     `augmentation` is a Keras layer applied to the films in training only. `epochs` and
-    `batch_size` are the defaults of `fit`. Weights and shuffling follow from `seed`.
+    `batch_size` are the defaults of `fit`. `score` is one of `scores`, by default the first.
+    Weights and shuffling follow from `seed`.
     """
 
     players: ClassVar[dict] = {}
     turns: ClassVar[tuple | None] = None
     terms: ClassVar[tuple] = ()
+    scores: ClassVar[tuple] = ()
 
     def __init__(
         self,
@@ -60,9 +64,16 @@ class Detector(keras.Model):
         batch_size=32,
         learning_rate=1e-3,
         augmentation=None,
+        score=None,
         seed=0,
     ):
         super().__init__()
+        if score is not None and score not in self.scores:
+            there_are = ", ".join(self.scores) or "only one"
+            raise ValueError(
+                f"{type(self).__name__} has no score {score!r}; there are: {there_are}."
+            )
+        self.score = score or next(iter(self.scores), None)
         self.image_size = image_size
         self.epochs = epochs
         self.batch_size = batch_size
@@ -86,17 +97,38 @@ class Detector(keras.Model):
         """(n, h, w), larger is more abnormal; None for a method without one."""
         return None
 
+    def named_scores(self, x):
+        """{name: (n,)} for each of `scores`, larger is more abnormal."""
+        raise NotImplementedError(f"{type(self).__name__} has no named_scores.")
+
     def anomaly_score(self, x):
-        """(n,), larger is more abnormal; by default the mean of the map."""
+        """(n,), larger is more abnormal: the chosen named score, else the mean of the map."""
+        if self.scores:
+            return self.named_scores(x)[self.score]
         return ops.mean(self.anomaly_map(x), axis=(1, 2))
 
     def anomaly_scores(self, x):
-        """{name: (n,)}: `score`, and whatever further scores a method has."""
-        return {"score": self.anomaly_score(x)}
+        """{name: (n,)}: `score`, then whatever named scores a method has."""
+        if not self.scores:
+            return {"score": self.anomaly_score(x)}
+        named = self.named_scores(x)
+        return {"score": named[self.score], **named}
 
     def reconstruction(self, x):
         """(n, h, w, 1) in [-1, 1]; None for a method that reconstructs nothing."""
         return None
+
+    def samples(self, x):
+        """(n, h, w, 1) in [-1, 1], what a generator draws by now, from fixed codes or films x."""
+        return None
+
+    def chain(self, x):
+        """(steps, n, h, w, 1): how films x change on the way to their reconstruction, or None."""
+        return None
+
+    def sweep(self, x):
+        """[({setting: value}, (n,))]: scores of films x under other settings of the scoring."""
+        return []
 
     def make_optimizers(self, steps):
         """{player: optimizer} for a fit of so many updates; Adam unless a method says otherwise."""

@@ -1,12 +1,15 @@
 """Losses and residuals as pure functions of `keras.ops` tensors.
 
 Films are (n, h, w, 1) in [-1, 1]; a residual is (n, h, w), zero where film and reconstruction
-agree.
+agree. Functions that draw at random take a `keras.random.SeedGenerator`.
 """
 
 import math
 
+import keras
 from keras import ops
+
+from lib.detector import input_gradient
 
 
 def weighted_cross_entropy(y, logit, class_weights):
@@ -21,6 +24,47 @@ def weighted_cross_entropy(y, logit, class_weights):
     weight = class_weights[0] + (class_weights[1] - class_weights[0]) * label
     known = ops.cast(known, logit.dtype)
     return ops.sum(known * weight * entropy) / ops.maximum(ops.sum(known), 1.0)
+
+
+def cross_entropy(logit, target):
+    """Mean of -[target log p + (1 - target) log(1 - p)], p = sigmoid(logit); target is a number."""
+    return ops.mean(ops.softplus(logit) - target * logit)
+
+
+def kl_divergence(z_mean, z_log_var):
+    """KL(N(z_mean, exp z_log_var) || N(0, I)) of each film, (n,), in nats.
+
+    Kingma and Welling, arXiv 1312.6114, appendix B; z_mean and z_log_var are (n, d).
+    """
+    return 0.5 * ops.sum(ops.square(z_mean) + ops.exp(z_log_var) - 1 - z_log_var, axis=1)
+
+
+def sample_gaussian(z_mean, z_log_var, seed):
+    """z = z_mean + exp(z_log_var / 2) epsilon, epsilon ~ N(0, I), (n, d)."""
+    noise = keras.random.normal(ops.shape(z_mean), seed=seed)
+    return z_mean + ops.exp(z_log_var / 2) * noise
+
+
+def gradient_penalty(critic, real, generated, seed):
+    """Mean of (||d critic(u) / du|| - 1)^2 at u between real and generated films; (n, h, w, 1).
+
+    Gulrajani et al., arXiv 1704.00028, equation 3: u = e real + (1 - e) generated, e ~ U[0, 1] for
+    each film. `critic(u)` is (n,) or (n, 1) and changes no state.
+    """
+    share = keras.random.uniform((ops.shape(real)[0], 1, 1, 1), seed=seed)
+    gradient = input_gradient(critic, share * real + (1 - share) * generated)
+    # The root of 0 has no gradient.
+    norm = ops.sqrt(ops.sum(ops.square(gradient), axis=(1, 2, 3)) + 1e-12)
+    return ops.mean(ops.square(norm - 1))
+
+
+def mean_of_largest(pixels, k):
+    """The mean of the `k` largest pixels of each map (n, h, w), of all where there are fewer; (n,).
+
+    Davletshina et al. (arXiv 2001.10883) take 200 of 512 x 512.
+    """
+    count = pixels.shape[1] * pixels.shape[2]
+    return ops.mean(ops.top_k(ops.reshape(pixels, (-1, count)), min(k, count))[0], axis=1)
 
 
 def absolute_residual(x, reconstruction):

@@ -41,6 +41,43 @@ def decoder(image_size=64, latent_dim=4, width=16):
     return keras.Model(latent, x, name="decoder")
 
 
+def discriminator(image_size=64, width=16, batch_norm=False):
+    """Films -> [logit (n, 1), features (n, 4, 4, 4 width)]: strided convolutions, one linear layer.
+
+    Without `batch_norm` it may be a critic, whose gradient penalty looks at each film alone.
+    """
+    film = keras.Input((image_size, image_size, 1))
+    x = film
+    # (n, 32, 32, 16) (n, 16, 16, 32) (n, 8, 8, 64) (n, 4, 4, 64)
+    for level, filters in enumerate(_filters(image_size, width)):
+        x = layers.Conv2D(filters, 4, strides=2, padding="same")(x)
+        if batch_norm and level > 0:
+            x = _batch_norm(x)
+        x = layers.LeakyReLU(0.2)(x)
+    logit = layers.Dense(1)(layers.Flatten()(x))
+    return keras.Model(film, [logit, x], name="discriminator")
+
+
+def unet(image_size=64, width=16):
+    """Films -> logits (n, s, s, 1): a U-Net (arXiv 1505.04597) down to 4-7 pixels."""
+    film = keras.Input((image_size, image_size, 1))
+    x, passed = _two_convolutions(film, width), []  # (n, 64, 64, 16)
+    # (n, 32, 32, 32) (n, 16, 16, 64) (n, 8, 8, 64) (n, 4, 4, 64)
+    for count in _filters(image_size, width):
+        passed.append(x)
+        x = _two_convolutions(layers.MaxPooling2D()(x), min(2 * count, 4 * width))
+    for skip in reversed(passed):
+        x = layers.UpSampling2D(interpolation="bilinear")(x)
+        x = _two_convolutions(layers.Concatenate()([x, skip]), skip.shape[-1])
+    return keras.Model(film, layers.Conv2D(1, 1)(x), name="unet")
+
+
+def _two_convolutions(x, filters):
+    for _ in range(2):
+        x = layers.ReLU()(_batch_norm(_conv(x, filters, kernel=3)))
+    return x
+
+
 def resnet(image_size=64, width=16, blocks=(2, 2, 2, 2)):
     """Films -> feature maps (n, s/16, s/16, 8 width): a residual network of basic blocks.
 

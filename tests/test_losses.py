@@ -1,5 +1,6 @@
 """Losses and residuals against values worked out by hand."""
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -64,3 +65,44 @@ def test_ssim_of_one_pixel_by_hand():
     by_hand /= (mean_a**2 + mean_b**2 + c1) * (variance_a + variance_b + c2)
     value = losses.ssim(x.astype("float32"), y.astype("float32"))
     assert float(value[0, 5, 5]) == pytest.approx(by_hand, abs=1e-4)
+
+
+def test_kl_divergence_is_the_mean_log_ratio_of_the_densities():
+    mean, log_var = np.array([[0.5, -1.0]], "float32"), np.array([[0.3, -0.7]], "float32")
+    z = mean + np.exp(log_var / 2) * np.random.default_rng(0).normal(size=(200_000, 2))
+    log_q = -0.5 * ((z - mean) ** 2 / np.exp(log_var) + log_var).sum(1)
+    log_p = -0.5 * (z**2).sum(1)
+    by_sampling = (log_q - log_p).mean()
+    np.testing.assert_allclose(losses.kl_divergence(mean, log_var), [by_sampling], rtol=0.01)
+    np.testing.assert_allclose(losses.kl_divergence(np.zeros((3, 2)), np.zeros((3, 2))), 0)
+
+
+def test_gaussian_samples_have_the_mean_and_the_spread_asked_for():
+    mean, log_var = np.full((20_000, 2), 0.7, "float32"), np.full((20_000, 2), -1.0, "float32")
+    z = losses.sample_gaussian(mean, log_var, keras.random.SeedGenerator(0))
+    assert float(ops.mean(z)) == pytest.approx(0.7, abs=0.02)
+    assert float(ops.std(z)) == pytest.approx(np.exp(-0.5), rel=0.02)
+
+
+def test_gradient_penalty_of_a_linear_critic():
+    weight = films(1)
+    penalty = losses.gradient_penalty(
+        lambda u: ops.sum(u * weight, axis=(1, 2, 3)),
+        ops.convert_to_tensor(films(3, seed=1)),
+        ops.convert_to_tensor(films(3, seed=2)),
+        keras.random.SeedGenerator(0),
+    )
+    assert float(penalty) == pytest.approx((np.linalg.norm(weight) - 1) ** 2, rel=1e-4)
+
+
+def test_cross_entropy_against_a_target_by_hand():
+    logit = np.array([0.0, 2.0], "float32")
+    p = 1 / (1 + np.exp(-logit))
+    assert float(losses.cross_entropy(logit, 1.0)) == pytest.approx(-np.log(p).mean(), rel=1e-5)
+    assert float(losses.cross_entropy(logit, 0.0)) == pytest.approx(-np.log(1 - p).mean(), rel=1e-5)
+
+
+def test_mean_of_the_largest_pixels_and_of_all_where_there_are_fewer():
+    pixels = np.arange(18, dtype="float32").reshape(2, 3, 3)
+    np.testing.assert_allclose(losses.mean_of_largest(pixels, 2), [7.5, 16.5])
+    np.testing.assert_allclose(losses.mean_of_largest(pixels, 200), [4.0, 13.0])

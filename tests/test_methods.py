@@ -55,6 +55,10 @@ def test_learns_on_toy_films(fitted):
     check_scores(outputs["score"])
     assert outputs["score"].shape == (80,)
     assert len(np.unique(outputs["score"])) > 70
+    for named in detector.scores:
+        check_scores(outputs[named], named)
+    if detector.scores:
+        np.testing.assert_array_equal(outputs["score"], outputs[detector.score])
     assert roc_auc_score(labels, outputs["score"]) > FLOORS.get(name, 0.6)
     for values in history.values():  # NaN in the epochs of another stage
         assert np.isfinite(values).any() and not np.isinf(values).any()
@@ -174,6 +178,10 @@ def test_autoencoder_top_k_is_the_mean_of_the_largest_pixels():
 
 
 def test_unknown_choices_are_refused():
+    with pytest.raises(ValueError, match="no score 'median'; there are: mean, top_k"):
+        Autoencoder(score="median")
+    with pytest.raises(ValueError, match="no score 'mean'; there are: only one"):
+        DeepSVDD(score="mean")
     with pytest.raises(ValueError, match="residual='l3'"):
         Autoencoder(residual="l3")
     with pytest.raises(ValueError, match="hard or soft, not 'firm'"):

@@ -41,3 +41,16 @@ def test_encoder_without_bias_sends_zero_to_zero():
 def test_a_size_that_does_not_halve_is_refused():
     with pytest.raises(ValueError, match="100 pixels do not halve"):
         networks.encoder(100)
+
+
+def test_discriminator_judges_each_film_alone():
+    network = networks.discriminator(32, width=4)
+    films = np.random.default_rng(0).normal(size=(4, 32, 32, 1)).astype("float32")
+    together, alone = network(films, training=True)[0], network(films[:1], training=True)[0]
+    np.testing.assert_allclose(together[:1], alone, rtol=1e-4, atol=1e-6)
+    assert network.output_shape == [(None, 1), (None, 4, 4, 16)]
+
+
+@pytest.mark.parametrize("size", [32, 64, 96])
+def test_unet_answers_in_the_size_of_the_film(size):
+    assert networks.unet(size, width=2).output_shape == (None, size, size, 1)

@@ -18,7 +18,7 @@ MODULES = sorted((ROOT / "lib").rglob("*.py"))
 # Ground floor first: a module imports only from its own floor's folder and from floors below it.
 FLOORS = [
     *("films", "phantoms", "grid", "provenance", "datasets", "source", "preprocessing"),
-    *("networks", "losses", "detector", "methods"),
+    *("networks", "detector", "losses", "methods"),
     *("metrics", "floors", "figures", "study", "cells", "comparison", "report", "benchmark"),
 ]
 

@@ -37,12 +37,13 @@ RESIDUALS = {
 
 
 class Autoencoder(Detector):
-    """`residual`: l1, mse or ssim. `score`: mean, or top_k for that of the `top_k` largest pixels.
+    """`residual`: l1, mse or ssim. `score`: mean, or top_k: that of the `top_k` largest pixels.
 
     Without `bias` its encoder is one for Deep SVDD (see `networks.encoder`).
     """
 
     players: ClassVar = {"loss": ("encoder", "decoder")}
+    scores: ClassVar = ("mean", "top_k")
 
     def __init__(
         self,
@@ -50,18 +51,16 @@ class Autoencoder(Detector):
         latent_dim=4,
         width=16,
         residual="mse",
-        score="mean",
         top_k=200,
         bias=True,
         **common,
     ):
         super().__init__(**common)
-        if residual not in RESIDUALS or score not in ("mean", "top_k"):
+        if residual not in RESIDUALS:
             raise ValueError(
-                f"Autoencoder has the residuals {', '.join(RESIDUALS)} and scores mean, top_k; "
-                f"not residual={residual!r}, score={score!r}."
+                f"Autoencoder has the residuals {', '.join(RESIDUALS)}, not residual={residual!r}."
             )
-        self.residual, self.score, self.top_k = residual, score, top_k
+        self.residual, self.top_k = residual, top_k
         self.encoder = networks.encoder(self.image_size, latent_dim, width, bias)
         self.decoder = networks.decoder(self.image_size, latent_dim, width)
 
@@ -77,9 +76,10 @@ class Autoencoder(Detector):
         """The residual of each pixel, (n, h, w)."""
         return RESIDUALS[self.residual](x, self.reconstruction(x))
 
-    def anomaly_score(self, x):
-        """The mean of the map, or of its largest pixels, (n,)."""
-        pixels = ops.reshape(self.anomaly_map(x), (-1, self.image_size**2))
-        if self.score == "top_k":
-            pixels = ops.top_k(pixels, self.top_k)[0]
-        return ops.mean(pixels, axis=1)
+    def named_scores(self, x):
+        """The mean of the map, and that of its largest pixels, (n,) each."""
+        residual = self.anomaly_map(x)
+        return {
+            "mean": ops.mean(residual, axis=(1, 2)),
+            "top_k": losses.mean_of_largest(residual, self.top_k),
+        }
