@@ -18,7 +18,7 @@ lab: $(READY)              ## open the notebooks
 
 FROM := build/phantoms
 data: $(READY)             ## make data FROM=folder: study the films of that folder; without FROM, phantoms again
-	python -m lib.source $(FROM)
+	python -m lib.source $(FROM) $(if $(PEERS),--peers)  # PEERS=yes: also as the reference codes split them
 
 reports: $(READY)          ## read the pages in a browser, on this machine only
 	python -m http.server --bind 127.0.0.1 --directory reports 8000

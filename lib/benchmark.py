@@ -20,7 +20,12 @@ from lib.preprocessing.arrays import settings, write_films
 
 KEPT = ROOT / "reports/benchmarks.csv"
 FILMS = 256
-OF_THE_STUDY = ("labels", "contamination", "augment")  # parameters that are not a method's own
+OF_THE_STUDY = (
+    "method",
+    "labels",
+    "contamination",
+    "augment",
+)  # parameters that are not a method's own
 
 
 def preprocessing_speed() -> list[dict]:
@@ -51,7 +56,7 @@ def training_speed() -> list[dict]:
     speeds = {"training": {}, "scoring": {}}
     for name in sorted({cell.method for cell in grid.cells()}):
         chosen = {key: value for key, value in profile[name].items() if key not in OF_THE_STUDY}
-        detector = methods.find(name)(image_size=size, **chosen)
+        detector = methods.find(grid.method_of(name))(image_size=size, **chosen)
         speeds["training"][name] = FILMS / _seconds_per_epoch(detector, films)
         detector.predict(films, verbose=0)  # compiles
         speeds["scoring"][name] = FILMS / _seconds(partial(detector.predict, films, verbose=0))
@@ -60,6 +65,35 @@ def training_speed() -> list[dict]:
         for task, found in speeds.items()
         for name, value in found.items()
     ]
+
+
+def diffusion_speed() -> list[dict]:
+    """Films/s of AnoDDPM: scored in few calls of its network or as published, and its noise."""
+    from lib import methods, noise
+
+    profile = grid.profile()
+    size = profile["images"]["size"]
+    films = np.random.default_rng(0).uniform(-1, 1, (FILMS, size, size, 1)).astype("float32")
+    chosen = {k: v for k, v in profile["anoddpm"].items() if k not in OF_THE_STUDY}
+    few = methods.find("anoddpm")(image_size=size, **chosen)
+    calls = few.noise_level
+    published = methods.find("anoddpm")(image_size=size, **{**chosen, "steps": calls, "eta": 1.0})
+    speed = {}
+    for detector, count, batch in ((published, 4, 1), (few, FILMS, 32)):
+        predict = partial(detector.predict, batch_size=batch, verbose=0)
+        predict(films[:batch])  # compiles
+        speed[detector.steps] = count / _seconds(partial(predict, films[:count]))
+    network = partial(few.denoiser.predict_on_batch, [films[:32], np.full(32, calls, "float32")])
+    drawing = {
+        "network call": 32 / _median_seconds(network),
+        "simplex noise": 32 / _median_seconds(partial(noise.simplex, 32, size, few.random)),
+    }
+    return [
+        *(_row("diffusion scoring", f"anoddpm, {steps} calls", value, value / speed[calls],
+               f"{calls} calls, film by film") for steps, value in speed.items()),
+        *(_row("diffusion noise", f"anoddpm, {name}", value, value / drawing["network call"],
+               "network call") for name, value in drawing.items()),
+    ]  # fmt: skip
 
 
 def machine() -> str:
@@ -71,6 +105,11 @@ def _seconds(work) -> float:
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
+
+
+def _median_seconds(work, times=15) -> float:
+    work()  # compiles
+    return float(np.median([_seconds(work) for _ in range(times)]))
 
 
 def _seconds_per_epoch(detector, films: np.ndarray) -> float:
@@ -91,7 +130,7 @@ def _row(task: str, subject: str, speed: float, ratio: float, to: str) -> dict:
 
 
 if __name__ == "__main__":
-    table = pd.DataFrame(preprocessing_speed() + training_speed())
+    table = pd.DataFrame(preprocessing_speed() + training_speed() + diffusion_speed())
     shown = table
     if KEPT.exists():
         before = pd.read_csv(KEPT)[["task", "subject", "films_per_s"]]

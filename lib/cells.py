@@ -3,6 +3,7 @@
 import ast
 import json
 import sys
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -15,12 +16,13 @@ from lib.datasets.table import load_index
 class Finished(NamedTuple):
     """A finished cell."""
 
-    info: dict  # cell.json: status, setting, parameters, number of films, duration, trace
+    info: dict  # cell.json: status, setting, score, parameters, number of films, duration, trace
     scores: pd.DataFrame  # index and scores of validation and test films, by row of the arrays
     history: pd.DataFrame  # one row an epoch
-    maps: dict[
-        str, np.ndarray
-    ]  # image_id (m,), map (m, h, w), reconstruction (m, h, w); empty without maps
+    # What lib/evidence keeps; each is empty where the method has nothing of the kind.
+    maps: dict[str, np.ndarray]  # image_id (m,), map (m, h, w), reconstruction (m, h, w)
+    pictures: dict[str, np.ndarray]  # samples and their titles, chain and its image_id
+    sweep: pd.DataFrame  # image_id, one column a setting, score
 
 
 class Examples(NamedTuple):
@@ -52,24 +54,29 @@ def load(dataset: str, method: str, seed: int = 0, retrain: bool = False) -> Fin
         raise CellFailed(f"Cell {cell} failed. {info['reason']}")
     index = load_index(ROOT / f"build/index/{dataset}.csv")
     scores = pd.read_csv(cell.folder / "scores.csv", dtype={"image_id": str}, index_col="image_id")
-    maps = cell.folder / "maps.npz"
+    sweep = cell.folder / "sweep.csv"
     return Finished(
         info,
         index.join(scores, on="image_id", how="inner", validate="one_to_one"),
         pd.read_csv(cell.folder / "history.csv"),
-        dict(np.load(maps, allow_pickle=False)) if maps.exists() else {},
+        _arrays(cell.folder / "maps.npz"),
+        _arrays(cell.folder / "pictures.npz"),
+        pd.read_csv(sweep, dtype={"image_id": str}) if sweep.exists() else pd.DataFrame(),
     )
 
 
 def examples(cell: Finished, each: int = 2) -> Examples:
-    """`each` quiet normals, false alarms, hits and misses among the films with maps."""
+    """`each` quiet normals, false alarms, hits and misses among the films with maps.
+
+    A reader sees what is normal first; hits come loudest first, misses quietest first.
+    """
     with_maps = pd.Series(range(len(cell.maps["image_id"])), cell.maps["image_id"], name="place")
     films = cell.scores.join(with_maps, on="image_id", how="inner").sort_values("score")
     normal, abnormal = films[films["label"].eq(0)], films[films["label"].eq(1)]
     kinds = {
         "normal": normal.head(each),
         "false alarm": normal.tail(each),
-        "hit": abnormal.tail(each),
+        "hit": abnormal.tail(each)[::-1],
         "miss": abnormal.head(each),
     }
     chosen = pd.concat(kinds, names=["kind", "row"]).reset_index(level="kind")
@@ -86,7 +93,8 @@ def examples(cell: Finished, each: int = 2) -> Examples:
 
 def method_card(method: str) -> str:
     """What a method's file says of it: citation, equation, differences from the paper."""
-    return ast.get_docstring(ast.parse((ROOT / f"lib/methods/{method}.py").read_text())) or ""
+    file = ROOT / f"lib/methods/{grid.method_of(method)}.py"
+    return ast.get_docstring(ast.parse(file.read_text())) or ""
 
 
 def duration(cell: grid.Cell) -> float:
@@ -102,6 +110,10 @@ def failures() -> list[str]:
         for cell, info in infos.items()
         if info["status"] == "failed"
     ]
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    return dict(np.load(path, allow_pickle=False)) if path.exists() else {}
 
 
 def _info(cell: grid.Cell) -> dict:

@@ -7,7 +7,14 @@ from ruamel.yaml import YAML
 
 from lib import ROOT
 
-FAMILIES = ("supervised", "reconstruction", "svdd")
+#: Groups of cells in params/study.yaml, each a stage of dvc.yaml, and the family it belongs to:
+#: GANs have a group of their own, as they run on other data than the rest of their family.
+GROUPS = {
+    "supervised": "supervised",
+    "reconstruction": "reconstruction",
+    "adversarial": "reconstruction",
+    "svdd": "svdd",
+}
 
 
 @dataclass(frozen=True)
@@ -38,9 +45,9 @@ def cells() -> list[Cell]:
     chosen = parameters("study")["grid"]
     return [
         Cell(family, dataset, method, seed)
-        for family in FAMILIES
-        for dataset in chosen[family]["datasets"]
-        for method in chosen[family]["methods"]
+        for group, family in GROUPS.items()
+        for dataset in chosen[group]["datasets"]
+        for method in chosen[group]["methods"]
         for seed in chosen["seeds"]
     ]
 
@@ -49,7 +56,10 @@ def cell(dataset: str, method: str, seed: int = 0) -> Cell:
     """The cell of that name; outside the chosen grid too, so that a notebook can try any pair."""
     grids = parameters("study")["grids"].values()
     families = [
-        family for family in FAMILIES for grid in grids if method in grid[family]["methods"]
+        family
+        for group, family in GROUPS.items()
+        for grid in grids
+        if method in grid[group]["methods"]
     ]
     return Cell(families[0] if families else "other", dataset, method, seed)
 
@@ -67,6 +77,19 @@ def profile_name() -> str:
 def profile() -> dict:
     """The parameters of the chosen profile: images, split, and one entry per method."""
     return parameters(profile_name())
+
+
+def methods() -> list[str]:
+    """The entries of the profile that are methods."""
+    return [name for name in profile() if name not in ("images", "split")]
+
+
+def method_of(name: str) -> str:
+    """The file of lib/methods behind an entry of the profile: itself, or what its `method` names.
+
+    So one method may stand in the grid with several settings, as `anoddpm` and `anoddpm_gaussian`.
+    """
+    return profile().get(name, {}).get("method", name)
 
 
 def parameters(name: str) -> dict:

@@ -148,9 +148,14 @@ def threshold_from_normals(score: ArrayLike, quantile: float = 0.95) -> float:
 
 
 def threshold_for_recall(label: ArrayLike, score: ArrayLike, recall: float = 0.90) -> float:
-    """A threshold with abnormal films, recall first: the strictest that finds this share."""
+    """A threshold with abnormal films, recall first: the strictest that finds this share.
+
+    Raises ValueError without an abnormal film.
+    """
     label, score, _ = _films(label, score, None)
     abnormal = np.sort(score[label == 1])[::-1]
+    if not len(abnormal):
+        raise ValueError("no abnormal validation film: this threshold cannot be set")
     return float(abnormal[int(np.ceil(recall * len(abnormal) - 1e-9)) - 1])
 
 

@@ -4,8 +4,10 @@ Films are (n, s, s, 1); the shapes in comments are for s = 64 and the default wi
 must halve without remainder down to 4-7 pixels: 32, 64, 96, 128, 224, 256, ...
 """
 
+import math
+
 import keras
-from keras import layers
+from keras import layers, ops
 
 
 def encoder(image_size=64, latent_dim=4, width=16, bias=True):
@@ -25,8 +27,11 @@ def encoder(image_size=64, latent_dim=4, width=16, bias=True):
     return keras.Model(film, layers.Dense(latent_dim, use_bias=bias)(x), name="encoder")
 
 
-def decoder(image_size=64, latent_dim=4, width=16):
-    """(n, latent_dim) -> films in (-1, 1): the encoder mirrored."""
+def decoder(image_size=64, latent_dim=4, width=16, log_variance=False):
+    """(n, latent_dim) -> films in (-1, 1): the encoder mirrored.
+
+    With `log_variance` -> [films, log-variance of each pixel (n, s, s, 1)], the latter unbounded.
+    """
     filters = _filters(image_size, width)[::-1]
     smallest = image_size >> len(filters)
     latent = keras.Input((latent_dim,))
@@ -37,14 +42,18 @@ def decoder(image_size=64, latent_dim=4, width=16):
         x = layers.ReLU()(_batch_norm(x))
         x = layers.Conv2DTranspose(count, 4, strides=2, padding="same", use_bias=False)(x)
     x = layers.ReLU()(_batch_norm(x))
-    x = layers.Conv2DTranspose(1, 4, strides=2, padding="same", activation="tanh")(x)
-    return keras.Model(latent, x, name="decoder")
+    film = layers.Conv2DTranspose(1, 4, strides=2, padding="same", activation="tanh")(x)
+    if log_variance:
+        spread = layers.Conv2DTranspose(1, 4, strides=2, padding="same")(x)
+        return keras.Model(latent, [film, spread], name="decoder")
+    return keras.Model(latent, film, name="decoder")
 
 
-def discriminator(image_size=64, width=16, batch_norm=False):
+def discriminator(image_size=64, width=16, batch_norm=False, dropout=0.0):
     """Films -> [logit (n, 1), features (n, 4, 4, 4 width)]: strided convolutions, one linear layer.
 
     Without `batch_norm` it may be a critic, whose gradient penalty looks at each film alone.
+    `dropout` is the share of the feature maps that are left out in training.
     """
     film = keras.Input((image_size, image_size, 1))
     x = film
@@ -54,28 +63,103 @@ def discriminator(image_size=64, width=16, batch_norm=False):
         if batch_norm and level > 0:
             x = _batch_norm(x)
         x = layers.LeakyReLU(0.2)(x)
+        if dropout:
+            x = layers.SpatialDropout2D(dropout)(x)
     logit = layers.Dense(1)(layers.Flatten()(x))
     return keras.Model(film, [logit, x], name="discriminator")
 
 
+def joint_discriminator(image_size=64, latent_dim=4, width=16):
+    """[film, z] -> [logit (n, 1), features (n, 16 width)]: do film and code belong together?
+
+    The discriminator of a BiGAN (arXiv 1605.09782): convolutions for the film, a dense layer for
+    the code, one for both. Each pair is judged alone.
+    """
+    film, z = keras.Input((image_size, image_size, 1)), keras.Input((latent_dim,))
+    x = film
+    # (n, 32, 32, 16) (n, 16, 16, 32) (n, 8, 8, 64) (n, 4, 4, 64)
+    for filters in _filters(image_size, width):
+        x = layers.Conv2D(filters, 4, strides=2, padding="same")(x)
+        x = layers.LeakyReLU(0.2)(x)
+    code = layers.LeakyReLU(0.2)(layers.Dense(8 * width)(z))  # (n, 128)
+    pair = layers.Concatenate()([layers.Flatten()(x), code])
+    features = layers.Dense(16 * width)(layers.Dropout(0.2)(pair))  # (n, 256)
+    features = layers.LeakyReLU(0.2)(features)
+    logit = layers.Dense(1)(layers.Dropout(0.2)(features))
+    return keras.Model([film, z], [logit, features], name="joint_discriminator")
+
+
 def unet(image_size=64, width=16):
-    """Films -> logits (n, s, s, 1): a U-Net (arXiv 1505.04597) down to 4-7 pixels."""
+    """Films -> logits (n, s, s, 1): a U-Net (arXiv 1505.04597) down to 4-7 pixels.
+
+    Its finest maps are half the film's size, which costs a quarter; the logits are enlarged.
+    """
     film = keras.Input((image_size, image_size, 1))
-    x, passed = _two_convolutions(film, width), []  # (n, 64, 64, 16)
-    # (n, 32, 32, 32) (n, 16, 16, 64) (n, 8, 8, 64) (n, 4, 4, 64)
-    for count in _filters(image_size, width):
+    x = layers.ReLU()(_batch_norm(_conv(film, width, kernel=4, strides=2)))
+    x, passed = _two_convolutions(x, width), []  # (n, 32, 32, 16)
+    for count in _filters(image_size, width)[1:]:  # (n, 16, 16, 32) (n, 8, 8, 64) (n, 4, 4, 64)
         passed.append(x)
-        x = _two_convolutions(layers.MaxPooling2D()(x), min(2 * count, 4 * width))
+        x = _two_convolutions(layers.MaxPooling2D()(x), count)
     for skip in reversed(passed):
         x = layers.UpSampling2D(interpolation="bilinear")(x)
         x = _two_convolutions(layers.Concatenate()([x, skip]), skip.shape[-1])
-    return keras.Model(film, layers.Conv2D(1, 1)(x), name="unet")
+    # From even odds in every pixel: random ones cost an unlucky start half of a short training.
+    x = layers.Conv2D(1, 1, kernel_initializer="zeros")(x)
+    logit = layers.UpSampling2D(interpolation="bilinear")(x)
+    return keras.Model(film, logit)  # without a name: an ensemble has several
 
 
 def _two_convolutions(x, filters):
     for _ in range(2):
         x = layers.ReLU()(_batch_norm(_conv(x, filters, kernel=3)))
     return x
+
+
+def denoiser(image_size=64, width=16, attention=(16, 8)):
+    """[film + noise, t (n,)] -> noise (n, s, s, 1): the U-Net of DDPM (arXiv 2006.11239), lighter.
+
+    Self-attention stands in maps of as many pixels a side as `attention` names. In full size there
+    is one convolution each way, since there a block would cost as much as all the rest.
+    """
+    film, t = keras.Input((image_size, image_size, 1)), keras.Input(())
+    time = layers.Dense(4 * width, activation="silu")(_waves(t, 4 * width))
+    x = layers.Conv2D(width // 2, 3, padding="same")(film)  # (n, 64, 64, 8)
+    passed = []
+    for count in _filters(image_size, width)[:-1]:  # (n, 32, 32, 16) (n, 16, 16, 32) (n, 8, 8, 64)
+        passed.append(x)
+        x = layers.Conv2D(count, 4, strides=2, padding="same")(x)
+        x = _timed_block(x, time, count, attention)
+    x = _timed_block(x, time, count, attention)
+    for skip in reversed(passed[1:]):
+        x = layers.Concatenate()([layers.UpSampling2D()(x), skip])
+        x = _timed_block(x, time, skip.shape[-1], attention)
+    x = layers.Conv2DTranspose(width // 2, 4, strides=2, padding="same")(x)
+    x = layers.Activation("silu")(layers.Concatenate()([x, passed[0]]))
+    noise = layers.Conv2D(1, 3, padding="same", kernel_initializer="zeros")(x)
+    return keras.Model([film, t], noise, name="denoiser")
+
+
+def _waves(t, count):
+    """Sines and cosines of t (n,), (n, count); the slowest has a period of 62,800 steps."""
+    frequency = ops.exp(-math.log(1e4) * ops.arange(count // 2, dtype="float32") / (count // 2))
+    angle = t[:, None] * frequency
+    return ops.concatenate([ops.sin(angle), ops.cos(angle)], axis=1)
+
+
+def _timed_block(x, time, filters, attention):
+    shortcut = x if x.shape[-1] == filters else layers.Conv2D(filters, 1)(x)
+    x = layers.Conv2D(filters, 3, padding="same")(_normed(x))
+    x = layers.Add()([x, layers.Reshape((1, 1, filters))(layers.Dense(filters)(time))])
+    x = layers.Add()([shortcut, layers.Conv2D(filters, 3, padding="same")(_normed(x))])
+    if x.shape[1] not in attention:
+        return x
+    cells = layers.Reshape((-1, filters))(layers.GroupNormalization(8)(x))
+    seen = layers.MultiHeadAttention(2, filters // 2)(cells, cells)
+    return layers.Add()([x, layers.Reshape(x.shape[1:])(seen)])
+
+
+def _normed(x):
+    return layers.Activation("silu")(layers.GroupNormalization(8)(x))
 
 
 def resnet(image_size=64, width=16, blocks=(2, 2, 2, 2)):
@@ -93,6 +177,18 @@ def resnet(image_size=64, width=16, blocks=(2, 2, 2, 2)):
             strides = 2 if stage > 0 and block == 0 else 1
             x = _residual_block(x, width * 2**stage, strides)
     return keras.Model(film, x, name="resnet")
+
+
+def code_discriminator(latent_dim=4, width=64):
+    """(n, latent_dim) -> logit (n, 1): dense layers of width, width / 2 and width / 4 units.
+
+    It has no batch norm, so that it judges each code alone.
+    """
+    code = keras.Input((latent_dim,))
+    x = code
+    for units in (width, width // 2, width // 4):
+        x = layers.LeakyReLU(0.1)(layers.Dense(units)(x))
+    return keras.Model(code, layers.Dense(1)(x), name="code_discriminator")
 
 
 def _residual_block(x, filters, strides):

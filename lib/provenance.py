@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from lib import ROOT
+from lib import ROOT, grid
 
 PHANTOMS = Path("build/phantoms")  # what data.dvc imports by default
 FINGERPRINTS = ROOT / "build/code"
@@ -76,12 +76,18 @@ def write_fingerprints(folder: Path = FINGERPRINTS) -> None:
     for stage in STAGES:
         code = fingerprint(f"lib.{stage}", f"lib.{stage}.__main__")
         (folder / f"{stage}.txt").write_text(code)
-    for method in sorted((ROOT / "lib/methods").glob("[!_]*.py")):
-        code = fingerprint("lib.study", f"lib.methods.{method.stem}")
-        (folder / f"{method.stem}.txt").write_text(code)
+    for name, method in _methods_of_the_grid().items():
+        code = fingerprint("lib.study", f"lib.methods.{method}")
+        (folder / f"{name}.txt").write_text(code)
     for notebook in sorted((ROOT / "notebooks").glob("*.ipynb")):
         code = fingerprint("lib.report", *_imports(_notebook_code(notebook), "notebook"))
         (folder / f"{notebook.stem}.txt").write_text(code)
+
+
+def _methods_of_the_grid() -> dict[str, str]:
+    """The file of lib/methods behind each name that a grid may ask for."""
+    files = [path.stem for path in sorted((ROOT / "lib/methods").glob("[!_]*.py"))]
+    return {name: name for name in files} | {name: grid.method_of(name) for name in grid.methods()}
 
 
 def _reachable(roots) -> dict[str, Path]:

@@ -1,5 +1,7 @@
 """Points the study at a folder of films: `make data FROM=folder`; `make data` for phantoms again.
 
+With `PEERS=yes` the grid also has the data sets on the protocols of the reference codes, whose
+numbers stand in reports/real/peers.csv: not for methods that need labels, as those codes had none.
 Changes two local files: the path in data.dvc and the grid of params/study.yaml. The folder itself
 is only read: `dvc repro` copies its films into data/.
 """
@@ -8,6 +10,7 @@ import argparse
 import os
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -17,9 +20,10 @@ from lib.datasets import BadData, readable
 from lib.provenance import PHANTOMS
 
 
-def use(folder: Path) -> list[str]:
+def use(folder: Path, peers: bool = False) -> list[str]:
     """Point data.dvc and the grid at `folder`; returns the data sets that the grid now has.
 
+    `peers`: add the entries that are marked so, to every family but the supervised.
     Raises BadData, changing nothing, when the folder holds no data set that can be read.
     """
     if (ROOT / folder).resolve() == (ROOT / PHANTOMS).resolve():
@@ -33,10 +37,13 @@ def use(folder: Path) -> list[str]:
         raise BadData(
             f"{folder} holds no data set of params/datasets.yaml: describe yours there first."
         )
-    return _write("films", Path(os.path.relpath(folder, ROOT)), found)
+    beside = readable(folder, peers=True) if peers else []
+    return _write("films", Path(os.path.relpath(folder, ROOT)), found, beside)
 
 
-def _write(grid_name: str, folder: Path, found: list[str] | None) -> list[str]:
+def _write(
+    grid_name: str, folder: Path, found: list[str] | None, beside: Sequence[str] = ()
+) -> list[str]:
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 200
@@ -47,7 +54,8 @@ def _write(grid_name: str, folder: Path, found: list[str] | None) -> list[str]:
         grid.anchor.always_dump = True  # ruamel drops the anchors that no alias points at
     study["grid"] = study["grids"][grid_name]
     if found:
-        study["grid"]["datasets"][:] = found
+        study["grid"]["supervised"]["datasets"][:] = found
+        study["grid"]["datasets"][:] = [*found, *beside]
     yaml.dump(study, study_file)
     (ROOT / "data.dvc").write_text(f"deps:\n- path: {folder.as_posix()}\nouts:\n- path: data\n")
     return list(study["grid"]["datasets"])
@@ -56,9 +64,10 @@ def _write(grid_name: str, folder: Path, found: list[str] | None) -> list[str]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Point the study at a folder of films.")
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--peers", action="store_true", help="also the reference codes' protocols")
     warnings.showwarning = lambda message, *_: print(message, file=sys.stderr)
     try:
-        names = use(parser.parse_args().folder)
+        names = use(**vars(parser.parse_args()))
     except BadData as error:
         sys.exit(str(error))
     print(f"The study now reads {', '.join(names)}. Run `dvc repro`.")

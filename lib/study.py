@@ -1,4 +1,4 @@
-"""One cell of the study: a data set, a method and a seed become weights, scores, history and maps.
+"""One cell of the study: data set, method and seed become weights, scores, history and evidence.
 
 `python -m lib.study mura deep_svdd 0` trains and scores that cell. A method that fails or collapses
 is a result too: its reason is left in cell.json, its page shows it, and the other cells go on.
@@ -10,6 +10,8 @@ import shutil
 import sys
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -23,7 +25,7 @@ from lib.datasets.training import setting_name, training_set
 from lib.preprocessing.network_input import augmentation_for, to_float
 
 FILMS_AT_A_TIME = 1024
-FILMS_WITH_MAPS = 200  # annotated test films, and half as many of all test films
+FILMS_WITH_SAMPLES = 6  # validation normals for what is drawn during training
 
 
 def run(cell: grid.Cell, parameters: dict | None = None) -> None:
@@ -35,23 +37,33 @@ def run(cell: grid.Cell, parameters: dict | None = None) -> None:
     """
     parameters = _parameters(cell) if parameters is None else parameters
     index, films = _index_and_films(cell.dataset)
-    partial = cell.folder.with_name(f".{cell.folder.name}.partial")
-    _empty(partial)
     started = time.monotonic()
+    with _whole_or_not_at_all(cell.folder) as folder:
+        try:
+            done = _train_and_score(cell, dict(parameters), index, films, folder)
+            outcome = {"status": "finished", "reason": "", **done}
+        except MemoryError:
+            raise
+        except Exception as error:
+            traceback.print_exc()
+            _empty(folder)
+            outcome = {"status": "failed", "reason": f"{type(error).__name__}: {error}"}
+        outcome |= {**asdict(cell), "parameters": parameters, "trace": provenance.trace()}
+        outcome["duration_s"] = round(time.monotonic() - started, 1)
+        (folder / "cell.json").write_text(json.dumps(outcome, indent=1))
+
+
+@contextmanager
+def _whole_or_not_at_all(folder: Path) -> Iterator[Path]:
+    """An empty folder that takes the place of `folder` at the end, unless the block is left."""
+    partial = folder.with_name(f".{folder.name}.partial")
+    _empty(partial)
     try:
-        done = _train_and_score(cell, dict(parameters), index, films, partial)
-        outcome = {"status": "finished", "reason": "", **done}
-    except MemoryError:
-        raise
-    except Exception as error:
-        traceback.print_exc()
-        _empty(partial)
-        outcome = {"status": "failed", "reason": f"{type(error).__name__}: {error}"}
-    outcome |= {**asdict(cell), "parameters": parameters, "trace": provenance.trace()}
-    outcome["duration_s"] = round(time.monotonic() - started, 1)
-    (partial / "cell.json").write_text(json.dumps(outcome, indent=1))
-    shutil.rmtree(cell.folder, ignore_errors=True)
-    partial.rename(cell.folder)
+        yield partial
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _parameters(cell: grid.Cell) -> dict:
@@ -72,23 +84,31 @@ def _index_and_films(dataset: str) -> tuple[pd.DataFrame, np.ndarray]:
 
 
 def _train_and_score(cell, hyperparameters: dict, index, films, folder: Path) -> dict:
+    # Here, as they import TensorFlow: what is missing is said without it.
+    from lib import evidence
+    from lib.samples import Samples
+
     labels = hyperparameters.pop("labels", "none")
     contamination = hyperparameters.pop("contamination", 0.0)
     training = training_set(index, labels, cell.seed, contamination)
 
     detector = _build(cell, films.shape[1], hyperparameters)
+    samples = Samples(_films_for_samples(films, index))
     history = detector.fit(
         *_films_and_labels(films, training),
         validation_data=_films_and_labels(films, _validation_set(index, labels)),
+        callbacks=[samples],
         verbose=1 if sys.stdout.isatty() else 2,
     )
     pd.DataFrame(history.history).to_csv(folder / "history.csv", index_label="epoch")
     detector.save_weights(folder / "weights.weights.h5")
     scores = _score(detector, films, index)
     scores.to_csv(folder / "scores.csv", index=False)
-    _save_maps(detector, films, index, _films_with_maps(cell.dataset, index, scores), folder)
+    ranked = evidence.ranked_test_films(index, scores)
+    evidence.keep(detector, samples, films, ranked, _annotated(cell.dataset), folder)
     return {
         "setting": setting_name(labels, contamination),
+        "score": detector.score,
         "films": {"training": len(training), "with known label": int(training["y"].notna().sum())},
     }
 
@@ -102,7 +122,7 @@ def _build(cell, size, hyperparameters):
     keras.utils.set_random_seed(cell.seed)
     augment = hyperparameters.pop("augment", False)
     augmentation = augmentation_for(load_entry(cell.dataset)["body"]) if augment else None
-    method = methods.find(cell.method)
+    method = methods.find(hyperparameters.pop("method", cell.method))
     return method(image_size=size, augmentation=augmentation, seed=cell.seed, **hyperparameters)
 
 
@@ -121,6 +141,7 @@ def _validation_set(index: pd.DataFrame, labels) -> pd.DataFrame:
 def _score(detector, films, index) -> pd.DataFrame:
     """Every score that the method has, of validation and test films."""
     from lib.detector import check_scores
+    from lib.evidence import check_finite
 
     rows = np.flatnonzero(index["split"].isin(["validation", "test"]))
     parts = []
@@ -130,37 +151,21 @@ def _score(detector, films, index) -> pd.DataFrame:
         parts.append(pd.DataFrame({"image_id": index["image_id"].to_numpy()[some], **scores}))
     table = pd.concat(parts, ignore_index=True)
     check_scores(table["score"])
+    check_finite(table)
     return table
 
 
-def _films_with_maps(dataset, index, scores) -> np.ndarray:
-    """Rows of the test films whose maps are kept: annotated ones and others, over all ranks."""
-    annotations = pd.read_csv(
-        ROOT / f"build/index/{dataset}.annotations.csv", dtype={"image_id": str}
-    )
-    ranked = index.reset_index().merge(scores.sort_values("score"), on="image_id", how="right")
-    ranked = ranked[ranked["split"].eq("test")]
-    annotated = ranked[ranked["image_id"].isin(annotations["image_id"])]
-    chosen = [_evenly(annotated, FILMS_WITH_MAPS), _evenly(ranked, FILMS_WITH_MAPS // 2)]
-    return np.unique(np.concatenate(chosen))
+def _films_for_samples(films, index) -> np.ndarray:
+    """Validation normals, for a stage that draws from films and not from codes."""
+    rows = _validation_set(index, "none")["row"].to_numpy()
+    places = np.linspace(0, len(rows) - 1, min(len(rows), FILMS_WITH_SAMPLES)).astype(int)
+    return to_float(films[rows[places]])
 
 
-def _evenly(ranked: pd.DataFrame, most: int) -> np.ndarray:
-    places = np.linspace(0, len(ranked) - 1, min(len(ranked), most)).astype(int)
-    return ranked["index"].to_numpy(int)[places]
-
-
-def _save_maps(detector, films, index, rows, folder) -> None:
-    x = to_float(films[rows])
-    maps = detector.predict(x, verbose=0).get("map")
-    if maps is None:
-        return
-    kept = {"image_id": index["image_id"].to_numpy(str)[rows], "map": maps.astype("float16")}
-    reconstruction = detector.reconstruction(x)
-    if reconstruction is not None:
-        grey = np.clip((np.asarray(reconstruction)[..., 0] + 1) * 127.5, 0, 255)
-        kept["reconstruction"] = grey.astype("uint8")
-    np.savez_compressed(folder / "maps.npz", **kept)
+def _annotated(dataset) -> pd.Series:
+    """The image_id of each annotated film."""
+    path = ROOT / f"build/index/{dataset}.annotations.csv"
+    return pd.read_csv(path, dtype={"image_id": str})["image_id"]
 
 
 def _empty(folder: Path) -> None:

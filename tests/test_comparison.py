@@ -7,11 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import metrics
+from lib import ROOT, metrics
 from lib.comparison import COLUMNS, compare, mean_over_seeds
+from lib.comparison.peers import read_peers
 from lib.comparison.record import record
 from lib.comparison.scores import BrokenCell, Scored, read_cell, read_floors
-from lib.datasets import BadData, load_index
+from lib.comparison.sweep import sweep_auroc
+from lib.datasets import BadData, load_entries, load_index
 from lib.grid import Cell
 
 FILMS, SIDE = 240, 16
@@ -169,6 +171,16 @@ def test_thresholds_come_from_validation_films(build):
     assert row["value"] == pytest.approx(expected, abs=1e-4)
     named = set(results["metric"])
     assert {"kappa_at_threshold_recall_0.90", "brier", "recall_at_specificity_0.90"} <= named
+
+
+def test_a_threshold_that_cannot_be_set_has_no_rows_and_the_others_do(build):
+    index = films_of_limbs()
+    index.loc[index["split"].eq("validation"), "label"] = 0
+    index.to_csv(build / "index/limbs.csv", index=False)
+    named = set(compare([GOOD], build, resamples=20)["metric"])
+    assert {"auroc", "recall_at_threshold_normals_0.95", "specificity_at_recall_0.90"} <= named
+    assert not {name for name in named if "threshold_recall" in name}
+    assert not {"brier", "calibration_error"} & named
 
 
 def test_perfect_maps_are_perfect_against_masks_and_boxes(build):
@@ -332,6 +344,58 @@ def test_further_scores_have_their_own_rows(build):
     assert inverse == pytest.approx(1 - one(results, method="deep_svdd")["value"], abs=2e-4)
 
 
+def swept(settings, number=60, seed=0):
+    """A sweep of films in pairs of a patient, and what is known of them; columns are settings."""
+    rng = np.random.default_rng(seed)
+    films = pd.DataFrame({"image_id": [f"{n:03}" for n in range(number)]})
+    films["patient_id"] = [f"p{n // 2}" for n in range(number)]
+    films["label"] = np.arange(number) % 2.0
+    signal = films["label"] + rng.normal(size=number)
+    scores = [
+        films[["image_id"]].assign(**setting, score=signal + noise * rng.normal(size=number))
+        for setting, noise in settings
+    ]
+    return pd.concat(scores, ignore_index=True), films
+
+
+SETTINGS = [
+    ({"lambda": 250, "calls": 5}, 0.0),
+    ({"lambda": 250, "calls": 250}, 0.0),
+    ({"lambda": 100, "calls": 5}, 9.0),
+]
+
+
+def test_a_sweep_is_measured_against_the_setting_with_most_calls():
+    sweep, films = swept(SETTINGS)
+    table = sweep_auroc(sweep.sample(frac=1, random_state=0), films, resamples=300)
+    assert table.index.names == ["lambda", "calls"] and (table["n"] == 60).all()
+    assert table.index[table["reference"]].tolist() == [(250, 250)]
+    few, most, noisy = (table.loc[tuple(setting.values())] for setting, _ in SETTINGS)
+    own = sweep[sweep["calls"].eq(250)].merge(films)
+    assert most["value"] == pytest.approx(metrics.auroc(own["label"], own["score"]))
+    assert most["low"] < most["value"] < most["high"]
+    paired = ["difference", "difference_low", "difference_high"]
+    assert few[paired].tolist() == most[paired].tolist() == [0, 0, 0], "the same scores"
+    assert noisy["difference"] == pytest.approx(noisy["value"] - most["value"])
+    assert noisy["difference_low"] < noisy["difference"] < noisy["difference_high"] < 0
+
+
+def test_differences_of_a_sweep_are_paired():
+    """Nearly equal scores: each AUROC is unsure, and their difference is not."""
+    sweep, films = swept([({"calls": 2}, 0.02), ({"calls": 9}, 0.0)])
+    few = sweep_auroc(sweep, films, resamples=300).iloc[0]
+    assert few["difference_high"] - few["difference_low"] < 0.2 * (few["high"] - few["low"])
+
+
+def test_a_sweep_leaves_out_films_of_unknown_label_and_says_nothing_of_too_few():
+    sweep, films = swept(SETTINGS)
+    films.loc[:9, "label"] = np.nan
+    assert (sweep_auroc(sweep, films, resamples=20)["n"] == 50).all()
+    films["label"] = films["label"].where(films["label"].ne(1) | (films.index > 52))
+    assert sweep_auroc(sweep, films, resamples=20).empty
+    assert sweep_auroc(pd.DataFrame(), films).empty
+
+
 @pytest.fixture
 def root(build, tmp_path_factory):
     """A repository whose data/ holds real films, compared and published."""
@@ -351,6 +415,44 @@ def test_record_says_where_the_numbers_come_from(root):
     assert str(date.today()) in line and "abc.dir" in line and "../films" not in line
     text = (kept / "README.md").read_text()
     assert line in text and "| limbs | test | 60 | 60 | 0 |" in text
+
+
+PEERS = """dataset,peer,input,setting,value,source,note
+limbs,first,raw,unlabelled,0.61,code@1,
+limbs,second,raw,unlabelled,0.99,code@1,seeds 0.98-1.00
+limbs,third,raw,unlabelled,0.60,code@1,
+limbs,fourth,raw,unlabelled,0.59,code@1,
+limbs,mean grey,raw,brightness floor,0.41,own,
+limbs,mean grey,equalised,brightness floor,0.40,own,
+limbs,known,raw,5 % known normal + 5 % known abnormal,0.3,code@2,
+limbs,printed,,published elsewhere,0.92,arXiv,whole set
+other,first,raw,unlabelled,0.95,code@1,
+"""
+
+
+def test_record_puts_the_study_beside_the_reference_codes(root):
+    (root / "reports/real").mkdir()
+    (root / "reports/real/peers.csv").write_text(PEERS)
+    record(root)
+    text = (root / "reports/real/README.md").read_text()
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| limbs |")]
+    beside = {row[1]: row[2:] for row in rows if len(row) == 6}
+    values = [float(row[2].split()[0]) for row in beside.values()]
+    assert values == sorted(values, reverse=True) and {"printed", "known, raw"} <= set(beside)
+    assert "mean grey, raw" in beside and "mean grey, equalised" not in beside
+    assert "third, raw" in beside and "fourth, raw" not in beside
+    assert beside["second, raw"][:3] == ["code@1", "unlabelled", "0.990"]
+    ours = one(pd.read_csv(root / "reports/results.csv"), method="deep_svdd")
+    number = f"{ours['value']:.3f} ({ours['low']:.3f}-{ours['high']:.3f})"
+    assert beside["deep_svdd"][:3] == ["this study", "unlabelled", number]
+    assert text.count("| deep_svdd |") == 1 and "| other |" not in text
+
+
+def test_the_peers_numbers_are_of_entries_that_are_marked_so():
+    entries, peers = load_entries(), read_peers(ROOT)
+    assert set(peers["dataset"]) == {name for name in entries if entries[name].get("peers")}
+    assert peers["value"].between(0, 1).all() and peers["source"].ne("").all()
+    assert not peers.duplicated(["dataset", "peer", "input"]).any()
 
 
 def refused(root, reason):

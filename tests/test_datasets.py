@@ -16,6 +16,7 @@ from lib.datasets import (
     BadData,
     available,
     build_index,
+    check_split,
     load_entries,
     load_index,
     readable,
@@ -270,6 +271,47 @@ def test_ages(text, years):
     )
 
 
+def test_test_patients_replace_the_owners_test_list(tmp_path):
+    write_nih(tmp_path)
+    (tmp_path / "nih/test_list.txt").write_text("00000001_000.png\n00000001_001.png")
+    entry = NIH | {"test_patients": ["2", "11", "12"]}
+    for official in ({}, {"official_split": False}):
+        index = index_of(tmp_path, entry | official)[""]
+        assert set(index.loc[index["split"].eq("test"), "patient_id"]) == {"2", "11", "12"}
+        assert set(index["split"]) == {"train", "validation", "test"}
+    with pytest.raises(BadData, match=r"2 of its 3 `test_patients` have no film") as raised:
+        index_of(tmp_path, NIH | {"test_patients": ["2", "13", "secret"]})
+    assert "secret" not in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_test_patients_of_the_users_own_films_are_named_as_in_their_names(tmp_path):
+    lines = ["\ufeffada3", "", "  ada4 ", "ada11", "ada3"]  # as an editor may leave them
+    write_lines(tmp_path / "params/test_patients/ours.txt", lines, end="\r\n")
+    entry = OURS | {"test_patients": "params/test_patients/ours.txt"}
+    write_lines(tmp_path / "params/datasets.yaml", [json.dumps({"datasets": {"ours": entry}})])
+    write_ours(tmp_path / "data")
+    main(["ours"], tmp_path)
+    index = load_index(tmp_path / "build/index/ours.csv")
+    test = index.loc[index["split"].eq("test"), "path"]
+    assert set(test.str.extract(r"/(ada\d+)_")[0]) == {"ada3", "ada4", "ada11"} and len(test) == 6
+    assert not index["patient_id"].str.contains("ada").any()
+
+
+def test_a_test_folder_may_hold_every_abnormal_film(tmp_path):
+    write_ours(tmp_path, range(8))
+    for patient in range(8, 12):
+        write_film(tmp_path / f"ours/healthy_test/p{patient}_1.png")
+    entry = OURS | {"normal": "healthy*", "test": ["healthy_test", "broken", "plate"]}
+    with pytest.raises(BadData, match="8 patients are in the test list and outside it"):
+        index_of(tmp_path, entry)
+    apart = entry | {"patient": r"(healthy/\w+?(?=_)|\w+(?=_))"}
+    with pytest.warns(UserWarning, match="thresholds that need abnormal validation films"):
+        tables = index_of(tmp_path, apart)
+    assert counts(tables)[["train: normal", "validation: normal"]].sum() == 8
+    assert counts(tables)[["train: abnormal", "validation: abnormal"]].sum() == 0
+    assert counts(tables)[["test: normal", "test: abnormal"]].tolist() == [4, 8]
+
+
 # --- bad input
 
 
@@ -397,6 +439,31 @@ def test_odd_entries_are_refused(tmp_path, entry, sentence):
     write_lines(tmp_path / "params/datasets.yaml", [json.dumps({"datasets": {"x": entry}})])
     with pytest.raises(BadData, match=sentence):
         load_entries(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({}, "half.txt is missing: write it, one patient id a line"),
+        ({"test_patients": "params/test_patients"}, "is missing"),
+        ({"test_patients": "params/test_patients/empty.txt"}, "names nobody"),
+        ({"test_patients": "params/test_patients/../../secret.txt"}, "leaves params/test"),
+        ({"test_patients": "/etc/hostname"}, "leaves params/test_patients/"),
+        ({"test_patients": "params/test_patients/link.txt"}, "leaves params/test_patients/"),
+        ({"test": "test"}, "both `test` and `test_patients`"),
+        ({"patient": None}, "lacks `patient`, which `test_patients` needs"),
+    ],
+)
+def test_odd_lists_of_test_patients_are_refused(tmp_path, change, sentence):
+    write_lines(tmp_path / "secret.txt", ["ada1"])
+    write_lines(tmp_path / "params/test_patients/empty.txt", ["", " "])
+    (tmp_path / "params/test_patients/link.txt").symlink_to(tmp_path / "secret.txt")
+    entry = OURS | {"test_patients": "params/test_patients/half.txt"} | change
+    entry = {key: value for key, value in entry.items() if value is not None}
+    write_lines(tmp_path / "params/datasets.yaml", [json.dumps({"datasets": {"x": entry}})])
+    with pytest.raises(BadData, match=sentence) as raised:
+        load_entries(tmp_path)
+    assert "\n" not in str(raised.value) and "ada1" not in str(raised.value)
 
 
 def test_an_unknown_finding_or_a_patient_pattern_without_match_is_refused(tmp_path):
@@ -547,6 +614,16 @@ def test_available_and_readable(tmp_path):
         assert readable(tmp_path / "films", tmp_path) == ["a"]
 
 
+def test_the_peers_protocols_are_found_apart_from_the_studys_own(tmp_path):
+    theirs = OURS | {"test_patients": "params/test_patients/half.txt", "peers": True}
+    entries = {"theirs": theirs, "ours": OURS, "rsna_theirs": RSNA | {"peers": True}}
+    write_lines(tmp_path / "params/datasets.yaml", [json.dumps({"datasets": entries})])
+    write_lines(tmp_path / "params/test_patients/half.txt", ["ada1", "ada2", "ada3"])
+    write_ours(tmp_path / "films")
+    assert readable(tmp_path / "films", tmp_path) == ["ours"]
+    assert readable(tmp_path / "films", tmp_path, peers=True) == ["theirs"]
+
+
 # --- splits and training sets
 
 
@@ -580,13 +657,29 @@ def test_split_by_patient():
     assert not split_by_patient(table, seed=4).equals(split)
 
 
-def test_official_test_films_are_the_test_films():
+def test_films_of_a_test_list_are_the_test_films():
     table = films()
-    official = table["patient_id"].isin(table["patient_id"].unique()[:50])
-    split = split_by_patient(table, official_test=official)
-    assert split.eq("test").equals(official)
-    share = split.eq("validation").sum() / (~official).sum()
+    listed = table["patient_id"].isin(table["patient_id"].unique()[:50])
+    split = split_by_patient(table, test_list=listed)
+    assert split.eq("test").equals(listed)
+    share = split.eq("validation").sum() / (~listed).sum()
     assert share == pytest.approx(0.15, abs=0.03)
+
+
+def test_a_test_list_may_take_every_abnormal_film():
+    table = films().assign(patient_id=lambda table: table["image_id"])
+    listed = table["label"].eq(1) | (table.index < 200)
+    table["split"] = split_by_patient(table, test_list=listed)
+    assert table["split"].eq("test").equals(listed)
+    share = table["split"].eq("validation").sum() / (~listed).sum()
+    assert share == pytest.approx(0.15, abs=0.03)
+    with pytest.warns(UserWarning, match="films: every abnormal film is in the test list"):
+        check_split(table, "films")
+    with pytest.raises(BadData, match="0 patients with abnormal films"):
+        split_by_patient(table[~listed])  # without a list it is an error
+    table.loc[(~listed).idxmax(), "label"] = 1.0  # one alone, which the list forgot
+    with pytest.raises(BadData, match="Only 1 patients with abnormal films"):
+        split_by_patient(table, test_list=listed)
 
 
 @pytest.fixture(scope="module")
@@ -645,6 +738,16 @@ def test_impossible_training_sets(index):
             training_set(index, *arguments)
 
 
+def test_methods_that_need_abnormal_films_are_refused_where_there_is_none(index):
+    normals = index[index["split"].ne("train") | index["label"].eq(0)]
+    assert len(training_set(normals)) == (normals["split"] == "train").sum()
+    with pytest.raises(BadData, match=r"no abnormal training film, and `labels: all` needs some"):
+        training_set(normals, "all")
+    for arguments in (({"normal": 0.05, "abnormal": 0.05},), ("none", 0, 0.1)):
+        with pytest.raises(BadData, match=r"0 abnormal training films, and .* are asked for"):
+            training_set(normals, *arguments)
+
+
 def test_setting_names():
     assert setting_name() == "unlabelled"
     assert setting_name("all") == "supervised"
@@ -670,3 +773,23 @@ def test_real_films(name, normal, abnormal):
     manifest = pd.read_csv(XRAYS / "manifest.csv").set_index("path")
     patients = manifest["patient"].reindex(tables[""]["path"]).to_numpy()
     assert tables[""].groupby(patients)["split"].nunique().max() == 1
+
+
+@pytest.mark.real
+@pytest.mark.skipif(not XRAYS.is_dir(), reason="no real films beside the repository")
+@pytest.mark.filterwarnings("ignore:.*every abnormal film is in the test list")
+@pytest.mark.parametrize(
+    ("name", "outside", "test"),
+    [
+        ("nih_peers", (137, 118), (113, 132)),
+        ("kermany224_peers", (469, 1356), (117, 195)),
+        ("knee_oa_peers", (258, 0), (112, 280)),
+    ],
+)
+def test_real_films_on_the_protocols_of_the_reference_codes(name, outside, test):
+    tables = build_index(name, load_entries()[name], XRAYS, "salt")
+    found = counts(tables)
+    for label, known, tested in zip(("normal", "abnormal"), outside, test, strict=True):
+        assert found[f"train: {label}"] + found[f"validation: {label}"] == known
+        assert found[f"test: {label}"] == tested
+    assert tables["problems"].empty

@@ -56,6 +56,18 @@ GROUPS = pd.DataFrame(
 BINS = pd.DataFrame({"predicted": [0.1, 0.9], "observed": [0.2, 0.8], "n": [10, 20]})
 STEPS = [{"film": FILMS[0], "body": LESIONS[1]}, {"film": FILMS[1][:, 5:20].astype(np.uint16)}]
 
+SWEEP = pd.DataFrame(
+    {
+        "lambda": [250, 250, 250, 100, 500],
+        "calls": [250, 10, 2, 10, 10],
+        "value": [0.80, 0.78, 0.60, 0.70, 0.65],
+        "reference": [True, False, False, False, False],
+    }
+).assign(low=lambda rows: rows["value"] - 0.1, high=lambda rows: rows["value"] + 0.05)
+SWEEP = SWEEP.set_index(["lambda", "calls"])
+DRAWN = RANDOM.integers(0, 256, (5, 6, 64, 64), dtype=np.uint8)
+EPOCHS = [f"stage 1, epoch {epoch}" for epoch in (1, 7, 13, 19, 25)]
+
 EVERY_FIGURE = {
     "films": lambda: figures.films(FILMS, TITLES, lesions=LESIONS),
     "preprocessing_steps": lambda: figures.preprocessing_steps(STEPS, ["upright", "fails"]),
@@ -70,6 +82,9 @@ EVERY_FIGURE = {
     "leaderboard": lambda: figures.leaderboard(RESULTS),
     "forest": lambda: figures.forest(GROUPS),
     "calibration": lambda: figures.calibration(BINS),
+    "samples": lambda: figures.samples(DRAWN, EPOCHS),
+    "chain": lambda: figures.chain(DRAWN[:, :3], TITLES[:3]),
+    "sweep": lambda: figures.sweep(SWEEP),
 }
 
 
@@ -217,6 +232,62 @@ def test_forest_draws_each_groups_interval():
         "all (n = 100)",
         "wrist (n = 20)",
     ]
+
+
+def test_an_earlier_stage_is_described_by_the_epochs_it_had():
+    nan = np.nan
+    stages = {"epoch": [0, 1, 2], "gan_critic": [3.0, 2.0, nan], "gan_val_critic": [4.0, 5.0, nan]}
+    figure = figures.training_curves(pd.DataFrame({**stages, "loss": [nan, nan, 1.0]}))
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["gan critic", "loss"]
+    assert figure.axes[0].get_lines()[1].get_ydata().tolist()[:2] == [4, 5]
+    said = figure.get_label()
+    assert "gan_critic training from 3 to 2; gan_critic validation from 4 to 5" in said
+    assert "loss training from 1 to 1" in said
+
+
+def test_samples_have_a_row_a_time_drawn_pixel_by_pixel():
+    figure = figures.samples(DRAWN, EPOCHS)
+    assert len(figure.axes) == 30 and figure.axes[6].get_ylabel() == "stage 1, epoch 7"
+    np.testing.assert_array_equal(figure.axes[6].images[0].get_array(), DRAWN[1, 0])
+    np.testing.assert_array_equal(figure.axes[29].images[0].get_array(), DRAWN[4, 5])
+    assert {round(axes.get_window_extent().width, 6) for axes in figure.axes} == {128}
+    assert "6 pictures" in figure.get_label() and "epoch 25" in figure.get_label()
+
+
+def test_a_chain_runs_from_the_film_to_its_reconstruction():
+    figure = figures.chain(DRAWN[:, :3], TITLES[:3])
+    rows = np.array(figure.axes).reshape(3, 5)
+    names = [axes.get_title(loc="left") for axes in rows[0]]
+    assert names == ["film", "with noise", "", "", "reconstruction"]
+    assert [row[0].get_ylabel() for row in rows] == TITLES[:3]
+    np.testing.assert_array_equal(rows[2, 4].images[0].get_array(), DRAWN[4, 2])
+    assert "2 on the way back" in figure.get_label()
+    short = figures.chain(DRAWN[:2, :1], ["wrist"])
+    assert [axes.get_title(loc="left") for axes in short.axes] == ["film", "reconstruction"]
+    assert "noise" not in short.get_label()
+
+
+def test_large_pictures_in_many_steps_keep_within_the_page():
+    figure = figures.chain(np.zeros((9, 2, 256, 256), np.uint8), ["a", "b"])
+    assert figure.get_figwidth() * figure.dpi <= 860
+
+
+def test_a_sweep_changes_one_setting_a_panel_and_marks_the_reference():
+    noise, calls = figures.sweep(SWEEP).axes
+    line, square, chance = calls.get_lines()
+    assert line.get_xdata().tolist() == [2, 10, 250]
+    assert line.get_ydata().tolist() == [0.60, 0.78, 0.80]
+    assert square.get_xydata().tolist() == [[250, 0.80]] and square.get_marker() == "s"
+    assert set(chance.get_ydata()) == {0.5}
+    segments = calls.containers[0].lines[2][0].get_segments()
+    np.testing.assert_allclose(segments[0][:, 1], [0.50, 0.65])
+    assert (calls.get_xscale(), calls.get_title(loc="left")) == ("log", "lambda 250")
+    assert noise.get_lines()[0].get_xdata().tolist() == [100, 250, 500]
+    assert (noise.get_xscale(), noise.get_xlabel()) == ("linear", "lambda")
+    said = figures.sweep(SWEEP).get_label()
+    assert "Over calls (lambda 250): 2 0.60 [0.50, 0.65]; 10 0.78" in said
+    alone = SWEEP.droplevel("lambda").iloc[[0, 2]]
+    assert [axes.get_xlabel() for axes in figures.sweep(alone).axes] == ["calls"]
 
 
 def test_figures_and_report_need_no_tensorflow():

@@ -98,6 +98,14 @@ def test_a_view_that_gives_the_label_away_is_found(dataset, floors_of):
     assert found["shortcut_view"] == 1
 
 
+def test_without_abnormal_training_films_there_are_detectors_and_no_shortcuts(dataset, floors_of):
+    index, films = dataset
+    index = index[index["split"].ne("train") | index["label"].eq(0)]
+    _, found = floors_of(index, films[index.index])
+    assert {"mean_grey", "knn"} <= set(found)
+    assert not any(name.startswith("shortcut_") for name in found)
+
+
 def test_labels_of_scored_films_change_nothing(dataset, floors_of):
     index, films = dataset
     before, _ = floors_of(index, films)

@@ -23,10 +23,25 @@ def test_every_cell_has_parameters_and_every_data_set_an_entry():
     entries = grid.parameters("datasets")["datasets"]
     for chosen in grid.parameters("study")["grids"].values():
         assert set(chosen["datasets"]) <= set(entries)
-        for family in grid.FAMILIES:
+        for family in grid.GROUPS:
             assert set(chosen[family]["datasets"]) <= set(chosen["datasets"])
             for profile in ("quick", "full"):
                 assert set(chosen[family]["methods"]) <= set(grid.parameters(profile))
+
+
+def test_every_entry_of_a_profile_is_a_method_or_a_setting_of_one(root):
+    files = {path.stem for path in (ROOT / "lib/methods").glob("[!_]*.py")}
+    for profile in ("quick", "full"):
+        entries = grid.parameters(profile)
+        named = {entries[name].get("method", name) for name in entries.keys() - {"images", "split"}}
+        assert named <= files
+
+
+def test_an_entry_may_be_a_setting_of_another_method(root):
+    quick = root / "params/quick.yaml"
+    quick.write_text(quick.read_text() + "\nwide: {method: autoencoder, latent_dim: 128}\n")
+    assert grid.method_of("wide") == "autoencoder" == grid.method_of("autoencoder")
+    assert "wide" in grid.methods() and "images" not in grid.methods()
 
 
 def test_cells_are_the_product_of_each_family(root):
@@ -52,6 +67,23 @@ def test_pointing_at_a_folder_and_back_leaves_no_trace(root, tmp_path):
     after = YAML(typ="safe").load((root / "params/study.yaml").read_text())
     assert after["grid"] == YAML(typ="safe").load(before)["grids"]["phantoms"]
     assert after["grids"]["films"]["datasets"] == ["kermany"]
+
+
+def test_the_peers_protocols_join_the_grid_when_asked_for_and_are_never_supervised(root):
+    films = root / "elsewhere/knee_oa/ClaheDataset224"
+    for place in [f"{part}/{grade}" for part in ("train", "val", "test") for grade in (0, 2)]:
+        (films / place).mkdir(parents=True)
+        for number in range(12):
+            code = sum(map(ord, place)) % 89 * 100 + number
+            (films / place / f"9{code:06}L.png").touch()
+    assert source.use(root / "elsewhere") == ["knee_oa"]
+    with pytest.warns(UserWarning, match="knee_oa_peers: every abnormal film is in the test list"):
+        assert source.use(root / "elsewhere", peers=True) == ["knee_oa", "knee_oa_peers"]
+    families = {cell.family for cell in grid.cells() if cell.dataset == "knee_oa_peers"}
+    assert families == {"reconstruction", "svdd"}
+    assert {cell.family for cell in grid.cells() if cell.dataset == "knee_oa"} > families
+    assert source.use(root / "elsewhere") == ["knee_oa"]
+    assert {cell.dataset for cell in grid.cells()} == {"knee_oa"}
 
 
 def test_the_committed_grid_survives_a_round_trip_to_the_byte(root):

@@ -100,6 +100,11 @@ def test_threshold_for_recall_by_hand():
     assert metrics.threshold_for_recall([1] * 10 + [0], [*range(10), 99], 0.9) == 1
 
 
+def test_threshold_for_recall_without_abnormal_films_is_refused_in_words():
+    with pytest.raises(ValueError, match="no abnormal validation film: this threshold cannot be"):
+        metrics.threshold_for_recall([0, 0], [1.0, 2.0])
+
+
 def test_fitted_probability_recovers_the_logistic_truth():
     rng = np.random.default_rng(0)
     score = rng.normal(scale=2e-4, size=20000)

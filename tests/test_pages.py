@@ -66,6 +66,14 @@ def test_a_finished_cell_is_read_without_tensorflow(small_study):
     assert done.returncode == 0, done.stderr
 
 
+def test_a_page_says_what_its_method_does_not_have(small_study):
+    soup = BeautifulSoup(small_study.page("reconstruction-rsna-autoencoder-0"), "html.parser")
+    said = "\n".join(output.text for output in soup(class_="output"))
+    for sentence in ("No pictures: this", "No chain: this", "Nothing to compare: the"):
+        assert sentence in said
+    assert "beat" in said, "the result says how the method stands against the floors"
+
+
 def test_an_unknown_parameter_is_an_error(small_study):
     report = ("python", "-m", "lib.report", "notebooks/01_exploration.ipynb", "build/x.html")
     done = small_study.run(*report, "-p", "datset", "rsna")

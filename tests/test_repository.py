@@ -18,8 +18,9 @@ MODULES = sorted((ROOT / "lib").rglob("*.py"))
 # Ground floor first: a module imports only from its own floor's folder and from floors below it.
 FLOORS = [
     *("films", "phantoms", "grid", "provenance", "datasets", "source", "preprocessing"),
-    *("networks", "detector", "losses", "methods"),
-    *("metrics", "floors", "figures", "study", "cells", "comparison", "report", "benchmark"),
+    *("networks", "noise", "lesions", "detector", "samples", "losses", "methods"),
+    *("metrics", "floors", "figures", "evidence", "study", "cells"),
+    *("comparison", "report", "benchmark"),
 ]
 
 FILMS = {".dcm", ".dicom", ".jpg", ".jpeg"}

@@ -1,11 +1,17 @@
 """What a cell may see of the films, what it keeps, and what stops it."""
 
+from typing import ClassVar
+
+import keras
 import numpy as np
 import pandas as pd
 import pytest
+from keras import layers, ops
 
-from lib import grid, study
+from lib import cells, grid, study
 from lib.datasets import BadData
+from lib.datasets.table import COLUMNS
+from lib.detector import Detector
 
 
 def index(number=600):
@@ -30,23 +36,6 @@ def test_with_labels_training_watches_all_validation_films():
     assert watched["y"].tolist() == films.loc[films["split"].eq("validation"), "label"].tolist()
 
 
-def test_maps_are_kept_of_quiet_and_of_loud_films(tmp_path, monkeypatch):
-    monkeypatch.setattr(study, "ROOT", tmp_path)
-    monkeypatch.setattr(study, "FILMS_WITH_MAPS", 20)
-    films = index()
-    test = films[films["split"].eq("test")]
-    scores = pd.DataFrame({"image_id": test["image_id"], "score": np.arange(len(test))[::-1]})
-    (tmp_path / "build/index").mkdir(parents=True)
-    annotated = test[test["label"].eq(1)]
-    annotated[["image_id"]].to_csv(tmp_path / "build/index/some.annotations.csv", index=False)
-    rows = study._films_with_maps("some", films, scores)
-    kept = films.iloc[rows]
-    assert set(kept["split"]) == {"test"} and 20 <= len(kept) <= 30
-    place = test["image_id"].tolist().index
-    places = [place(image_id) for image_id in kept.loc[kept["label"].eq(1), "image_id"]]
-    assert min(places) < 10 and max(places) > len(test) - 10
-
-
 @pytest.mark.parametrize(
     ("dataset", "method", "sentence"),
     [
@@ -59,3 +48,103 @@ def test_what_is_no_fault_of_a_method_stops_the_cell_and_leaves_nothing(dataset,
     with pytest.raises(BadData, match=sentence):
         study.run(cell)
     assert not cell.folder.exists()
+
+
+class DrawingToy(Detector):
+    """Redraws a film as its mean grey; draws, shows its way and tries other settings."""
+
+    players: ClassVar = {"loss": ("network",)}
+    scores: ClassVar = ("mean", "top")
+
+    def __init__(self, **common):
+        super().__init__(**{"batch_size": 16, **common})
+        film = keras.Input((self.image_size, self.image_size, 1))
+        self.network = keras.Model(film, layers.Conv2D(1, 1)(film))
+
+    def compute_losses(self, x, y=None, training=False):
+        return {"loss": ops.mean(ops.square(x - self.network(x)))}
+
+    def reconstruction(self, x):
+        return self.network(x)
+
+    def anomaly_map(self, x):
+        return ops.square(x - self.network(x))[..., 0]
+
+    def named_scores(self, x):
+        pixels = self.anomaly_map(x)
+        return {"mean": ops.mean(pixels, axis=(1, 2)), "top": ops.mean(pixels**2, axis=(1, 2))}
+
+    def samples(self, x):
+        return self.network(x)
+
+    def chain(self, x):
+        return ops.stack([x, self.network(x)])
+
+    def sweep(self, x):
+        score = self.anomaly_score(x)
+        return [({"calls": calls}, calls * score) for calls in (1, 5)]
+
+
+@pytest.fixture
+def toy_study(tmp_path, monkeypatch):
+    """A cell of toy films in a folder of its own, whose method is the one above."""
+    films = index(120)
+    films = films.assign(path="a.png", dataset="toy", patient_id=films["image_id"])
+    films = films.assign(study_id=films["image_id"], body_part="hand", view="", sex="", age=np.nan)
+    films = films.assign(finding="", width=16, height=16)[COLUMNS]
+    for folder in ("index", "images"):
+        (tmp_path / "build" / folder).mkdir(parents=True)
+    films.to_csv(tmp_path / "build/index/toy.csv", index=False)
+    films[["image_id"]][:9].to_csv(tmp_path / "build/index/toy.annotations.csv", index=False)
+    pictures = np.random.default_rng(0).integers(0, 256, (120, 16, 16), np.uint8)
+    for name in ("toy", "toy.lesions"):
+        np.save(tmp_path / f"build/images/{name}.npy", pictures)
+    for module in (study, cells, grid):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(grid, "cell", lambda *name: grid.Cell("reconstruction", *name))
+    monkeypatch.setattr("lib.methods.find", lambda name: DrawingToy)
+    return grid.Cell("reconstruction", "toy", "drawing", 0)
+
+
+def test_a_cell_keeps_what_a_page_shows(toy_study):
+    study.run(toy_study, {"epochs": 2, "score": "top"})
+    cell = cells.load("toy", "drawing", 0)
+    assert cell.info["score"] == "top" and cell.info["parameters"] == {"epochs": 2, "score": "top"}
+    assert (cell.scores["score"] == cell.scores["top"]).all()
+    assert set(cell.scores["split"]) == {"validation", "test"}
+    assert cell.pictures["samples"].shape == (2, 6, 16, 16)
+    assert cell.pictures["chain"].shape == (2, 4, 16, 16)
+    assert cell.maps["map"].shape == cell.maps["reconstruction"].shape
+    swept = cell.sweep.merge(cell.scores[["image_id", "score", "split"]], on="image_id")
+    assert set(swept["split"]) == {"test"} and set(swept["calls"]) == {1, 5}
+    np.testing.assert_allclose(swept["score_x"], swept["calls"] * swept["score_y"], rtol=1e-4)
+    assert cells.examples(cell).titles[0].startswith("normal: ")
+
+
+@pytest.mark.parametrize("stop", [MemoryError, KeyboardInterrupt])
+def test_what_breaks_a_cell_off_leaves_no_trace_and_the_cell_that_was_there(
+    toy_study, monkeypatch, stop
+):
+    study.run(toy_study, {"epochs": 1})
+    before = (toy_study.folder / "cell.json").read_text()
+
+    def broken_off(*_):
+        raise stop
+
+    monkeypatch.setattr(study, "_score", broken_off)
+    with pytest.raises(stop):
+        study.run(toy_study, {"epochs": 1})
+    assert [path.name for path in toy_study.folder.parent.iterdir()] == ["0"]
+    assert (toy_study.folder / "cell.json").read_text() == before
+
+
+def test_a_method_that_fails_leaves_its_reason_and_nothing_else(toy_study, monkeypatch):
+    def unscored(self, x):
+        pixels = self.anomaly_map(x)
+        return {"mean": ops.mean(pixels, axis=(1, 2)), "top": np.nan * pixels[:, 0, 0]}
+
+    monkeypatch.setattr(DrawingToy, "named_scores", unscored)
+    study.run(toy_study, {"epochs": 1})
+    assert [path.name for path in toy_study.folder.iterdir()] == ["cell.json"]
+    with pytest.raises(cells.CellFailed, match="Collapsed: top: 80 of 80 values are not finite"):
+        cells.load("toy", "drawing", 0)

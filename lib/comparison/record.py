@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from lib import ROOT, grid
+from lib.comparison.peers import EXPLANATION, beside_peers, interval, read_peers
 from lib.datasets.entries import BadData
 from lib.datasets.table import load_index
 from lib.provenance import commit, data_import, holds_phantoms
@@ -17,6 +18,8 @@ LABELS = {0.0: "normal", 1.0: "abnormal"}
 
 def record(root: Path = ROOT) -> str:
     """Copy reports/results.csv into reports/real/ and say there which films it is of.
+
+    README.md there has the tables, with the reference codes beside where they were run.
 
     Returns that line. Raises BadData, changing nothing, when data/ holds phantoms or the results
     are of other films.
@@ -35,8 +38,8 @@ def record(root: Path = ROOT) -> str:
     )
     kept.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(published, kept / "results.csv")
-    tables = f"{_auroc(results)}\n{_counts_of_films(counts)}"
-    (kept / "README.md").write_text(f"# Results on real films\n\n{line}\n\n{tables}")
+    tables = [*_auroc(results, read_peers(root)), _counts_of_films(counts)]
+    (kept / "README.md").write_text("\n".join(["# Results on real films\n", f"{line}\n", *tables]))
     return line
 
 
@@ -52,18 +55,23 @@ def _counts(dataset: str, results: pd.DataFrame, root: Path) -> pd.DataFrame:
     return counts.reindex(index=SPLITS, columns=[*LABELS.values(), "unknown"], fill_value=0)
 
 
-def _auroc(results: pd.DataFrame) -> str:
-    """Detectors and the best three floors of each data set, best first, with intervals."""
+def _auroc(results: pd.DataFrame, peers: pd.DataFrame) -> list[str]:
+    """Detectors and the best three floors of each data set, best first, with intervals.
+
+    A table of the study's own protocols and, where there are such data sets, one of the peers'.
+    """
     rows = results.query("level == 'image' and group == 'all' and metric == 'auroc'")
     ranked = rows.sort_values(["dataset", "value"], ascending=[True, False])
     floors = ranked[ranked["family"].eq("floor")].groupby("dataset").head(3)
     shown = ranked[ranked["family"].ne("floor") | ranked.index.isin(floors.index)]
-    table = shown[["dataset", "method", "setting", "n", "base_rate"]].copy()
-    interval = zip(shown["value"], shown["low"], shown["high"], strict=True)
-    table.insert(
-        3, "AUROC (95 %)", [f"{v:.3f} ({low:.3f}-{high:.3f})" for v, low, high in interval]
-    )
-    return "AUROC on test films, with the three best floors of each data set:\n\n" + _table(table)
+    own = shown[~shown["dataset"].isin(peers["dataset"])]
+    table = own[["dataset", "method", "setting", "n", "base_rate"]].copy()
+    table.insert(3, "AUROC (95 %)", interval(own))
+    title = "AUROC on test films, with the three best floors of each data set:"
+    tables = [f"{title}\n\n{_table(table)}"]
+    if len(own) < len(shown):
+        tables.append(f"{EXPLANATION}\n\n{_table(beside_peers(shown, peers))}")
+    return tables
 
 
 def _counts_of_films(counts: dict[str, pd.DataFrame]) -> str:

@@ -2,6 +2,7 @@
 
 import secrets
 import sys
+import warnings
 from pathlib import Path
 
 from lib import ROOT
@@ -31,6 +32,7 @@ def _salt(root: Path) -> str:
 
 
 if __name__ == "__main__":
+    warnings.showwarning = lambda message, *_: print(message, file=sys.stderr)
     try:
         main(sys.argv[1:])
     except BadData as error:

@@ -6,7 +6,7 @@ from ruamel.yaml import YAML
 
 from lib import ROOT
 
-COMMON_KEYS = {"layout", "folder", "body", "images", "official_split"}
+COMMON_KEYS = {"layout", "folder", "body", "images", "official_split", "test_patients", "peers"}
 LAYOUT_KEYS = {
     "mura": set(),
     "nih": {"abnormal"},
@@ -14,6 +14,7 @@ LAYOUT_KEYS = {
     "folder": {"normal", "abnormal", "patient", "view", "body_part", "test"},
 }
 NEEDED_KEYS = {"nih": {"abnormal"}, "folder": {"normal", "abnormal"}}
+TEST_PATIENTS = "params/test_patients"  # the folder of their lists; dvc.yaml depends on it
 SPLIT = {"validation": 0.15, "test": 0.3, "seed": 0}
 
 
@@ -22,10 +23,15 @@ class BadData(Exception):
 
 
 def load_entries(root: Path = ROOT) -> dict[str, dict]:
-    """Reads and checks the entries of params/datasets.yaml: {name: settings}. Raises BadData."""
+    """Reads and checks the entries of params/datasets.yaml: {name: settings}. Raises BadData.
+
+    `test_patients` is the list of ids that the file it names holds.
+    """
     entries = _yaml(root / "params/datasets.yaml").get("datasets") or {}
     for name, entry in entries.items():
         _check(name, entry)
+        if "test_patients" in entry:
+            entry["test_patients"] = _test_patients(name, str(entry["test_patients"]), root)
     return entries
 
 
@@ -73,6 +79,25 @@ def _check(name: str, entry: dict) -> None:
     ]
     if any(Path(glob).is_absolute() or ".." in Path(glob).parts for glob in globs):
         raise BadData(f"{where} leaves the data folder: name only folders below data/.")
+    if "test_patients" in entry and entry["layout"] == "folder":
+        if "patient" not in entry:
+            raise BadData(f"{where} lacks `patient`, which `test_patients` needs: add it.")
+        if "test" in entry:
+            raise BadData(f"{where} has both `test` and `test_patients`: keep one.")
+
+
+def _test_patients(name: str, path: str, root: Path) -> list[str]:
+    """The ids in the file, one a line. Raises BadData."""
+    where = f"params/datasets.yaml: {name}: `test_patients`"
+    file, folder = (root / path).resolve(), (root / TEST_PATIENTS).resolve()
+    if not file.is_relative_to(folder):
+        raise BadData(f"{where} leaves {TEST_PATIENTS}/: name a file in that folder.")
+    if not file.is_file():
+        raise BadData(f"{where}: {path} is missing: write it, one patient id a line.")
+    lines = file.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
+    if not (patients := [line.strip() for line in lines if line.strip()]):
+        raise BadData(f"{where}: {path} names nobody: write one patient id a line.")
+    return patients
 
 
 def listed(entry: dict, key: str) -> list[str]:

@@ -36,7 +36,7 @@ def read(folder: Path, entry: dict) -> Listing:
             "view": entry.get("view", ""),
             "finding": [path.parent.name for path in paths],
             "label": [int(path in abnormal) for path in paths],
-            "official_test": [path in test for path in paths],
+            "in_test_list": [path in test for path in paths],
         }
     )
     listed_films = sum(_is_film(path) for path in files_below(folder))

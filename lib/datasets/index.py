@@ -54,14 +54,16 @@ def build_index(
     }
 
 
-def readable(data: Path, root: Path = ROOT) -> list[str]:
+def readable(data: Path, root: Path = ROOT, peers: bool = False) -> list[str]:
     """Names the available data sets whose tables and classes are in order; opens no film.
 
     Warns, with the reason, of each that is not. Of entries with one folder, the first serves.
+    `peers`: names the entries that are marked so, instead of the others.
     """
     entries, found = load_entries(root), []
     for name in available(data, root):
-        if entries[name]["folder"] in {entries[other]["folder"] for other in found}:
+        folders = {entries[other]["folder"] for other in found}
+        if bool(entries[name].get("peers")) != peers or entries[name]["folder"] in folders:
             continue
         try:
             films = _listing(name, entries[name], data).films
@@ -93,13 +95,26 @@ def _listing(name: str, entry: dict, data: Path) -> Listing:
         raise BadData(f"{folder} holds no film of {name}: check params/datasets.yaml.")
     if (twice := films["image_id"].duplicated()).any():
         raise BadData(f"{films['path'][twice].iloc[0]} is listed twice: remove one of its lines.")
+    films["in_test_list"] = _in_test_list(films, name, entry)
     return listing
+
+
+def _in_test_list(films: pd.DataFrame, name: str, entry: dict) -> pd.Series:
+    """The films of the entry's `test_patients`, else those of the owner's list if it is used."""
+    if "test_patients" not in entry:
+        return films["in_test_list"] & bool(entry.get("official_split", True))
+    patients = set(entry["test_patients"])
+    if absent := len(patients.difference(films["patient_id"])):  # no patient is named
+        raise BadData(
+            f"{name}: {absent} of its {len(patients)} `test_patients` have no film: correct "
+            "their list, or give the films that it was written for."
+        )
+    return films["patient_id"].isin(patients)
 
 
 def _split(films: pd.DataFrame, name: str, entry: dict, settings: dict) -> pd.DataFrame:
     films = _completed(films.assign(dataset=name), entry)
-    official = films["official_test"] if entry.get("official_split", True) else None
-    films["split"] = split_by_patient(films, **settings, official_test=official)
+    films["split"] = split_by_patient(films, **settings, test_list=films["in_test_list"])
     check_split(films, name)
     return films
 

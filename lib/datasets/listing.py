@@ -14,7 +14,7 @@ from lib.datasets.entries import BadData
 
 FILM_COLUMNS = [
     *("image_id", "path", "patient_id", "study_id", "body_part", "view", "sex", "age"),
-    *("finding", "label", "official_test"),
+    *("finding", "label", "in_test_list"),
 ]
 BOX_COLUMNS = ["image_id", "finding", "x", "y", "width", "height"]
 BOX_FRAME = 1024  # pixels a side: NIH and RSNA draw their boxes on films of 1024 x 1024
@@ -26,7 +26,7 @@ OLDEST = 120  # years; NIH and RSNA hold films of patients "aged" 148 to 411
 class Listing:
     """The films that an owner lists and the study may use.
 
-    films: FILM_COLUMNS as text, but label 0/1 and official_test bool; path is absolute.
+    films: FILM_COLUMNS as text, but label 0/1 and in_test_list bool; path is absolute.
     counts: step -> number of films, for the protocol.
     boxes: BOX_COLUMNS, in a frame of 1024 x 1024.
     """
@@ -38,7 +38,7 @@ class Listing:
     def __post_init__(self):
         for column in FILM_COLUMNS:
             if column not in self.films:
-                self.films[column] = False if column == "official_test" else ""
+                self.films[column] = False if column == "in_test_list" else ""
         self.films = self.films[FILM_COLUMNS].reset_index(drop=True)
 
 

@@ -36,7 +36,7 @@ def read(folder: Path, entry: dict) -> Listing:
             patient_id=parts["patient"],
             study_id=parts[["patient", "part", "study"]].agg("/".join, axis=1),
             body_part=parts["part"],
-            official_test=parts["list"].eq("valid"),
+            in_test_list=parts["list"].eq("valid"),
         ),
         counts={"films listed": len(films)},
     )

@@ -83,7 +83,7 @@ def read(folder: Path, entry: dict) -> Listing:
         age=films["Patient Age"],
         finding=films["Finding Labels"],
         label=abnormal.astype(int),
-        official_test=names.isin(_test_list(found)),
+        in_test_list=names.isin(_test_list(found)),
     )[used]
     counts = {"films listed": len(films), "left out: other findings": int((~used).sum())}
     return Listing(chosen, counts, _boxes(found))

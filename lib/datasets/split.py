@@ -9,6 +9,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from lib.datasets.entries import BadData
 
 SPLITS = ("train", "validation", "test")
+WORDS = ("normal", "abnormal")  # of the labels 0 and 1
 FOLDS = 13  # meets 15 % and 30 % well; more and smaller folds balance body parts worse
 
 
@@ -18,49 +19,62 @@ def split_by_patient(
     *,
     validation: float = 0.15,
     test: float = 0.3,
-    official_test: pd.Series | None = None,
+    test_list: pd.Series | None = None,
 ) -> pd.Series:
     """Assigns train, validation or test to each film; a patient is never in two of them.
 
     Stratified by label and body part. `validation` and `test` are shares of the films. Where some
-    films are in an official test list (bool, one a film), those are the test films and no others,
-    and `validation` is a share of the rest. The films' order does not matter. Raises BadData.
+    films are in a test list (bool, one a film), those are the test films and no others, and
+    `validation` is a share of the rest, which may then be normal films alone. The films' order does
+    not matter. Raises BadData.
     """
     split = pd.Series("train", index=films.index)
-    official = np.zeros(len(films), bool) if official_test is None else official_test.to_numpy(bool)
-    split[official] = "test"
-    rest = films[~official].sort_values("image_id")
-    fold, folds = _folds(rest, seed)
+    listed = np.zeros(len(films), bool) if test_list is None else test_list.to_numpy(bool)
+    split[listed] = "test"
+    rest = films[~listed].sort_values("image_id")
+    fold, folds = _folds(rest, seed, normals_suffice=listed.any())
     validation_folds = max(1, round(validation * folds))
-    test_folds = 0 if official.any() else max(1, round(test * folds))
+    test_folds = 0 if listed.any() else max(1, round(test * folds))
     split[fold.index[fold < validation_folds + test_folds]] = "test"
     split[fold.index[fold < validation_folds]] = "validation"
     return split
 
 
 def check_split(films: pd.DataFrame, name: str) -> None:
-    """Raises BadData if a patient is in two splits, or a split lacks normal or abnormal films."""
+    """Raises BadData if a patient is in two splits, or a split lacks normal or abnormal films.
+
+    Warns where every abnormal film is in a test list: who learns from normal films can still run.
+    """
     shared = int(films.groupby("patient_id")["split"].nunique().gt(1).sum())
     if shared:  # no patient is named: these may be the user's own
         raise BadData(
             f"{name}: {shared} patients are in the test list and outside it; "
             "set `official_split: false` in params/datasets.yaml, or correct the list."
         )
-    for part in SPLITS:
-        for label, word in enumerate(("normal", "abnormal")):
-            if not (films["split"].eq(part) & films["label"].eq(label)).any():
-                raise BadData(
-                    f"{name}: no {word} film is in {part}; check its classes in "
-                    "params/datasets.yaml, add films, or set `official_split: false`."
-                )
+    needed = [(part, label) for part in SPLITS for label in (0, 1)]
+    if not films.loc[films["split"].ne("test"), "label"].eq(1).any():
+        needed = [("train", 0), ("validation", 0), ("test", 0), ("test", 1)]
+        warnings.warn(
+            f"{name}: every abnormal film is in the test list, so methods that learn from labels "
+            "cannot run, and thresholds that need abnormal validation films cannot be set.",
+            stacklevel=2,
+        )
+    for part, label in needed:
+        if not (films["split"].eq(part) & films["label"].eq(label)).any():
+            raise BadData(
+                f"{name}: no {WORDS[label]} film is in {part}; check its classes in "
+                "params/datasets.yaml, add films, or set `official_split: false`."
+            )
 
 
-def _folds(films: pd.DataFrame, seed: int) -> tuple[pd.Series, int]:
+def _folds(films: pd.DataFrame, seed: int, normals_suffice: bool) -> tuple[pd.Series, int]:
     """Numbers each film with a fold, and says how many folds there are."""
     patients = films.groupby("label")["patient_id"].nunique().reindex([0, 1], fill_value=0)
+    if normals_suffice and patients[1] == 0:
+        patients = patients.loc[[0]]
     folds = min(FOLDS, int(patients.min()))
     if folds < len(SPLITS):
-        word = ("normal", "abnormal")[int(patients.argmin())]
+        word = WORDS[patients.argmin()]
         raise BadData(
             f"Only {folds} patients with {word} films can be split, and three are the least: "
             "check the classes and the test list of params/datasets.yaml, or add films."

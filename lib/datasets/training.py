@@ -32,6 +32,11 @@ def training_set(
                 f"no training set with labels={labels!r}, contamination={contamination}"
             )
         if labels == "all":
+            if not train["label"].eq(1).any():
+                raise BadData(
+                    f"{index['dataset'].iloc[0]} has no abnormal training film, and `labels: all` "
+                    "needs some: leave it out of the data sets of this method in params/study.yaml."
+                )
             return _chosen(train[train["label"].notna()], train["label"].astype(float))
         labels = {}
     normal = _drawing_order(train[train["label"].eq(0)], seed)

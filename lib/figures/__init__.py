@@ -4,13 +4,22 @@ Each function returns a matplotlib figure that carries its own description; `sho
 that description as alternative text.
 """
 
-from lib.figures.films import films, preprocessing_steps, residual_overlay
-from lib.figures.results import calibration, distances, forest, leaderboard, roc, score_histogram
+from lib.figures.films import chain, films, preprocessing_steps, residual_overlay, samples
+from lib.figures.results import (
+    calibration,
+    distances,
+    forest,
+    leaderboard,
+    roc,
+    score_histogram,
+    sweep,
+)
 from lib.figures.style import encode, show
 from lib.figures.tables import counts, distribution, training_curves
 
 __all__ = [
     "calibration",
+    "chain",
     "counts",
     "distances",
     "distribution",
@@ -21,7 +30,9 @@ __all__ = [
     "preprocessing_steps",
     "residual_overlay",
     "roc",
+    "samples",
     "score_histogram",
     "show",
+    "sweep",
     "training_curves",
 ]

@@ -1,4 +1,4 @@
-"""Figures of films: grids, steps of preprocessing, maps in red over the film."""
+"""Figures of films: grids, steps of preprocessing, what generators draw, maps in red over films."""
 
 import textwrap
 from collections.abc import Sequence
@@ -60,6 +60,46 @@ def preprocessing_steps(
                 draw(axes, pictures[name])
     text = f"{len(steps)} films{_listed(titles)}; the columns are the steps {', '.join(names)}."
     return described(figure, text)
+
+
+@styled
+def samples(pictures: np.ndarray, titles: Sequence[str]) -> Figure:
+    """Draw what a generator drew as it learnt: pictures (k, m, h, w), one row for each of titles.
+
+    A column holds one code, or one film, at all these times.
+    """
+    figure = _table_of_pictures(pictures, titles, [""] * len(pictures[0]))
+    text = f"{len(pictures[0])} pictures that the generator drew at each of {len(titles)} times"
+    return described(figure, text + f"{_listed(titles)}.")
+
+
+@styled
+def chain(steps: np.ndarray, titles: Sequence[str]) -> Figure:
+    """Draw how films change from what they are to their reconstruction: steps (k, n, h, w).
+
+    One row for each of n titles, one column a step, the film first and the reconstruction last.
+    """
+    between = ["with noise", *[""] * (len(steps) - 3)][: len(steps) - 2]
+    names = ["film", *between, "reconstruction"]
+    figure = _table_of_pictures(np.swapaxes(steps, 0, 1), titles, names)
+    text = f"{len(titles)} films{_listed(titles)}, each in {len(steps)} pictures: the film, "
+    text += "the film with noise, " * (len(steps) > 2)
+    text += f"{len(steps) - 3} on the way back, " * (len(steps) > 3)
+    return described(figure, text + "its reconstruction.")
+
+
+def _table_of_pictures(pictures, titles: Sequence[str], names: Sequence[str]) -> Figure:
+    """Draw pictures (rows, columns, h, w): titles at the left, names above."""
+    height, width = np.shape(pictures)[2:]
+    most = (WIDTH - MARGIN) // len(names) - GAP
+    zoom = min(max(1, round(140 / width)), most // width) or most / width
+    headings = [list(names)] + [[""] * len(names)] * (len(titles) - 1)
+    figure, cells = _cells(headings, int(height * zoom), int(width * zoom), margin=MARGIN)
+    for row, drawn, title in zip(cells, pictures, titles, strict=True):
+        row[0].set_ylabel(textwrap.fill(title, int(height * zoom) // 6), fontsize=9)
+        for axes, picture in zip(row, drawn, strict=True):
+            draw(axes, picture)
+    return figure
 
 
 @styled

@@ -12,6 +12,7 @@ from lib.figures.style import (
     GREY,
     INK,
     LABELS,
+    VERMILLION,
     described,
     label_names,
     legend_above,
@@ -140,6 +141,61 @@ def forest(groups: pd.DataFrame, measure: str = "AUROC", chance: float = 0.5) ->
     intervals = groups[["value", "low", "high"]].itertuples(index=False)
     said = [f"{name} {_interval(*row)}" for name, row in zip(names, intervals, strict=True)]
     return described(figure, f"{measure} with 95 % interval by group: {'; '.join(said)}.")
+
+
+@styled
+def sweep(table: pd.DataFrame, measure: str = "AUROC", chance: float = 0.5) -> Figure:
+    """Draw a value with its interval over each setting that was tried, the others held fixed.
+
+    `table` has one row a setting, named by its index, and columns value, low, high and reference,
+    whose row has a square around it. The panel of a setting shows most of its values that differ in
+    nothing else; one that was never varied has none.
+    """
+    along = [(name, _along(table, name)) for name in table.index.names]
+    along = [(name, rows) for name, rows in along if len(rows) > 1] or along
+    figure, grid = panels(len(along), columns=2, height=320)
+    low, high = min(chance, table["low"].min()), max(chance, table["high"].max())
+    said = []
+    for axes, (name, rows) in zip(grid, sorted(along, key=lambda pair: -len(pair[1])), strict=True):
+        _line_over(axes, rows, name)
+        axes.axhline(chance, color=INK, linewidth=1, linestyle=":")
+        held = _held(rows, name)
+        axes.set(ylabel=f"{measure} [95 % interval]", title=held, ylim=(low - 0.03, high + 0.03))
+        intervals = zip(rows.index.get_level_values(name), *_ends(rows), strict=True)
+        points = "; ".join(f"{at:g} {_interval(*row)}" for at, *row in intervals)
+        said.append(f"Over {name}{held and f' ({held})'}: {points}.")
+    if table["reference"].any():
+        legend_above(figure, grid[0])
+    return described(figure, f"{measure} with 95 % interval. {' '.join(said)}")
+
+
+def _line_over(axes: Axes, rows: pd.DataFrame, name: str) -> None:
+    tried, (value, low, high) = rows.index.get_level_values(name).to_numpy(), _ends(rows)
+    axes.errorbar(tried, value, yerr=(value - low, high - value), fmt="o-", color=BLUE, lw=1.2)
+    square = {"color": VERMILLION, "mfc": "none", "markersize": 10, "label": "reference"}
+    here = rows["reference"].to_numpy(bool)
+    axes.plot(tried[here], value[here], "s", **square)
+    if tried.min() > 0 and tried.max() > 20 * tried.min():
+        axes.set_xscale("log")
+    axes.set_xticks(tried, [f"{number:g}" for number in tried])
+    axes.set_xticks([], minor=True)
+    axes.set_xlabel(name)
+
+
+def _ends(rows: pd.DataFrame) -> np.ndarray:
+    return rows[["value", "low", "high"]].to_numpy(float).T
+
+
+def _along(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The largest group of rows that differ in this setting alone, by its value."""
+    others = [other for other in table.index.names if other != name]
+    groups = [rows for _, rows in table.groupby(level=others)] if others else [table]
+    return max(groups, key=len).sort_index(level=name)
+
+
+def _held(rows: pd.DataFrame, name: str) -> str:
+    others = [other for other in rows.index.names if other != name]
+    return ", ".join(f"{other} {rows.index.get_level_values(other)[0]:g}" for other in others)
 
 
 def _dots(axes: Axes, rows: pd.DataFrame, places: np.ndarray, style: dict) -> None:

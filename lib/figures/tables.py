@@ -1,5 +1,6 @@
 """Figures of tables: which films there are, how they differ, how training went."""
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -107,18 +108,23 @@ def distribution(
 def training_curves(history: pd.DataFrame) -> Figure:
     """Draw each loss of a history (epoch, losses, and `val_` losses) in a panel of its own.
 
-    The scale is logarithmic where a loss is positive and falls more than twentyfold.
+    The losses of an earlier stage begin with its name: `gan_loss` and `gan_val_loss`. The scale is
+    logarithmic where a loss is positive and falls more than twentyfold.
     """
-    losses = [name for name in history if name != "epoch" and not name.startswith("val_")]
+    validation = {re.sub(r"(^|_)val_", r"\1", name, count=1): name for name in history}
+    validation = {loss: name for loss, name in validation.items() if loss != name}
+    losses = history.columns.drop(["epoch", *validation.values()])
     figure, grid = panels(len(losses), height=280)
     said = []
     for axes, loss in zip(grid, losses, strict=True):
-        drawn = {"training": loss, "validation": f"val_{loss}"}
-        drawn = {name: history[column] for name, column in drawn.items() if column in history}
+        drawn = {"training": history[loss]}
+        if loss in validation:
+            drawn["validation"] = history[validation[loss]]
         style = {"training": {"color": BLUE}, "validation": {"color": VERMILLION, "ls": "--"}}
         for name, values in drawn.items():
             axes.plot(history["epoch"], values, label=name, marker=".", **style[name])
-            said.append(f"{loss} {name} from {values.iloc[0]:.3g} to {values.iloc[-1]:.3g}")
+            known = values.dropna()  # the other stages of a fit have no value here
+            said.append(f"{loss} {name} from {known.iloc[0]:.3g} to {known.iloc[-1]:.3g}")
         values = pd.concat(drawn.values())
         if values.min() > 0 and values.max() > 20 * values.min():
             axes.set_yscale("log")

@@ -10,7 +10,10 @@ def names() -> list[str]:
 
 
 def find(name: str) -> type:
-    """The one Detector class that `lib/methods/<name>.py` defines; ValueError for another name."""
+    """The one Detector that `lib/methods/<name>.py` defines; ValueError for another name.
+
+    A class with a leading underscore is a stage of the method, as f-AnoGAN's first.
+    """
     if name not in names():
         raise ValueError(
             f"There is no method '{name}' in lib/methods; there are {', '.join(names())}."
@@ -24,6 +27,7 @@ def find(name: str) -> type:
         if isinstance(value, type)
         and issubclass(value, Detector)
         and value.__module__ == module.__name__
+        and not value.__name__.startswith("_")
     ]
     if len(own) != 1:
         raise ValueError(f"lib/methods/{name}.py must define exactly one Detector, not {len(own)}.")

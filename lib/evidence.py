@@ -1,0 +1,117 @@
+"""What a cell keeps of a trained detector to be looked at, beside its scores.
+
+- `maps.npz`: image_id (m,), map (m, h, w) float16, reconstruction (m, h, w) uint8, of annotated
+  test films and of others, over all ranks of the score.
+- `pictures.npz`: samples (k, m, h, w) uint8 with sample_titles (k,), what a generator drew as it
+  learnt; chain (steps, n, h, w) uint8 with chain_image_id (n,), from film to reconstruction.
+- `sweep.csv`: image_id, a column for each setting of the scoring, score: test films, over all
+  ranks, scored under each of the settings that the method tries.
+
+A method that has no map, picture or setting to try leaves out the array or the file.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from keras import ops
+
+from lib.detector import Collapsed, Detector
+from lib.preprocessing.network_input import to_float
+from lib.samples import Samples, to_grey
+
+FILMS_WITH_MAPS = 200  # annotated test films, and half as many of all test films
+FILMS_IN_CHAIN = 4
+FILMS_IN_SWEEP = 100
+
+
+def keep(
+    detector: Detector,
+    samples: Samples,
+    films: np.ndarray,
+    ranked: pd.DataFrame,
+    annotated: pd.Series,
+    folder: Path,
+) -> None:
+    """Write the files above into `folder`.
+
+    `ranked` are the test films in films (n, h, w) uint8, as `ranked_test_films` gives them, and
+    `annotated` the image_id of films with lesions. Raises Collapsed for scores of the sweep that
+    are not finite.
+    """
+    maps = maps_of(detector, films, films_with_maps(ranked, annotated))
+    if maps:
+        np.savez_compressed(folder / "maps.npz", **maps)
+    pictures = pictures_of(detector, samples, films, evenly(ranked, FILMS_IN_CHAIN))
+    if pictures:
+        np.savez_compressed(folder / "pictures.npz", **pictures)
+    sweep = sweep_of(detector, films, evenly(ranked, FILMS_IN_SWEEP))
+    if len(sweep):
+        sweep.to_csv(folder / "sweep.csv", index=False)
+
+
+def check_finite(table: pd.DataFrame) -> None:
+    """Raise Collapsed when a column of numbers has one that is not finite."""
+    for name, values in table.select_dtypes("number").items():
+        count = int((~np.isfinite(values)).sum())
+        if count:
+            raise Collapsed(f"{name}: {count} of {len(values)} values are not finite.")
+
+
+def ranked_test_films(index: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    """The test films from the lowest score to the highest: `row` of the arrays, image_id, score."""
+    test = index.loc[index["split"].eq("test"), ["image_id"]].rename_axis("row").reset_index()
+    return test.merge(scores[["image_id", "score"]], on="image_id").sort_values("score")
+
+
+def evenly(ranked: pd.DataFrame, most: int) -> pd.DataFrame:
+    """At most so many of the films, spread evenly over the ranks, the first and the last among."""
+    return ranked.iloc[np.linspace(0, len(ranked) - 1, min(len(ranked), most)).astype(int)]
+
+
+def films_with_maps(ranked: pd.DataFrame, annotated: pd.Series) -> pd.DataFrame:
+    """The films whose maps are kept: annotated ones and others, over all ranks."""
+    noted = ranked[ranked["image_id"].isin(annotated)]
+    chosen = pd.concat([evenly(noted, FILMS_WITH_MAPS), evenly(ranked, FILMS_WITH_MAPS // 2)])
+    return chosen.drop_duplicates("row").sort_values("row")
+
+
+def maps_of(detector, films, chosen: pd.DataFrame) -> dict[str, np.ndarray]:
+    """The arrays of maps.npz; none without a map."""
+    x = to_float(films[chosen["row"].to_numpy()])
+    maps = detector.predict(x, verbose=0).get("map")
+    if maps is None:
+        return {}
+    kept = {"image_id": chosen["image_id"].to_numpy(str), "map": maps.astype("float16")}
+    reconstructions = [detector.reconstruction(some) for some in _batches(x, detector.batch_size)]
+    if reconstructions[0] is not None:
+        kept["reconstruction"] = np.concatenate([to_grey(some) for some in reconstructions])
+    return kept
+
+
+def pictures_of(detector, samples, films, chosen: pd.DataFrame) -> dict[str, np.ndarray]:
+    """The arrays of pictures.npz; none where the method draws nothing."""
+    kept = {}
+    if samples.titles:
+        kept |= {"samples": samples.pictures, "sample_titles": np.array(samples.titles)}
+    chain = detector.chain(to_float(films[chosen["row"].to_numpy()]))
+    if chain is not None:
+        kept |= {"chain": to_grey(chain), "chain_image_id": chosen["image_id"].to_numpy(str)}
+    return kept
+
+
+def sweep_of(detector, films, chosen: pd.DataFrame) -> pd.DataFrame:
+    """The table of sweep.csv; empty where there is nothing to try."""
+    swept = detector.sweep(to_float(films[chosen["row"].to_numpy()]))
+    image_id = chosen["image_id"].to_numpy()
+    tables = [
+        pd.DataFrame({"image_id": image_id, **setting, "score": ops.convert_to_numpy(score)})
+        for setting, score in swept
+    ]
+    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+    check_finite(table)
+    return table
+
+
+def _batches(x: np.ndarray, size: int) -> list[np.ndarray]:
+    return [x[start : start + size] for start in range(0, len(x), size)]

@@ -1,0 +1,92 @@
+"""Synthetic lesions drawn into normal films, whole batches at once, for a network to find.
+
+Films are (n, s, s) in [-1, 1], places (n, s, s) in [0, 1]: how much of a lesion each pixel is.
+`random` is a `keras.random.SeedGenerator`.
+"""
+
+import math
+
+import keras
+from keras import ops
+
+
+def draw(films, bodies, random, kinds, size=(0.06, 0.35), share=0.5, most=3):
+    """Return films, this share of them with 1 to `most` lesions, and their masks 0/1; (n, s, s).
+
+    `bodies` (n, s, s) 0/1 is where lesions may lie, `kinds` names functions of `KINDS`, one of
+    which draws each lesion, `size` bounds their longest diameter as a share of the side.
+    """
+    masks, ill = ops.zeros_like(films), _choice(films, random, share)
+    for number in range(most):
+        present = ill * _choice(films, random, 1.0 if number == 0 else 0.4)
+        place = places(bodies, random, size) * present
+        kind = _uniform(films, random, 0.0, len(kinds))
+        drawn = films
+        for chosen, name in enumerate(kinds):
+            this = ops.logical_and(kind >= chosen, kind < chosen + 1)
+            drawn = ops.where(this, KINDS[name](films, place, random), drawn)
+        films = ops.clip(drawn, -1.0, 1.0)
+        masks = ops.maximum(masks, ops.cast(place > 0.3, masks.dtype))
+    return films, masks
+
+
+def places(bodies, random, size):
+    """One soft-edged place in each body, (n, s, s): an ellipse or a box, turned, uneven."""
+    n, side = ops.shape(bodies)[0], bodies.shape[1]
+    row, column = _a_pixel_of(bodies, random)
+    long = _uniform(bodies, random, *size) * side / 2  # pixels
+    short = long * _uniform(bodies, random, 0.4, 1.0)
+    angle = _uniform(bodies, random, 0.0, math.pi)
+    down = ops.arange(side, dtype="float32")[None, :, None] - row
+    across = ops.arange(side, dtype="float32")[None, None, :] - column
+    along = ops.abs(across * ops.cos(angle) + down * ops.sin(angle)) / long
+    beside = ops.abs(down * ops.cos(angle) - across * ops.sin(angle)) / short
+    power = ops.where(_choice(bodies, random, 0.5) > 0, 2.0, 6.0)
+    radius = (along**power + beside**power + 1e-6) ** (1 / power)
+    radius += 0.25 * _texture(n, side, 8, random)
+    softness = _uniform(bodies, random, 0.05, 0.6)
+    return ops.sigmoid(4 * (1 - radius) / softness) * bodies
+
+
+def opacity(films, place, random):
+    """Tissue that is denser, or less often thinner, than it should be, faintly mottled."""
+    sign = 2 * _choice(films, random, 0.7) - 1
+    amplitude = sign * _uniform(films, random, 0.15, 1.0)
+    mottled = 1 + 0.3 * _texture(ops.shape(films)[0], films.shape[1], 16, random)
+    return films + place * amplitude * mottled
+
+
+def patch(films, place, random):
+    """Another film's tissue, from elsewhere and sometimes mirrored, blended in (CutPaste, NSA)."""
+    reach = films.shape[1] // 4
+    shift = keras.random.randint((2,), -reach, reach, seed=random)
+    other = ops.roll(ops.roll(films, 1, axis=0), shift, axis=(1, 2))
+    other = ops.where(_choice(films, random, 0.5) > 0, other, ops.flip(other, axis=2))
+    return films + place * _uniform(films, random, 0.3, 1.0) * (other - films)
+
+
+KINDS = {"opacity": opacity, "patch": patch}
+
+
+def _a_pixel_of(bodies, random):
+    """Row and column (n, 1, 1) of a pixel inside each body."""
+    side = bodies.shape[1]
+    tickets = keras.random.uniform(ops.shape(bodies), 0.1, 1.0, seed=random) * bodies
+    drawn = ops.argmax(ops.reshape(tickets, (-1, side * side)), axis=1)
+    row, column = ops.cast(drawn // side, "float32"), ops.cast(drawn % side, "float32")
+    return row[:, None, None], column[:, None, None]
+
+
+def _uniform(films, random, low, high):
+    return keras.random.uniform((ops.shape(films)[0], 1, 1), low, high, seed=random)
+
+
+def _choice(films, random, share):
+    """1 for this share of the films and else 0, (n, 1, 1)."""
+    return ops.cast(_uniform(films, random, 0.0, 1.0) < share, "float32")
+
+
+def _texture(n, side, cells, random):
+    """Smooth noise of about unit variance that varies over side / cells pixels, (n, s, s)."""
+    coarse = keras.random.normal((n, cells, cells, 1), seed=random)
+    return ops.image.resize(coarse, (side, side), interpolation="bicubic")[..., 0]

@@ -1,0 +1,211 @@
+"""AnoDDPM: a film is noised half-way and denoised by a model of normal films; what it changes.
+
+Wyatt et al., CVPR Workshops 2022; diffusion as in DDPM (arXiv 2006.11239), calls of the network
+skipped as in DDIM (arXiv 2010.02502). alpha_bar_t = product of 1 - beta_s over s = 1..t,
+alpha_bar_0 = 1, e is simplex noise (lib/noise), e_theta the denoiser:
+
+    x_t = sqrt(alpha_bar_t) x_0 + sqrt(1 - alpha_bar_t) e        (DDPM, equation 4)
+    loss = mean (e - e_theta(x_t, t))^2,  t ~ U{1..T}            (DDPM, equation 14)
+    x_s = sqrt(alpha_bar_s) x_0' + sqrt(1 - alpha_bar_s - sigma^2) e' + sigma e''    (DDIM, 12)
+    sigma = eta sqrt((1 - alpha_bar_s) / (1 - alpha_bar_t) (1 - alpha_bar_t / alpha_bar_s))  (16)
+    map = (x_0 - r)^2,  r = what becomes of x_lambda in `steps` calls from t = lambda to 0
+
+x_0' is what e_theta makes of x_t, kept in [-1, 1], e' the noise that leads from there to x_t.
+`steps = noise_level, eta = 1` is the ancestral sampler of DDPM, the published one.
+
+Differs from the paper
+1. 10 calls a film with eta 0; there 250, ancestral, whose step has the variance beta_t, here that
+   of the posterior (both in DDPM, section 3.2).
+2. In scoring the noise comes from a bank of 256 fields, fixed by the seed: a film takes that of a
+   number computed from its own grey values, at each step the next one. So its score is always the
+   same, whatever stands beside it. There each call draws.
+3. Simplex noise in two dimensions with variance 1 and a triangulation laid at random; there a slice
+   at t of one in three, of standard deviation 0.5. Its period is 64 of 256 pixels, scaled to films.
+4. t over all 1000 steps; the published settings train with t below 800.
+5. A smaller U-Net (see `networks.denoiser`); there a base width of 128.
+6. Scores of a film are the mean of its map, of |x_0 - r|, and of the largest pixels; there maps.
+
+Known defects of reference code: one field of noise for the whole batch, which therefore must be 1.
+`as_published=True` brings back that field in training, and noise of standard deviation 0.5.
+"""
+
+from itertools import pairwise
+from typing import ClassVar
+
+import keras
+import numpy as np
+from keras import ops
+
+from lib import losses, networks, noise
+from lib.detector import Detector
+
+NOISES = {"gaussian": noise.gaussian, "simplex": noise.simplex}
+PUBLISHED_SPREAD = 0.5  # standard deviation of the published simplex noise, measured
+
+
+class AnoDDPM(Detector):
+    """`noise`: simplex or gaussian; `noise_level`: lambda, of `timesteps`; `steps`: calls a film.
+
+    `fields` of noise are kept for scoring; `sweep` tries `swept_calls` too and, as lambda,
+    `swept_levels`. `width` and `attention` are those of `networks.denoiser`.
+    """
+
+    players: ClassVar = {"loss": ("denoiser",)}
+    scores: ClassVar = ("mse", "l1", "top_k")
+
+    def __init__(
+        self,
+        *,
+        noise="simplex",
+        timesteps=1000,
+        noise_level=250,
+        steps=10,
+        eta=0.0,
+        width=16,
+        attention=(16, 8),
+        ema=0.999,
+        top_k=200,
+        fields=256,
+        swept_calls=(250, 25, 5, 2),
+        swept_levels=(100, 500),
+        as_published=False,
+        learning_rate=1e-4,
+        **common,
+    ):
+        super().__init__(learning_rate=learning_rate, **common)
+        if noise not in NOISES:
+            raise ValueError(f"The noise of AnoDDPM is gaussian or simplex, not {noise!r}.")
+        if not 1 <= steps <= noise_level <= timesteps:
+            raise ValueError(
+                "AnoDDPM needs 1 <= steps <= noise_level <= timesteps, "
+                f"not {steps}, {noise_level}, {timesteps}."
+            )
+        self.noise, self.as_published = noise, as_published and noise == "simplex"
+        self.noise_level, self.timesteps, self.steps, self.eta = noise_level, timesteps, steps, eta
+        self.ema, self.top_k = ema, top_k
+        self.swept_calls, self.swept_levels = swept_calls, swept_levels
+        beta = np.linspace(1e-4, 2e-2, timesteps) * 1000 / timesteps
+        self.alpha_bar = np.append(1, np.cumprod(1 - beta)).astype("float32")
+        self.denoiser = networks.denoiser(self.image_size, width, attention)  # e_theta
+        self.random = keras.random.SeedGenerator(self.seed)
+        self.fields = self.add_weight(
+            shape=(fields, self.image_size, self.image_size, 1), name="fields", trainable=False
+        )
+        drawn = [self.draw(min(32, fields - start)) for start in range(0, fields, 32)]
+        self.fields.assign(ops.concatenate(drawn))
+
+    def make_optimizers(self, steps):
+        """Adam; at the end of the fit the weights become their moving averages."""
+        options = {"use_ema": True, "ema_momentum": self.ema}
+        return {"loss": keras.optimizers.Adam(self.learning_rate, **options)}
+
+    # Training
+
+    def draw(self, count):
+        """Noise e, another field for each of so many films, (n, h, w, 1)."""
+        drawn = NOISES[self.noise](count, self.image_size, self.random)
+        return PUBLISHED_SPREAD * drawn if self.as_published else drawn
+
+    def diffuse(self, x, t, e):
+        """x_t of films x at t (n,) or one number, with noise e."""
+        alpha_bar = ops.reshape(ops.take(self.alpha_bar, t), (-1, 1, 1, 1))
+        return ops.sqrt(alpha_bar) * x + ops.sqrt(1 - alpha_bar) * e
+
+    def compute_losses(self, x, y=None, training=False):
+        """Mean squared error of the noise that is found; labels are not used."""
+        count = ops.shape(x)[0]
+        t = keras.random.randint((count,), 1, self.timesteps + 1, seed=self.random)
+        e = self.draw(1 if self.as_published else count)
+        inputs = [self.diffuse(x, t, e), ops.cast(t, "float32")]
+        found = self.denoiser(inputs, training=training)
+        return {"loss": ops.mean(ops.square(e - found))}
+
+    # Scoring
+
+    def field_numbers(self, x):
+        """Which field of the bank films take, (n,): a sum over their 256 grey values, exact."""
+        grey = ops.cast(ops.round((x + 1) * 127.5), "int32")
+        weight = ops.arange(self.image_size**2) % 61  # a film of 256 pixels stays below 2^31
+        total = ops.sum(ops.reshape(grey, (-1, self.image_size**2)) * weight, axis=1)
+        return total % self.fields.shape[0]
+
+    def field(self, number):
+        """Fields of the bank, (n, h, w, 1); after the last comes the first."""
+        return ops.take(self.fields, number % self.fields.shape[0], axis=0)
+
+    def step(self, x_t, t, s, e):
+        """x_s from x_t, s < t, by one call of the denoiser (DDIM, equation 12); e is new noise."""
+        alpha_bar, next_alpha_bar = ops.take(self.alpha_bar, t), ops.take(self.alpha_bar, s)
+        time = ops.cast(t, "float32") * ops.ones((ops.shape(x_t)[0],))
+        found = self.denoiser([x_t, time], training=False)
+        x_0 = ops.clip((x_t - ops.sqrt(1 - alpha_bar) * found) / ops.sqrt(alpha_bar), -1, 1)
+        found = (x_t - ops.sqrt(alpha_bar) * x_0) / ops.sqrt(1 - alpha_bar)
+        variance = (1 - next_alpha_bar) / (1 - alpha_bar) * (1 - alpha_bar / next_alpha_bar)
+        variance *= self.eta**2  # sigma^2, equation 16
+        rest = ops.sqrt(ops.relu(1 - next_alpha_bar - variance))
+        return ops.sqrt(next_alpha_bar) * x_0 + rest * found + ops.sqrt(variance) * e
+
+    def way_back(self, x, shown):
+        """[x_lambda, then x after so many steps for each of `shown`], (n, h, w, 1) each."""
+        times = np.linspace(self.noise_level, 0, self.steps + 1).round().astype("int32")
+        number = self.field_numbers(x)
+
+        def step(k, x_t):
+            t, s = ops.take(times, k), ops.take(times, k + 1)
+            return self.step(x_t, t, s, self.field(number + k + 1))
+
+        states = [self.diffuse(x, self.noise_level, self.field(number))]
+        for first, last in pairwise((0, *shown)):
+            states.append(ops.fori_loop(first, last, step, states[-1]))
+        return states
+
+    def reconstruction(self, x):
+        """r, (n, h, w, 1)."""
+        return self.way_back(x, [self.steps])[-1]
+
+    def anomaly_map(self, x):
+        """(x_0 - r)^2, (n, h, w)."""
+        return losses.squared_residual(x, self.reconstruction(x))
+
+    def named_scores(self, x):
+        """Means over the film, (n,) each."""
+        return self.scores_of(self.anomaly_map(x))
+
+    def scores_of(self, anomaly_map):
+        """{name: (n,)} from maps (n, h, w)."""
+        return {
+            "mse": ops.mean(anomaly_map, axis=(1, 2)),
+            "l1": ops.mean(ops.sqrt(anomaly_map), axis=(1, 2)),
+            "top_k": losses.mean_of_largest(anomaly_map, self.top_k),
+        }
+
+    def call(self, x):
+        """What `predict` returns; films are denoised once for the map and all scores."""
+        anomaly_map = self.anomaly_map(x)
+        named = self.scores_of(anomaly_map)
+        return {"score": named[self.score], **named, "map": anomaly_map}
+
+    def chain(self, x):
+        """(steps, n, h, w, 1): films, films at lambda, up to three states between, r."""
+        shown = np.unique(np.linspace(0, self.steps, 5).round().astype(int))[1:]
+        return ops.stack([x, *self.way_back(x, shown)])
+
+    def sweep(self, x):
+        """The score with other numbers of calls, then with other lambdas.
+
+        As many calls as lambda are the ancestral sampler, eta 1.
+        """
+        own = self.noise_level, self.steps, self.eta
+        calls = sorted({*self.swept_calls, self.steps}, reverse=True)
+        settings = [(self.noise_level, number) for number in calls]
+        settings += [(level, self.steps) for level in self.swept_levels]
+        swept = []
+        for level, number in settings:
+            self._set_scoring(level, number, 1.0 if number == level else self.eta)
+            swept.append(({"lambda": level, "calls": number}, self.predict(x, verbose=0)["score"]))
+            self._set_scoring(*own)
+        return swept
+
+    def _set_scoring(self, noise_level, steps, eta):
+        self.noise_level, self.steps, self.eta = noise_level, steps, eta
+        self.predict_function = None  # Keras has compiled it for the settings before

@@ -1,0 +1,144 @@
+"""DDAD: two ensembles of autoencoders, one of which also knows a pool; they differ on anomalies.
+
+Cai et al., Dual-distribution discrepancy, MICCAI 2022 (arXiv 2206.03935, without refinement) and
+Medical Image Analysis 2023 (arXiv 2210.04227). Module A is trained on the known normal films and a
+pool of unlabelled ones, which holds anomalies; module B on the known normal films only. Each has K
+autoencoders that differ by their initial weights. With reconstructions a_1 ... a_K, b_1 ... b_K:
+
+    loss of each member = mean (x - its reconstruction)^2
+    inter    = |mean a - mean b|       what the pool taught A about the pixel: anomalies
+    intra    = sqrt(mean (b_k - mean b)^2)       where members of B, trained on the same, disagree
+    residual = (x - mean b)^2          an ensemble's reconstruction error, for comparison
+
+Each is a map; the score is its mean. Published AUROC on RSNA (figure in the code's repository): an
+autoencoder .669, intra .694, inter .703 with a pool without anomalies and .782 / .802 / .815 / .824
+/ .822 where 20 / 40 / 60 / 80 / 100 % of the pool are abnormal.
+
+Known normals are the films with y = 0, the pool those with y unknown (in params `labels: {normal:
+share}` and `contamination`); known abnormal films are left out. **When no film is known to be
+normal, all count as normal for B too: A and B then see the same films and inter is only what two
+ensembles differ by at random. The default score stays inter; such a fit is better read by intra.**
+
+The modules are trained one after the other, B first. Side by side with masked losses would not keep
+the pool out of B: batch norm would average over its films, and Adam's momentum would move the
+weights after a batch without known normals.
+
+Differs from the paper and its code (caiyu6666/DDAD)
+1. The members of a module share the order of batches; there each is shuffled on its own.
+2. Linear layers lead to z and back; there a layer of 2048 units stands on either side. The decoder
+   ends in tanh, the encoder has leaky ReLUs.
+3. Adam with beta_1 0.9; there 0.5.
+4. The standard deviation divides by K; in the code by K - 1, which ranks films alike.
+5. Autoencoders only; there also AE-U and MemAE. The second paper's refinement is left out.
+6. The pool and its share of anomalies are a choice of the study; there 3851 known normal films and
+   4000 unlabelled, 60 % of them abnormal.
+
+Known defects of the reference code: no seed is set; a sixth network is silently not saved, and the
+networks of a second experiment in the same folder join the ensembles of the first; the last
+incomplete batch is dropped, which leaves B one update an epoch on 95 films (here it is used).
+"""
+
+from typing import ClassVar
+
+import keras
+import numpy as np
+from keras import ops
+
+from lib import networks
+from lib.detector import Detector, join_histories
+
+
+class _Ensemble(Detector):
+    """Trains the autoencoders of one module, each by its own residual."""
+
+    players: ClassVar = {"loss": ("autoencoders",)}
+
+    def __init__(self, autoencoders, **common):
+        super().__init__(**common)
+        self.autoencoders = autoencoders
+
+    def compute_losses(self, x, y=None, training=False):
+        """The mean squared residual of the members."""
+        return {"loss": ops.mean(ops.square(x - self.autoencoders(x, training=training)))}
+
+
+class DDAD(Detector):
+    """`members`: autoencoders in each module, K. `score`: inter, intra or residual, see above."""
+
+    players: ClassVar = {"module_a_loss": ("module_a",)}
+    scores: ClassVar = ("inter", "intra", "residual")
+
+    def __init__(self, *, members=3, latent_dim=16, width=16, learning_rate=5e-4, **common):
+        super().__init__(learning_rate=learning_rate, **common)
+        if members < 2:
+            raise ValueError(f"DDAD needs two members or more in a module, not {members}.")
+        self.module_a = _autoencoders(self.image_size, members, latent_dim, width)
+        self.module_b = _autoencoders(self.image_size, members, latent_dim, width)
+
+    def fit(self, x, y=None, validation_data=None, **options):
+        """Train B on known normal films, then A on those and the unlabelled; both on all without y.
+
+        The history holds `module_b_loss`, then `module_a_loss`. Both are validated on the films of
+        `validation_data` that are not known to be abnormal. Raises ValueError where all are.
+        """
+        self._check_films(x)
+        all_films = _not_abnormal(x, y)
+        if not len(all_films):
+            raise ValueError("DDAD is trained on normal and unlabelled films; all are abnormal.")
+        if validation_data is not None:
+            validation_data = (_not_abnormal(*validation_data),)
+        shared = ("image_size", "epochs", "batch_size", "learning_rate", "augmentation", "seed")
+        module_b = _Ensemble(self.module_b, **{name: getattr(self, name) for name in shared})
+        earlier = module_b.fit(_normal(x, y), None, validation_data, **options)
+        history = super().fit(all_films, None, validation_data, **options)
+        join_histories(earlier.history, history, prefix="module_b")
+        return history
+
+    def compute_losses(self, x, y=None, training=False):
+        """Module A's: the mean squared residual of its members; B's weights are not touched."""
+        return {"module_a_loss": ops.mean(ops.square(x - self.module_a(x, training=training)))}
+
+    def reconstruction(self, x):
+        """mean b: the films as module B, which knows normal films only, redraws them."""
+        return ops.mean(self.module_b(x, training=False), axis=-1, keepdims=True)
+
+    def maps(self, x):
+        """{name of the score: (n, h, w)}."""
+        a, b = self.module_a(x, training=False), self.module_b(x, training=False)
+        mean_a, mean_b = ops.mean(a, axis=-1), ops.mean(b, axis=-1)
+        return {
+            "inter": ops.abs(mean_a - mean_b),
+            "intra": ops.std(b, axis=-1),
+            "residual": ops.square(x[..., 0] - mean_b),
+        }
+
+    def anomaly_map(self, x):
+        """The map of the chosen score, (n, h, w)."""
+        return self.maps(x)[self.score]
+
+    def named_scores(self, x):
+        """The mean of each map, (n,)."""
+        return {name: ops.mean(pixels, axis=(1, 2)) for name, pixels in self.maps(x).items()}
+
+
+def _autoencoders(image_size, members, latent_dim, width):
+    """Films -> (n, h, w, members): what each autoencoder makes of them."""
+    film = keras.Input((image_size, image_size, 1))
+    redrawn = []
+    for member in range(members):
+        encoder = networks.encoder(image_size, latent_dim, width)
+        decoder = networks.decoder(image_size, latent_dim, width)
+        autoencoder = keras.Model(film, decoder(encoder(film)), name=f"autoencoder_{member}")
+        redrawn.append(autoencoder(film))
+    return keras.Model(film, keras.layers.Concatenate()(redrawn))
+
+
+def _not_abnormal(x, y=None):
+    """The films of unknown label and the known normals; all films where y is None."""
+    return x if y is None else x[np.asarray(y) != 1]
+
+
+def _normal(x, y=None):
+    """The films known to be normal; all that are not known abnormal where there are none."""
+    known = [] if y is None else x[np.asarray(y) == 0]
+    return known if len(known) else _not_abnormal(x, y)

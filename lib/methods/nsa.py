@@ -1,0 +1,127 @@
+"""NSA: a network learns to find synthetic lesions in normal films, and then looks for real ones.
+
+Schlueter et al., Natural synthetic anomalies, ECCV 2022 (arXiv 2109.15222), after CutPaste
+(arXiv 2104.04015) and FPI; kept inside the body as AnatPaste does (arXiv 2205.04282). L draws
+lesions into a normal film x (`lib.lesions`), m is where they are, U is a U-Net, p the sigmoid:
+
+    loss   = mean cross-entropy(U(L(x)), m)
+    map(x) = p(U(x)),   score(x) = mean of the map
+
+Nothing but normal films is ever seen. Half of them stay as they are; x and m are of all.
+
+A single network's AUROC on real lesions swings by up to .2 between checkpoints while its loss
+hardly moves. So the learning rate falls to zero by a cosine, weights are averaged over steps (EMA),
+and so are the maps of `members` networks, each trained from its own start on its own lesions. When
+to stop is fixed beforehand; `val_loss` is the loss on validation normals with other lesions.
+
+Differs from the paper
+1. Lesions are opacities (soft ellipses and boxes, denser or thinner than their place) and patches
+   of other films with soft edges; there patches alone, blended by Poisson's equation.
+2. m is 0 or 1 (cross-entropy); there also graded by the change in grey level.
+3. A U-Net whose finest maps are half of 64 pixels; there a ResNet-18 encoder-decoder, 224 pixels.
+4. A lesion lies in the convex hull of the body; there in what is brighter than a threshold.
+5. AdamW with weight decay 1e-4, EMA, several members; there Adam, one network.
+6. Films are shifted by up to 3 pixels, mirrored and changed in gamma (0.8 to 1.25) before lesions
+   are drawn; there turned by up to 3 degrees and cropped.
+7. Further scores: the mean of the map's largest fifth, and of the logits.
+
+Known defects of reference code: AnatPaste's imports a module that is not in its repository.
+"""
+
+from typing import ClassVar
+
+import keras
+import numpy as np
+from keras import ops
+
+from lib import lesions, losses, networks
+from lib.detector import Detector
+from lib.preprocessing.segmentation import segment_body
+
+
+class NSA(Detector):
+    """`kinds`: what is drawn (lib.lesions) into `lesion_share` of the films, with diameters of
+    `lesion_size`, shares of the side.
+    """
+
+    players: ClassVar = {"loss": ("segmenters",)}
+    scores: ClassVar = ("mean", "top_fifth", "logit")
+
+    def __init__(
+        self,
+        *,
+        width=16,
+        members=2,
+        kinds=("opacity", "patch"),
+        lesion_size=(0.06, 0.35),
+        lesion_share=0.5,
+        ema=0.98,
+        learning_rate=1e-3,
+        **common,
+    ):
+        super().__init__(learning_rate=learning_rate, **common)
+        if not kinds or not set(kinds) <= set(lesions.KINDS):
+            raise ValueError(f"NSA draws {', '.join(lesions.KINDS)}, not kinds={kinds!r}.")
+        self.kinds, self.lesion_size, self.lesion_share = kinds, lesion_size, lesion_share
+        self.members, self.ema = members, ema
+        self.random = keras.random.SeedGenerator(self.seed)
+        # U: (n, h, w, members), a film for each member -> (n, h, w, members), its logits
+        films = keras.Input((self.image_size, self.image_size, members))
+        segmenters = [networks.unet(self.image_size, width) for _ in range(members)]
+        logits = [network(films[..., i : i + 1]) for i, network in enumerate(segmenters)]
+        self.segmenters = keras.Model(films, ops.concatenate(logits, axis=-1))
+
+    def make_optimizers(self, steps):
+        """AdamW with EMA; its learning rate falls to zero by a cosine."""
+        rate = keras.optimizers.schedules.CosineDecay(self.learning_rate, steps)
+        average = {"use_ema": True, "ema_momentum": self.ema}
+        return {"loss": keras.optimizers.AdamW(rate, weight_decay=1e-4, **average)}
+
+    def fit(self, x, y=None, validation_data=None, **options):
+        """Train on normal films x; labels are not used."""
+        self._check_films(x)
+        if validation_data is not None:
+            validation_data = (validation_data[0], bodies(validation_data[0]))
+        return super().fit(x, bodies(x), validation_data, **options)
+
+    def compute_losses(self, x, y=None, training=False):
+        """Cross-entropy of lesions drawn anew for each member; y are masks of the body."""
+        films, inside = self.varied(x[..., 0], y) if training else (x[..., 0], y)
+        wanted = self.kinds, self.lesion_size, self.lesion_share
+        drawn = [lesions.draw(films, inside, self.random, *wanted) for _ in range(self.members)]
+        ill, masks = (ops.stack(part, axis=-1) for part in zip(*drawn, strict=True))
+        logits = self.segmenters(ill, training=training)
+        return {"loss": losses.cross_entropy(logits, masks)}
+
+    def varied(self, films, inside):
+        """Films and masks shifted together; half of them mirrored; films of another gamma."""
+        shift = keras.random.randint((2,), -3, 4, seed=self.random)
+        films, inside = (ops.roll(part, shift, axis=(1, 2)) for part in (films, inside))
+        each = (ops.shape(films)[0], 1, 1)
+        gamma = keras.random.uniform(each, 0.8, 1.25, seed=self.random)
+        films = 2 * ops.maximum((films + 1) / 2, 1e-4) ** gamma - 1
+        mirrored = keras.random.uniform(each, seed=self.random) < 0.5
+        return tuple(ops.where(mirrored, ops.flip(part, axis=2), part) for part in (films, inside))
+
+    def logits(self, x):
+        """One map of each member, (n, h, w, members)."""
+        return self.segmenters(ops.repeat(x, self.members, axis=-1), training=False)
+
+    def anomaly_map(self, x):
+        """How likely each pixel is part of a lesion, (n, h, w) in [0, 1]."""
+        return ops.mean(ops.sigmoid(self.logits(x)), axis=-1)
+
+    def named_scores(self, x):
+        """Means over the map, its largest fifth and the logits, (n,) each."""
+        pixels = self.anomaly_map(x)
+        return {
+            "mean": ops.mean(pixels, axis=(1, 2)),
+            "top_fifth": losses.mean_of_largest(pixels, self.image_size**2 // 5),
+            "logit": ops.mean(self.logits(x), axis=(1, 2, 3)),
+        }
+
+
+def bodies(x):
+    """Masks (n, h, w) 0/1 of the convex hull of the body on films (n, h, w, 1)."""
+    pictures = np.uint8((np.asarray(x)[..., 0] + 1) * 127.5)
+    return np.array([segment_body(picture, "chest") for picture in pictures], "float32")

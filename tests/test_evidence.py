@@ -1,0 +1,149 @@
+"""What a cell keeps of a detector: of which films, in which files, and only what there is."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lib import evidence
+from lib.detector import Collapsed
+from lib.preprocessing.network_input import to_float
+
+SIZE = 8
+FILMS = np.random.default_rng(0).integers(0, 256, (60, SIZE, SIZE), np.uint8)
+
+
+class Silent:
+    """A detector without map, pictures or settings; batches of at most 7 films reach it."""
+
+    batch_size = 7
+
+    def predict(self, x, verbose):
+        return {"score": x.mean(axis=(1, 2, 3))}
+
+    def reconstruction(self, x):
+        assert len(x) <= self.batch_size
+        return None
+
+    def chain(self, x):
+        return None
+
+    def sweep(self, x):
+        return []
+
+
+class Telling(Silent):
+    """Maps are the films, reconstructions their negatives, and half a call halves the score."""
+
+    def predict(self, x, verbose):
+        return {**super().predict(x, verbose), "map": x[..., 0]}
+
+    def reconstruction(self, x):
+        super().reconstruction(x)
+        return -x
+
+    def chain(self, x):
+        return np.stack([x, 0 * x, -x])
+
+    def sweep(self, x):
+        score = self.predict(x, verbose=0)["score"]
+        return [({"lambda": 250, "calls": calls}, calls * score) for calls in (2, 10)]
+
+
+NOTHING_DRAWN = SimpleNamespace(titles=[], pictures=np.zeros(0, np.uint8))
+DRAWN = SimpleNamespace(titles=["stage 1, epoch 1"], pictures=FILMS[None, :6])
+
+
+def index(number=60):
+    """Films of three splits in turn."""
+    splits = np.array(["train", "validation", "test"])[np.arange(number) % 3]
+    return pd.DataFrame({"image_id": [f"film{n}" for n in range(number)], "split": splits})
+
+
+def ranked():
+    """The 20 test films, the last of the index scored lowest."""
+    films = index()
+    scores = films[["image_id"]].assign(score=np.arange(60)[::-1] / 10)
+    return evidence.ranked_test_films(films, scores[films["split"].ne("train")])
+
+
+def keep(detector, samples, folder):
+    evidence.keep(detector, samples, FILMS, ranked(), pd.Series(["film2", "film3"]), folder)
+    return {path.name for path in folder.iterdir()}
+
+
+def test_test_films_are_ranked_by_their_score():
+    films = ranked()
+    assert films["row"].tolist() == list(range(59, 0, -3))
+    assert films["image_id"].tolist() == [f"film{row}" for row in films["row"]]
+
+
+def test_maps_are_kept_of_quiet_and_of_loud_films(monkeypatch):
+    monkeypatch.setattr(evidence, "FILMS_WITH_MAPS", 10)
+    films = ranked()
+    annotated = films["image_id"][films["row"] < 40]
+    chosen = evidence.films_with_maps(films, annotated)
+    assert chosen["row"].is_monotonic_increasing and chosen["row"].is_unique
+    assert 10 <= len(chosen) <= 15
+    noted = chosen["row"][chosen["image_id"].isin(annotated)]
+    assert noted.min() == 2 and noted.max() == 38
+    assert chosen["row"].max() == 59, "films without a lesion too"
+
+
+def test_what_is_kept_is_of_the_films_it_names(tmp_path):
+    assert keep(Telling(), DRAWN, tmp_path) == {"maps.npz", "pictures.npz", "sweep.csv"}
+    row = {f"film{n}": n for n in range(60)}
+
+    maps = np.load(tmp_path / "maps.npz")
+    shown = FILMS[[row[image_id] for image_id in maps["image_id"]]]
+    assert len(shown) == 20
+    np.testing.assert_allclose(maps["map"], to_float(shown)[..., 0], atol=1e-3)
+    stretched = (to_float(shown)[..., 0] + 1) * 127.5
+    np.testing.assert_allclose(maps["reconstruction"], 255 - stretched, atol=1)
+
+    pictures = np.load(tmp_path / "pictures.npz")
+    np.testing.assert_array_equal(pictures["samples"], FILMS[None, :6])
+    assert pictures["sample_titles"].tolist() == ["stage 1, epoch 1"]
+    assert pictures["chain_image_id"].tolist() == ["film59", "film41", "film23", "film2"]
+    first, last = pictures["chain"][0].astype(int), pictures["chain"][-1].astype(int)
+    assert pictures["chain"].shape == (3, 4, SIZE, SIZE)
+    np.testing.assert_allclose(first + last, 255, atol=1)
+    np.testing.assert_allclose(first[0], (to_float(FILMS[59:60])[0, ..., 0] + 1) * 127.5, atol=1)
+
+    sweep = pd.read_csv(tmp_path / "sweep.csv")
+    assert list(sweep) == ["image_id", "lambda", "calls", "score"] and len(sweep) == 40
+    score = sweep.pivot(index="image_id", columns="calls", values="score")
+    np.testing.assert_allclose(score[10], 5 * score[2], rtol=1e-5)
+    film = score.loc["film5", 2]
+    assert film == pytest.approx(2 * float(to_float(FILMS[5:6]).mean()), rel=1e-4)
+
+
+def test_a_detector_that_shows_nothing_leaves_nothing(tmp_path):
+    assert keep(Silent(), NOTHING_DRAWN, tmp_path) == set()
+
+
+def test_pictures_without_a_chain_and_a_chain_without_pictures(tmp_path):
+    keep(Silent(), DRAWN, tmp_path)
+    assert set(np.load(tmp_path / "pictures.npz")) == {"samples", "sample_titles"}
+    keep(Telling(), NOTHING_DRAWN, tmp_path)
+    assert set(np.load(tmp_path / "pictures.npz")) == {"chain", "chain_image_id"}
+
+
+def test_a_sweep_keeps_to_so_many_films_of_all_ranks(monkeypatch):
+    monkeypatch.setattr(evidence, "FILMS_IN_SWEEP", 5)
+    chosen = evidence.evenly(ranked(), evidence.FILMS_IN_SWEEP)
+    assert chosen["row"].tolist() == [59, 47, 32, 17, 2]
+
+
+def test_scores_that_are_not_finite_are_named(tmp_path):
+    class Broken(Telling):
+        def sweep(self, x):
+            setting, score = super().sweep(x)[0]
+            return [(setting, np.where(np.arange(len(score)) < 3, np.nan, score))]
+
+    with pytest.raises(Collapsed, match="score: 3 of 20 values are not finite"):
+        keep(Broken(), DRAWN, tmp_path)
+    table = pd.DataFrame({"image_id": ["a", "b"], "score": [1.0, 2.0], "top_k": [np.inf, 1.0]})
+    with pytest.raises(Collapsed, match="top_k: 1 of 2 values are not finite"):
+        evidence.check_finite(table)
