@@ -17,13 +17,15 @@ grids:
     seeds: [0]
     datasets: [rsna]
     supervised: {datasets: [rsna], methods: [resnet]}
-    reconstruction: {datasets: [rsna], methods: [autoencoder]}
+    reconstruction: {datasets: [rsna], methods: [autoencoder, gaussian]}
+    adversarial: {datasets: [rsna], methods: [f_anogan]}
     svdd: {datasets: [rsna], methods: [deep_svdd]}
   films: &films
     seeds: [0]
     datasets: &found [rsna]
     supervised: {datasets: *found, methods: [resnet]}
-    reconstruction: {datasets: *found, methods: [autoencoder]}
+    reconstruction: {datasets: *found, methods: [autoencoder, gaussian]}
+    adversarial: {datasets: *found, methods: [f_anogan]}
     svdd: {datasets: *found, methods: [deep_svdd]}
 grid: *phantoms
 """
@@ -33,6 +35,9 @@ split: {validation: 0.2, test: 0.4, seed: 0}
 resnet: {labels: all, epochs: 2}
 autoencoder: {epochs: 2}
 deep_svdd: {pretraining_epochs: 2, epochs: 3}
+gaussian:
+  {method: anoddpm, noise: gaussian, epochs: 1, steps: 3, swept_calls: [6], swept_levels: []}
+f_anogan: {gan_epochs: 1, epochs: 1, width: 4}
 """
 
 

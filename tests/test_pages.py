@@ -13,6 +13,8 @@ PAGES = [
     "preprocessing-rsna",
     "supervised-rsna-resnet-0",
     "reconstruction-rsna-autoencoder-0",
+    "reconstruction-rsna-gaussian-0",
+    "reconstruction-rsna-f_anogan-0",
     "svdd-rsna-deep_svdd-0",
     "comparison",
 ]
@@ -72,6 +74,15 @@ def test_a_page_says_what_its_method_does_not_have(small_study):
     for sentence in ("No pictures: this", "No chain: this", "Nothing to compare: the"):
         assert sentence in said
     assert "beat" in said, "the result says how the method stands against the floors"
+
+
+def test_a_page_shows_what_its_method_has(small_study):
+    chain = BeautifulSoup(small_study.page("reconstruction-rsna-gaussian-0"), "html.parser")
+    drawn = BeautifulSoup(small_study.page("reconstruction-rsna-f_anogan-0"), "html.parser")
+    assert any("calls" in image["alt"] for image in chain("img"))
+    assert "Nothing to compare" not in chain.text and "No chain" not in chain.text
+    assert any("stage 1" in image["alt"] for image in drawn("img"))
+    assert all(name in drawn.text for name in ("sum", "image", "feature"))
 
 
 def test_an_unknown_parameter_is_an_error(small_study):

@@ -7,12 +7,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
-CELLS = {"supervised@rsna-resnet-0", "reconstruction@rsna-autoencoder-0", "svdd@rsna-deep_svdd-0"}
-PAGES = {
+CELLS = {
+    "supervised@rsna-resnet-0",
+    "reconstruction@rsna-autoencoder-0",
+    "reconstruction@rsna-gaussian-0",
+    "adversarial@rsna-f_anogan-0",
+    "svdd@rsna-deep_svdd-0",
+}
+RECONSTRUCTION_PAGES = {
+    "reconstruction-page@rsna-autoencoder-0",
+    "reconstruction-page@rsna-gaussian-0",
+    "adversarial-page@rsna-f_anogan-0",
+}
+PAGES = RECONSTRUCTION_PAGES | {
     "exploration@rsna",
     "preprocessing@rsna",
     "supervised-page@rsna-resnet-0",
-    "reconstruction-page@rsna-autoencoder-0",
     "svdd-page@rsna-deep_svdd-0",
     "comparison-page",
     "site",
@@ -52,7 +62,7 @@ def test_saving_a_notebook_retrains_nothing(study):
         [nbformat.v4.new_output("stream", text="run in JupyterLab")],
     )
     nbformat.write(notebook, path)
-    assert changed_stages(study) == {"reconstruction-page@rsna-autoencoder-0"}
+    assert changed_stages(study) == RECONSTRUCTION_PAGES
 
 
 def test_prose_touches_its_page_only(study):
@@ -96,6 +106,7 @@ def test_a_metric_makes_tables_and_pages_only(study):
         # Deep SVDD is pre-trained as an autoencoder: it builds on that file.
         ("autoencoder", {"reconstruction@rsna-autoencoder-0", "svdd@rsna-deep_svdd-0"}),
         ("deep_svdd", {"svdd@rsna-deep_svdd-0"}),
+        ("anoddpm", {"reconstruction@rsna-gaussian-0"}),  # of which it is a setting
     ],
 )
 def test_a_method_retrains_its_own_cells_and_those_that_build_on_it(study, method, cells):

@@ -196,6 +196,8 @@ class AnoDDPM(Detector):
         As many calls as lambda are the ancestral sampler, eta 1.
         """
         own = self.noise_level, self.steps, self.eta
+        if not self.swept_calls and not self.swept_levels:
+            return []
         calls = sorted({*self.swept_calls, self.steps}, reverse=True)
         settings = [(self.noise_level, number) for number in calls]
         settings += [(level, self.steps) for level in self.swept_levels]

@@ -16,7 +16,7 @@ logit of 1 - D(x, E(x)).
 
 Differs from the detector's published code
 1. Codes are standardised by batch norm, as z is standard normal. Without it those of a short
-   training had other means and a third of the spread, and reconstructions faded.
+   training had other means, under averaged weights a third of the spread, and all films faded.
 2. Adam 2e-4 and beta_1 0.5; there 1e-5 and 0.5.
 3. Latent size 16 and batches of 32; there 200 and 100.
 4. Batch norm of E and G is measured again under the averaged weights, which score; there its

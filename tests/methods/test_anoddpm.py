@@ -168,6 +168,7 @@ def test_the_sweep_scores_as_a_detector_with_those_settings_would():
         other.set_weights(detector.get_weights())
         np.testing.assert_allclose(score, other.named_scores(FILMS)["l1"], rtol=1e-3)
     np.testing.assert_array_equal(detector.predict(FILMS, verbose=0)["score"], before)
+    assert tiny(swept_calls=(), swept_levels=()).sweep(FILMS) == []
 
 
 def test_the_loss_of_a_network_that_finds_nothing_is_the_variance_of_the_noise():

@@ -41,6 +41,7 @@ def test_scores_are_means_of_the_map():
 def test_each_member_starts_and_learns_on_its_own():
     x, _, _ = discs(32)
     detector = tiny(members=2, epochs=1)
+    detector.fit(x, verbose=0)
     first, second = np.moveaxis(np.asarray(detector.logits(x)), -1, 0)
     assert not np.allclose(first, second)
     seen = []
