@@ -237,7 +237,9 @@ def test_forest_draws_each_groups_interval():
 def test_an_earlier_stage_is_described_by_the_epochs_it_had():
     nan = np.nan
     stages = {"epoch": [0, 1, 2], "gan_critic": [3.0, 2.0, nan], "gan_val_critic": [4.0, 5.0, nan]}
-    figure = figures.training_curves(pd.DataFrame({**stages, "loss": [nan, nan, 1.0]}))
+    history = pd.DataFrame({**stages, "loss": [nan, nan, 1.0]})
+    figure = figures.training_curves(history)
+    assert len(figures.training_curves(history[history.columns[::-1]]).axes) == 2, "in any order"
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["gan critic", "loss"]
     assert figure.axes[0].get_lines()[1].get_ydata().tolist()[:2] == [4, 5]
     said = figure.get_label()

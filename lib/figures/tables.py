@@ -111,8 +111,8 @@ def training_curves(history: pd.DataFrame) -> Figure:
     The losses of an earlier stage begin with its name: `gan_loss` and `gan_val_loss`. The scale is
     logarithmic where a loss is positive and falls more than twentyfold.
     """
-    validation = {re.sub(r"(^|_)val_", r"\1", name, count=1): name for name in history}
-    validation = {loss: name for loss, name in validation.items() if loss != name}
+    of_validation = history.columns[history.columns.str.contains(r"(?:^|_)val_")]
+    validation = {re.sub(r"(^|_)val_", r"\1", name, count=1): name for name in of_validation}
     losses = history.columns.drop(["epoch", *validation.values()])
     figure, grid = panels(len(losses), height=280)
     said = []
