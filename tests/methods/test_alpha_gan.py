@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from by_hand import array
 from discs import discs
 from keras import ops
 
@@ -10,10 +11,6 @@ from lib.detector import Collapsed
 from lib.methods.alpha_gan import AlphaGAN
 
 SMALL = {"image_size": 32, "latent_dim": 4, "width": 4, "code_width": 8, "batch_size": 8}
-
-
-def array(tensor):
-    return ops.convert_to_numpy(tensor)
 
 
 def minus_log(logit):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from by_hand import array
 from discs import discs
 from keras import ops
 
@@ -9,10 +10,6 @@ from lib.detector import Collapsed, input_gradient
 from lib.methods.f_anogan import FAnoGAN, _WassersteinGAN
 
 SMALL = {"image_size": 32, "latent_dim": 4, "width": 4, "batch_size": 8, "epochs": 1}
-
-
-def array(tensor):
-    return ops.convert_to_numpy(tensor)
 
 
 def snapshot(network):

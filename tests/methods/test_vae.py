@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from by_hand import array
 from discs import discs
 from keras import ops
 
@@ -10,10 +11,6 @@ from lib.detector import Collapsed
 from lib.methods.vae import VAE
 
 SMALL = {"image_size": 32, "latent_dim": 3, "width": 4, "batch_size": 16}
-
-
-def array(tensor):
-    return ops.convert_to_numpy(tensor)
 
 
 def posterior(detector, x):
