@@ -7,9 +7,10 @@ A method writes
   `terms` names losses that are only logged; `turns` gives alternation, as in
   `turns = (("critic",),) * 5 + (("generator",),)`; without it all players move at once,
 - `compute_losses(x, y, training) -> {name: scalar}`,
-- `anomaly_score(x) -> (n,)` and/or `anomaly_map(x) -> (n, h, w)`: larger is more abnormal, raw.
-  A method that publishes several scores names them in `scores` and writes `named_scores`; the
-  parameter `score` says which of them is *the* score.
+- `examine(x) -> {"score": (n,), "map": (n, h, w)}`, one of them or both: larger is more abnormal,
+  raw; without a score the mean of the map is the score. A method that publishes several scores
+  names them in `scores` and gives each by its name; the parameter `score` says which of them is
+  *the* score.
 
 Fit, callbacks, progress bar, validation, predict and weights are Keras's own. A method uses
 `keras.ops` only: what differs between TensorFlow and JAX stands in this file.
@@ -93,29 +94,20 @@ class Detector(keras.Model):
         """{name: scalar} for each player and each term, from one forward pass."""
         raise NotImplementedError(f"{type(self).__name__} has no compute_losses.")
 
-    def anomaly_map(self, x):
-        """(n, h, w), larger is more abnormal; None for a method without one."""
-        return None
-
-    def named_scores(self, x):
-        """{name: (n,)} for each of `scores`, larger is more abnormal."""
-        raise NotImplementedError(f"{type(self).__name__} has no named_scores.")
-
-    def anomaly_score(self, x):
-        """(n,), larger is more abnormal: the chosen named score, else the mean of the map."""
-        if self.scores:
-            return self.named_scores(x)[self.score]
-        return ops.mean(self.anomaly_map(x), axis=(1, 2))
-
-    def anomaly_scores(self, x):
-        """{name: (n,)}: `score`, then whatever named scores a method has."""
-        if not self.scores:
-            return {"score": self.anomaly_score(x)}
-        named = self.named_scores(x)
-        return {"score": named[self.score], **named}
+    def examine(self, x):
+        """{"score" or each of `scores`: (n,), "map": (n, h, w)} of films x, from one pass."""
+        raise NotImplementedError(f"{type(self).__name__} has no examine.")
 
     def reconstruction(self, x):
         """(n, h, w, 1) in [-1, 1]; None for a method that reconstructs nothing."""
+        return None
+
+    def embed(self, x):
+        """(n, d) as an array: where a method that judges by an embedding puts films x, or None."""
+        return None
+
+    def sphere(self, x):
+        """(n,) as an array: the number of the sphere that films x are nearest to, or None."""
         return None
 
     def samples(self, x):
@@ -132,11 +124,12 @@ class Detector(keras.Model):
 
     def make_optimizers(self, steps):
         """{player: optimizer} for a fit of so many updates; Adam unless a method says otherwise."""
+        return {player: keras.optimizers.Adam(self.rate_of(player)) for player in self.players}
+
+    def rate_of(self, player):
+        """The learning rate of a player, where each has its own or all have one."""
         rates = self.learning_rate
-        return {
-            player: keras.optimizers.Adam(rates[player] if isinstance(rates, dict) else rates)
-            for player in self.players
-        }
+        return rates[player] if isinstance(rates, dict) else rates
 
     # Training and scoring
 
@@ -165,7 +158,8 @@ class Detector(keras.Model):
         """Train on films x and labels y (None: all unknown) and return Keras's History.
 
         `validation_data` is (x,) or (x, y); `callbacks`, `verbose` and the rest are Keras's own.
-        Raises Collapsed when a loss is no longer finite or a player's weights did not move.
+        Raises Collapsed when a loss is no longer finite, a player's weights did not move, or what
+        the method draws in the end is always the same picture.
         """
         self._check_films(x)
         epochs = self.epochs if epochs is None else epochs
@@ -191,6 +185,9 @@ class Detector(keras.Model):
                 raise Collapsed(
                     f"{type(self).__name__}: training left the weights of '{player}' unchanged."
                 )
+        drawn = self.samples(x)
+        if drawn is not None:
+            check_samples(drawn, type(self).__name__)
         return history
 
     def predict(self, x, batch_size=None, **options):
@@ -220,9 +217,26 @@ class Detector(keras.Model):
 
     def call(self, x):
         """What `predict` returns, for one batch."""
-        outputs = dict(self.anomaly_scores(x))
-        anomaly_map = self.anomaly_map(x)
-        return outputs if anomaly_map is None else {**outputs, "map": anomaly_map}
+        found = self.examine(x)
+        if self.scores:
+            return {"score": found[self.score], **found}
+        if "score" not in found:
+            return {"score": ops.mean(found["map"], axis=(1, 2)), **found}
+        return found
+
+    def anomaly_score(self, x):
+        """(n,), larger is more abnormal."""
+        return self.call(x)["score"]
+
+    def anomaly_map(self, x):
+        """(n, h, w), larger is more abnormal; None for a method without one."""
+        return self.call(x).get("map")
+
+    def batchwise(self, function, x):
+        """function(films), (n, ...), as one array, computed batch by batch."""
+        starts = range(0, len(x), self.batch_size)
+        batches = [function(x[start : start + self.batch_size]) for start in starts]
+        return np.concatenate([ops.convert_to_numpy(batch) for batch in batches])
 
     def weights_of(self, player):
         """The trainable weights of a player's networks."""
@@ -362,6 +376,11 @@ def input_gradient(function, x):
     return tape.gradient(value, x)
 
 
+def not_abnormal(x, y=None):
+    """The films of unknown label and the known normals; all films where y is None."""
+    return x if y is None else x[np.asarray(y) != 1]
+
+
 def join_histories(earlier, history, prefix="pretraining"):
     """Put an earlier stage's {name: values by epoch} before a History, as `<prefix>_<name>`.
 
@@ -389,6 +408,18 @@ def check_scores(scores, name="score"):
     distinct = len(np.unique(scores))
     if distinct < max(2, len(scores) / 10):
         raise Collapsed(f"{name}: only {distinct} distinct values for {len(scores)} films.")
+
+
+def check_samples(drawn, name):
+    """Raise Collapsed when a generator draws one picture, (m, h, w, 1), from all codes or films."""
+    if len(drawn) < 2:
+        return
+    spread = float(ops.max(ops.std(drawn, axis=0)))
+    if not spread > 1e-3:
+        raise Collapsed(
+            f"{name}: all that it draws is one picture (largest standard deviation of a pixel "
+            f"{spread:.2g})."
+        )
 
 
 class StopWhenNotFinite(keras.callbacks.Callback):

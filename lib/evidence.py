@@ -83,9 +83,8 @@ def maps_of(detector, films, chosen: pd.DataFrame) -> dict[str, np.ndarray]:
     if maps is None:
         return {}
     kept = {"image_id": chosen["image_id"].to_numpy(str), "map": maps.astype("float16")}
-    reconstructions = [detector.reconstruction(some) for some in _batches(x, detector.batch_size)]
-    if reconstructions[0] is not None:
-        kept["reconstruction"] = np.concatenate([to_grey(some) for some in reconstructions])
+    if detector.reconstruction(x[:1]) is not None:
+        kept["reconstruction"] = to_grey(detector.batchwise(detector.reconstruction, x))
     return kept
 
 
@@ -111,7 +110,3 @@ def sweep_of(detector, films, chosen: pd.DataFrame) -> pd.DataFrame:
     table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
     check_finite(table)
     return table
-
-
-def _batches(x: np.ndarray, size: int) -> list[np.ndarray]:
-    return [x[start : start + size] for start in range(0, len(x), size)]

@@ -77,6 +77,17 @@ def squared_residual(x, reconstruction):
     return ops.squeeze(ops.square(x - reconstruction), axis=-1)
 
 
+def gradient_map(score, x):
+    """Where films (n, h, w, 1) would change their `score(x) -> (n,)` most, (n, h, w).
+
+    |d score / dx| of Simonyan et al., arXiv 1312.6034, section 3.1, smoothed by a Gaussian of 1/32
+    of the side, since the gradient of a strided convolution is a chequerboard.
+    """
+    sigma = x.shape[1] / 32
+    gradient = ops.abs(input_gradient(score, x))
+    return _blur(gradient, 2 * math.ceil(2 * sigma) + 1, sigma)[..., 0]
+
+
 def ssim_residual(x, reconstruction):
     """(1 - SSIM) / 2 in [0, 1], (n, h, w)."""
     return (1.0 - ssim(x, reconstruction)) / 2.0

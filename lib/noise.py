@@ -25,6 +25,16 @@ SKEW, UNSKEW = (math.sqrt(3) - 1) / 2, (3 - math.sqrt(3)) / 6
 VARIANCE = math.sqrt(3) / 2 * math.pi / 90 / 2**10
 
 
+def number_in_bank(x, bank):
+    """Which of `bank` draws each film takes, (n,): a sum over its 256 grey values, exact.
+
+    So a film's noise in scoring is always the same, whatever stands beside it. `x` are films
+    (n, h, w, 1) of up to 256 pixels a side; beyond that the sum might pass 2^31.
+    """
+    grey = ops.reshape(ops.cast(ops.round((x + 1) * 127.5), "int32"), (ops.shape(x)[0], -1))
+    return ops.sum(grey * (ops.arange(x.shape[1] * x.shape[2]) % 61), axis=1) % bank
+
+
 def gaussian(count, image_size, seed):
     """White noise (n, h, w, 1) of mean 0 and variance 1; `seed` is a keras SeedGenerator."""
     return keras.random.normal((count, image_size, image_size, 1), seed=seed)

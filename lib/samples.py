@@ -1,16 +1,22 @@
-"""What a generator draws while it learns, kept by a Keras callback; and films as grey levels."""
+"""What a generator draws while it learns, kept by a Keras callback; its codes; grey levels."""
 
 import keras
 import numpy as np
 from keras import ops
 
 EPOCHS_SHOWN = 5
+FIXED_CODES = 6
 
 
 def to_grey(pictures) -> np.ndarray:
     """Pictures in [-1, 1] of shape (..., h, w, 1), an array or a tensor, as uint8 (..., h, w)."""
     grey = (ops.convert_to_numpy(pictures)[..., 0] + 1) * 127.5
     return np.clip(grey.round(), 0, 255).astype("uint8")
+
+
+def fixed_codes(latent_dim, seed):
+    """The six codes from N(0, I), (6, latent_dim), from which a generator shows what it learnt."""
+    return keras.random.normal((FIXED_CODES, latent_dim), seed=seed)
 
 
 class Samples(keras.callbacks.Callback):

@@ -25,10 +25,10 @@ class Toy(Detector):
         self.network = keras.Model(film, keras.layers.Conv2D(1, width, padding="same")(blurred))
 
     def compute_losses(self, x, y=None, training=False):
-        return {"loss": ops.mean(self.anomaly_map(x))}
+        return {"loss": ops.mean(self.examine(x)["map"])}
 
-    def anomaly_map(self, x):
-        return ops.square(x - self.network(x))[..., 0]
+    def examine(self, x):
+        return {"map": ops.square(x - self.network(x))[..., 0]}
 '''
 
 FIT_ON_DISCS = """
@@ -43,7 +43,7 @@ normals, _, _ = discs(64, abnormal=0.0, seed=0)
 films, labels, _ = discs(64, abnormal=0.5, seed=1)
 detector = methods.find("toy")(image_size=32, **grid.profile()["toy"])
 detector.fit(normals, verbose=0)
-print(roc_auc_score(labels, detector.anomaly_scores(films)["score"]))
+print(roc_auc_score(labels, detector.anomaly_score(films)))
 """
 
 

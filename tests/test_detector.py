@@ -48,8 +48,8 @@ class ToyGAN(Detector):
             "distance": ops.mean(ops.abs(generated - x)),
         }
 
-    def anomaly_score(self, x):
-        return -ops.squeeze(self.discriminator(x), -1)
+    def examine(self, x):
+        return {"score": -ops.squeeze(self.discriminator(x), -1)}
 
 
 class TurnsGAN(ToyGAN):
@@ -82,8 +82,8 @@ class Regression(Detector):
     def compute_losses(self, x, y=None, training=False):
         return {"loss": ops.mean(ops.square(self.anomaly_score(x) - 1.0))}
 
-    def anomaly_score(self, x):
-        return ops.squeeze(self.network(x), -1)
+    def examine(self, x):
+        return {"score": ops.squeeze(self.network(x), -1)}
 
 
 def films(n=16, seed=0):

@@ -303,7 +303,7 @@ def test_an_encoder_of_zeros_collapses():
     detector.place_center(x)
     detector.encoder.set_weights([w * 0 for w in detector.encoder.get_weights()])
     with pytest.raises(Collapsed, match="mapped to one point"):
-        detector.check_collapse(x)
+        detector.look(x)
 
 
 @pytest.mark.parametrize("name", ["autoencoder", "deep_svdd", "resnet"])

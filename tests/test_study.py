@@ -67,12 +67,10 @@ class DrawingToy(Detector):
     def reconstruction(self, x):
         return self.network(x)
 
-    def anomaly_map(self, x):
-        return ops.square(x - self.network(x))[..., 0]
-
-    def named_scores(self, x):
-        pixels = self.anomaly_map(x)
-        return {"mean": ops.mean(pixels, axis=(1, 2)), "top": ops.mean(pixels**2, axis=(1, 2))}
+    def examine(self, x):
+        pixels = ops.square(x - self.network(x))[..., 0]
+        means = {"mean": ops.mean(pixels, axis=(1, 2)), "top": ops.mean(pixels**2, axis=(1, 2))}
+        return {"map": pixels, **means}
 
     def samples(self, x):
         return self.network(x)
@@ -140,10 +138,10 @@ def test_what_breaks_a_cell_off_leaves_no_trace_and_the_cell_that_was_there(
 
 def test_a_method_that_fails_leaves_its_reason_and_nothing_else(toy_study, monkeypatch):
     def unscored(self, x):
-        pixels = self.anomaly_map(x)
+        pixels = ops.square(x - self.network(x))[..., 0]
         return {"mean": ops.mean(pixels, axis=(1, 2)), "top": np.nan * pixels[:, 0, 0]}
 
-    monkeypatch.setattr(DrawingToy, "named_scores", unscored)
+    monkeypatch.setattr(DrawingToy, "examine", unscored)
     study.run(toy_study, {"epochs": 1})
     assert [path.name for path in toy_study.folder.iterdir()] == ["cell.json"]
     with pytest.raises(cells.CellFailed, match="Collapsed: top: 80 of 80 values are not finite"):

@@ -71,10 +71,8 @@ class AEU(Detector):
         """r, (n, h, w, 1)."""
         return self.decoder(self.encoder(x, training=False), training=False)[0]
 
-    def anomaly_map(self, x):
-        """The map of the chosen score, (n, h, w)."""
-        return self.maps(x)[self.score]
-
-    def named_scores(self, x):
-        """The mean of each map, (n,)."""
-        return {name: ops.mean(pixels, axis=(1, 2)) for name, pixels in self.maps(x).items()}
+    def examine(self, x):
+        """The mean of each map, and the map of the chosen score."""
+        maps = self.maps(x)
+        means = {name: ops.mean(pixels, axis=(1, 2)) for name, pixels in maps.items()}
+        return {"map": maps[self.score], **means}

@@ -43,7 +43,8 @@ import keras
 from keras import ops
 
 from lib import losses, networks
-from lib.detector import Collapsed, Detector
+from lib.detector import Detector
+from lib.samples import fixed_codes
 
 RATES = {"encoder": 1e-3, "generator": 1e-3, "discriminator": 1e-4, "code_discriminator": 1e-4}
 
@@ -90,24 +91,10 @@ class AlphaGAN(Detector):
 
     def make_optimizers(self, steps):
         """Adam with beta 0.5 and 0.999 for each player."""
-        rates = self.learning_rate
         return {
-            player: keras.optimizers.Adam(
-                rates[player] if isinstance(rates, dict) else rates, beta_1=0.5
-            )
+            player: keras.optimizers.Adam(self.rate_of(player), beta_1=0.5)
             for player in self.players
         }
-
-    def fit(self, x, *arguments, **options):
-        """Raises Collapsed, too, when the generator draws one picture from all codes."""
-        history = super().fit(x, *arguments, **options)
-        spread = float(ops.max(ops.std(self.samples(x), axis=0)))
-        if not spread > 1e-3:
-            raise Collapsed(
-                "AlphaGAN: the generator draws one picture from all codes (largest standard "
-                f"deviation of a pixel {spread:.2g})."
-            )
-        return history
 
     def encode(self, x, training=False):
         """z_mean and z_log_var, (n, latent_dim) each; `as_published` in (-1, 1)."""
@@ -155,19 +142,16 @@ class AlphaGAN(Detector):
 
     def samples(self, x):
         """What the generator draws from six fixed codes, (6, h, w, 1)."""
-        codes = keras.random.normal((6, self.latent_dim), seed=self.seed)
-        return self.generator(codes, training=False)
+        return self.generator(fixed_codes(self.latent_dim, self.seed), training=False)
 
-    def anomaly_map(self, x):
-        """(x - r)^2, (n, h, w)."""
-        return losses.squared_residual(x, self.reconstruction(x))
-
-    def named_scores(self, x):
-        """The two discriminators' logits of being generated, their mean, two means of the map."""
-        residual = self.anomaly_map(x)
+    def examine(self, x):
+        """(x - r)^2 as the map, two means of it, the discriminators' logits of being generated."""
+        z, _ = self.encode(x)
+        residual = losses.squared_residual(x, self.generator(z, training=False))
         film = -self.discriminator(x, training=False)[0][:, 0]
-        code = -self.code_discriminator(self.encode(x)[0], training=False)[:, 0]
+        code = -self.code_discriminator(z, training=False)[:, 0]
         return {
+            "map": residual,
             "discriminator": film,
             "code_discriminator": code,
             "mean_of_discriminators": (film + code) / 2,

@@ -38,6 +38,7 @@ from keras import ops
 
 from lib import losses, networks, noise
 from lib.detector import Detector
+from lib.noise import number_in_bank
 
 NOISES = {"gaussian": noise.gaussian, "simplex": noise.simplex}
 PUBLISHED_SPREAD = 0.5  # standard deviation of the published simplex noise, measured
@@ -122,13 +123,6 @@ class AnoDDPM(Detector):
 
     # Scoring
 
-    def field_numbers(self, x):
-        """Which field of the bank films take, (n,): a sum over their 256 grey values, exact."""
-        grey = ops.cast(ops.round((x + 1) * 127.5), "int32")
-        weight = ops.arange(self.image_size**2) % 61  # a film of 256 pixels stays below 2^31
-        total = ops.sum(ops.reshape(grey, (-1, self.image_size**2)) * weight, axis=1)
-        return total % self.fields.shape[0]
-
     def field(self, number):
         """Fields of the bank, (n, h, w, 1); after the last comes the first."""
         return ops.take(self.fields, number % self.fields.shape[0], axis=0)
@@ -148,7 +142,7 @@ class AnoDDPM(Detector):
     def way_back(self, x, shown):
         """[x_lambda, then x after so many steps for each of `shown`], (n, h, w, 1) each."""
         times = np.linspace(self.noise_level, 0, self.steps + 1).round().astype("int32")
-        number = self.field_numbers(x)
+        number = number_in_bank(x, self.fields.shape[0])
 
         def step(k, x_t):
             t, s = ops.take(times, k), ops.take(times, k + 1)
@@ -163,27 +157,15 @@ class AnoDDPM(Detector):
         """r, (n, h, w, 1)."""
         return self.way_back(x, [self.steps])[-1]
 
-    def anomaly_map(self, x):
-        """(x_0 - r)^2, (n, h, w)."""
-        return losses.squared_residual(x, self.reconstruction(x))
-
-    def named_scores(self, x):
-        """Means over the film, (n,) each."""
-        return self.scores_of(self.anomaly_map(x))
-
-    def scores_of(self, anomaly_map):
-        """{name: (n,)} from maps (n, h, w)."""
+    def examine(self, x):
+        """(x_0 - r)^2 as the map, and means over the film."""
+        pixels = losses.squared_residual(x, self.reconstruction(x))
         return {
-            "mse": ops.mean(anomaly_map, axis=(1, 2)),
-            "l1": ops.mean(ops.sqrt(anomaly_map), axis=(1, 2)),
-            "top_k": losses.mean_of_largest(anomaly_map, self.top_k),
+            "map": pixels,
+            "mse": ops.mean(pixels, axis=(1, 2)),
+            "l1": ops.mean(ops.sqrt(pixels), axis=(1, 2)),
+            "top_k": losses.mean_of_largest(pixels, self.top_k),
         }
-
-    def call(self, x):
-        """What `predict` returns; films are denoised once for the map and all scores."""
-        anomaly_map = self.anomaly_map(x)
-        named = self.scores_of(anomaly_map)
-        return {"score": named[self.score], **named, "map": anomaly_map}
 
     def chain(self, x):
         """(steps, n, h, w, 1): films, films at lambda, up to three states between, r."""

@@ -72,14 +72,11 @@ class Autoencoder(Detector):
         """The mean residual; labels are not used."""
         return {"loss": ops.mean(RESIDUALS[self.residual](x, self.reconstruction(x, training)))}
 
-    def anomaly_map(self, x):
-        """The residual of each pixel, (n, h, w)."""
-        return RESIDUALS[self.residual](x, self.reconstruction(x))
-
-    def named_scores(self, x):
-        """The mean of the map, and that of its largest pixels, (n,) each."""
-        residual = self.anomaly_map(x)
+    def examine(self, x):
+        """The residual of each pixel, its mean, and the mean of the largest."""
+        residual = RESIDUALS[self.residual](x, self.reconstruction(x))
         return {
+            "map": residual,
             "mean": ops.mean(residual, axis=(1, 2)),
             "top_k": losses.mean_of_largest(residual, self.top_k),
         }

@@ -37,6 +37,7 @@ from keras import layers, ops
 
 from lib import losses, networks
 from lib.detector import Detector
+from lib.samples import fixed_codes
 
 
 class BiGAN(Detector):
@@ -73,15 +74,14 @@ class BiGAN(Detector):
         self.generator = networks.decoder(self.image_size, latent_dim, width)  # G
         self.discriminator = networks.joint_discriminator(self.image_size, latent_dim, width)
         self.random = keras.random.SeedGenerator(self.seed)
-        self.codes = keras.random.normal((6, latent_dim), seed=self.seed)
 
     def make_optimizers(self, steps):
         """Adam; at the end of the fit the weights become their moving averages."""
-        rates = self.learning_rate
-        if not isinstance(rates, dict):
-            rates = dict.fromkeys(self.players, rates)
         options = {"beta_1": 0.5, "use_ema": self.ema > 0, "ema_momentum": self.ema}
-        return {player: keras.optimizers.Adam(rates[player], **options) for player in self.players}
+        return {
+            player: keras.optimizers.Adam(self.rate_of(player), **options)
+            for player in self.players
+        }
 
     def fit(self, x, y=None, validation_data=None, **options):
         """Train, then measure batch norm again if weights were averaged; labels are not used."""
@@ -123,21 +123,19 @@ class BiGAN(Detector):
 
     def samples(self, x):
         """What the generator makes of six fixed codes, (6, h, w, 1)."""
-        return self.generator(self.codes, training=False)
+        return self.generator(fixed_codes(self.latent_dim, self.seed), training=False)
 
-    def anomaly_map(self, x):
-        """|x - r|, (n, h, w)."""
-        return losses.absolute_residual(x, self.reconstruction(x))
-
-    def named_scores(self, x):
-        """The sum, its two parts, and the logit of the pair being generated; (n,) each."""
+    def examine(self, x):
+        """|x - r| as the map, its sum, feature matching, both, the pair's logit of being drawn."""
         code = self.encoder(x, training=False)
         r = self.generator(code, training=False)
         logit, of_film = self.discriminator([x, code], training=False)
         logit_of_rebuilt, of_rebuilt = self.discriminator([r, code], training=False)
-        residual = ops.sum(losses.absolute_residual(x, r), axis=(1, 2))
+        pixels = losses.absolute_residual(x, r)
+        residual = ops.sum(pixels, axis=(1, 2))
         matching = ops.sum(ops.abs(of_film - of_rebuilt), axis=1)
         return {
+            "map": pixels,
             "sum": (1 - self.feature_weight) * residual + self.feature_weight * matching,
             "residual": residual,
             "feature_matching": matching,

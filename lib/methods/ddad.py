@@ -45,7 +45,7 @@ import numpy as np
 from keras import ops
 
 from lib import networks
-from lib.detector import Detector, join_histories
+from lib.detector import Detector, join_histories, not_abnormal
 
 
 class _Ensemble(Detector):
@@ -82,11 +82,11 @@ class DDAD(Detector):
         `validation_data` that are not known to be abnormal. Raises ValueError where all are.
         """
         self._check_films(x)
-        all_films = _not_abnormal(x, y)
+        all_films = not_abnormal(x, y)
         if not len(all_films):
             raise ValueError("DDAD is trained on normal and unlabelled films; all are abnormal.")
         if validation_data is not None:
-            validation_data = (_not_abnormal(*validation_data),)
+            validation_data = (not_abnormal(*validation_data),)
         shared = ("image_size", "epochs", "batch_size", "learning_rate", "augmentation", "seed")
         module_b = _Ensemble(self.module_b, **{name: getattr(self, name) for name in shared})
         earlier = module_b.fit(_normal(x, y), None, validation_data, **options)
@@ -112,13 +112,11 @@ class DDAD(Detector):
             "residual": ops.square(x[..., 0] - mean_b),
         }
 
-    def anomaly_map(self, x):
-        """The map of the chosen score, (n, h, w)."""
-        return self.maps(x)[self.score]
-
-    def named_scores(self, x):
-        """The mean of each map, (n,)."""
-        return {name: ops.mean(pixels, axis=(1, 2)) for name, pixels in self.maps(x).items()}
+    def examine(self, x):
+        """The mean of each map, and the map of the chosen score."""
+        maps = self.maps(x)
+        means = {name: ops.mean(pixels, axis=(1, 2)) for name, pixels in maps.items()}
+        return {"map": maps[self.score], **means}
 
 
 def _autoencoders(image_size, members, latent_dim, width):
@@ -133,12 +131,7 @@ def _autoencoders(image_size, members, latent_dim, width):
     return keras.Model(film, keras.layers.Concatenate()(redrawn))
 
 
-def _not_abnormal(x, y=None):
-    """The films of unknown label and the known normals; all films where y is None."""
-    return x if y is None else x[np.asarray(y) != 1]
-
-
 def _normal(x, y=None):
     """The films known to be normal; all that are not known abnormal where there are none."""
     known = [] if y is None else x[np.asarray(y) == 0]
-    return known if len(known) else _not_abnormal(x, y)
+    return known if len(known) else not_abnormal(x, y)

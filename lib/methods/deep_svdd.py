@@ -21,13 +21,18 @@ Differs from the paper
 5. Autoencoder (Adam, 1e-3) and SVDD are trained equally long unless `pretraining_epochs` says
    otherwise; there 150-350 and 150 epochs at 1e-4.
 6. Labels are ignored: who is in the training set is decided where the data are read.
+7. The map is the score's gradient with respect to the film (`losses.gradient_map`); there none.
 
 Known defects of reference code: in Deep-SAD-PyTorch pre-training is silently a no-op (no key of
 the autoencoder matches, nothing is copied); a test compares the weights here, and
 `pretraining_epochs=0` measures what that cost. There an exact zero in c stays zero and c is no part
 of the saved network.
 Collapse goes unseen (a published log ends at a loss of 3e-6; PyOD 3.6.0-3.6.2 scored every film
-alike); here `fit` raises Collapsed.
+alike); here the training curves show how far embeddings and distances of normal films spread, and
+`fit` raises Collapsed after the first epoch in which embeddings do not differ.
+
+The rest of the family builds on this class: `start`, `after_epoch` and `compute_losses` are what
+its members change.
 """
 
 from typing import ClassVar
@@ -36,8 +41,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from lib import networks
-from lib.detector import Collapsed, Detector, join_histories
+from lib import losses, networks
+from lib.detector import Collapsed, Detector, join_histories, not_abnormal
 from lib.methods.autoencoder import Autoencoder
 
 
@@ -45,6 +50,7 @@ class DeepSVDD(Detector):
     """`boundary`: hard or soft; `nu`: share of the training films outside the soft boundary."""
 
     players: ClassVar = {"loss": ("encoder",)}
+    uses_labels: ClassVar = False
 
     def __init__(
         self,
@@ -79,21 +85,51 @@ class DeepSVDD(Detector):
     def fit(self, x, y=None, validation_data=None, *, callbacks=None, **options):
         """Pre-train, place the centre, train. The history holds `pretraining_loss`, then `loss`.
 
-        Raises Collapsed when all films end in one point.
+        Beside the losses it holds what `look` sees. Raises Collapsed when all films are in one
+        point.
         """
-        pretraining = self.pretrain(x, validation_data, **options)
-        self.place_center(x)
-        set_radius = keras.callbacks.LambdaCallback(
-            on_epoch_end=lambda epoch, logs: self.set_radius(x, epoch + 1)
-        )
-        callbacks = [set_radius, *(callbacks or [])]
-        history = super().fit(x, None, validation_data, callbacks=callbacks, **options)
-        self.check_collapse(x)
+        self._check_films(x)
+        if not self.uses_labels:
+            y = None
+            validation_data = None if validation_data is None else validation_data[:1]
+        pretraining = self.pretrain(x, y, validation_data, **options)
+        normal = not_abnormal(x, y)
+        self.start(normal)
+
+        def on_epoch_end(epoch, logs):
+            self.after_epoch(normal, epoch + 1)
+            logs.update(self.look(normal))
+
+        watch = keras.callbacks.LambdaCallback(on_epoch_end=on_epoch_end)
+        callbacks = [watch, *(callbacks or [])]
+        history = super().fit(x, y, validation_data, callbacks=callbacks, **options)
         join_histories(pretraining, history)
         return history
 
-    def pretrain(self, x, validation_data=None, **options):
-        """Train an autoencoder, take over its encoder's weights, return {loss: values by epoch}."""
+    def start(self, normal):
+        """What is set from normal films (n, h, w, 1) between pre-training and training."""
+        self.place_center(normal)
+
+    def after_epoch(self, normal, epoch):
+        """What is set anew from normal films after so many epochs of training."""
+        self.set_radius(normal, epoch)
+
+    def look(self, normal):
+        """{name: number} for the training curves: how normal films lie; raises Collapsed."""
+        z = self.embed(normal)
+        d = ops.convert_to_numpy(self.squared_distance(z))
+        self.check_collapse(z)
+        return {
+            "embedding_spread": float(z.std(axis=0).mean()),
+            "distance_spread": float(d.std() / max(d.mean(), 1e-12)),
+            "radius": float(ops.sqrt(self.squared_radius)),
+        }
+
+    def pretrain(self, x, y=None, validation_data=None, **options):
+        """Train an autoencoder on films that are not known to be abnormal, take over its encoder.
+
+        Returns {loss: values by epoch}.
+        """
         if not self.pretraining_epochs:
             return {}
         shared = ("image_size", "latent_dim", "width", "batch_size", "augmentation", "seed")
@@ -103,7 +139,9 @@ class DeepSVDD(Detector):
             **{name: getattr(self, name) for name in shared},
         )
         options.pop("epochs", None)  # those of the second stage
-        history = autoencoder.fit(x, None, validation_data, **options)
+        if validation_data is not None:
+            validation_data = (not_abnormal(*validation_data),)
+        history = autoencoder.fit(not_abnormal(x, y), None, validation_data, **options)
         self.encoder.set_weights(autoencoder.encoder.get_weights())
         return history.history
 
@@ -121,9 +159,7 @@ class DeepSVDD(Detector):
 
     def embed(self, x):
         """phi(x) as an array (n, latent_dim), batch by batch."""
-        starts = range(0, len(x), self.batch_size)
-        batches = (self.encoder(x[i : i + self.batch_size], training=False) for i in starts)
-        return np.concatenate([ops.convert_to_numpy(batch) for batch in batches])
+        return self.batchwise(lambda films: self.encoder(films, training=False), x)
 
     def squared_distance(self, z):
         """d = ||z - c||^2, (n,)."""
@@ -137,16 +173,20 @@ class DeepSVDD(Detector):
         outside = ops.mean(ops.relu(d - self.squared_radius))
         return {"loss": self.squared_radius + outside / self.nu}
 
-    def anomaly_score(self, x):
+    def beyond(self, x):
         """d (hard: R is 0) or d - R^2 (soft), (n,)."""
         return self.squared_distance(self.encoder(x, training=False)) - self.squared_radius
 
-    def check_collapse(self, x):
-        """Raise Collapsed when the embeddings of films (n, h, w, 1) do not differ."""
-        length = np.linalg.norm(ops.convert_to_numpy(self.center))
-        spread = self.embed(x).std(axis=0).max()
+    def examine(self, x):
+        """`beyond` as the score, its gradient as the map."""
+        return {"score": self.beyond(x), "map": losses.gradient_map(self.beyond, x)}
+
+    def check_collapse(self, z):
+        """Raise Collapsed when embeddings (n, latent_dim) do not differ."""
+        length = np.linalg.norm(z.mean(axis=0))
+        spread = z.std(axis=0).max()
         if not spread > 1e-5 * length:
             raise Collapsed(
-                "DeepSVDD: all films are mapped to one point (largest standard deviation of the "
-                f"embedding {spread:.2g}, length of the centre {length:.2g})."
+                f"{type(self).__name__}: all films are mapped to one point (largest standard "
+                f"deviation of the embedding {spread:.2g}, length of its mean {length:.2g})."
             )

@@ -32,7 +32,8 @@ import keras
 from keras import ops
 
 from lib import losses, networks
-from lib.detector import Collapsed, Detector, join_histories
+from lib.detector import Detector, join_histories
+from lib.samples import fixed_codes
 
 RATES = {"critic": 1e-4, "generator": 1e-4, "encoder": 5e-5}
 
@@ -73,15 +74,10 @@ class FAnoGAN(Detector):
 
     def make_optimizers(self, steps):
         """RMSprop for the encoder."""
-        rates = self.learning_rate
-        rate = rates["encoder"] if isinstance(rates, dict) else rates
-        return {"loss": keras.optimizers.RMSprop(rate)}
+        return {"loss": keras.optimizers.RMSprop(self.rate_of("encoder"))}
 
     def fit(self, x, y=None, validation_data=None, **options):
-        """Both stages. The history holds `gan_critic`, `gan_generator`, ..., then the encoder's.
-
-        Raises Collapsed when the generator draws one picture from all codes.
-        """
+        """Both stages. The history holds `gan_critic`, `gan_generator`, ..., then the encoder's."""
         gan = self.train_gan(x, validation_data, **options)
         history = super().fit(x, None, validation_data, **options)
         join_histories(gan, history, prefix="gan")
@@ -90,14 +86,7 @@ class FAnoGAN(Detector):
     def train_gan(self, x, validation_data=None, **options):
         """Stage 1 on films (n, h, w, 1); return {loss: values by epoch}."""
         gan = _WassersteinGAN(self)
-        history = gan.fit(x, None, validation_data, **{**options, "epochs": self.gan_epochs})
-        spread = float(ops.max(ops.std(gan.samples(x), axis=0)))
-        if not spread > 1e-3:
-            raise Collapsed(
-                "FAnoGAN: the generator draws one picture from all codes (largest standard "
-                f"deviation of a pixel {spread:.2g})."
-            )
-        return history.history
+        return gan.fit(x, None, validation_data, **{**options, "epochs": self.gan_epochs}).history
 
     def encode(self, x, training=False):
         """E(x), (n, latent_dim); `as_published` in (-1, 1)."""
@@ -108,30 +97,32 @@ class FAnoGAN(Detector):
         """G(E(x)), (n, h, w, 1)."""
         return self.generator(self.encode(x, training), training=False)
 
-    def residuals(self, x, training=False):
+    def residuals(self, x, r):
         """Mean squared residual of the image and of the critic's features, (n,) each."""
-        r = self.reconstruction(x, training)
         (_, of_film), (_, of_rebuilt) = (self.critic(film, training=False) for film in (x, r))
         image = ops.mean(losses.squared_residual(x, r), axis=(1, 2))
         return image, ops.mean(ops.square(of_film - of_rebuilt), axis=(1, 2, 3))
 
     def compute_losses(self, x, y=None, training=False):
         """The loss izi_f and its two terms; labels are not used."""
-        image, feature = (ops.mean(residual) for residual in self.residuals(x, training))
+        r = self.reconstruction(x, training)
+        image, feature = (ops.mean(part) for part in self.residuals(x, r))
         return {"loss": image + self.kappa * feature, "image": image, "feature": feature}
 
     def samples(self, x):
         """Reconstructions of the first six films given; in stage 1 what the generator draws."""
         return self.reconstruction(x[:6])
 
-    def anomaly_map(self, x):
-        """|x - r|, (n, h, w)."""
-        return losses.absolute_residual(x, self.reconstruction(x))
-
-    def named_scores(self, x):
-        """Both residuals and their weighed sum, (n,) each."""
-        image, feature = self.residuals(x)
-        return {"sum": image + self.kappa * feature, "image": image, "feature": feature}
+    def examine(self, x):
+        """|x - r| as the map, both residuals and their weighed sum."""
+        r = self.reconstruction(x)
+        image, feature = self.residuals(x, r)
+        return {
+            "map": losses.absolute_residual(x, r),
+            "sum": image + self.kappa * feature,
+            "image": image,
+            "feature": feature,
+        }
 
 
 class _WassersteinGAN(Detector):
@@ -151,11 +142,8 @@ class _WassersteinGAN(Detector):
 
     def make_optimizers(self, steps):
         """Adam with beta 0 and 0.9 (1704.00028, algorithm 1)."""
-        rates = self.learning_rate
         return {
-            player: keras.optimizers.Adam(
-                rates[player] if isinstance(rates, dict) else rates, beta_1=0.0, beta_2=0.9
-            )
+            player: keras.optimizers.Adam(self.rate_of(player), beta_1=0.0, beta_2=0.9)
             for player in self.players
         }
 
@@ -185,5 +173,4 @@ class _WassersteinGAN(Detector):
 
     def samples(self, x):
         """What the generator draws from six fixed codes, (6, h, w, 1)."""
-        codes = keras.random.normal((6, self.latent_dim), seed=self.seed)
-        return self.generator(codes, training=False)
+        return self.generator(fixed_codes(self.latent_dim, self.seed), training=False)

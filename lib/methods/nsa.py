@@ -40,6 +40,7 @@ from keras import ops
 from lib import lesions, losses, networks
 from lib.detector import Detector
 from lib.preprocessing.segmentation import segment_body
+from lib.samples import to_grey
 
 
 class NSA(Detector):
@@ -110,21 +111,18 @@ class NSA(Detector):
         """One map of each member, (n, h, w, members)."""
         return self.segmenters(ops.repeat(x, self.members, axis=-1), training=False)
 
-    def anomaly_map(self, x):
-        """How likely each pixel is part of a lesion, (n, h, w) in [0, 1]."""
-        return ops.mean(ops.sigmoid(self.logits(x)), axis=-1)
-
-    def named_scores(self, x):
-        """Means over the map, its largest fifth and the logits, (n,) each."""
-        pixels = self.anomaly_map(x)
+    def examine(self, x):
+        """How likely each pixel is part of a lesion; means of that, its largest fifth, logits."""
+        logits = self.logits(x)
+        pixels = ops.mean(ops.sigmoid(logits), axis=-1)
         return {
+            "map": pixels,
             "mean": ops.mean(pixels, axis=(1, 2)),
             "top_fifth": losses.mean_of_largest(pixels, self.image_size**2 // 5),
-            "logit": ops.mean(self.logits(x), axis=(1, 2, 3)),
+            "logit": ops.mean(logits, axis=(1, 2, 3)),
         }
 
 
 def bodies(x):
     """Masks (n, h, w) 0/1 of the convex hull of the body on films (n, h, w, 1)."""
-    pictures = np.uint8((np.asarray(x)[..., 0] + 1) * 127.5)
-    return np.array([segment_body(picture, "chest") for picture in pictures], "float32")
+    return np.array([segment_body(film, "chest") for film in to_grey(x)], "float32")

@@ -85,13 +85,13 @@ class ResNet(Detector):
             "loss": losses.weighted_cross_entropy(y, ops.squeeze(logit, -1), self.class_weights)
         }
 
-    def anomaly_score(self, x):
-        """The logit, (n,)."""
-        return ops.squeeze(self.head(self.backbone(x, training=False)), axis=-1)
-
-    def anomaly_map(self, x):
-        """Grad-CAM, (n, h, w)."""
+    def examine(self, x):
+        """The logit, and Grad-CAM as the map."""
         features = self.backbone(x, training=False)  # A, (n, h', w', k)
+        return {"score": ops.squeeze(self.head(features), axis=-1), "map": self.grad_cam(features)}
+
+    def grad_cam(self, features):
+        """(n, h, w) from the backbone's maps (n, h', w', k)."""
         weights = self.head.get_layer("logit").kernel  # w, (k, 1)
         cells = features.shape[1] * features.shape[2]  # Z
         cam = ops.relu(ops.matmul(features, weights) / cells)

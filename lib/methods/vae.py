@@ -41,6 +41,7 @@ from keras import ops
 
 from lib import losses, networks
 from lib.detector import Collapsed, Detector
+from lib.samples import fixed_codes
 
 ACTIVE = 0.01  # variance over films; that of the prior is 1
 
@@ -74,9 +75,8 @@ class VAE(Detector):
 
     def check_collapse(self, x):
         """Raise Collapsed when no code is active over films (n, h, w, 1)."""
-        starts = range(0, len(x), self.batch_size)
-        z_mean = [self.encode(x[i : i + self.batch_size])[0] for i in starts]
-        largest = float(ops.max(ops.var(ops.concatenate(z_mean), axis=0)))
+        z_mean = self.batchwise(lambda films: self.encode(films)[0], x)
+        largest = z_mean.var(axis=0).max()
         if not largest > ACTIVE:
             raise Collapsed(
                 "VAE: the posterior collapsed onto the prior, films differ in no code (largest "
@@ -105,15 +105,11 @@ class VAE(Detector):
 
     def samples(self, x):
         """What the decoder makes of six fixed codes from the prior, (6, h, w, 1)."""
-        codes = keras.random.normal((6, self.latent_dim), seed=self.seed)
-        return self.decoder(codes, training=False)
+        return self.decoder(fixed_codes(self.latent_dim, self.seed), training=False)
 
-    def anomaly_map(self, x):
-        """(x - G(z_mean))^2, (n, h, w)."""
-        return losses.squared_residual(x, self.reconstruction(x))
-
-    def named_scores(self, x):
-        """The mean of the map, the KL in nats, and the loss of the film; (n,) each."""
-        kl = losses.kl_divergence(*self.encode(x))
-        residual = ops.mean(self.anomaly_map(x), axis=(1, 2))
-        return {"residual": residual, "kl": kl, "elbo": self.bound(residual, kl)}
+    def examine(self, x):
+        """(x - G(z_mean))^2 as the map, its mean, the KL in nats, and the loss of the film."""
+        z_mean, z_log_var = self.encode(x)
+        pixels = losses.squared_residual(x, self.decoder(z_mean, training=False))
+        residual, kl = ops.mean(pixels, axis=(1, 2)), losses.kl_divergence(z_mean, z_log_var)
+        return {"map": pixels, "residual": residual, "kl": kl, "elbo": self.bound(residual, kl)}

@@ -40,6 +40,7 @@ from keras import ops
 
 from lib import losses, networks
 from lib.detector import Detector
+from lib.noise import number_in_bank
 
 RATES = {"encoder": 3e-4, "decoder": 3e-4, "discriminator": 3e-5}
 BANK = 1021  # codes to draw from when `as_published`
@@ -81,12 +82,10 @@ class VAEGAN(Detector):
 
     def make_optimizers(self, steps):
         """RMSprop for each player, its learning rate falling to zero by a cosine."""
-        rates = self.learning_rate
-        if not isinstance(rates, dict):
-            rates = dict.fromkeys(self.players, rates)
         decay = keras.optimizers.schedules.CosineDecay
         return {
-            player: keras.optimizers.RMSprop(decay(rates[player], steps)) for player in self.players
+            player: keras.optimizers.RMSprop(decay(self.rate_of(player), steps))
+            for player in self.players
         }
 
     def encode(self, x, training=False):
@@ -121,30 +120,23 @@ class VAEGAN(Detector):
         """r from the mean of q(z|x), (n, h, w, 1); `as_published`, from the film's own draw."""
         z, z_log_var = self.encode(x)
         if self.as_published:
-            z = z + ops.exp(z_log_var / 2) * ops.take(self.codes, self.code_numbers(x), axis=0)
+            drawn = ops.take(self.codes, number_in_bank(x, BANK), axis=0)
+            z = z + ops.exp(z_log_var / 2) * drawn
         return self.decoder(z, training=False)
-
-    def code_numbers(self, x):
-        """Which code of the bank films take, (n,): a sum over their 256 grey values, exact."""
-        grey = ops.cast(ops.round((x + 1) * 127.5), "int32")
-        weight = ops.arange(self.image_size**2) % 61  # a film of 256 pixels stays below 2^31
-        return ops.sum(ops.reshape(grey, (-1, self.image_size**2)) * weight, axis=1) % BANK
 
     def samples(self, x):
         """What the decoder makes of six fixed codes, (6, h, w, 1)."""
         return self.decoder(self.codes[:6], training=False)
 
-    def anomaly_map(self, x):
-        """|x - r|, (n, h, w)."""
-        return losses.absolute_residual(x, self.reconstruction(x))
-
-    def named_scores(self, x):
-        """Mean residual, F of the film, logit of 1 - D(x); (n,) each."""
+    def examine(self, x):
+        """|x - r| as the map, its mean, F of the film, logit of 1 - D(x)."""
         r = self.reconstruction(x)
+        residual = losses.absolute_residual(x, r)
         logit, of_film = self.discriminator(x, training=False)
         _, of_rebuilt = self.discriminator(r, training=False)
         return {
-            "residual": ops.mean(losses.absolute_residual(x, r), axis=(1, 2)),
+            "map": residual,
+            "residual": ops.mean(residual, axis=(1, 2)),
             "feature_error": _energy(of_film - of_rebuilt) / _energy(of_film),
             "discriminator": -logit[:, 0],
         }

@@ -65,7 +65,7 @@ def test_published_code_scores_the_reconstruction_instead_of_the_film():
     x = ops.convert_to_tensor(x)
     code = published.encoder(x, training=False)
     r = published.generator(code, training=False)
-    found = array(published.named_scores(x)["discriminator"])
+    found = array(published.examine(x)["discriminator"])
     of_rebuilt = -array(published.discriminator([r, code], training=False)[0])[:, 0]
     of_film = -array(published.discriminator([x, code], training=False)[0])[:, 0]
     np.testing.assert_allclose(found, of_rebuilt, rtol=1e-3, atol=1e-5)
