@@ -22,6 +22,7 @@ class Finished(NamedTuple):
     # What lib/evidence keeps; each is empty where the method has nothing of the kind.
     maps: dict[str, np.ndarray]  # image_id (m,), map (m, h, w), reconstruction (m, h, w)
     pictures: dict[str, np.ndarray]  # samples and their titles, chain and its image_id
+    embedding: dict[str, np.ndarray]  # image_id (m,), embedding (m, d), sphere (m,)
     sweep: pd.DataFrame  # image_id, one column a setting, score
 
 
@@ -31,6 +32,14 @@ class Examples(NamedTuple):
     films: np.ndarray  # uint8 (n, h, w)
     reconstructions: np.ndarray | None  # uint8 (n, h, w)
     maps: np.ndarray  # (n, h, w)
+    lesions: np.ndarray  # 0/1 (n, h, w)
+    titles: list[str]
+
+
+class Shown(NamedTuple):
+    """Test films to be looked at."""
+
+    films: np.ndarray  # uint8 (n, h, w)
     lesions: np.ndarray  # 0/1 (n, h, w)
     titles: list[str]
 
@@ -61,6 +70,7 @@ def load(dataset: str, method: str, seed: int = 0, retrain: bool = False) -> Fin
         pd.read_csv(cell.folder / "history.csv"),
         _arrays(cell.folder / "maps.npz"),
         _arrays(cell.folder / "pictures.npz"),
+        _arrays(cell.folder / "embedding.npz"),
         pd.read_csv(sweep, dtype={"image_id": str}) if sweep.exists() else pd.DataFrame(),
     )
 
@@ -88,6 +98,27 @@ def examples(cell: Finished, each: int = 2) -> Examples:
         cell.maps["map"][place],
         np.load(arrays / f"{dataset}.lesions.npy", mmap_mode="r")[chosen.index],
         [f"{row.kind}: {row.score:.3g}" for row in chosen.itertuples()],
+    )
+
+
+def near_and_far(cell: Finished, parts: int = 3, each: int = 2) -> Shown:
+    """The test films of lowest and of highest score, `each` of them, of the commonest body parts.
+
+    Part after part, lowest first; films that state no part count as one.
+    """
+    test = cell.scores[cell.scores["split"].eq("test")].sort_values("score")
+    chosen = []
+    for part in test["body_part"].value_counts().index[:parts]:
+        films = test[test["body_part"].eq(part)]
+        chosen.append(films.iloc[np.unique(np.r_[:each, -each:0] % len(films))])
+    chosen = pd.concat(chosen)
+    kind = chosen["label"].map({0: "normal", 1: "abnormal"}).fillna("unknown")
+    told = zip(chosen["body_part"], kind, chosen["score"], strict=True)
+    arrays, dataset = ROOT / "build/images", cell.info["dataset"]
+    return Shown(
+        np.load(arrays / f"{dataset}.npy", mmap_mode="r")[chosen.index],
+        np.load(arrays / f"{dataset}.lesions.npy", mmap_mode="r")[chosen.index],
+        [", ".join(filter(None, (part, name, f"{score:.3g}"))) for part, name, score in told],
     )
 
 

@@ -4,10 +4,12 @@
   test films and of others, over all ranks of the score.
 - `pictures.npz`: samples (k, m, h, w) uint8 with sample_titles (k,), what a generator drew as it
   learnt; chain (steps, n, h, w) uint8 with chain_image_id (n,), from film to reconstruction.
+- `embedding.npz`: image_id (m,), embedding (m, d) float32, sphere (m,), the number of the nearest
+  one; of test films over all ranks.
 - `sweep.csv`: image_id, a column for each setting of the scoring, score: test films, over all
   ranks, scored under each of the settings that the method tries.
 
-A method that has no map, picture or setting to try leaves out the array or the file.
+A method that has no map, picture, embedding or setting to try leaves out the array or the file.
 """
 
 from pathlib import Path
@@ -23,6 +25,7 @@ from lib.samples import Samples, to_grey
 FILMS_WITH_MAPS = 200  # annotated test films, and half as many of all test films
 FILMS_IN_CHAIN = 4
 FILMS_IN_SWEEP = 100
+FILMS_IN_EMBEDDING = 500
 
 
 def keep(
@@ -45,6 +48,9 @@ def keep(
     pictures = pictures_of(detector, samples, films, evenly(ranked, FILMS_IN_CHAIN))
     if pictures:
         np.savez_compressed(folder / "pictures.npz", **pictures)
+    embedding = embedding_of(detector, films, evenly(ranked, FILMS_IN_EMBEDDING))
+    if embedding:
+        np.savez_compressed(folder / "embedding.npz", **embedding)
     sweep = sweep_of(detector, films, evenly(ranked, FILMS_IN_SWEEP))
     if len(sweep):
         sweep.to_csv(folder / "sweep.csv", index=False)
@@ -97,6 +103,14 @@ def pictures_of(detector, samples, films, chosen: pd.DataFrame) -> dict[str, np.
     if chain is not None:
         kept |= {"chain": to_grey(chain), "chain_image_id": chosen["image_id"].to_numpy(str)}
     return kept
+
+
+def embedding_of(detector, films, chosen: pd.DataFrame) -> dict[str, np.ndarray]:
+    """The arrays of embedding.npz; none where films are not embedded."""
+    x = to_float(films[chosen["row"].to_numpy()])
+    found = {"embedding": detector.embed(x), "sphere": detector.sphere(x)}
+    kept = {name: values for name, values in found.items() if values is not None}
+    return {"image_id": chosen["image_id"].to_numpy(str), **kept} if kept else {}
 
 
 def sweep_of(detector, films, chosen: pd.DataFrame) -> pd.DataFrame:

@@ -52,6 +52,11 @@ def cells() -> list[Cell]:
     ]
 
 
+def fusions() -> dict[str, list[str]]:
+    """Which scores the comparison puts together: {name: parts}, none where the grid names none."""
+    return parameters("study")["grid"].get("fusions", {})
+
+
 def cell(dataset: str, method: str, seed: int = 0) -> Cell:
     """The cell of that name; outside the chosen grid too, so that a notebook can try any pair."""
     grids = parameters("study")["grids"].values()

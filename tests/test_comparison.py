@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from lib import ROOT, metrics
-from lib.comparison import COLUMNS, compare, mean_over_seeds
+from lib.comparison import COLUMNS, compare, mean_over_seeds, what_it_follows
 from lib.comparison.peers import read_peers
 from lib.comparison.record import record
 from lib.comparison.scores import BrokenCell, Scored, read_cell, read_floors
@@ -231,6 +231,21 @@ def test_paired_tests_of_methods_and_the_best_floor(build):
     assert tests["p_value"][0] < 0.001 and tests["p_value"][2] > 0.01
     assert (tests["p_holm"] >= tests["p_value"]).all()
     assert (tests["seed_a"] == 0).all()
+
+
+def test_what_a_score_follows_is_seen_on_normal_films_alone(build, monkeypatch):
+    monkeypatch.setattr("lib.grid.cell", lambda *name: GOOD)
+    scores = pd.read_csv(build / "cells/limbs/deep_svdd/0/scores.csv", dtype={"image_id": str})
+    label = scores["image_id"].map(films_of_limbs().set_index("image_id")["label"])
+    floors = scores[["image_id"]].assign(
+        mean_grey=-np.exp(scores["score"]),  # the same ranks, backwards
+        knn=np.where(label.eq(1), scores["score"], np.arange(len(scores)) % 7),
+    )
+    floors.to_csv(build / "floors/limbs.csv", index=False)
+    found = what_it_follows("limbs", "deep_svdd", 0, build)
+    assert found.index.tolist() == ["mean grey", "knn"], "the strongest first"
+    assert found["mean grey"] == pytest.approx(-1)
+    assert abs(found["knn"]) < 0.4, "abnormal films, on which they agree, do not count"
 
 
 def test_roc_curves_have_bands(build):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from lib import evidence
-from lib.detector import Collapsed
+from lib.detector import Collapsed, Detector
 from lib.preprocessing.network_input import to_float
 
 SIZE = 8
@@ -18,6 +18,7 @@ class Silent:
     """A detector without map, pictures or settings; batches of at most 7 films reach it."""
 
     batch_size = 7
+    batchwise = Detector.batchwise
 
     def predict(self, x, verbose):
         return {"score": x.mean(axis=(1, 2, 3))}
@@ -29,12 +30,21 @@ class Silent:
     def chain(self, x):
         return None
 
+    def embed(self, x):
+        return None
+
+    def sphere(self, x):
+        return None
+
     def sweep(self, x):
         return []
 
 
 class Telling(Silent):
-    """Maps are the films, reconstructions their negatives, and half a call halves the score."""
+    """Maps are the films, reconstructions their negatives, and half a call halves the score.
+
+    A film is embedded as its first row, in the sphere of its first pixel's sign.
+    """
 
     def predict(self, x, verbose):
         return {**super().predict(x, verbose), "map": x[..., 0]}
@@ -45,6 +55,12 @@ class Telling(Silent):
 
     def chain(self, x):
         return np.stack([x, 0 * x, -x])
+
+    def embed(self, x):
+        return x[:, 0, :, 0]
+
+    def sphere(self, x):
+        return (x[:, 0, 0, 0] > 0).astype(int)
 
     def sweep(self, x):
         score = self.predict(x, verbose=0)["score"]
@@ -92,7 +108,10 @@ def test_maps_are_kept_of_quiet_and_of_loud_films(monkeypatch):
 
 
 def test_what_is_kept_is_of_the_films_it_names(tmp_path):
-    assert keep(Telling(), DRAWN, tmp_path) == {"maps.npz", "pictures.npz", "sweep.csv"}
+    assert keep(Telling(), DRAWN, tmp_path) == {
+        *("maps.npz", "pictures.npz", "embedding.npz"),
+        "sweep.csv",
+    }
     row = {f"film{n}": n for n in range(60)}
 
     maps = np.load(tmp_path / "maps.npz")
@@ -110,6 +129,12 @@ def test_what_is_kept_is_of_the_films_it_names(tmp_path):
     assert pictures["chain"].shape == (3, 4, SIZE, SIZE)
     np.testing.assert_allclose(first + last, 255, atol=1)
     np.testing.assert_allclose(first[0], (to_float(FILMS[59:60])[0, ..., 0] + 1) * 127.5, atol=1)
+
+    embedding = np.load(tmp_path / "embedding.npz")
+    rows = to_float(FILMS[[row[image_id] for image_id in embedding["image_id"]]])[:, 0, :, 0]
+    assert len(rows) == 20
+    np.testing.assert_array_equal(embedding["embedding"], rows)
+    np.testing.assert_array_equal(embedding["sphere"], rows[:, 0] > 0)
 
     sweep = pd.read_csv(tmp_path / "sweep.csv")
     assert list(sweep) == ["image_id", "lambda", "calls", "score"] and len(sweep) == 40

@@ -68,6 +68,9 @@ SWEEP = SWEEP.set_index(["lambda", "calls"])
 DRAWN = RANDOM.integers(0, 256, (5, 6, 64, 64), dtype=np.uint8)
 EPOCHS = [f"stage 1, epoch {epoch}" for epoch in (1, 7, 13, 19, 25)]
 
+PLANES = {"principal components": RANDOM.normal(size=(100, 2)), "t-SNE": RANDOM.random((100, 2))}
+IN_SPHERES = pd.DataFrame({"sphere": [4] * 70 + [0] * 30, "label": LABELS})
+
 EVERY_FIGURE = {
     "films": lambda: figures.films(FILMS, TITLES, lesions=LESIONS),
     "preprocessing_steps": lambda: figures.preprocessing_steps(STEPS, ["upright", "fails"]),
@@ -85,6 +88,9 @@ EVERY_FIGURE = {
     "samples": lambda: figures.samples(DRAWN, EPOCHS),
     "chain": lambda: figures.chain(DRAWN[:, :3], TITLES[:3]),
     "sweep": lambda: figures.sweep(SWEEP),
+    "planes": lambda: figures.planes(PLANES, LABELS),
+    "planes_by_group": lambda: figures.planes_by_group(PLANES, np.arange(100) % 9),
+    "spheres": lambda: figures.spheres(IN_SPHERES),
 }
 
 
@@ -132,6 +138,20 @@ def test_a_film_is_drawn_pixel_by_pixel():
         drawn = page[top : top + width, left : left + width]
         enlarged = np.kron(film, np.ones((zoom, zoom), int))
         assert np.abs(drawn - enlarged).max() <= 1  # the grey of a colour map is rounded
+
+
+def test_figures_of_an_embedding_say_and_mark_who_is_where():
+    assert "40 normal, 40 abnormal, 20 unknown" in figures.planes(PLANES, LABELS).get_label()
+    markers = {
+        tuple(map(tuple, dots.get_paths()[0].vertices.round(3)))
+        for dots in figures.planes(PLANES, LABELS).axes[0].collections
+    }
+    assert len(markers) == 3, "told apart by more than colour"
+    by_group = figures.planes_by_group(PLANES, np.repeat(np.arange(10), 10)).get_label()
+    assert "30 others" in by_group
+    told = figures.spheres(IN_SPHERES).get_label()
+    assert told.index("sphere 4") < told.index("sphere 0"), "the fullest first"
+    assert "sphere 0: 12 abnormal, 12 normal, 6 unknown" in told
 
 
 def test_a_lesion_at_the_edge_has_a_closed_outline():

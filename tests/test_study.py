@@ -117,6 +117,12 @@ def test_a_cell_keeps_what_a_page_shows(toy_study):
     assert set(swept["split"]) == {"test"} and set(swept["calls"]) == {1, 5}
     np.testing.assert_allclose(swept["score_x"], swept["calls"] * swept["score_y"], rtol=1e-4)
     assert cells.examples(cell).titles[0].startswith("normal: ")
+    near_and_far = cells.near_and_far(cell)
+    test = cell.scores[cell.scores["split"].eq("test")].sort_values("score")
+    shown = [float(title.rsplit(", ", 1)[1]) for title in near_and_far.titles]
+    np.testing.assert_allclose(shown, test["score"].iloc[[0, 1, -2, -1]], rtol=0.01)
+    pictures = np.load(cells.ROOT / "build/images/toy.npy")
+    np.testing.assert_array_equal(near_and_far.films, pictures[test.index[[0, 1, -2, -1]]])
 
 
 @pytest.mark.parametrize("stop", [MemoryError, KeyboardInterrupt])

@@ -3,11 +3,13 @@
 `python -m lib.comparison` writes into build/comparison/:
 
 - `results.csv`, also reports/results.csv: one row a number, columns `COLUMNS`. Floors are rows of
-  the family `floor`. Where a method ran from several seeds, rows of the seed `mean` hold the mean
-  over seeds; their low and high are one standard deviation below and above it, not an interval.
-- `tests.csv`: the difference in AUROC of each two methods of a data set, and of each method and
-  the floor that scores best on the test films (chosen there, which favours the floor): paired
-  DeLong tests over patients, Holm-corrected within the data set. Of several seeds, the first.
+  the family `floor`, scores put together (`lib.comparison.fusion`) of the family `fusion`. Where a
+  method ran from several seeds, rows of the seed `mean` hold the mean over seeds; their low and
+  high are one standard deviation below and above it, not an interval.
+- `tests.csv`: the difference in AUROC of each two methods of a data set, of each method and the
+  floor that scores best on the test films (chosen there, which favours the floor), and of each
+  fusion and its parts: paired DeLong tests over patients, Holm-corrected within the data set and
+  kind. Of several seeds, the first.
 - `roc.csv`: ROC curves with pointwise bootstrap bands. `failures.csv`: cells without numbers.
 
 `python -m lib.comparison record` keeps the results of real films in reports/real/.
@@ -20,15 +22,17 @@ normals, `threshold_recall_0.90` finds that share of abnormal validation films; 
 `brier` and `calibration_error` are fitted on validation films.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import combinations
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
 from lib import ROOT, grid, metrics
+from lib.comparison.fusion import Fused, fuse
 from lib.comparison.rows import enough, rows_of_films, rows_of_maps
 from lib.comparison.scores import FLOOR, Scored, read_cell, read_cells, read_floors
 from lib.datasets.table import load_index
@@ -46,17 +50,21 @@ RATES = np.linspace(0, 1, 101)  # false positive rates at which ROC curves are k
 
 
 def compare(
-    cells: Iterable[grid.Cell], build: Path = ROOT / "build", resamples: int = 1000
+    cells: Iterable[grid.Cell],
+    build: Path = ROOT / "build",
+    resamples: int = 1000,
+    fusions: Mapping[str, list[str]] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """Write the four tables of the comparison into build/comparison; returns the results.
 
+    `fusions` names scores that are put together: {name: their parts} (see lib.comparison.fusion).
     Cells that failed, or whose files are broken, have no rows and are listed in failures.csv.
     Raises BadData when the index or the floors of a data set are missing or broken.
     """
     cells, rows = list(cells), {name: [] for name in TABLES}
     for dataset in dict.fromkeys(cell.dataset for cell in cells):
         chosen = [cell for cell in cells if cell.dataset == dataset]
-        for name, found in _compare_dataset(dataset, chosen, build, resamples).items():
+        for name, found in _compare_dataset(dataset, chosen, fusions, build, resamples).items():
             rows[name] += found
     tables = {name: pd.DataFrame(rows[name], columns=TABLES[name]) for name in TABLES}
     means = mean_over_seeds(tables["results"])
@@ -89,11 +97,50 @@ def against_best_floor(
     return paired_tests([scored], read_floors(dataset, index, build))[0]
 
 
-def paired_tests(detectors: list[Scored], floors: list[Scored]) -> list[dict]:
-    """Paired DeLong tests over the patients of one data set, corrected together."""
-    first = list({scored.method: scored for scored in reversed(detectors)}.values())[::-1]
+def what_it_follows(
+    dataset: str, method: str, seed: int = 0, build: Path = ROOT / "build"
+) -> pd.Series:
+    """Rank correlation (Spearman) of a cell's score with each floor's, strongest first, by name.
+
+    Over the normal test films alone, where no disease can make them agree: what it shares with a
+    floor there is anatomy, exposure or pose. Raises BrokenCell or BadData without scores.
+    """
+    index = load_index(build / f"index/{dataset}.csv")
+    cell = read_cell(grid.cell(dataset, method, seed), index, build)
+    floors = read_floors(dataset, index, build)
+    normal = cell.split("test").query("label == 0").set_index("image_id")["score"]
+    found = {
+        floor.method.removeprefix("floor: "): normal.corr(
+            floor.films.set_index("image_id")["score"][normal.index], method="spearman"
+        )
+        for floor in floors
+    }
+    return pd.Series(found).dropna().sort_values(key=abs, ascending=False)
+
+
+def paired_tests(
+    detectors: list[Scored], floors: list[Scored], fused: Iterable[Fused] = ()
+) -> list[dict]:
+    """Paired DeLong tests over the patients of one data set, each kind corrected by itself.
+
+    Each two detectors; each detector and the best floor; each fusion and each of its parts.
+    """
+    first = _first_seeds(detectors)
     best = sorted(floors, key=lambda floor: _auroc(floor))[-1:]
-    pairs = [*combinations(first, 2), *((scored, floor) for scored in first for floor in best)]
+    shown = [whole for whole in fused if whole.scored.seed == detectors[0].seed]
+    kinds = [
+        combinations(first, 2),
+        ((scored, floor) for scored in first for floor in best),
+        ((whole.scored, part) for whole in shown for part in whole.parts),
+    ]
+    return [row for pairs in kinds for row in _corrected(pairs)]
+
+
+def _first_seeds(detectors: list[Scored]) -> list[Scored]:
+    return list({scored.method: scored for scored in reversed(detectors)}.values())[::-1]
+
+
+def _corrected(pairs: Iterable[tuple[Scored, Scored]]) -> list[dict]:
     rows = [_tested(a, b) for a, b in pairs]
     corrected = metrics.holm([row["p_value"] for row in rows])
     return [row | {"p_holm": p_value} for row, p_value in zip(rows, corrected, strict=True)]
@@ -110,7 +157,9 @@ def mean_over_seeds(results: pd.DataFrame) -> pd.DataFrame:
     return means.assign(seed="mean", low=low, high=high)[COLUMNS]
 
 
-def _compare_dataset(dataset: str, cells: list, build: Path, resamples: int) -> dict[str, list]:
+def _compare_dataset(
+    dataset: str, cells: list, fusions: Mapping, build: Path, resamples: int
+) -> dict[str, list]:
     """The rows of each table; only failures where the test films lack one of the labels."""
     index = load_index(build / f"index/{dataset}.csv")
     detectors, failures = read_cells(cells, index, build)
@@ -119,12 +168,14 @@ def _compare_dataset(dataset: str, cells: list, build: Path, resamples: int) -> 
         return {"failures": failures}
     floors = read_floors(dataset, index, build)
     weights = metrics.patient_weights(test["patient_id"], resamples)
+    fused = [f for name, parts in fusions.items() for f in fuse(name, parts, detectors)]
     results, curves = [], []
-    for scored in tqdm([*detectors, *floors], f"metrics of {dataset}", unit="detector"):
+    everyone = [*detectors, *(whole.scored for whole in fused), *floors]
+    for scored in tqdm(everyone, f"metrics of {dataset}", unit="detector"):
         rows, curve = _measured(scored, weights, index, build)
         results += rows
         curves += curve
-    tests = paired_tests(detectors, floors)
+    tests = paired_tests(detectors, floors, fused)
     return {"results": results, "tests": tests, "roc": curves, "failures": failures}
 
 

@@ -15,7 +15,7 @@ try:
     if parser.parse_args().task == "record":
         print(record())
     else:
-        compare(grid.cells())
+        compare(grid.cells(), fusions=grid.fusions())
         (ROOT / "reports").mkdir(exist_ok=True)
         shutil.copyfile(ROOT / "build/comparison/results.csv", ROOT / "reports/results.csv")
 except BadData as error:

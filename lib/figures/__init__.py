@@ -4,6 +4,7 @@ Each function returns a matplotlib figure that carries its own description; `sho
 that description as alternative text.
 """
 
+from lib.figures.embedding import planes, planes_by_group, spheres
 from lib.figures.films import chain, films, preprocessing_steps, residual_overlay, samples
 from lib.figures.results import (
     calibration,
@@ -27,12 +28,15 @@ __all__ = [
     "films",
     "forest",
     "leaderboard",
+    "planes",
+    "planes_by_group",
     "preprocessing_steps",
     "residual_overlay",
     "roc",
     "samples",
     "score_histogram",
     "show",
+    "spheres",
     "sweep",
     "training_curves",
 ]

@@ -1,0 +1,100 @@
+"""Scores put together: does a film that several detectors find odd deserve more trust?
+
+Three rules, each fitted on validation films and applied to test films as it stands:
+
+- `rank average`: the mean of the shares of validation films that score lower,
+- `normalised sum`: the mean of (score - m) / s, m and s of the normal validation films,
+- `logistic`: the log odds of a logistic regression on these normalised scores; it uses the labels
+  of validation films, and is left out where they are of one class.
+
+Which scores are put together stands in the grid of params/study.yaml under `fusions`, each a name
+and its parts: `method`, or `method/score` for another of its named scores. Choosing parts by their
+test results would flatter the fusion.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from lib.comparison.scores import Scored
+
+FUSION = "fusion"  # the family of fused scores
+
+
+class Fused(NamedTuple):
+    """What became of several scores, and those scores."""
+
+    scored: Scored
+    parts: list[Scored]
+
+
+def fuse(name: str, parts: list[str], detectors: Iterable[Scored]) -> list[Fused]:
+    """One for each rule and each seed that has all the parts."""
+    detectors, fused = list(detectors), []
+    for seed in dict.fromkeys(scored.seed for scored in detectors):
+        chosen = [_part(part, seed, detectors) for part in parts]
+        if all(chosen):
+            fused += [Fused(scored, chosen) for scored in _by_each_rule(name, chosen)]
+    return fused
+
+
+def rank_average(validation: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """(n,) in [0, 1] from scores (n, k), by their places among those of validation films (m, k)."""
+    ordered = np.sort(validation, axis=0)
+    columns = zip(ordered.T, scores.T, strict=True)
+    places = [
+        (np.searchsorted(column, score, "left") + np.searchsorted(column, score, "right")) / 2
+        for column, score in columns
+    ]
+    return np.mean(places, axis=0) / len(validation)
+
+
+def normalised(normals: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Scores (n, k) in standard deviations from the mean of normal validation films (m, k)."""
+    spread = normals.std(axis=0)
+    return (scores - normals.mean(axis=0)) / np.where(spread > 0, spread, 1)
+
+
+def _part(part: str, seed: str, detectors: list[Scored]) -> Scored | None:
+    """The cell of that name and seed, its named score as the score."""
+    method, _, name = part.partition("/")
+    found = (scored for scored in detectors if (scored.method, scored.seed) == (method, seed))
+    scored = next(found, None)
+    if scored is None or (name or "score") not in scored.films:
+        return None
+    films = scored.films
+    index = films.columns[: films.columns.get_loc("score")]
+    return replace(scored, method=part, films=films[index].assign(score=films[name or "score"]))
+
+
+def _by_each_rule(name: str, parts: list[Scored]) -> list[Scored]:
+    first = parts[0]
+    films = first.films
+    scores = np.column_stack(
+        [part.films.set_index("image_id")["score"][films["image_id"]] for part in parts]
+    )
+    validation, label = films["split"].eq("validation").to_numpy(), films["label"].to_numpy()
+    relative = normalised(scores[validation & (label == 0)], scores)
+    rules = {
+        "rank average": rank_average(scores[validation], scores),
+        "normalised sum": relative.mean(axis=1),
+    }
+    if len(np.unique(label[validation])) == 2:
+        model = LogisticRegression().fit(relative[validation], label[validation])
+        rules["logistic"] = model.decision_function(relative)
+    setting = " and ".join(dict.fromkeys(part.setting for part in parts))
+    return [
+        Scored(
+            first.dataset,
+            f"{name}: {rule}",
+            FUSION,
+            first.seed,
+            f"{setting}, validation labels" if rule == "logistic" else setting,
+            films.assign(score=score),
+            {},
+        )
+        for rule, score in rules.items()
+    ]

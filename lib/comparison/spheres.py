@@ -1,0 +1,48 @@
+"""Who lies in which sphere, and whether a sphere tells normal from abnormal among its own films."""
+
+import numpy as np
+import pandas as pd
+
+from lib import metrics
+from lib.comparison.rows import enough
+
+COLUMNS = ["normal", "abnormal", "commonest body part", "its share", "auroc", "low", "high"]
+
+
+def films_in_spheres(scores: pd.DataFrame, embedding: dict[str, np.ndarray]) -> pd.DataFrame:
+    """Rows of `scores` (index and scores) of embedded films, in their order, with their `sphere`.
+
+    A method of one sphere has all its films in sphere 0.
+    """
+    image_id = embedding["image_id"]
+    sphere = embedding.get("sphere", np.zeros(len(image_id), int))
+    return scores.set_index("image_id").loc[image_id].reset_index().assign(sphere=sphere)
+
+
+def by_sphere(films: pd.DataFrame, resamples: int = 1000) -> pd.DataFrame:
+    """One row a sphere, the fullest first, columns `COLUMNS`.
+
+    `films` has columns sphere, label, score, patient_id, body_part. AUROC is among the films of
+    that sphere, its interval (95 %) a bootstrap over patients; empty with too few of either label.
+    """
+    fullest_first = films["sphere"].value_counts().index
+    rows = {number: _row(films[films["sphere"].eq(number)], resamples) for number in fullest_first}
+    return pd.DataFrame.from_dict(rows, "index", columns=COLUMNS).rename_axis("sphere")
+
+
+def _row(films: pd.DataFrame, resamples: int) -> list:
+    parts = films["body_part"].replace("", "not stated").value_counts(normalize=True)
+    counts = [films["label"].eq(label).sum() for label in (0, 1)]
+    return [*counts, parts.index[0], parts.iloc[0], *_auroc(films, resamples)]
+
+
+def _auroc(films: pd.DataFrame, resamples: int) -> tuple:
+    known = films[films["label"].notna()]
+    if not enough(known["label"]):
+        return (np.nan,) * 3
+
+    def measure(weight):
+        return {"auroc": metrics.auroc(known["label"], known["score"], weight)}
+
+    weights = metrics.patient_weights(known["patient_id"], resamples)
+    return metrics.bootstrap(measure, weights)["auroc"]

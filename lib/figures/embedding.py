@@ -1,0 +1,83 @@
+"""Figures of an embedding: films as points of a plane, and the spheres they lie in."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from lib.figures.style import (
+    BLUE,
+    GREEN,
+    INK,
+    LABELS,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILLION,
+    described,
+    label_names,
+    legend_above,
+    panels,
+    styled,
+)
+
+MARKERS = {"normal": "o", "abnormal": "^", "unknown": "x"}
+OTHER = [(BLUE, "o"), (VERMILLION, "^"), (GREEN, "s"), (PURPLE, "D"), (ORANGE, "v"), (SKY, "P")]
+OTHER += [(INK, "X")]
+
+
+@styled
+def planes(points: Mapping[str, np.ndarray], labels: np.ndarray) -> Figure:
+    """Draw one panel for each named projection (n, 2), the films marked by their label (n,)."""
+    known = label_names(labels).to_numpy()
+    marks = {name: (colour, MARKERS[name]) for name, (colour, *_) in LABELS.items()}
+    return _planes(points, known, marks)
+
+
+@styled
+def planes_by_group(points: Mapping[str, np.ndarray], groups: np.ndarray) -> Figure:
+    """The same with films marked by a group (n,), as their body part; the commonest seven."""
+    groups = pd.Series(groups).astype(str).replace("", "not stated")
+    largest = groups.value_counts().index[: len(OTHER)]
+    named = groups.where(groups.isin(largest), "others")
+    marks = dict(zip(largest, OTHER, strict=False)) | {"others": ("#b6bcc3", ".")}
+    return _planes(points, named.to_numpy(), marks)
+
+
+@styled
+def spheres(films: pd.DataFrame) -> Figure:
+    """Draw how many test films of each label each sphere has: columns sphere and label."""
+    known = films.assign(label=label_names(films["label"]).to_numpy())
+    table = pd.crosstab(known["sphere"], known["label"])
+    figure, (axes,) = panels(1, height=110 + 24 * len(table))
+    table = table.loc[table.sum(axis=1).sort_values(ascending=False).index]
+    left = np.zeros(len(table))
+    for name, (colour, _, hatch) in LABELS.items():
+        if name in table:
+            style = {"color": "white", "edgecolor": colour, "hatch": hatch or None, "label": name}
+            axes.barh(range(len(table)), table[name], left=left, **style)
+            left += table[name].to_numpy()
+    axes.set_yticks(range(len(table)), [f"sphere {number}" for number in table.index])
+    axes.invert_yaxis()
+    axes.set_xlabel("test films nearest to it")
+    legend_above(figure, axes)
+    said = "; ".join(
+        f"sphere {number}: " + ", ".join(f"{count} {name}" for name, count in row.items())
+        for number, row in table.iterrows()
+    )
+    return described(figure, f"Test films by nearest sphere. {said}.")
+
+
+def _planes(points, names: np.ndarray, marks: Mapping[str, tuple[str, str]]) -> Figure:
+    figure, grid = panels(len(points), columns=2, height=400)
+    shown = [name for name in marks if (names == name).any()]
+    for axes, (title, place) in zip(grid, points.items(), strict=True):
+        for name in shown:
+            colour, marker = marks[name]
+            here = place[names == name]
+            axes.scatter(*here.T, s=18, c=colour, marker=marker, alpha=0.7, lw=0.6, label=name)
+        axes.set(title=title, xticks=[], yticks=[])
+    legend_above(figure, grid[0])
+    counted = ", ".join(f"{(names == name).sum()} {name}" for name in shown)
+    return described(figure, f"Films in {' and '.join(points)} of their embedding: {counted}.")
