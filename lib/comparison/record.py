@@ -8,11 +8,18 @@ import pandas as pd
 
 from lib import ROOT, grid
 from lib.comparison.peers import EXPLANATION, beside_peers, interval, read_peers
+from lib.comparison.studies import without_studies
 from lib.datasets.entries import BadData
 from lib.datasets.table import load_index
 from lib.provenance import commit, data_import, holds_phantoms
 
 SPLITS = ["train", "validation", "test"]
+OVER_SEEDS = {
+    "auroc_over_seeds": "Studies, AUROC on test films: the mean over seeds of each variant, with "
+    "Student's t interval (95 %) of that mean.",
+    "auroc_difference": "Studies, differences in AUROC to the reference, paired by seed, with "
+    "Student's t interval (95 %) of their mean.",
+}
 LABELS = {0.0: "normal", 1.0: "abnormal"}
 
 
@@ -38,7 +45,8 @@ def record(root: Path = ROOT) -> str:
     )
     kept.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(published, kept / "results.csv")
-    tables = [*_auroc(results, read_peers(root)), _counts_of_films(counts)]
+    cells = without_studies(results)
+    tables = [*_auroc(cells, read_peers(root)), *_studies(results), _counts_of_films(counts)]
     (kept / "README.md").write_text("\n".join(["# Results on real films\n", f"{line}\n", *tables]))
     return line
 
@@ -71,6 +79,19 @@ def _auroc(results: pd.DataFrame, peers: pd.DataFrame) -> list[str]:
     tables = [f"{title}\n\n{_table(table)}"]
     if len(own) < len(shown):
         tables.append(f"{EXPLANATION}\n\n{_table(beside_peers(shown, peers))}")
+    return tables
+
+
+def _studies(results: pd.DataFrame) -> list[str]:
+    """Means over seeds of each variant of a study, and differences to its reference."""
+    tables = []
+    for metric, title in OVER_SEEDS.items():
+        rows = results[results["metric"].eq(metric)]
+        table = rows[["dataset", "method", "setting", "n", "base_rate"]].copy()
+        table.insert(1, "study", rows["family"].str.removeprefix(grid.STUDY))
+        table.insert(4, "AUROC (95 % over seeds)", interval(rows))
+        if len(rows):
+            tables.append(f"{title}\n\n{_table(table)}")
     return tables
 
 
