@@ -22,8 +22,9 @@ Differs from the paper
 4. Films and points share a batch and its batch norm, as in Spahr's code; in the authors' they do
    not, and the ascent sees the batch's mean and variance, here the running averages.
 5. AdamW, 1e-3, tenfold lower after 2/5 and 4/5 of the epochs, as in Spahr's code.
-6. Labels are ignored: who is in the training set is decided where the data are read.
-7. The map is the score's gradient with respect to the film (`losses.gradient_map`); there none.
+6. mu is 1 as in the authors' code; in Spahr's 0.25.
+7. Labels are ignored: who is in the training set is decided where the data are read.
+8. The map is the score's gradient with respect to the film (`losses.gradient_map`); there none.
 
 Known defects of reference code: Spahr's projects by the squared norm, so that h lands nowhere near
 the shell: for 512 pixels, r = 256 and gamma = 2, from noise of length 512, its lengths are 0.5,
