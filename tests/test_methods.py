@@ -22,6 +22,7 @@ OPTIONS = {
     "ae_u": {"epochs": 15, "latent_dim": 4, "learning_rate": 3e-3},
     "alpha_gan": {"score": "mse", "epochs": 20, "width": 8, "latent_dim": 8, "learning_rate": 2e-3},
     "anoddpm": {"learning_rate": 4e-3, "ema": 0.9, "epochs": 20, "attention": ()},
+    "arae": {"epochs": 15, "learning_rate": 3e-3},
     "autoencoder": {"epochs": 10},
     "bigan": {
         "score": "discriminator",
@@ -33,6 +34,8 @@ OPTIONS = {
     },
     "ddad": {"epochs": 20, "learning_rate": 5e-3, "width": 8, "members": 2},
     "deep_svdd": {"learning_rate": 1e-3, "latent_dim": 8, "pretraining_epochs": 6},
+    "drocc": {"width": 8, "warm_up": 2, "epochs": 6},
+    "drocc_lf": {"width": 8, "warm_up": 2, "epochs": 6, "ascent_steps": 3},
     "f_anogan": {"epochs": 15, "width": 8, "latent_dim": 8, "n_critic": 2, "learning_rate": 2e-3},
     "nsa": {"epochs": 40, "width": 8, "members": 1, "learning_rate": 3e-3},
     "resnet": {"width": 8, "blocks": (1, 1, 1)},
@@ -46,6 +49,9 @@ OPTIONS = {
 }
 FLOORS = {
     "ae_u": 0.95,
+    "arae": 0.9,
+    "drocc": 0.9,
+    "drocc_lf": 0.9,
     "vae": 0.85,
     "ddad": 0.7,
     "anoddpm": 0.7,
