@@ -65,34 +65,7 @@ def patch(films, place, random):
     return films + place * _uniform(films, random, 0.3, 1.0) * (other - films)
 
 
-def warp(films, place, random):
-    """Tissue pulled aside by up to a twelfth of the side, so that gaps narrow and edges bulge."""
-    side = films.shape[1]
-    angle = _uniform(films, random, 0.0, 2 * math.pi)
-    reach = place * _uniform(films, random, 0.02, 1 / 12) * side  # pixels
-    down = ops.arange(side, dtype="float32")[None, :, None] + reach * ops.sin(angle)
-    across = ops.arange(side, dtype="float32")[None, None, :] + reach * ops.cos(angle)
-    return _between_pixels(films, down, across)
-
-
-KINDS = {"opacity": opacity, "patch": patch, "warp": warp}
-
-
-def _between_pixels(films, row, column):
-    """Grey values at places (n, s, s) that lie between pixels: bilinear, the edge beyond it."""
-    side = films.shape[1]
-    row, column = (ops.clip(place, 0.0, side - 1.0) for place in (row, column))
-    top, left = (ops.minimum(ops.floor(place), side - 2.0) for place in (row, column))
-    down, across = row - top, column - left
-    first = ops.reshape(ops.cast(top * side + left, "int32"), (-1, side * side))
-    flat = ops.reshape(films, (-1, side * side))
-
-    def corner(step):
-        return ops.reshape(ops.take_along_axis(flat, first + step, axis=1), (-1, side, side))
-
-    upper = corner(0) * (1 - across) + corner(1) * across
-    lower = corner(side) * (1 - across) + corner(side + 1) * across
-    return upper * (1 - down) + lower * down
+KINDS = {"opacity": opacity, "patch": patch}
 
 
 def _a_pixel_of(bodies, random):

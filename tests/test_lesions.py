@@ -30,8 +30,7 @@ def test_a_film_changes_where_the_lesion_is_and_nowhere_outside_the_body(kind, r
     change = np.abs(drawn - x)
     assert np.all(change[body == 0] == 0) and np.all(masks[body == 0] == 0)
     assert set(np.unique(masks)) == {0, 1}
-    inside, outside = change[masks == 1].mean(), change[masks == 0].mean()
-    assert inside > (0.04 if kind == "warp" else 0.1) and inside > 20 * outside
+    assert change[masks == 1].mean() > 0.1 > 20 * change[masks == 0].mean()
     assert np.abs(drawn).max() <= 1
 
 
@@ -67,15 +66,3 @@ def test_a_patch_is_made_of_another_films_grey_values(random):
     blended = np.asarray(lesions.patch(x, place, random))
     share = (blended[:, 0, 0] - x[:, 0, 0]) / (-2 * x[:, 0, 0])  # of the other level
     assert np.all((share > 0.29) & (share < 1.01))
-
-
-def test_a_warp_moves_tissue_and_makes_none(random):
-    columns = np.tile(np.arange(64, dtype="float32") / 64, (200, 64, 1))
-    place = np.ones_like(columns)
-    moved = np.asarray(lesions.warp(columns, place, random)) - columns
-    inside = moved[:, 8:-8, 8:-8] * 64  # pixels along the ramp
-    np.testing.assert_allclose(inside.std(axis=(1, 2)), 0, atol=1e-3)
-    assert np.abs(inside).max() <= 64 / 12 + 1e-3 and np.abs(inside).max() > 4
-    assert 0.5 > np.mean(inside > 0) - 0.25 > 0, "to both sides"
-    still = np.asarray(lesions.warp(columns, 0 * place, random))
-    np.testing.assert_allclose(still, columns, atol=1e-3)
