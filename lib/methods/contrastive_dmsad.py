@@ -92,9 +92,8 @@ class _Contrast(Detector):
         self.view = random_view(self.image_size, self.seed)
 
     def compute_losses(self, x, y=None, training=False):
-        """The contrast of two views, the channels of x in training and drawn here otherwise."""
-        x = x if training else self._augment(x)
-        views = ops.concatenate([x[..., :1], x[..., 1:]])
+        """The contrast of the views of a batch of films, which are drawn before in training."""
+        views = x if training else self._augment(x)
         z = self.head(self.encoder(views, training=training), training=training)
         return {"loss": losses.contrastive(z, self.partners(y), self.temperature)}
 
@@ -107,8 +106,8 @@ class _Contrast(Detector):
         return ops.tile(alike, (2, 2))
 
     def _augment(self, x):
-        # Where `Detector` varies films: outside XLA, which cannot turn them.
-        return ops.concatenate([self.view(x, training=True) for _ in range(2)], axis=-1)
+        """Two views of each film, (2n, h, w, 1): where `Detector` varies them, outside XLA."""
+        return self.view(ops.concatenate([x, x]), training=True)
 
 
 def random_view(image_size, seed):
@@ -117,6 +116,7 @@ def random_view(image_size, seed):
     black_and_white = {"value_range": (-1.0, 1.0)}
     sigma = image_size / 64  # of the blur, in pixels
     steps = [
+        keras.Input((image_size, image_size, 1)),
         augmentation("horizontal", rotation_degrees=45, zoom=0.2, shift=0.18, seed=seed),
         layers.RandomZoom((-0.37, 0.0), (-0.37, 0.0), **outside, seed=seed + 4),
         layers.RandomContrast(0.4, **black_and_white, seed=seed + 5),

@@ -6,6 +6,7 @@ from by_hand import array
 from discs import discs
 
 from lib.detector import Collapsed
+from lib.methods.deep_svdd import DeepSVDD
 from lib.methods.dmsvdd import DMSVDD
 
 TINY = {"image_size": 8, "width": 2, "latent_dim": 2, "batch_size": 8, "epochs": 2}
@@ -107,6 +108,20 @@ def test_a_radius_is_the_quantile_of_its_own_films():
     ]
     np.testing.assert_allclose(array(detector.squared_radii), expected, rtol=1e-4)
     assert detector.radius() == pytest.approx(np.sqrt(expected[:2]).mean(), rel=1e-4)
+
+
+@pytest.mark.parametrize("boundary", ["hard", "soft"])
+def test_one_sphere_is_deep_svdd(boundary):
+    x, options = discs(40, size=8)[0], TINY | {"boundary": boundary, "warm_up": 1}
+    one, deep_svdd = DMSVDD(**options, spheres=1), DeepSVDD(**options)
+    for detector in (one, deep_svdd):
+        detector.fit(x, verbose=0)
+    for a, b in zip(one.encoder.get_weights(), deep_svdd.encoder.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+    expected = deep_svdd.predict(x, verbose=0)
+    outputs = one.predict(x, verbose=0)
+    np.testing.assert_allclose(outputs["score"], expected["score"], rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(outputs["map"], expected["map"], rtol=1e-2, atol=1e-4)
 
 
 @pytest.mark.parametrize("boundary", ["hard", "soft"])
