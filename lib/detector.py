@@ -35,6 +35,8 @@ if BACKEND == "tensorflow":
     ON_GPU = bool(tf.config.list_physical_devices("GPU"))
 elif BACKEND == "jax":
     import jax
+
+    ON_GPU = jax.default_backend() == "gpu"
 else:
     raise ImportError(f"The study runs on TensorFlow or JAX, not on KERAS_BACKEND={BACKEND}.")
 

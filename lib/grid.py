@@ -15,6 +15,8 @@ GROUPS = {
     "adversarial": "reconstruction",
     "svdd": "svdd",
 }
+#: In tables of results the family of a study is this and its name: its fits are no cells.
+STUDY = "study: "
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,11 @@ def cells() -> list[Cell]:
 def fusions() -> dict[str, list[str]]:
     """Which scores the comparison puts together: {name: parts}, none where the grid names none."""
     return parameters("study")["grid"].get("fusions", {})
+
+
+def studies() -> dict[str, dict]:
+    """The studies of the chosen grid: {name: datasets, methods, seeds, variants} (lib.studies)."""
+    return parameters("study")["grid"].get("studies", {})
 
 
 def cell(dataset: str, method: str, seed: int = 0) -> Cell:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.stats import norm, rankdata
+from scipy.stats import norm, rankdata, t
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -300,6 +300,19 @@ def paired_delong(
     margin = norm.ppf(0.975) * error
     p_value = 2 * norm.sf(abs(difference) / error) if error != 0 else float(difference == 0)
     return Estimate(difference, difference - margin, difference + margin), float(p_value)
+
+
+def t_interval(values: ArrayLike, level: float = 0.95) -> Estimate:
+    """The mean of independent values (n,), as of several seeds, with Student's t interval.
+
+    mean -+ t sd / sqrt(n), t the quantile at n - 1 degrees of freedom; no ends for a single value.
+    """
+    values = np.asarray(values, float)
+    mean, size = float(values.mean()), len(values)
+    if size < 2:
+        return Estimate(mean, np.nan, np.nan)
+    margin = float(t.ppf((1 + level) / 2, size - 1) * values.std(ddof=1) / np.sqrt(size))
+    return Estimate(mean, mean - margin, mean + margin)
 
 
 def holm(p_values: ArrayLike) -> np.ndarray:

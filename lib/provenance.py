@@ -1,8 +1,10 @@
 """Where a number comes from: the code, the commit, the data and the packages behind it.
 
-`python -m lib.provenance` writes one fingerprint per stage, method and notebook into build/code/.
-A stage of dvc.yaml depends on its fingerprint instead of on files of lib/, so that it runs again
-when code that it can reach has changed, and not when a comment, a docstring or any other code has.
+`python -m lib.provenance` writes one fingerprint per stage, method, study and notebook into
+build/code/. A stage of dvc.yaml depends on its fingerprint instead of on files of lib/, so that it
+runs again when code that it can reach has changed, and not when a comment, a docstring or any other
+code has. The fingerprint of a study also holds the parameters of its methods: dvc.yaml cannot name
+the entries of a list.
 """
 
 import ast
@@ -71,14 +73,19 @@ def fingerprint(*roots: str) -> str:
 
 
 def write_fingerprints(folder: Path = FINGERPRINTS) -> None:
-    """Write the fingerprint of every stage, method and notebook into `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write the fingerprint of every stage, method, study and notebook into `folder`."""
+    (folder / "studies").mkdir(parents=True, exist_ok=True)
     for stage in STAGES:
         code = fingerprint(f"lib.{stage}", f"lib.{stage}.__main__")
         (folder / f"{stage}.txt").write_text(code)
     for name, method in _methods_of_the_grid().items():
         code = fingerprint("lib.study", f"lib.methods.{method}")
         (folder / f"{name}.txt").write_text(code)
+    for name, study in grid.studies().items():
+        files = [f"lib.methods.{grid.method_of(method)}" for method in study["methods"]]
+        parameters = json.dumps([grid.profile().get(method) for method in study["methods"]])
+        code = fingerprint("lib.studies.run", *files)
+        (folder / f"studies/{name}.txt").write_text(f"{code}{parameters}\n")
     for notebook in sorted((ROOT / "notebooks").glob("*.ipynb")):
         code = fingerprint("lib.report", *_imports(_notebook_code(notebook), "notebook"))
         (folder / f"{notebook.stem}.txt").write_text(code)

@@ -10,10 +10,11 @@ import shutil
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,15 @@ FILMS_AT_A_TIME = 1024
 FILMS_WITH_SAMPLES = 6  # validation normals for what is drawn during training
 
 
+class Trained(NamedTuple):
+    """A fitted detector and what it was given."""
+
+    detector: Any
+    history: dict[str, list[float]]  # name -> values by epoch
+    setting: str  # which labels it was given, in words
+    films: dict[str, int]  # how many: training, with known label
+
+
 def run(cell: grid.Cell, parameters: dict | None = None) -> None:
     """Train and score a cell; leave the results in its folder, or the reason for failing.
 
@@ -35,26 +45,35 @@ def run(cell: grid.Cell, parameters: dict | None = None) -> None:
     parameters are missing. That, MemoryError and interruptions leave nothing behind: they say
     something about this copy of the study or the machine, and not about the method.
     """
-    parameters = _parameters(cell) if parameters is None else parameters
-    index, films = _index_and_films(cell.dataset)
-    started = time.monotonic()
-    with _whole_or_not_at_all(cell.folder) as folder:
-        try:
-            done = _train_and_score(cell, dict(parameters), index, films, folder)
-            outcome = {"status": "finished", "reason": "", **done}
-        except MemoryError:
-            raise
-        except Exception as error:
-            traceback.print_exc()
+    parameters = entry_of(cell.method) if parameters is None else parameters
+    index, films = index_and_films(cell.dataset)
+    with whole_or_not_at_all(cell.folder) as folder:
+        outcome = attempt(lambda: _train_and_score(cell, parameters, index, films, folder))
+        if outcome["status"] == "failed":
+            print(outcome.pop("traceback"), file=sys.stderr)
             _empty(folder)
-            outcome = {"status": "failed", "reason": f"{type(error).__name__}: {error}"}
         outcome |= {**asdict(cell), "parameters": parameters, "trace": provenance.trace()}
-        outcome["duration_s"] = round(time.monotonic() - started, 1)
         (folder / "cell.json").write_text(json.dumps(outcome, indent=1))
 
 
+def attempt(work: Callable[[], dict]) -> dict:
+    """What `work` returns, with its status, reason and duration; a failure is a result too.
+
+    MemoryError and interruptions are raised: they say nothing about a method.
+    """
+    started = time.monotonic()
+    try:
+        outcome = {"status": "finished", "reason": "", **work()}
+    except MemoryError:
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        outcome = {"status": "failed", "reason": reason, "traceback": traceback.format_exc()}
+    return outcome | {"duration_s": round(time.monotonic() - started, 1)}
+
+
 @contextmanager
-def _whole_or_not_at_all(folder: Path) -> Iterator[Path]:
+def whole_or_not_at_all(folder: Path) -> Iterator[Path]:
     """An empty folder that takes the place of `folder` at the end, unless the block is left."""
     partial = folder.with_name(f".{folder.name}.partial")
     _empty(partial)
@@ -66,14 +85,16 @@ def _whole_or_not_at_all(folder: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _parameters(cell: grid.Cell) -> dict:
+def entry_of(method: str) -> dict:
+    """The entry of a method in the chosen profile. Raises BadData where there is none."""
     profile = grid.profile()
-    if cell.method not in profile:
-        raise BadData(f"params/{grid.profile_name()}.yaml has no entry {cell.method}: add one.")
-    return profile[cell.method]
+    if method not in profile:
+        raise BadData(f"params/{grid.profile_name()}.yaml has no entry {method}: add one.")
+    return profile[method]
 
 
-def _index_and_films(dataset: str) -> tuple[pd.DataFrame, np.ndarray]:
+def index_and_films(dataset: str) -> tuple[pd.DataFrame, np.ndarray]:
+    """The index of a data set and its pictures (n, h, w) uint8. Raises BadData without them."""
     index = load_index(ROOT / f"build/index/{dataset}.csv")
     pictures = ROOT / f"build/images/{dataset}.npy"
     if not pictures.exists():
@@ -83,47 +104,54 @@ def _index_and_films(dataset: str) -> tuple[pd.DataFrame, np.ndarray]:
     return index, np.load(pictures, mmap_mode="r")
 
 
-def _train_and_score(cell, hyperparameters: dict, index, films, folder: Path) -> dict:
+def train(cell: grid.Cell, parameters: dict, index, films, **options) -> Trained:
+    """Fit the method of a cell on its training films, and validate on those that it may watch.
+
+    `parameters` are those of a profile's entry; `options` are Keras's own of `fit`.
+    """
+    parameters = dict(parameters)
+    labels = parameters.pop("labels", "none")
+    contamination = parameters.pop("contamination", 0.0)
+    training = training_set(index, labels, cell.seed, contamination)
+    detector = _build(cell, films.shape[1], parameters)
+    history = detector.fit(
+        *_films_and_labels(films, training),
+        validation_data=_films_and_labels(films, _validation_set(index, labels)),
+        **options,
+    )
+    given = {"training": len(training), "with known label": int(training["y"].notna().sum())}
+    return Trained(detector, history.history, setting_name(labels, contamination), given)
+
+
+def _train_and_score(cell, parameters: dict, index, films, folder: Path) -> dict:
     # Here, as they import TensorFlow: what is missing is said without it.
     from lib import evidence
     from lib.samples import Samples
 
-    labels = hyperparameters.pop("labels", "none")
-    contamination = hyperparameters.pop("contamination", 0.0)
-    training = training_set(index, labels, cell.seed, contamination)
-
-    detector = _build(cell, films.shape[1], hyperparameters)
     samples = Samples(_films_for_samples(films, index))
-    history = detector.fit(
-        *_films_and_labels(films, training),
-        validation_data=_films_and_labels(films, _validation_set(index, labels)),
-        callbacks=[samples],
-        verbose=1 if sys.stdout.isatty() else 2,
-    )
-    pd.DataFrame(history.history).to_csv(folder / "history.csv", index_label="epoch")
+    verbose = 1 if sys.stdout.isatty() else 2
+    trained = train(cell, parameters, index, films, callbacks=[samples], verbose=verbose)
+    detector = trained.detector
+    pd.DataFrame(trained.history).to_csv(folder / "history.csv", index_label="epoch")
     detector.save_weights(folder / "weights.weights.h5")
-    scores = _score(detector, films, index)
+    scores = score(detector, films, index)
     scores.to_csv(folder / "scores.csv", index=False)
     ranked = evidence.ranked_test_films(index, scores)
     evidence.keep(detector, samples, films, ranked, _annotated(cell.dataset), folder)
-    return {
-        "setting": setting_name(labels, contamination),
-        "score": detector.score,
-        "films": {"training": len(training), "with known label": int(training["y"].notna().sum())},
-    }
+    return {"setting": trained.setting, "score": detector.score, "films": trained.films}
 
 
-def _build(cell, size, hyperparameters):
+def _build(cell, size, parameters):
     """The detector of a cell; `augment` in its parameters gives it variants of its films."""
     import keras
 
     from lib import methods
 
     keras.utils.set_random_seed(cell.seed)
-    augment = hyperparameters.pop("augment", False)
+    augment = parameters.pop("augment", False)
     augmentation = augmentation_for(load_entry(cell.dataset)["body"]) if augment else None
-    method = methods.find(hyperparameters.pop("method", cell.method))
-    return method(image_size=size, augmentation=augmentation, seed=cell.seed, **hyperparameters)
+    method = methods.find(parameters.pop("method", cell.method))
+    return method(image_size=size, augmentation=augmentation, seed=cell.seed, **parameters)
 
 
 def _films_and_labels(films, chosen: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -138,8 +166,11 @@ def _validation_set(index: pd.DataFrame, labels) -> pd.DataFrame:
     return pd.DataFrame({"row": rows, "y": known if labels != "none" else np.nan})
 
 
-def _score(detector, films, index) -> pd.DataFrame:
-    """Every score that the method has, of validation and test films."""
+def score(detector, films, index) -> pd.DataFrame:
+    """Every score that the detector has, of validation and test films; columns image_id, score, ...
+
+    Raises Collapsed where scores cannot rank films.
+    """
     from lib.detector import check_scores
     from lib.evidence import check_finite
 

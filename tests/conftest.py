@@ -20,6 +20,18 @@ grids:
     reconstruction: {datasets: [rsna], methods: [autoencoder, gaussian]}
     adversarial: {datasets: [rsna], methods: [f_anogan]}
     svdd: {datasets: [rsna], methods: [deep_svdd]}
+    studies:
+      label_fraction: # a network that learns from labels alone cannot run without: a fit that fails
+        datasets: [rsna]
+        methods: [autoencoder, resnet]
+        seeds: [0, 1]
+        variants: &labels [{labels: none}, {labels: {normal: 0.1, abnormal: 0.1}}]
+      contamination: &none {datasets: [], methods: [], seeds: [], variants: []}
+      as_published:
+        datasets: [rsna]
+        methods: [vae]
+        seeds: [0]
+        variants: [{as_published: false}, {as_published: true}]
   films: &films
     seeds: [0]
     datasets: &found [rsna]
@@ -27,6 +39,10 @@ grids:
     reconstruction: {datasets: *found, methods: [autoencoder, gaussian]}
     adversarial: {datasets: *found, methods: [f_anogan]}
     svdd: {datasets: *found, methods: [deep_svdd]}
+    studies:
+      label_fraction: {datasets: *found, methods: [autoencoder], seeds: [0], variants: *labels}
+      contamination: *none
+      as_published: *none
 grid: *phantoms
 """
 TINY_PROFILE = """
@@ -35,6 +51,7 @@ split: {validation: 0.2, test: 0.4, seed: 0}
 resnet: {labels: all, epochs: 2}
 autoencoder: {epochs: 2}
 deep_svdd: {pretraining_epochs: 2, epochs: 3}
+vae: {epochs: 1}
 gaussian:
   {method: anoddpm, noise: gaussian, epochs: 1, steps: 3, swept_calls: [6], swept_levels: []}
 f_anogan: {gan_epochs: 1, epochs: 1, width: 4}

@@ -19,7 +19,10 @@ RECONSTRUCTION_PAGES = {
     "reconstruction-page@rsna-gaussian-0",
     "adversarial-page@rsna-f_anogan-0",
 }
+STUDIES = {"label_fraction@rsna", "as_published@rsna"}
 PAGES = RECONSTRUCTION_PAGES | {
+    "label_fraction-page@rsna",
+    "as_published-page@rsna",
     "exploration@rsna",
     "preprocessing@rsna",
     "supervised-page@rsna-resnet-0",
@@ -121,7 +124,25 @@ def test_a_learning_rate_retrains_its_own_cells(study):
         "autoencoder: {epochs: 2",
         "autoencoder: {learning_rate: 0.002, epochs: 2",
     )
-    assert changed_stages(study) == {"reconstruction@rsna-autoencoder-0"}
+    assert changed_stages(study) == {"reconstruction@rsna-autoencoder-0", "label_fraction@rsna"}
+
+
+def test_a_method_fits_its_studies_again(study):
+    path = study.folder / "lib/methods/vae.py"
+    path.write_text(path.read_text() + "\nNEW = 1\n")
+    assert changed_stages(study) == {"as_published@rsna"}
+
+
+def test_editing_a_study_fits_that_study_again_and_no_cell(study):
+    study.edit("params/study.yaml", "seeds: [0, 1]", "seeds: [0, 1, 2]")
+    assert changed_stages(study) == {"label_fraction@rsna", "comparison", "site"}
+
+
+def test_the_code_of_studies_trains_no_cell(study):
+    path = study.folder / "lib/studies/run.py"
+    path.write_text(path.read_text() + "\nNEW = 1\n")
+    changed = changed_stages(study)
+    assert changed & (CELLS | STUDIES) == STUDIES
 
 
 def test_other_films_and_back_again_retrains_nothing_and_leaves_the_films_alone(study, tmp_path):
@@ -141,7 +162,8 @@ def test_other_films_and_back_again_retrains_nothing_and_leaves_the_films_alone(
     assert study.run("python", "-m", "lib.source", "build/phantoms").returncode == 0
     back = study.dvc("repro")
     assert back.returncode == 0, back.stderr
-    assert "python -m lib.study" not in back.stdout
+    assert "python -m lib.study " not in back.stdout
+    assert "python -m lib.studies" not in back.stdout
     assert study.durations() == trained
     assert unread(tmp_path) == before
 

@@ -135,7 +135,7 @@ def test_what_breaks_a_cell_off_leaves_no_trace_and_the_cell_that_was_there(
     def broken_off(*_):
         raise stop
 
-    monkeypatch.setattr(study, "_score", broken_off)
+    monkeypatch.setattr(study, "score", broken_off)
     with pytest.raises(stop):
         study.run(toy_study, {"epochs": 1})
     assert [path.name for path in toy_study.folder.parent.iterdir()] == ["0"]

@@ -3,14 +3,18 @@
 `python -m lib.comparison` writes into build/comparison/:
 
 - `results.csv`, also reports/results.csv: one row a number, columns `COLUMNS`. Floors are rows of
-  the family `floor`, scores put together (`lib.comparison.fusion`) of the family `fusion`. Where a
-  method ran from several seeds, rows of the seed `mean` hold the mean over seeds; their low and
-  high are one standard deviation below and above it, not an interval.
+  the family `floor`, scores put together (`lib.comparison.fusion`) of the family `fusion`, fits of
+  a study (`lib.comparison.studies`) of the family `study: <its name>`. Where a method ran from
+  several seeds, rows of the seed `mean` hold the mean over seeds; their low and high are one
+  standard deviation below and above it, not an interval. Of a study, `auroc_over_seeds` and
+  `auroc_difference` (a variant and the study's reference, seed by seed) have Student's t interval
+  over seeds.
 - `tests.csv`: the difference in AUROC of each two methods of a data set, of each method and the
   floor that scores best on the test films (chosen there, which favours the floor), and of each
   fusion and its parts: paired DeLong tests over patients, Holm-corrected within the data set and
-  kind. Of several seeds, the first.
-- `roc.csv`: ROC curves with pointwise bootstrap bands. `failures.csv`: cells without numbers.
+  kind. Of several seeds, the first. None of studies.
+- `roc.csv`: ROC curves with pointwise bootstrap bands. `failures.csv`: cells and fits of studies
+  without numbers.
 
 `python -m lib.comparison record` keeps the results of real films in reports/real/.
 
@@ -34,8 +38,18 @@ from tqdm import tqdm
 from lib import ROOT, grid, metrics
 from lib.comparison.fusion import Fused, fuse
 from lib.comparison.rows import enough, rows_of_films, rows_of_maps
-from lib.comparison.scores import FLOOR, Scored, read_cell, read_cells, read_floors
+from lib.comparison.scores import (
+    FLOOR,
+    BrokenCell,
+    Scored,
+    best_floor,
+    read_cell,
+    read_cells,
+    read_floors,
+)
+from lib.comparison.studies import failures_of_study, judge_study, rows_of_study
 from lib.datasets.table import load_index
+from lib.studies import Study
 
 ORIGIN = ["dataset", "method", "family", "seed", "setting"]
 COLUMNS = [*ORIGIN, "level", "group", "metric", "value", "low", "high", "n", "base_rate"]
@@ -54,17 +68,22 @@ def compare(
     build: Path = ROOT / "build",
     resamples: int = 1000,
     fusions: Mapping[str, list[str]] = MappingProxyType({}),
+    studies: Iterable[Study] = (),
 ) -> pd.DataFrame:
     """Write the four tables of the comparison into build/comparison; returns the results.
 
     `fusions` names scores that are put together: {name: their parts} (see lib.comparison.fusion).
-    Cells that failed, or whose files are broken, have no rows and are listed in failures.csv.
+    Cells and fits of `studies` that failed, or whose files are broken, have no rows and are listed
+    in failures.csv.
     Raises BadData when the index or the floors of a data set are missing or broken.
     """
     cells, rows = list(cells), {name: [] for name in TABLES}
     for dataset in dict.fromkeys(cell.dataset for cell in cells):
         chosen = [cell for cell in cells if cell.dataset == dataset]
         for name, found in _compare_dataset(dataset, chosen, fusions, build, resamples).items():
+            rows[name] += found
+    for study in tqdm(list(studies), "metrics of studies", unit="study"):
+        for name, found in _compare_study(study, build, resamples).items():
             rows[name] += found
     tables = {name: pd.DataFrame(rows[name], columns=TABLES[name]) for name in TABLES}
     means = mean_over_seeds(tables["results"])
@@ -126,7 +145,7 @@ def paired_tests(
     Each two detectors; each detector and the best floor; each fusion and each of its parts.
     """
     first = _first_seeds(detectors)
-    best = sorted(floors, key=lambda floor: _auroc(floor))[-1:]
+    best = best_floor(floors)
     shown = [whole for whole in fused if whole.scored.seed == detectors[0].seed]
     kinds = [
         combinations(first, 2),
@@ -179,6 +198,18 @@ def _compare_dataset(
     return {"results": results, "tests": tests, "roc": curves, "failures": failures}
 
 
+def _compare_study(study: Study, build: Path, resamples: int) -> dict[str, list]:
+    try:
+        judged = judge_study(study, build, resamples)
+    except BrokenCell as error:
+        absent = {"dataset": study.dataset, "method": f"{grid.STUDY}{study.name}"}
+        return {"failures": [absent | {"reason": str(error)}]}
+    return {
+        "results": list(rows_of_study(study, judged)),
+        "failures": list(failures_of_study(study, judged)),
+    }
+
+
 def _measured(
     scored: Scored, weights: np.ndarray, index: pd.DataFrame, build: Path
 ) -> tuple[list[dict], list[dict]]:
@@ -200,11 +231,6 @@ def _tested(a: Scored, b: Scored) -> dict:
     pair = (a.dataset, a.method, a.seed, b.method, b.seed)
     found = {"difference": difference, "low": low, "high": high, "p_value": p_value}
     return dict(zip(PAIR, pair, strict=True)) | found | {"n": len(films)}
-
-
-def _auroc(scored: Scored) -> float:
-    films = scored.split("test")
-    return float(metrics.auroc(films["label"], films["score"]))
 
 
 def _origin(scored: Scored) -> dict:

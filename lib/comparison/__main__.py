@@ -4,7 +4,7 @@ import argparse
 import shutil
 import sys
 
-from lib import ROOT, grid
+from lib import ROOT, grid, studies
 from lib.comparison import compare
 from lib.comparison.record import record
 from lib.datasets import BadData
@@ -15,7 +15,7 @@ try:
     if parser.parse_args().task == "record":
         print(record())
     else:
-        compare(grid.cells(), fusions=grid.fusions())
+        compare(grid.cells(), fusions=grid.fusions(), studies=studies.asked())
         (ROOT / "reports").mkdir(exist_ok=True)
         shutil.copyfile(ROOT / "build/comparison/results.csv", ROOT / "reports/results.csv")
 except BadData as error:

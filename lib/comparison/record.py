@@ -14,12 +14,19 @@ import pandas as pd
 
 from lib import ROOT, grid
 from lib.comparison import COLUMNS, ORIGIN, mean_over_seeds
-from lib.comparison.peers import EXPLANATION, beside_peers, number, read_peers
+from lib.comparison.peers import EXPLANATION, beside_peers, interval, number, read_peers
+from lib.comparison.studies import without_studies
 from lib.datasets.entries import BadData
 from lib.datasets.table import load_index
 from lib.provenance import commit, data_import, holds_phantoms
 
 SPLITS = ["train", "validation", "test"]
+OVER_SEEDS = {
+    "auroc_over_seeds": "Studies, AUROC on test films: the mean over seeds of each variant, with "
+    "Student's t interval (95 %) of that mean.",
+    "auroc_difference": "Studies, differences in AUROC to the reference, paired by seed, with "
+    "Student's t interval (95 %) of their mean.",
+}
 LABELS = {0.0: "normal", 1.0: "abnormal"}
 
 
@@ -53,7 +60,12 @@ def _write(line: str, tables: dict[str, pd.DataFrame], peers: pd.DataFrame, kept
     for name, table in tables.items():
         table.to_csv(kept / f"{name}.csv", index=False)
     where = "[runs.csv](runs.csv) says of each run at which commit and from which films it is."
-    shown = [*_auroc(tables["results"], peers), "Films:\n\n" + _table(tables["films"])]
+    results = tables["results"]
+    shown = [
+        *_auroc(without_studies(results), peers),
+        *_studies(results),
+        "Films:\n\n" + _table(tables["films"]),
+    ]
     text = "\n".join(["# Results on real films\n", f"{line} {where}\n", *shown])
     (kept / "README.md").write_text(text)
 
@@ -101,12 +113,13 @@ def _with_earlier(name: str, table: pd.DataFrame, runs: pd.DataFrame, kept: Path
 
 
 def _with_means(results: pd.DataFrame) -> pd.DataFrame:
-    """Rows sorted by data set, and the means over seeds worked out anew."""
+    """Rows sorted by data set, the means over seeds worked out anew, but for those of studies."""
     numbers = [*COLUMNS[COLUMNS.index("value") :]]
-    runs = results[results["seed"].ne("mean")].copy()
-    runs[numbers] = runs[numbers].apply(pd.to_numeric)
-    runs = runs.sort_values(["dataset", "family", "method", "seed"], kind="stable")
-    return pd.concat([runs, mean_over_seeds(runs).round(4)], ignore_index=True)
+    results = results.assign(**results[numbers].apply(pd.to_numeric))
+    results = results.sort_values(["dataset", "family", "method", "seed"], kind="stable")
+    runs = results[results["seed"].ne("mean")]
+    of_studies = results[results["metric"].isin(OVER_SEEDS)].drop_duplicates([*ORIGIN, "metric"])
+    return pd.concat([runs, mean_over_seeds(runs).round(4), of_studies], ignore_index=True)
 
 
 def _auroc(results: pd.DataFrame, peers: pd.DataFrame) -> list[str]:
@@ -137,6 +150,19 @@ def _one_a_method(rows: pd.DataFrame) -> pd.DataFrame:
     seeds = rows[rows["seed"].ne("mean")].groupby(keys)["seed"].nunique().rename("seeds")
     rows = rows.join(seeds, on=keys)
     return rows[rows["seed"].eq("mean") | rows["seeds"].eq(1)]
+
+
+def _studies(results: pd.DataFrame) -> list[str]:
+    """Means over seeds of each variant of a study, and differences to its reference."""
+    tables = []
+    for metric, title in OVER_SEEDS.items():
+        rows = results[results["metric"].eq(metric)]
+        table = rows[["dataset", "method", "setting", "n", "base_rate"]].copy()
+        table.insert(1, "study", rows["family"].str.removeprefix(grid.STUDY))
+        table.insert(4, "AUROC (95 % over seeds)", interval(rows))
+        if len(rows):
+            tables.append(f"{title}\n\n{_table(table)}")
+    return tables
 
 
 def _table(table: pd.DataFrame) -> str:

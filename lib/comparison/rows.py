@@ -22,7 +22,7 @@ def rows_of_films(scored: Scored, weights: np.ndarray, index: pd.DataFrame) -> I
     test, validation = scored.split("test"), scored.split("validation")
     yield from _level("image", test, validation, weights, ["body_part", "view", "finding"])
     for name in scored.films.columns.drop([*index.columns, "score"]):
-        measure = _ranking(test["label"], test[name], suffix=f"_of_{name}")
+        measure = ranking(test["label"], test[name], suffix=f"_of_{name}")
         yield from _estimated("image", "all", measure, weights, test["label"])
     if test["study_id"].duplicated().any():
         first = ~test["study_id"].duplicated().to_numpy()
@@ -56,7 +56,7 @@ def _level(level, test, validation, weights, columns) -> Iterator[dict]:
     for group, chosen in _groups(test, columns):
         label, score = test["label"][chosen], test["score"][chosen]
         if enough(label):
-            measure = _ranking(label, score)
+            measure = ranking(label, score)
             if group == "all":
                 measure = _everything(label, score, validation["label"], validation["score"])
             yield from _estimated(level, group, measure, weights[:, chosen], label)
@@ -74,10 +74,12 @@ def _groups(films: pd.DataFrame, columns: list[str]) -> Iterator[tuple[str, np.n
             yield f"{column.replace('_', ' ')}: {name}", chosen.to_numpy(bool)
 
 
-def _ranking(label: pd.Series, score: pd.Series, suffix: str = "") -> Measure:
+def ranking(label: pd.Series, score: pd.Series, suffix: str = "") -> Measure:
+    """The measures that need no threshold: auroc and average_precision, each + `suffix`."""
+
     def measure(weight):
-        ranking = metrics.rank(label, score, weight)
-        found = {"auroc": ranking.auroc(), "average_precision": ranking.average_precision()}
+        ranked = metrics.rank(label, score, weight)
+        found = {"auroc": ranked.auroc(), "average_precision": ranked.average_precision()}
         return {name + suffix: value for name, value in found.items()}
 
     return measure
@@ -86,14 +88,14 @@ def _ranking(label: pd.Series, score: pd.Series, suffix: str = "") -> Measure:
 def _everything(label, score, known_label, known_score) -> Measure:
     """Rankings, decisions and calibration; thresholds and probability come from validation."""
     thresholds = _thresholds(known_label, known_score)
-    rankings, probability = _ranking(label, score), None
+    rankings, probability = ranking(label, score), None
     if known_label.nunique() > 1:
         probability = metrics.fit_probability(known_label, known_score)(score)
 
     def measure(weight):
-        ranking, found = metrics.rank(label, score, weight), rankings(weight)
-        found["recall_at_specificity_0.90"] = ranking.recall_at_specificity(0.90)
-        found["specificity_at_recall_0.90"] = ranking.specificity_at_recall(0.90)
+        ranked, found = metrics.rank(label, score, weight), rankings(weight)
+        found["recall_at_specificity_0.90"] = ranked.recall_at_specificity(0.90)
+        found["specificity_at_recall_0.90"] = ranked.specificity_at_recall(0.90)
         for name, threshold in thresholds.items():
             decisions = metrics.decide(label, score, threshold, weight)
             found |= {f"{kind}_at_{name}": getattr(decisions, kind)() for kind in DECISIONS}

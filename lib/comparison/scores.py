@@ -9,7 +9,7 @@ from zipfile import BadZipFile
 import numpy as np
 import pandas as pd
 
-from lib import grid
+from lib import grid, metrics
 from lib.datasets.entries import BadData
 from lib.floors import SHORTCUT
 
@@ -31,6 +31,12 @@ class Scored:
     setting: str
     films: pd.DataFrame  # the validation and test films of known label: index and scores
     maps: dict[str, np.ndarray]  # image_id (m,), map (m, h, w); empty without maps
+
+    @property
+    def auroc(self) -> float:
+        """Of its test films."""
+        films = self.split("test")
+        return float(metrics.auroc(films["label"], films["score"]))
 
     def split(self, name: str) -> pd.DataFrame:
         """The films of one split, numbered from 0."""
@@ -61,11 +67,16 @@ def read_floors(dataset: str, index: pd.DataFrame, build: Path) -> list[Scored]:
     return [_floor(dataset, name, table, index) for name in table.columns.drop("image_id")]
 
 
+def best_floor(floors: list[Scored]) -> list[Scored]:
+    """The one that scores best on the test films, which favours it; none of none."""
+    return sorted(floors, key=lambda floor: floor.auroc)[-1:]
+
+
 def _floor(dataset: str, name: str, table: pd.DataFrame, index: pd.DataFrame) -> Scored:
     setting = "supervised" if name.startswith(SHORTCUT) else "unlabelled"
     scores = table[["image_id", name]].rename(columns={name: "score"})
     title = f"floor: {name.replace('_', ' ')}"
-    return Scored(dataset, title, FLOOR, "", setting, _labelled(index, scores), {})
+    return Scored(dataset, title, FLOOR, "", setting, labelled(index, scores), {})
 
 
 def read_cell(cell: grid.Cell, index: pd.DataFrame, build: Path) -> Scored:
@@ -87,29 +98,41 @@ def read_cell(cell: grid.Cell, index: pd.DataFrame, build: Path) -> Scored:
         remedy = f"run `python -m lib.study {cell.dataset} {cell.method} {cell.seed}`."
         raise BrokenCell(f"Cell {cell}: {error}; {remedy}") from None
     origin = (cell.dataset, cell.method, cell.family, str(cell.seed), info["setting"])
-    return Scored(*origin, _labelled(index, scores), maps)
+    return Scored(*origin, labelled(index, scores), maps)
 
 
-def _labelled(index: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+def labelled(index: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    """The films of known label among those with scores: index and scores."""
     return index[index["label"].notna()].merge(scores, on="image_id")
 
 
 def _read_scores(path: Path, index: pd.DataFrame) -> pd.DataFrame:
     """Scores of exactly the validation and test films, every one finite; ValueError where not."""
+    scores = read_table(path)
+    check_films_and_scores(path.name, scores, index)
+    return scores
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A table with a column image_id. Raises ValueError where there is none."""
     if not path.exists():
         raise ValueError(f"{path.name} is missing")
-    scores = pd.read_csv(path, dtype={"image_id": str})
-    if "image_id" not in scores:
+    table = pd.read_csv(path, dtype={"image_id": str})
+    if "image_id" not in table:
         raise ValueError(f"{path.name} has no column image_id")
+    return table
+
+
+def check_films_and_scores(name: str, scores: pd.DataFrame, index: pd.DataFrame) -> None:
+    """ValueError unless `scores` are finite and of exactly the validation and test films."""
     numbers = scores.drop(columns="image_id")
     if shared := sorted(set(numbers) & set(index)):
-        raise ValueError(f"{path.name} names a score {shared[0]!r}, as a column of the index")
+        raise ValueError(f"{name} names a score {shared[0]!r}, as a column of the index")
     finite = np.isfinite(numbers.apply(pd.to_numeric, errors="coerce"))
     if not finite.all(axis=None):
         films = (~finite).any(axis=1).sum()
-        raise ValueError(f"{path.name} has {films} films whose score is not a finite number")
-    _check_films(path.name, scores["image_id"], index["image_id"][index["split"].ne("train")])
-    return scores
+        raise ValueError(f"{name} has {films} films whose score is not a finite number")
+    _check_films(name, scores["image_id"], index["image_id"][index["split"].ne("train")])
 
 
 def _check_films(name: str, given: pd.Series, wanted: pd.Series) -> None:

@@ -11,9 +11,11 @@ from lib.figures.results import (
     distances,
     forest,
     leaderboard,
+    pairs,
     roc,
     score_histogram,
     sweep,
+    trend,
 )
 from lib.figures.style import encode, show
 from lib.figures.tables import counts, distribution, training_curves
@@ -28,6 +30,7 @@ __all__ = [
     "films",
     "forest",
     "leaderboard",
+    "pairs",
     "planes",
     "planes_by_group",
     "preprocessing_steps",
@@ -39,4 +42,5 @@ __all__ = [
     "spheres",
     "sweep",
     "training_curves",
+    "trend",
 ]

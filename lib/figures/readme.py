@@ -38,6 +38,7 @@ def leaderboard() -> None:
     """Draw the AUROC of detectors and floors of the last run."""
     results = pd.read_csv(ROOT / "reports/results.csv", dtype={"seed": str})
     shown = results.query("level == 'image' and group == 'all' and metric == 'auroc'")
+    shown = shown[~shown["family"].str.startswith(grid.STUDY)]
     _write(figures.leaderboard(shown), "leaderboard.png")
 
 

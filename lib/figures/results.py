@@ -1,6 +1,7 @@
 """Figures of results: curves, scores, intervals."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import cycle
 
 import numpy as np
 import pandas as pd
@@ -196,6 +197,87 @@ def _along(table: pd.DataFrame, name: str) -> pd.DataFrame:
 def _held(rows: pd.DataFrame, name: str) -> str:
     others = [other for other in rows.index.names if other != name]
     return ", ".join(f"{other} {rows.index.get_level_values(other)[0]:g}" for other in others)
+
+
+@styled
+def trend(
+    means: pd.DataFrame, fits: pd.DataFrame, over: str, floor: Mapping[str, float] | None = None
+) -> Figure:
+    """Draw AUROC over a percentage, one line a method with its interval over seeds.
+
+    `means` has columns method, percent, value, low, high, seeds; `fits` method, percent, value,
+    each a faint mark. `over` says what the percentage is; `floor` is a line, its name and value.
+    Percentages stand side by side, not to scale.
+    """
+    figure, (axes,) = panels(1, height=430)
+    steps = sorted(means["percent"].unique())
+    methods, said = list(means["method"].unique()), []
+    marks = zip(methods, line_styles(len(methods)), cycle("os^DvPX"), strict=False)
+    for number, (method, style, marker) in enumerate(marks):
+        rows = means[means["method"] == method].sort_values("percent")
+        aside = 0.08 * (number - (len(methods) - 1) / 2)  # so that intervals do not hide another
+        own = fits[fits["method"] == method]
+        faint = {"color": style["color"], "marker": marker, "alpha": 0.3, "linestyle": "none"}
+        axes.plot([steps.index(p) + aside for p in own["percent"]], own["value"], **faint)
+        value, low, high = _ends(rows)
+        places = [steps.index(p) + aside for p in rows["percent"]]
+        axes.plot(places, value, marker=marker, label=method, **style)
+        ends = np.nan_to_num([value - low, high - value])
+        axes.errorbar(places, value, ends, fmt="none", ecolor=style["color"], capsize=3)
+        points = zip(rows["percent"], value, low, high, strict=True)
+        said.append(f"{method}: " + "; ".join(f"{p:g} % {_interval(*row)}" for p, *row in points))
+    said += _floor_and_chance(axes.axhline, floor or {})
+    axes.set_xticks(range(len(steps)), [f"{step:g}" for step in steps])
+    axes.set(xlabel=over, ylabel="AUROC [95 % interval over seeds]")
+    axes.set_ylim(*np.clip(axes.get_ylim(), 0, 1))
+    legend_above(figure, axes, columns=3)
+    return described(figure, f"AUROC with 95 % interval over seeds, by {over}. {'. '.join(said)}.")
+
+
+@styled
+def pairs(
+    fits: pd.DataFrame,
+    means: pd.DataFrame,
+    variants: Sequence[str],
+    floor: Mapping[str, float] | None = None,
+) -> Figure:
+    """Draw the variants of each method one below the other, the fits of one seed joined by a line.
+
+    `fits` has columns method, variant, seed, value; `means` method, variant, value, each a tall
+    tick; `floor` is a line, its name and value.
+    """
+    methods = list(fits["method"].unique())
+    figure, (axes,) = panels(1, height=130 + 30 * len(methods) * len(variants))
+    asides = dict(zip(variants, np.linspace(-0.2, 0.2, len(variants)), strict=True))
+    for _, fit in fits.groupby(["method", "seed"]):
+        axes.plot(fit["value"], _places(fit, methods, asides), color=GREY, lw=0.8, zorder=1)
+    looks = zip(variants, line_styles(len(variants)), cycle("os^DvPX"), strict=False)
+    for variant, style, marker in looks:
+        own = fits[fits["variant"].eq(variant)]
+        fill = style["color"] if variant == variants[0] else "white"
+        dots = {"color": style["color"], "mfc": fill, "label": variant}
+        axes.plot(own["value"], _places(own, methods, asides), marker, markersize=6, **dots)
+    ticks = {"color": INK, "markersize": 18, "markeredgewidth": 1.6, "label": "mean over seeds"}
+    axes.plot(means["value"], _places(means, methods, asides), "|", **ticks)
+    said = [f"{row.method} {row.variant} {row.value:.2f}" for row in means.itertuples()]
+    said += _floor_and_chance(axes.axvline, floor or {})
+    _names(axes, methods)
+    axes.set(xlabel="AUROC of each seed")
+    legend_above(figure, axes, columns=3)
+    return described(figure, f"AUROC of each seed by method; means: {'; '.join(said)}.")
+
+
+def _places(rows: pd.DataFrame, methods: list[str], asides: Mapping[str, float]) -> list[float]:
+    pairs = zip(rows["method"], rows["variant"], strict=True)
+    return [methods.index(method) + asides[variant] for method, variant in pairs]
+
+
+def _floor_and_chance(line: Callable, floor: Mapping[str, float]) -> list[str]:
+    said = [f"{name} {value:.2f}" for name, value in floor.items()]
+    for name, value in zip(said, floor.values(), strict=True):
+        line(value, color=GREY, lw=1.2, ls=(0, (6, 2)), label=name)
+    line(0.5, color=INK, linewidth=1, linestyle=":", label="chance 0.50")
+    return said
 
 
 def _dots(axes: Axes, rows: pd.DataFrame, places: np.ndarray, style: dict) -> None:

@@ -66,10 +66,10 @@ def panels(number: int, columns: int = 3, height: int = 300) -> tuple[Figure, li
     return figure, list(grid[:number])
 
 
-def legend_above(figure: Figure, axes: Axes) -> None:
-    """Put the legend of `axes` above all panels, where it hides nothing."""
+def legend_above(figure: Figure, axes: Axes, columns: int | None = None) -> None:
+    """Put the legend of `axes` above all panels, where it hides nothing, in one row or columns."""
     handles, names = axes.get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper left", ncols=len(names))
+    figure.legend(handles, names, loc="outside upper left", ncols=columns or len(names))
 
 
 def line_styles(number: int) -> list[dict[str, str]]:
