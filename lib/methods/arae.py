@@ -66,17 +66,6 @@ class ARAE(Detector):
         self.encoder = networks.encoder(self.image_size, latent_dim, width)
         self.decoder = networks.decoder(self.image_size, latent_dim, width)
 
-    def fit(self, x, y=None, validation_data=None, *, callbacks=None, **options):
-        """Train on films x; labels are not used. The history holds what `look` sees.
-
-        Raises Collapsed when the codes do not differ.
-        """
-        watch = keras.callbacks.LambdaCallback(
-            on_epoch_end=lambda epoch, logs: logs.update(self.look(x))
-        )
-        callbacks = [watch, *(callbacks or [])]
-        return super().fit(x, y, validation_data, callbacks=callbacks, **options)
-
     def look(self, normal):
         """{name: number} for the training curves: how films' codes lie; raises Collapsed."""
         z = self.embed(normal)

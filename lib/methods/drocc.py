@@ -95,28 +95,23 @@ class DROCC(Detector):
         rate = keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, rates)
         return {"loss": keras.optimizers.AdamW(rate, weight_decay=1e-6)}
 
-    def fit(self, x, y=None, validation_data=None, *, callbacks=None, **options):
-        """Warm up, then train. The history holds `warm_up_loss`, then `loss` and what `look` sees.
+    def fit(self, x, y=None, validation_data=None, **options):
+        """Warm up, then train. The history holds `warm_up_loss`, then `loss`.
 
-        Raises Collapsed when the logits of normal films do not differ, ValueError when all films
-        are known to be abnormal.
+        Raises Collapsed, too, when the logits of normal films do not differ, ValueError when all
+        films are known to be abnormal.
         """
         self._check_films(x)
         if not self.uses_labels:
             y = None
             validation_data = None if validation_data is None else validation_data[:1]
-        normal = not_abnormal(x, y)
-        if not len(normal):
+        if not len(not_abnormal(x, y)):
             raise ValueError(f"{type(self).__name__} seeks points around normal films; none is.")
         earlier = {}
         if self.warm_up:
             once = {**options, "epochs": self.warm_up}
             earlier = _WarmUp(self).fit(x, y, validation_data, **once).history
-        watch = keras.callbacks.LambdaCallback(
-            on_epoch_end=lambda epoch, logs: logs.update(self.look(normal))
-        )
-        callbacks = [watch, *(callbacks or [])]
-        history = super().fit(x, y, validation_data, callbacks=callbacks, **options)
+        history = super().fit(x, y, validation_data, **options)
         join_histories(earlier, history, prefix="warm_up")
         return history
 
