@@ -104,6 +104,16 @@ class Detector(keras.Model):
         """(n, h, w, 1) in [-1, 1]; None for a method that reconstructs nothing."""
         return None
 
+    def after_epoch(self, normal, epoch):
+        """Set anew what no gradient trains, from the films not known to be abnormal (n, h, w, 1).
+
+        It comes after each of the epochs, which count from 1.
+        """
+
+    def look(self, normal):
+        """{name: number} for the training curves after an epoch; may raise Collapsed."""
+        return {}
+
     def embed(self, x):
         """(n, d) as an array: where a method that judges by an embedding puts films x, or None."""
         return None
@@ -179,7 +189,7 @@ class Detector(keras.Model):
             batch_size=batch_size,
             epochs=epochs,
             validation_data=validation_data,
-            callbacks=[StopWhenNotFinite(), *(callbacks or [])],
+            callbacks=[self._watch(not_abnormal(x, y)), StopWhenNotFinite(), *(callbacks or [])],
             **options,
         )
         for player, old in before.items():
@@ -260,6 +270,15 @@ class Detector(keras.Model):
             for player in turn:
                 self.optimizer.by_player[player].apply(gradients[player], self.weights_of(player))
         return self._log(losses, x)
+
+    def _watch(self, normal):
+        """The callback for what a method does and looks at between epochs."""
+
+        def on_epoch_end(epoch, logs):
+            self.after_epoch(normal, epoch + 1)
+            logs.update(self.look(normal))
+
+        return keras.callbacks.LambdaCallback(on_epoch_end=on_epoch_end)
 
     def _log(self, losses, x):
         if set(losses) != set(self.means):

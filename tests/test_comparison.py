@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from lib import ROOT, metrics
-from lib.comparison import COLUMNS, compare, mean_over_seeds, what_it_follows
+from lib.comparison import COLUMNS, ORIGIN, compare, mean_over_seeds, what_it_follows
 from lib.comparison.peers import read_peers
 from lib.comparison.record import record
 from lib.comparison.scores import BrokenCell, Scored, read_cell, read_floors
@@ -54,6 +54,7 @@ def leave_cell(build, cell, scores, maps=None):
     folder = build / "cells" / cell.dataset / cell.method / str(cell.seed)
     folder.mkdir(parents=True)
     info = {"status": "finished", "reason": "", "setting": "unlabelled"}
+    info["trace"] = {"commit": "abcdef0123"}
     (folder / "cell.json").write_text(json.dumps(info))
     scores.to_csv(folder / "scores.csv", index=False)
     if maps is not None:
@@ -426,10 +427,46 @@ def root(build, tmp_path_factory):
 def test_record_says_where_the_numbers_come_from(root):
     line = record(root)
     kept = root / "reports/real"
-    assert (kept / "results.csv").read_bytes() == (root / "reports/results.csv").read_bytes()
+    results, again = (pd.read_csv(folder / "results.csv") for folder in (root / "reports", kept))
+    keys = ["dataset", "family", "method", "seed", "level", "group", "metric"]
+    pd.testing.assert_frame_equal(
+        *(rows.sort_values(keys, ignore_index=True) for rows in (results, again))
+    )
     assert str(date.today()) in line and "abc.dir" in line and "../films" not in line
     text = (kept / "README.md").read_text()
     assert line in text and "| limbs | test | 60 | 60 | 0 |" in text
+
+
+def test_a_record_keeps_what_was_not_run_again(root):
+    record(root)
+    kept, published = root / "reports/real", root / "reports/results.csv"
+    first = pd.read_csv(kept / "results.csv", dtype={"seed": str})
+    again = pd.read_csv(published, dtype={"seed": str}).query("method == 'deep_svdd' or seed == ''")
+    again = again[again["seed"].ne("mean")].assign(seed="7", value=0.25)
+    again.to_csv(published, index=False)
+    record(root)
+    both = pd.read_csv(kept / "results.csv", dtype={"seed": str})
+    auroc = both.query("level == 'image' and group == 'all' and metric == 'auroc'")
+    seeds = auroc[auroc["method"].eq("deep_svdd")].set_index("seed")["value"]
+    earlier = one(first, method="deep_svdd", seed="0")["value"]
+    assert seeds["7"] == 0.25 and seeds["0"] == earlier
+    runs_only = seeds.drop("mean")
+    assert seeds["mean"] == pytest.approx(runs_only.mean(), abs=1e-4)
+    assert set(first["method"]) == set(both["method"]), "the other detectors and the floors stay"
+    text = (kept / "README.md").read_text()
+    assert f"{runs_only.mean():.3f} +- {runs_only.std():.3f} ({len(runs_only)} seeds)" in text
+    runs = pd.read_csv(kept / "runs.csv")
+    assert not runs.duplicated(ORIGIN).any() and set(runs["films"]) == {"abc.dir"}
+
+
+def test_a_record_of_other_films_replaces_what_was_there(root):
+    record(root)
+    data = root / "data.dvc"
+    data.write_text(data.read_text().replace("abc.dir", "def.dir"))
+    results = pd.read_csv(root / "reports/results.csv")
+    results.query("method == 'deep_svdd'").to_csv(root / "reports/results.csv", index=False)
+    record(root)
+    assert set(pd.read_csv(root / "reports/real/results.csv")["method"]) == {"deep_svdd"}
 
 
 PEERS = """dataset,peer,input,setting,value,source,note

@@ -1,13 +1,20 @@
-"""Keeps the results of real films in git, with the line that says where they come from."""
+"""Keeps the results of real films in git, with what says where they come from.
 
-import shutil
+In reports/real/: `results.csv`; `runs.csv`, one row a run (the first columns of results.csv) with
+the commit, profile, films (MD5) and day of it; `films.csv`, how many films a data set has; and
+`README.md` with the tables. What was recorded before stays, unless the same run was made again or
+the films of its data set have changed: a study of real films may take several days.
+"""
+
+import json
 from datetime import date
 from pathlib import Path
 
 import pandas as pd
 
 from lib import ROOT, grid
-from lib.comparison.peers import EXPLANATION, beside_peers, interval, read_peers
+from lib.comparison import COLUMNS, ORIGIN, mean_over_seeds
+from lib.comparison.peers import EXPLANATION, beside_peers, interval, number, read_peers
 from lib.comparison.studies import without_studies
 from lib.datasets.entries import BadData
 from lib.datasets.table import load_index
@@ -24,12 +31,9 @@ LABELS = {0.0: "normal", 1.0: "abnormal"}
 
 
 def record(root: Path = ROOT) -> str:
-    """Copy reports/results.csv into reports/real/ and say there which films it is of.
+    """Add reports/results.csv to what reports/real/ holds; return a line that says of which films.
 
-    README.md there has the tables, with the reference codes beside where they were run.
-
-    Returns that line. Raises BadData, changing nothing, when data/ holds phantoms or the results
-    are of other films.
+    Raises BadData, changing nothing, when data/ holds phantoms or the results are of other films.
     """
     films = data_import(root)
     if holds_phantoms(root):
@@ -37,18 +41,33 @@ def record(root: Path = ROOT) -> str:
     published, kept = root / "reports/results.csv", root / "reports/real"
     if "md5" not in films["outs"][0] or not published.exists():
         raise BadData("These films have no results yet: run `dvc repro` first.")
-    results = pd.read_csv(published)
-    counts = {name: _counts(name, results, root) for name in results["dataset"].unique()}
+    results = pd.read_csv(published, dtype={"seed": str}).fillna({"seed": ""})
+    counts = pd.concat(_counts(name, results, root) for name in results["dataset"].unique())
+    runs = _runs(results, films["outs"][0]["md5"], root)
+    tables = {"results": results, "runs": runs, "films": counts}
+    tables = {name: _with_earlier(name, table, runs, kept) for name, table in tables.items()}
+    tables["results"] = _with_means(tables["results"])
     line = (
-        f"`results.csv` was recorded on {date.today()} at commit {commit()}, with the profile "
+        f"Last recorded on {date.today()} at commit {commit()}, with the profile "
         f"`{grid.parameters('study')['profile']}`, from the films of MD5 {films['outs'][0]['md5']}."
     )
-    kept.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(published, kept / "results.csv")
-    cells = without_studies(results)
-    tables = [*_auroc(cells, read_peers(root)), *_studies(results), _counts_of_films(counts)]
-    (kept / "README.md").write_text("\n".join(["# Results on real films\n", f"{line}\n", *tables]))
+    _write(line, tables, read_peers(root), kept)
     return line
+
+
+def _write(line: str, tables: dict[str, pd.DataFrame], peers: pd.DataFrame, kept: Path) -> None:
+    kept.mkdir(parents=True, exist_ok=True)
+    for name, table in tables.items():
+        table.to_csv(kept / f"{name}.csv", index=False)
+    where = "[runs.csv](runs.csv) says of each run at which commit and from which films it is."
+    results = tables["results"]
+    shown = [
+        *_auroc(without_studies(results), peers),
+        *_studies(results),
+        "Films:\n\n" + _table(tables["films"]),
+    ]
+    text = "\n".join(["# Results on real films\n", f"{line} {where}\n", *shown])
+    (kept / "README.md").write_text(text)
 
 
 def _counts(dataset: str, results: pd.DataFrame, root: Path) -> pd.DataFrame:
@@ -60,7 +79,47 @@ def _counts(dataset: str, results: pd.DataFrame, root: Path) -> pd.DataFrame:
         raise BadData(f"reports/results.csv has other films of {dataset}: run `dvc repro` first.")
     label = index["label"].map(LABELS).fillna("unknown")
     counts = pd.crosstab(index["split"], label)
-    return counts.reindex(index=SPLITS, columns=[*LABELS.values(), "unknown"], fill_value=0)
+    counts = counts.reindex(index=SPLITS, columns=[*LABELS.values(), "unknown"], fill_value=0)
+    counts = counts.rename_axis("split").rename_axis(None, axis=1).reset_index()
+    return counts.assign(dataset=dataset)[["dataset", *counts.columns]]
+
+
+def _runs(results: pd.DataFrame, films: str, root: Path) -> pd.DataFrame:
+    """One row a run: its origin, and the commit at which it was trained, where a cell says so."""
+    runs = results.loc[results["seed"].ne("mean"), ORIGIN].drop_duplicates()
+
+    def trained_at(run) -> str:
+        cell = root / f"build/cells/{run.dataset}/{run.method}/{run.seed}/cell.json"
+        return json.loads(cell.read_text())["trace"]["commit"] if cell.exists() else commit()
+
+    at = [trained_at(run) for run in runs.itertuples()]
+    profile = grid.parameters("study")["profile"]
+    return runs.assign(commit=at, profile=profile, films=films, recorded=str(date.today()))
+
+
+def _with_earlier(name: str, table: pd.DataFrame, runs: pd.DataFrame, kept: Path) -> pd.DataFrame:
+    """A new table below which stand the earlier rows that are still true."""
+    if not (kept / "runs.csv").exists():
+        return table
+    earlier = pd.read_csv(kept / f"{name}.csv", dtype={"seed": str}, keep_default_na=False)
+    if name == "films":
+        return pd.concat([table, earlier[~earlier["dataset"].isin(table["dataset"])]])
+    before = pd.read_csv(kept / "runs.csv", dtype=str, keep_default_na=False)
+    again = before["dataset"].isin(runs["dataset"])
+    outdated = again & ~before["films"].isin(runs["films"])
+    gone = set(map(tuple, pd.concat([before[outdated], runs])[ORIGIN].to_numpy()))
+    stays = [origin not in gone for origin in map(tuple, earlier[ORIGIN].to_numpy())]
+    return pd.concat([table, earlier[stays]])
+
+
+def _with_means(results: pd.DataFrame) -> pd.DataFrame:
+    """Rows sorted by data set, the means over seeds worked out anew, but for those of studies."""
+    numbers = [*COLUMNS[COLUMNS.index("value") :]]
+    results = results.assign(**results[numbers].apply(pd.to_numeric))
+    results = results.sort_values(["dataset", "family", "method", "seed"], kind="stable")
+    runs = results[results["seed"].ne("mean")]
+    of_studies = results[results["metric"].isin(OVER_SEEDS)].drop_duplicates([*ORIGIN, "metric"])
+    return pd.concat([runs, mean_over_seeds(runs).round(4), of_studies], ignore_index=True)
 
 
 def _auroc(results: pd.DataFrame, peers: pd.DataFrame) -> list[str]:
@@ -68,18 +127,29 @@ def _auroc(results: pd.DataFrame, peers: pd.DataFrame) -> list[str]:
 
     A table of the study's own protocols and, where there are such data sets, one of the peers'.
     """
-    rows = results.query("level == 'image' and group == 'all' and metric == 'auroc'")
+    rows = _one_a_method(results.query("level == 'image' and group == 'all' and metric == 'auroc'"))
     ranked = rows.sort_values(["dataset", "value"], ascending=[True, False])
     floors = ranked[ranked["family"].eq("floor")].groupby("dataset").head(3)
     shown = ranked[ranked["family"].ne("floor") | ranked.index.isin(floors.index)]
     own = shown[~shown["dataset"].isin(peers["dataset"])]
     table = own[["dataset", "method", "setting", "n", "base_rate"]].copy()
-    table.insert(3, "AUROC (95 %)", interval(own))
-    title = "AUROC on test films, with the three best floors of each data set:"
+    table.insert(3, "AUROC", number(own))
+    title = (
+        "AUROC on test films, with the three best floors of each data set: of one run with its "
+        "95 % interval over patients, of several seeds the mean and their standard deviation."
+    )
     tables = [f"{title}\n\n{_table(table)}"]
     if len(own) < len(shown):
         tables.append(f"{EXPLANATION}\n\n{_table(beside_peers(shown, peers))}")
     return tables
+
+
+def _one_a_method(rows: pd.DataFrame) -> pd.DataFrame:
+    """Of several seeds the mean, of one that; `seeds` says how many."""
+    keys = [name for name in ORIGIN if name != "seed"]
+    seeds = rows[rows["seed"].ne("mean")].groupby(keys)["seed"].nunique().rename("seeds")
+    rows = rows.join(seeds, on=keys)
+    return rows[rows["seed"].eq("mean") | rows["seeds"].eq(1)]
 
 
 def _studies(results: pd.DataFrame) -> list[str]:
@@ -95,11 +165,6 @@ def _studies(results: pd.DataFrame) -> list[str]:
         if len(rows):
             tables.append(f"{title}\n\n{_table(table)}")
     return tables
-
-
-def _counts_of_films(counts: dict[str, pd.DataFrame]) -> str:
-    table = pd.concat(counts, names=["data set", "split"]).reset_index()
-    return "Films:\n\n" + _table(table)
 
 
 def _table(table: pd.DataFrame) -> str:

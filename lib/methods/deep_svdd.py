@@ -31,8 +31,8 @@ Collapse goes unseen (a published log ends at a loss of 3e-6; PyOD 3.6.0-3.6.2 s
 alike); here the training curves show how far embeddings and distances of normal films spread, and
 `fit` raises Collapsed after the first epoch in which embeddings do not differ.
 
-The rest of the family builds on this class: `start`, `after_epoch` and `compute_losses` are what
-its members change.
+The rest of the family builds on this class: `start`, `after_epoch`, `compactness` and
+`compute_losses` are what its members change.
 """
 
 from typing import ClassVar
@@ -72,8 +72,12 @@ class DeepSVDD(Detector):
         self.boundary, self.nu, self.warm_up, self.epsilon = boundary, nu, warm_up, epsilon
         self.pretraining_epochs = self.epochs if pretraining_epochs is None else pretraining_epochs
         self.encoder = networks.encoder(self.image_size, latent_dim, width, bias=False)  # phi
+        self.add_spheres()
+
+    def add_spheres(self):
+        """The weights that no gradient trains: what `start` and `after_epoch` set."""
         fixed = {"initializer": "zeros", "trainable": False}
-        self.center = self.add_weight(shape=(latent_dim,), name="center", **fixed)  # c
+        self.center = self.add_weight(shape=(self.latent_dim,), name="center", **fixed)  # c
         self.squared_radius = self.add_weight(shape=(), name="squared_radius", **fixed)  # R^2
 
     def make_optimizers(self, steps):
@@ -82,27 +86,18 @@ class DeepSVDD(Detector):
         rate = keras.optimizers.schedules.PiecewiseConstantDecay([2 * steps // 3], rates)
         return {"loss": keras.optimizers.AdamW(rate, weight_decay=5e-7)}
 
-    def fit(self, x, y=None, validation_data=None, *, callbacks=None, **options):
+    def fit(self, x, y=None, validation_data=None, **options):
         """Pre-train, place the centre, train. The history holds `pretraining_loss`, then `loss`.
 
-        Beside the losses it holds what `look` sees. Raises Collapsed when all films are in one
-        point.
+        Raises Collapsed, too, when all films are in one point.
         """
         self._check_films(x)
         if not self.uses_labels:
             y = None
             validation_data = None if validation_data is None else validation_data[:1]
         pretraining = self.pretrain(x, y, validation_data, **options)
-        normal = not_abnormal(x, y)
-        self.start(normal)
-
-        def on_epoch_end(epoch, logs):
-            self.after_epoch(normal, epoch + 1)
-            logs.update(self.look(normal))
-
-        watch = keras.callbacks.LambdaCallback(on_epoch_end=on_epoch_end)
-        callbacks = [watch, *(callbacks or [])]
-        history = super().fit(x, y, validation_data, callbacks=callbacks, **options)
+        self.start(not_abnormal(x, y))
+        history = super().fit(x, y, validation_data, **options)
         join_histories(pretraining, history)
         return history
 
@@ -117,16 +112,20 @@ class DeepSVDD(Detector):
     def look(self, normal):
         """{name: number} for the training curves: how normal films lie; raises Collapsed."""
         z = self.embed(normal)
-        d = ops.convert_to_numpy(self.squared_distance(z))
+        d = self.batchwise(self.squared_distance, z)
         self.check_collapse(z)
         return {
             "embedding_spread": float(z.std(axis=0).mean()),
             "distance_spread": float(d.std() / max(d.mean(), 1e-12)),
-            "radius": float(ops.sqrt(self.squared_radius)),
+            "radius": self.radius(),
         }
 
+    def radius(self):
+        """R, 0 before the soft boundary is set."""
+        return float(ops.sqrt(self.squared_radius))
+
     def pretrain(self, x, y=None, validation_data=None, **options):
-        """Train an autoencoder on films that are not known to be abnormal, take over its encoder.
+        """Train an autoencoder on films that are not known to be abnormal, take over its networks.
 
         Returns {loss: values by epoch}.
         """
@@ -142,14 +141,18 @@ class DeepSVDD(Detector):
         if validation_data is not None:
             validation_data = (not_abnormal(*validation_data),)
         history = autoencoder.fit(not_abnormal(x, y), None, validation_data, **options)
-        self.encoder.set_weights(autoencoder.encoder.get_weights())
+        for network in self.players["loss"]:
+            getattr(self, network).set_weights(getattr(autoencoder, network).get_weights())
         return history.history
 
     def place_center(self, x):
         """c = the mean embedding of the films, no coordinate nearer to zero than epsilon."""
-        mean = self.embed(x).mean(axis=0)
-        pushed = np.where(mean < 0, -self.epsilon, self.epsilon)
-        self.center.assign(np.where(np.abs(mean) < self.epsilon, pushed, mean))
+        self.center.assign(self.away_from_zero(self.embed(x).mean(axis=0)))
+
+    def away_from_zero(self, centers):
+        """Centres (..., latent_dim) with coordinates nearer to zero than epsilon at +-epsilon."""
+        pushed = np.where(centers < 0, -self.epsilon, self.epsilon)
+        return np.where(np.abs(centers) < self.epsilon, pushed, centers)
 
     def set_radius(self, x, epoch):
         """Soft boundary, after the warm-up: R^2 = the (1 - nu) quantile of the films' d."""
@@ -165,13 +168,16 @@ class DeepSVDD(Detector):
         """d = ||z - c||^2, (n,)."""
         return ops.sum(ops.square(z - self.center), axis=1)
 
-    def compute_losses(self, x, y=None, training=False):
-        """Equation 4 (hard) or 3 (soft)."""
-        d = self.squared_distance(self.encoder(x, training=training))
+    def compactness(self, d, y=None):
+        """Equation 4 (hard) or 3 (soft) of squared distances (n,), a scalar; labels are ignored."""
         if self.boundary == "hard":
-            return {"loss": ops.mean(d)}
-        outside = ops.mean(ops.relu(d - self.squared_radius))
-        return {"loss": self.squared_radius + outside / self.nu}
+            return ops.mean(d)
+        return self.squared_radius + ops.mean(ops.relu(d - self.squared_radius)) / self.nu
+
+    def compute_losses(self, x, y=None, training=False):
+        """The compactness of the films' embedding."""
+        d = self.squared_distance(self.encoder(x, training=training))
+        return {"loss": self.compactness(d, y)}
 
     def beyond(self, x):
         """d (hard: R is 0) or d - R^2 (soft), (n,)."""

@@ -1,0 +1,205 @@
+"""DROCC: a classifier learns normal films from points near them that it would call normal too.
+
+Goyal et al., ICML 2020 (arXiv 2002.12718), algorithm 1. A normal film has no anomaly within the
+radius r, but some at r; f is the classifier's logit, sigma the sigmoid, p = sigma(f) "abnormal":
+
+    start    h ~ N(0, I)
+    ascent   h <- h + step g / ||g||,  g = -df(x + h)/dx       where f is least abnormal
+    project  h <- h clip(||h||, r, gamma r) / ||h||            after each of `ascent_steps` steps
+    loss = mean -log(1 - p(x)) + mu mean -log p(x + h),   score = f(x)
+
+g has the direction in which the second term rises. For `warm_up` epochs there is no second term.
+r is sqrt(d) / 2 for films of d pixels unless `radius` says otherwise, a rule of thumb: as gamma is
+2, a point is then 0.5 to 1 off its film in each pixel (root mean square), films being in [-1, 1].
+The authors use 8 on CIFAR-10, where sqrt(d) / 2 is 28. Published AUROC on MURA (Spahr): .498 with
+two seeds.
+
+Differs from the paper
+1. Strided convolutions with batch norm; there a LeNet, in Spahr's code a ResNet-18.
+2. A step is a fifth of r long, about as in Spahr's code (0.1 in each pixel), where films lie in
+   [0, 1]; in the authors' code there are 50 steps of 0.001, which is 0.05 in all.
+3. Each step is followed by a projection, as in the paper; in the authors' code every tenth is.
+4. Films and points share a batch and its batch norm, as in Spahr's code; in the authors' they do
+   not, and the ascent sees the batch's mean and variance, here the running averages.
+5. AdamW, 1e-3, tenfold lower after 2/5 and 4/5 of the epochs, as in Spahr's code.
+6. mu is 1 as in the authors' code; in Spahr's 0.25.
+7. Labels are ignored: who is in the training set is decided where the data are read.
+8. The map is the score's gradient with respect to the film (`losses.gradient_map`); there none.
+
+Known defects of reference code: Spahr's projects by the squared norm, so that h lands nowhere near
+the shell: for 512 pixels, r = 256 and gamma = 2, from noise of length 512, its lengths are 0.5,
+256, 1, 128, 2 and 64 after six projections. r is the outer radius there, r / gamma the inner. And
+the first projection makes a new tensor that the optimizer does not know, so that only the first
+step has an effect. `as_published=True` brings back all three.
+The authors' code keeps the epoch that is best on the films it is tested on, and in one version
+loses that network too; here the last epoch counts. Collapse goes unseen in both; here the curves
+show how far logits and embeddings of normal films spread, and `fit` raises Collapsed where logits
+do not differ.
+"""
+
+from typing import ClassVar
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from lib import losses, networks
+from lib.detector import Detector, check_scores, input_gradient, join_histories, not_abnormal
+
+PUBLISHED_STEP = 0.1  # the learning rate of Adam, whose first step it is in each pixel
+
+
+class DROCC(Detector):
+    """`radius`: r (None: sqrt(d) / 2); `gamma`: the outer radius is gamma r; `mu`: see above.
+
+    `ascent_step` is a share of r. `warm_up` epochs come before `epochs`.
+    """
+
+    players: ClassVar = {"loss": ("encoder", "head")}
+    terms: ClassVar = ("films", "points")
+    uses_labels: ClassVar = False
+
+    def __init__(
+        self,
+        *,
+        latent_dim=32,
+        width=16,
+        radius=None,
+        gamma=2.0,
+        mu=1.0,
+        ascent_steps=6,
+        ascent_step=0.2,
+        warm_up=5,
+        as_published=False,
+        **common,
+    ):
+        super().__init__(**common)
+        self.radius = self.image_size / 2 if radius is None else radius  # r
+        if self.radius <= 0 or gamma < 1 or ascent_steps < 1:
+            raise ValueError(
+                f"{type(self).__name__} needs a positive radius, gamma and ascent_steps of at "
+                f"least 1, not {self.radius}, {gamma} and {ascent_steps}."
+            )
+        self.gamma, self.mu = gamma, mu
+        self.ascent_steps, self.ascent_step = ascent_steps, ascent_step
+        self.warm_up, self.as_published = warm_up, as_published
+        self.random = keras.random.SeedGenerator(self.seed)
+        self.encoder = networks.encoder(self.image_size, latent_dim, width)
+        z = keras.Input((latent_dim,))
+        self.head = keras.Model(z, layers.Dense(1)(layers.LeakyReLU(0.1)(z)), name="head")
+
+    def make_optimizers(self, steps):
+        """AdamW, its learning rate divided by ten after 2/5 and 4/5 of the fit."""
+        rates = [self.learning_rate / 10**falls for falls in range(3)]
+        boundaries = [2 * steps // 5, 4 * steps // 5]
+        rate = keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, rates)
+        return {"loss": keras.optimizers.AdamW(rate, weight_decay=1e-6)}
+
+    def fit(self, x, y=None, validation_data=None, **options):
+        """Warm up, then train. The history holds `warm_up_loss`, then `loss`.
+
+        Raises Collapsed, too, when the logits of normal films do not differ, ValueError when all
+        films are known to be abnormal.
+        """
+        self._check_films(x)
+        if not self.uses_labels:
+            y = None
+            validation_data = None if validation_data is None else validation_data[:1]
+        if not len(not_abnormal(x, y)):
+            raise ValueError(f"{type(self).__name__} seeks points around normal films; none is.")
+        earlier = {}
+        if self.warm_up:
+            once = {**options, "epochs": self.warm_up}
+            earlier = _WarmUp(self).fit(x, y, validation_data, **once).history
+        history = super().fit(x, y, validation_data, **options)
+        join_histories(earlier, history, prefix="warm_up")
+        return history
+
+    def look(self, normal):
+        """{name: number} for the training curves: how normal films lie; raises Collapsed."""
+        z = self.embed(normal)
+        logit = ops.convert_to_numpy(self.head(z, training=False))[:, 0]
+        check_scores(logit, f"{type(self).__name__}, logit of normal films")
+        return {"embedding_spread": float(z.std(axis=0).mean()), "logit_spread": float(logit.std())}
+
+    def compute_losses(self, x, y=None, training=False):
+        """Cross-entropy of the films and of the points around those that are normal."""
+        label = known_labels(x, y)
+        points = ops.stop_gradient(self.ascend(x)[-1])
+        logit = self.logit(ops.concatenate([x, points]), training)
+        count = ops.shape(x)[0]
+        # None is sought around a film that is known to be abnormal.
+        wanted = ops.where(label == 1, np.nan, ops.ones_like(label))
+        films = losses.weighted_cross_entropy(label, logit[:count], ops.ones(2))
+        found = losses.weighted_cross_entropy(wanted, logit[count:], ops.ones(2))
+        return {"loss": films + self.mu * found, "films": films, "points": found}
+
+    def ascend(self, x):
+        """The points of films x, (n, h, w, 1), after each step, a list of as many."""
+        project = self.projection(x)
+        h = keras.random.normal(ops.shape(x), seed=self.random)
+        points = []
+        for step in range(self.ascent_steps):
+            if not self.as_published:
+                h = h + self.ascent_step * self.radius * _unit(self.towards_normal(x + h))
+            elif step == 0:
+                h = h + PUBLISHED_STEP * ops.sign(self.towards_normal(x + h))
+            h = project(h)
+            points.append(x + h)
+        return points
+
+    def towards_normal(self, points):
+        """g, (n, h, w, 1). The loss itself has no gradient left where f is large."""
+        return input_gradient(lambda point: -self.logit(point), points)
+
+    def projection(self, x):
+        """The function that puts perturbations h of films x, (n, h, w, 1), where they may be."""
+
+        def project(h):
+            squared = ops.sum(ops.square(h), axis=(1, 2, 3), keepdims=True)
+            if self.as_published:
+                return h * ops.clip(squared, self.radius / self.gamma, self.radius) / squared
+            norm = ops.sqrt(squared + 1e-12)
+            return h * ops.clip(norm, self.radius, self.gamma * self.radius) / norm
+
+        return project
+
+    def logit(self, x, training=False):
+        """f(x), (n,)."""
+        z = self.encoder(x, training=training)
+        return ops.squeeze(self.head(z, training=training), axis=-1)
+
+    def embed(self, x):
+        """The layer before the logit as an array (n, latent_dim)."""
+        return self.batchwise(lambda films: self.encoder(films, training=False), x)
+
+    def examine(self, x):
+        """f as the score, its gradient as the map."""
+        return {"score": self.logit(x), "map": losses.gradient_map(self.logit, x)}
+
+
+class _WarmUp(Detector):
+    """The first epochs: trains the classifier of a DROCC on films alone."""
+
+    players: ClassVar = {"loss": ("encoder", "head")}
+
+    def __init__(self, parent):
+        shared = ("image_size", "batch_size", "learning_rate", "augmentation", "seed")
+        super().__init__(**{name: getattr(parent, name) for name in shared})
+        self.encoder, self.head, self.logit = parent.encoder, parent.head, parent.logit
+
+    def compute_losses(self, x, y=None, training=False):
+        """Cross-entropy of the films."""
+        logit, label = self.logit(x, training), known_labels(x, y)
+        return {"loss": losses.weighted_cross_entropy(label, logit, ops.ones(2))}
+
+
+def known_labels(x, y=None):
+    """(n,): 1 for films known to be abnormal, 0 for all others."""
+    if y is None:
+        return ops.zeros(ops.shape(x)[0])
+    return ops.where(ops.isnan(y), ops.zeros_like(y), y)
+
+
+def _unit(g):
+    return g / (ops.sqrt(ops.sum(ops.square(g), axis=(1, 2, 3), keepdims=True)) + 1e-12)
