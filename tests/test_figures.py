@@ -71,6 +71,25 @@ EPOCHS = [f"stage 1, epoch {epoch}" for epoch in (1, 7, 13, 19, 25)]
 PLANES = {"principal components": RANDOM.normal(size=(100, 2)), "t-SNE": RANDOM.random((100, 2))}
 IN_SPHERES = pd.DataFrame({"sphere": [4] * 70 + [0] * 30, "label": LABELS})
 
+TREND = pd.DataFrame(
+    {
+        "method": ["deep_sad"] * 3 + ["resnet"] * 2,
+        "percent": [0.0, 1.0, 20.0, 1.0, 20.0],
+        "value": [0.5, 0.6, 0.8, 0.55, 0.9],
+    }
+).assign(low=lambda rows: rows["value"] - 0.2, high=lambda rows: rows["value"] + 0.3)
+TREND_FITS = pd.concat([TREND.assign(value=TREND["value"] + side) for side in (-0.02, 0.02)])
+PAIRED = pd.DataFrame(
+    {
+        "method": ["drocc"] * 4 + ["dmsvdd"],
+        "variant": ["corrected", "corrected", "as published", "as published", "as published"],
+        "seed": [0, 1, 0, 1, 0],
+        "value": [0.7, 0.8, 0.5, 0.55, 0.6],
+    }
+)
+PAIRED_MEANS = PAIRED.groupby(["method", "variant"], sort=False)["value"].mean().reset_index()
+VARIANTS = ["corrected", "as published"]
+
 EVERY_FIGURE = {
     "films": lambda: figures.films(FILMS, TITLES, lesions=LESIONS),
     "preprocessing_steps": lambda: figures.preprocessing_steps(STEPS, ["upright", "fails"]),
@@ -88,6 +107,8 @@ EVERY_FIGURE = {
     "samples": lambda: figures.samples(DRAWN, EPOCHS),
     "chain": lambda: figures.chain(DRAWN[:, :3], TITLES[:3]),
     "sweep": lambda: figures.sweep(SWEEP),
+    "trend": lambda: figures.trend(TREND, TREND_FITS, "known films (%)", {"floor: knn": 0.58}),
+    "pairs": lambda: figures.pairs(PAIRED, PAIRED_MEANS, VARIANTS, {"floor: knn": 0.58}),
     "planes": lambda: figures.planes(PLANES, LABELS),
     "planes_by_group": lambda: figures.planes_by_group(PLANES, np.arange(100) % 9),
     "spheres": lambda: figures.spheres(IN_SPHERES),
@@ -310,6 +331,46 @@ def test_a_sweep_changes_one_setting_a_panel_and_marks_the_reference():
     assert "Over calls (lambda 250): 2 0.60 [0.50, 0.65]; 10 0.78" in said
     alone = SWEEP.droplevel("lambda").iloc[[0, 2]]
     assert [axes.get_xlabel() for axes in figures.sweep(alone).axes] == ["calls"]
+
+
+def test_a_trend_has_a_line_a_method_at_evenly_spaced_steps():
+    figure = EVERY_FIGURE["trend"]()
+    (axes,) = figure.axes
+    lines = {line.get_label(): line for line in axes.get_lines()}
+    assert lines["deep_sad"].get_ydata().tolist() == [0.5, 0.6, 0.8]
+    assert lines["resnet"].get_ydata().tolist() == [0.55, 0.9]
+    np.testing.assert_allclose(lines["resnet"].get_xdata(), [1, 2], atol=0.1)
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0", "1", "20"]
+    looks = [(lines[m].get_marker(), lines[m].get_linestyle()) for m in ("deep_sad", "resnet")]
+    assert len(set(looks[0]) & set(looks[1])) == 0, "told apart without colour"
+    bars = [collection.get_segments() for collection in axes.collections]
+    assert bars[0][0][:, 1].tolist() == pytest.approx([0.3, 0.8])
+    assert set(lines["floor: knn 0.58"].get_ydata()) == {0.58}
+    assert axes.get_ylim()[1] <= 1, "an interval over seeds may reach beyond 1, an AUROC may not"
+    said = figure.get_label()
+    assert "deep_sad: 0 % 0.50 [0.30, 0.80]; 1 % 0.60" in said and "floor: knn 0.58" in said
+
+
+def test_a_trend_of_one_seed_has_no_intervals():
+    alone = TREND.assign(low=np.nan, high=np.nan)
+    (axes,) = figures.trend(alone, TREND_FITS, "known films (%)").axes
+    for collection in axes.collections:
+        assert all(np.ptp(segment[:, 1]) == 0 for segment in collection.get_segments())
+
+
+def test_pairs_join_the_fits_of_a_seed():
+    figure = EVERY_FIGURE["pairs"]()
+    (axes,) = figure.axes
+    lines = {line.get_label(): line for line in axes.get_lines()}
+    joined = [line.get_xdata().tolist() for line in axes.get_lines()[:3]]
+    assert sorted(joined) == [[0.6], [0.7, 0.5], [0.8, 0.55]]
+    assert lines["corrected"].get_xdata().tolist() == [0.7, 0.8]
+    assert lines["as published"].get_xdata().tolist() == [0.5, 0.55, 0.6]
+    assert lines["as published"].get_markerfacecolor() == "white"
+    assert lines["corrected"].get_markerfacecolor() != "white"
+    np.testing.assert_allclose(lines["mean over seeds"].get_xdata(), [0.75, 0.525, 0.6])
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["drocc", "dmsvdd"]
+    assert "drocc corrected 0.75; drocc as published 0.53" in figure.get_label()
 
 
 def test_figures_and_report_need_no_tensorflow():

@@ -29,6 +29,17 @@ def test_every_cell_has_parameters_and_every_data_set_an_entry():
                 assert set(chosen[family]["methods"]) <= set(grid.parameters(profile))
 
 
+def test_every_study_has_parameters_data_sets_of_its_grid_and_a_stage():
+    stages = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
+    for chosen in grid.parameters("study")["grids"].values():
+        for name, study in chosen["studies"].items():
+            assert set(study) == {"datasets", "methods", "seeds", "variants"}
+            assert set(study["datasets"]) <= set(chosen["datasets"])
+            assert {name, f"{name}-page"} <= set(stages)
+            for profile in ("quick", "full"):
+                assert set(study["methods"]) <= set(grid.parameters(profile))
+
+
 def test_every_entry_of_a_profile_is_a_method_or_a_setting_of_one(root):
     files = {path.stem for path in (ROOT / "lib/methods").glob("[!_]*.py")}
     for profile in ("quick", "full"):

@@ -291,6 +291,23 @@ def test_holm_by_hand():
     assert metrics.holm([0.02, np.nan, 0.03]) == pytest.approx([0.04, np.nan, 0.04], nan_ok=True)
 
 
+def test_the_t_interval_by_hand():
+    # mean 4, sd 2; at two degrees of freedom t is 4.302653
+    found = metrics.t_interval([2, 4, 6])
+    margin = 4.302653 * 2 / 3**0.5
+    assert found == pytest.approx((4, 4 - margin, 4 + margin), rel=1e-6)
+    narrow = metrics.t_interval([2, 4, 6], level=0.5)
+    assert narrow.high - narrow.value == pytest.approx(0.816497 * 2 / 3**0.5, rel=1e-5)
+    assert metrics.t_interval([3, 3]) == (3, 3, 3)
+    assert metrics.t_interval([3.0]) == pytest.approx((3, np.nan, np.nan), nan_ok=True)
+
+
+def test_the_t_interval_holds_the_mean_as_often_as_it_says():
+    random = np.random.default_rng(0)
+    intervals = [metrics.t_interval(random.normal(1, 5, 3)) for _ in range(2000)]
+    assert np.mean([low < 1 < high for _, low, high in intervals]) == pytest.approx(0.95, abs=0.015)
+
+
 def test_roc_band_holds_the_curve(films):
     label, score = films
     rates = np.linspace(0, 1, 11)

@@ -1,11 +1,14 @@
 """The pages of a whole small study: what a visitor gets, and what stands behind it."""
 
 import re
+import shutil
 
 import pandas as pd
 import pytest
 from browser import needs_chromium, opened
 from bs4 import BeautifulSoup
+
+from lib.comparison import COLUMNS
 
 PAGES = [
     "index",
@@ -16,6 +19,8 @@ PAGES = [
     "reconstruction-rsna-gaussian-0",
     "reconstruction-rsna-f_anogan-0",
     "svdd-rsna-deep_svdd-0",
+    "label_fraction-rsna",
+    "as_published-rsna",
     "comparison",
 ]
 
@@ -56,6 +61,62 @@ def test_scores_carry_no_labels_and_cover_the_films_they_should(small_study):
         scores = pd.read_csv(small_study.folder / f"build/cells/rsna/{method}/0/scores.csv")
         assert set(scores["image_id"]) == wanted
         assert not {"label", "finding", "split"} & set(scores.columns)
+
+
+def test_scores_of_a_study_carry_no_labels_and_cover_the_films_they_should(small_study):
+    index = pd.read_csv(small_study.folder / "build/index/rsna.csv")
+    scores = pd.read_csv(small_study.folder / "build/studies/label_fraction/rsna/scores.csv")
+    assert list(scores) == ["method", "variant", "seed", "image_id", "score"]
+    fits = scores.groupby(["method", "variant", "seed"])["image_id"]
+    wanted = set(index.loc[index["split"].ne("train"), "image_id"])
+    assert fits.ngroups == 6 and all(set(films) == wanted for _, films in fits)
+
+
+def test_the_page_of_a_study_names_the_fits_that_failed(small_study):
+    page = BeautifulSoup(small_study.page("label_fraction-rsna"), "html.parser")
+    said = " ".join(page.text.split())
+    reason = "resnet, unlabelled, seed 0, 1: ValueError: ResNet learns from labelled films"
+    assert reason in said
+    assert "autoencoder: " in said and "10 % (" in said, "the others go on"
+    assert any("by known normal and known abnormal" in image["alt"] for image in page("img"))
+    everyone = BeautifulSoup(small_study.page("comparison"), "html.parser").text
+    assert "In the study label_fraction, unlabelled: ValueError: ResNet learns" in everyone
+
+
+def test_the_page_of_a_study_of_one_seed_claims_no_interval(small_study):
+    page = BeautifulSoup(small_study.page("as_published-rsna"), "html.parser")
+    assert "of one seed" in page.text and "nan" not in page.main.text.replace("NaN", "")
+    assert any("means: vae corrected" in image["alt"] for image in page("img"))
+
+
+def test_pages_of_studies_are_linked(small_study):
+    for name in ("index", "comparison"):
+        links = BeautifulSoup(small_study.page(name), "html.parser")("a", href=True)
+        assert {"label_fraction-rsna.html", "as_published-rsna.html"} <= {a["href"] for a in links}
+
+
+def test_tables_of_cells_leave_out_studies(small_study):
+    results = pd.read_csv(small_study.folder / "reports/results.csv")
+    studies = results[results["family"].str.startswith("study: ")]
+    assert set(studies["family"]) == {"study: label_fraction", "study: as_published"}
+    assert not results.duplicated(COLUMNS[: COLUMNS.index("value")]).any()
+    for name in ("index", "comparison"):
+        pictures = BeautifulSoup(small_study.page(name), "html.parser")("img")
+        assert not any("vae" in image["alt"] for image in pictures), "vae ran in a study only"
+
+
+def test_one_worker_and_several_give_the_same_scores(small_study):
+    code = "from dataclasses import replace; from lib.studies import find; "
+    code += "from lib.studies.run import run; "
+    code += "run(replace(find('as_published', 'rsna'), name='alone'), workers=1)"
+    done = small_study.run("python", "-c", code)
+    assert done.returncode == 0, done.stderr[-2000:]
+    folder = small_study.folder / "build/studies"
+    alone, pooled = (
+        pd.read_csv(folder / name / "rsna/scores.csv") for name in ("alone", "as_published")
+    )
+    shutil.rmtree(folder / "alone")
+    pd.testing.assert_frame_equal(alone, pooled, rtol=1e-2)
 
 
 def test_a_finished_cell_is_read_without_tensorflow(small_study):

@@ -1,8 +1,10 @@
 """Fingerprints follow imports and code, and nothing else."""
 
+import json
+
 import pytest
 
-from lib import provenance
+from lib import grid, provenance
 
 
 @pytest.fixture
@@ -64,3 +66,20 @@ def test_the_trace_names_commit_data_and_packages():
     trace = provenance.trace()
     assert {"commit", "data", "keras", "numpy"} <= set(trace)
     assert all(isinstance(value, str) and value for value in trace.values())
+
+
+def test_a_study_depends_on_the_code_and_parameters_of_its_methods_and_cells_not_on_studies(
+    tmp_path, monkeypatch
+):
+    study = {"methods": ["anoddpm_gaussian", "autoencoder"]}
+    monkeypatch.setattr("lib.grid.studies", lambda: {"of_two": study})
+    provenance.write_fingerprints(tmp_path)
+    written = (tmp_path / "studies/of_two.txt").read_text()
+    *modules, parameters = written.splitlines()
+    reached = {line.split()[0] for line in modules}
+    assert {"lib.methods.anoddpm", "lib.methods.autoencoder", "lib.studies.run"} <= reached
+    assert {"lib.comparison", "lib.figures", "lib.report", "lib.methods.vae"}.isdisjoint(reached)
+    profile = grid.profile()
+    assert json.loads(parameters) == [profile["anoddpm_gaussian"], profile["autoencoder"]]
+    for method in grid.methods():
+        assert "lib.studies" not in (tmp_path / f"{method}.txt").read_text()

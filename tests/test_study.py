@@ -83,20 +83,25 @@ class DrawingToy(Detector):
         return [({"calls": calls}, calls * score) for calls in (1, 5)]
 
 
-@pytest.fixture
-def toy_study(tmp_path, monkeypatch):
-    """A cell of toy films in a folder of its own, whose method is the one above."""
+def leave_toy_films(root):
+    """The index, annotations and pictures of the data set `toy` below root/build."""
     films = index(120)
     films = films.assign(path="a.png", dataset="toy", patient_id=films["image_id"])
     films = films.assign(study_id=films["image_id"], body_part="hand", view="", sex="", age=np.nan)
     films = films.assign(finding="", width=16, height=16)[COLUMNS]
     for folder in ("index", "images"):
-        (tmp_path / "build" / folder).mkdir(parents=True)
-    films.to_csv(tmp_path / "build/index/toy.csv", index=False)
-    films[["image_id"]][:9].to_csv(tmp_path / "build/index/toy.annotations.csv", index=False)
+        (root / "build" / folder).mkdir(parents=True)
+    films.to_csv(root / "build/index/toy.csv", index=False)
+    films[["image_id"]][:9].to_csv(root / "build/index/toy.annotations.csv", index=False)
     pictures = np.random.default_rng(0).integers(0, 256, (120, 16, 16), np.uint8)
     for name in ("toy", "toy.lesions"):
-        np.save(tmp_path / f"build/images/{name}.npy", pictures)
+        np.save(root / f"build/images/{name}.npy", pictures)
+
+
+@pytest.fixture
+def toy_study(tmp_path, monkeypatch):
+    """A cell of toy films in a folder of its own, whose method is the one above."""
+    leave_toy_films(tmp_path)
     for module in (study, cells, grid):
         monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.setattr(grid, "cell", lambda *name: grid.Cell("reconstruction", *name))

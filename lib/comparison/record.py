@@ -14,7 +14,7 @@ import pandas as pd
 
 from lib import ROOT, grid
 from lib.comparison import COLUMNS, ORIGIN, mean_over_seeds
-from lib.comparison.peers import EXPLANATION, beside_peers, interval, number, read_peers
+from lib.comparison.peers import EXPLANATION, beside_peers, number, read_peers
 from lib.comparison.studies import without_studies
 from lib.datasets.entries import BadData
 from lib.datasets.table import load_index
@@ -159,7 +159,9 @@ def _studies(results: pd.DataFrame) -> list[str]:
         rows = results[results["metric"].eq(metric)]
         table = rows[["dataset", "method", "setting", "n", "base_rate"]].copy()
         table.insert(1, "study", rows["family"].str.removeprefix(grid.STUDY))
-        table.insert(4, "AUROC (95 % over seeds)", interval(rows))
+        ends = zip(rows["value"], rows["low"], rows["high"], strict=True)
+        said = [f"{value:.3f} ({low:.3f} to {high:.3f})" for value, low, high in ends]
+        table.insert(4, "AUROC (95 % over seeds)", said)
         if len(rows):
             tables.append(f"{title}\n\n{_table(table)}")
     return tables

@@ -78,18 +78,21 @@ def judge_study(study: Study, build: Path = ROOT / "build", resamples: int = 100
 
 
 def rows_of_study(study: Study, judged: Judged) -> Iterator[dict]:
-    """Rows of results.csv: of each fit; and over seeds, as the metrics `auroc_over_seeds` and
-    `auroc_difference`, with the seed `mean` and intervals over seeds."""
+    """Rows of results.csv, of each fit and, where there are several seeds, over seeds.
+
+    Those over seeds have the seed `mean`, the metrics `auroc_over_seeds` and `auroc_difference`,
+    and intervals over seeds.
+    """
     shared = {"dataset": study.dataset, "family": f"{STUDY}{study.name}"}
     shared |= {"level": "image", "group": "all"}
     for fit in judged.fits.to_dict("records"):
         yield fit | shared | {"seed": str(fit["seed"])}
-    for mean in judged.means.to_dict("records"):
-        yield mean | shared | {"seed": "mean", "metric": "auroc_over_seeds"}
-    for difference in judged.differences.to_dict("records"):
+    over_seeds = shared | {"seed": "mean"}
+    for mean in judged.means.query("seeds > 1").to_dict("records"):
+        yield mean | over_seeds | {"metric": "auroc_over_seeds"}
+    for difference in judged.differences.query("seeds > 1").to_dict("records"):
         setting = f"{difference['setting']}, against {difference['reference']}"
-        named = {"seed": "mean", "metric": "auroc_difference", "setting": setting}
-        yield difference | shared | named
+        yield difference | over_seeds | {"metric": "auroc_difference", "setting": setting}
 
 
 def failures_of_study(study: Study, judged: Judged) -> Iterator[dict]:
