@@ -31,6 +31,44 @@ def cross_entropy(logit, target):
     return ops.mean(ops.softplus(logit) - target * logit)
 
 
+def semi_supervised(d, y, eta):
+    """Mean over films of d (y unknown), eta (d + 1e-6) (y = 0) or eta / (d + 1e-6) (y = 1).
+
+    Ruff et al., arXiv 1906.02694, equation 7; d (n,) are squared distances to the centre, and y
+    (n,) is 1, 0 or NaN.
+    """
+    near = d + 1e-6
+    known = ops.logical_not(ops.isnan(y))
+    return ops.mean(ops.where(y == 1, eta / near, ops.where(known, eta * near, d)))
+
+
+def radial_cross_entropy(d, y, eta):
+    """Mean over films of d (y unknown), eta d (y = 0) or -eta log(1 - exp(-d)) (y = 1).
+
+    The cross-entropy of p(normal) = exp(-d), as in Ruff et al., arXiv 2006.00339; d (n,) are
+    squared distances, and y (n,) is 1, 0 or NaN.
+    """
+    far = -ops.log(1 - ops.exp(-d) + 1e-6)
+    weight = ops.where(ops.isnan(y), 1.0, eta)
+    return ops.mean(weight * ops.where(y == 1, far, d))
+
+
+def contrastive(z, alike, temperature):
+    """Mean over rows i of the mean over their partners j of -log p(j | i).
+
+    p(. | i) is the softmax over all other rows of cos(z_i, z_j) / temperature. z is (n, d);
+    alike (n, n) is 1 where two rows are partners, each row having one at least; its diagonal does
+    not count. Khosla et al., arXiv 2004.11362, equation 2; where each row has one partner, NT-Xent
+    (Chen et al., arXiv 2002.05709, equation 1).
+    """
+    z = z / ops.sqrt(ops.sum(ops.square(z), axis=1, keepdims=True) + 1e-12)
+    itself = ops.eye(ops.shape(z)[0])
+    logits = ops.matmul(z, ops.transpose(z)) / temperature
+    log_p = logits - ops.logsumexp(logits - 1e9 * itself, axis=1, keepdims=True)
+    partners = ops.cast(alike, z.dtype) * (1 - itself)
+    return -ops.mean(ops.sum(partners * log_p, axis=1) / ops.sum(partners, axis=1))
+
+
 def kl_divergence(z_mean, z_log_var):
     """KL(N(z_mean, exp z_log_var) || N(0, I)) of each film, (n,), in nats.
 

@@ -106,3 +106,49 @@ def test_mean_of_the_largest_pixels_and_of_all_where_there_are_fewer():
     pixels = np.arange(18, dtype="float32").reshape(2, 3, 3)
     np.testing.assert_allclose(losses.mean_of_largest(pixels, 2), [7.5, 16.5])
     np.testing.assert_allclose(losses.mean_of_largest(pixels, 200), [4.0, 13.0])
+
+
+def test_semi_supervised_by_hand():
+    d = np.array([4.0, 2.0, 0.5, 0.0], "float32")
+    y = np.array([np.nan, 0, 1, 1], "float32")
+    by_hand = (4 + 3 * (2 + 1e-6) + 3 / (0.5 + 1e-6) + 3 / 1e-6) / 4
+    assert float(losses.semi_supervised(d, y, 3.0)) == pytest.approx(by_hand, rel=1e-5)
+    unknown = np.full(4, np.nan, "float32")
+    assert float(losses.semi_supervised(d, unknown, 3.0)) == pytest.approx(6.5 / 4)
+
+
+def test_radial_cross_entropy_by_hand():
+    d = np.array([4.0, 2.0, 0.5], "float32")
+    y = np.array([np.nan, 0, 1], "float32")
+    by_hand = (4 + 3 * 2 - 3 * np.log(1 - np.exp(-0.5))) / 3
+    assert float(losses.radial_cross_entropy(d, y, 3.0)) == pytest.approx(by_hand, rel=1e-4)
+    for extreme in (0.0, 1e4):
+        value = losses.radial_cross_entropy(np.full(1, extreme, "float32"), np.ones(1), 1.0)
+        assert np.isfinite(value)
+
+
+def test_contrastive_with_one_partner_is_nt_xent():
+    n, tau = 5, 0.5
+    z = np.random.default_rng(0).normal(size=(2 * n, 3))  # views of film k: rows k and n + k
+
+    def similarity(i, j):
+        return z[i] @ z[j] / np.linalg.norm(z[i]) / np.linalg.norm(z[j])
+
+    def of_pair(i, j):
+        others = [np.exp(similarity(i, k) / tau) for k in range(2 * n) if k != i]
+        return -np.log(np.exp(similarity(i, j) / tau) / sum(others))
+
+    by_hand = np.mean([of_pair(k, n + k) + of_pair(n + k, k) for k in range(n)]) / 2
+    alike = np.tile(np.eye(n), (2, 2))
+    for scale in (1.0, 7.0):
+        loss = losses.contrastive((scale * z).astype("float32"), alike, tau)
+        assert float(loss) == pytest.approx(by_hand, rel=1e-4)
+
+
+def test_contrastive_averages_over_partners_outside_the_logarithm():
+    z = np.eye(3, dtype="float32")[[0, 0, 1, 2]]
+    alike = np.array([[1, 1, 1, 0], [1, 1, 0, 0], [1, 0, 1, 0], [0, 0, 1, 1]])
+    near, far = np.e / (np.e + 2), 1 / (np.e + 2)
+    third = 1 / 3  # rows 2 and 3 are as far from all others
+    by_hand = -np.mean([np.log(near) / 2 + np.log(far) / 2, np.log(near), *[np.log(third)] * 2])
+    assert float(losses.contrastive(z, alike, 1.0)) == pytest.approx(by_hand, rel=1e-5)

@@ -72,8 +72,12 @@ class DeepSVDD(Detector):
         self.boundary, self.nu, self.warm_up, self.epsilon = boundary, nu, warm_up, epsilon
         self.pretraining_epochs = self.epochs if pretraining_epochs is None else pretraining_epochs
         self.encoder = networks.encoder(self.image_size, latent_dim, width, bias=False)  # phi
+        self.add_spheres()
+
+    def add_spheres(self):
+        """The weights that no gradient trains: what `start` and `after_epoch` set."""
         fixed = {"initializer": "zeros", "trainable": False}
-        self.center = self.add_weight(shape=(latent_dim,), name="center", **fixed)  # c
+        self.center = self.add_weight(shape=(self.latent_dim,), name="center", **fixed)  # c
         self.squared_radius = self.add_weight(shape=(), name="squared_radius", **fixed)  # R^2
 
     def make_optimizers(self, steps):
@@ -117,13 +121,17 @@ class DeepSVDD(Detector):
     def look(self, normal):
         """{name: number} for the training curves: how normal films lie; raises Collapsed."""
         z = self.embed(normal)
-        d = ops.convert_to_numpy(self.squared_distance(z))
+        d = self.batchwise(self.squared_distance, z)
         self.check_collapse(z)
         return {
             "embedding_spread": float(z.std(axis=0).mean()),
             "distance_spread": float(d.std() / max(d.mean(), 1e-12)),
-            "radius": float(ops.sqrt(self.squared_radius)),
+            "radius": self.radius(),
         }
+
+    def radius(self):
+        """R, 0 before the soft boundary is set."""
+        return float(ops.sqrt(self.squared_radius))
 
     def pretrain(self, x, y=None, validation_data=None, **options):
         """Train an autoencoder on films that are not known to be abnormal, take over its encoder.
@@ -147,9 +155,12 @@ class DeepSVDD(Detector):
 
     def place_center(self, x):
         """c = the mean embedding of the films, no coordinate nearer to zero than epsilon."""
-        mean = self.embed(x).mean(axis=0)
-        pushed = np.where(mean < 0, -self.epsilon, self.epsilon)
-        self.center.assign(np.where(np.abs(mean) < self.epsilon, pushed, mean))
+        self.center.assign(self.away_from_zero(self.embed(x).mean(axis=0)))
+
+    def away_from_zero(self, centers):
+        """Centres (..., latent_dim) with coordinates nearer to zero than epsilon at +-epsilon."""
+        pushed = np.where(centers < 0, -self.epsilon, self.epsilon)
+        return np.where(np.abs(centers) < self.epsilon, pushed, centers)
 
     def set_radius(self, x, epoch):
         """Soft boundary, after the warm-up: R^2 = the (1 - nu) quantile of the films' d."""

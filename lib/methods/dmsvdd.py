@@ -1,0 +1,170 @@
+"""Deep multi-sphere SVDD: films are mapped into many small hyperspheres, as many as they need.
+
+Ghafoori and Leckie, SIAM International Conference on Data Mining 2020 (doi
+10.1137/1.9781611976236.13), after Deep SVDD (`lib.methods.deep_svdd`). Normal films of seven body
+parts need not lie around one centre. With z = phi(x), centres c_k, k the nearest of the surviving
+ones and d = min_k ||z - c_k||^2:
+
+    hard: loss = mean d,                                               score = d
+    soft: loss = mean_k R_k^2 + (1/nu) mean max(0, d - R_k^2),         score = d - R_k^2
+
+phi is first trained as the encoder of an autoencoder. The centres are those of k-means on the
+normal films' embeddings, pushed off zero as in Deep SVDD, and stay where they are. After each epoch
+past the warm-up, n_k normal films have c_k as their nearest centre: a sphere with n_k = 0 or
+n_k < nu max n is dropped for good, so the fullest always stays. Then R_k^2 is the (1 - nu) quantile
+of d among the films of sphere k, those of a dropped one included.
+
+Published: in the X-ray code of Spahr (arXiv 2102.09895), which adds labels (`lib.methods.dmsad`),
+2 to 5 of 100 spheres are left after the first epoch and 1 to 3 at the end, so that here, too,
+`spheres` on the training curves says more than the number at the start.
+
+Differs from the X-ray code
+1. phi is trained on its own once the autoencoder is; there both are, with balanced losses.
+2. Films are counted by embeddings as scoring sees them, with the averages of batch norm; there by
+   those of training, as in all that follows.
+3. With few films there are no more centres than different embeddings; there k-means fails.
+4. Radii are set with the hard boundary, too, where they only serve the score `beyond`.
+5. What `lib.methods.deep_svdd` lists as 2 to 7.
+
+Known defects of the reference code: with the hard boundary it keeps the spheres with n_k = 0 and
+drops those in use. As some sphere is always in use, each epoch drops one at least, and the fit
+breaks off once none is left. `as_published=True` brings this back: `fit` then raises Collapsed
+where the reference breaks off. With the soft boundary the reference is right, and nothing changes.
+Validation there also writes the sphere's number over the film's.
+"""
+
+from typing import ClassVar
+
+import numpy as np
+from keras import ops
+from sklearn.cluster import KMeans
+
+from lib import losses
+from lib.detector import Collapsed
+from lib.methods.deep_svdd import DeepSVDD
+
+
+class DMSVDD(DeepSVDD):
+    """`spheres`: how many at the start; `nu`: share of its films outside a soft boundary, and of
+    the fullest sphere's films that a sphere must have to stay.
+    """
+
+    scores: ClassVar = ("distance", "beyond")
+
+    def __init__(
+        self,
+        *,
+        spheres=100,
+        nu=0.1,
+        warm_up=5,
+        boundary="hard",
+        as_published=False,
+        score=None,
+        **options,
+    ):
+        if spheres < 1 or not 0 < nu < 1:
+            raise ValueError(
+                f"{type(self).__name__} needs at least one sphere and a share between 0 and 1, "
+                f"not spheres={spheres} and {nu}."
+            )
+        self.number_of_spheres = spheres
+        score = score or {"soft": "beyond"}.get(boundary, "distance")
+        super().__init__(nu=nu, warm_up=warm_up, boundary=boundary, score=score, **options)
+        self.as_published = as_published
+
+    def add_spheres(self):
+        """Centres, squared radii, and 1 for each sphere that survives, of a shape that stays."""
+        count = self.number_of_spheres
+        fixed = {"initializer": "zeros", "trainable": False}
+        self.centers = self.add_weight(shape=(count, self.latent_dim), name="centers", **fixed)
+        self.squared_radii = self.add_weight(shape=(count,), name="squared_radii", **fixed)
+        self.alive = self.add_weight(
+            shape=(count,), name="alive", initializer="ones", trainable=False
+        )
+
+    def start(self, normal):
+        """Place the centres by k-means on the embeddings of normal films (n, h, w, 1)."""
+        z = self.embed(normal)
+        count = min(self.number_of_spheres, len(np.unique(z, axis=0)))
+        found = KMeans(count, n_init=10, random_state=self.seed).fit(z).cluster_centers_
+        centers = np.zeros(self.centers.shape, "float32")
+        centers[:count] = self.away_from_zero(found)
+        self.centers.assign(centers)
+        self.alive.assign((np.arange(self.number_of_spheres) < count).astype("float32"))
+
+    def after_epoch(self, normal, epoch):
+        """After the warm-up: drop spheres, set the radii of those that stay."""
+        if epoch >= self.warm_up:
+            z = self.embed(normal)
+            self.prune(z)
+            self.set_radii(z)
+
+    def prune(self, z):
+        """Drop spheres that too few of the embeddings (n, latent_dim) are in."""
+        films = np.bincount(self.nearest_sphere(z), minlength=self.number_of_spheres)  # n_k
+        stays = (films > 0) & (films >= self.nu * films.max())
+        if self.as_published and self.boundary == "hard":
+            stays = films == 0
+        alive = ops.convert_to_numpy(self.alive) * stays
+        if not alive.any():
+            raise Collapsed(f"{type(self).__name__}: all spheres are in use and none is kept.")
+        self.alive.assign(alive)
+
+    def set_radii(self, z):
+        """R_k^2 = the (1 - nu) quantile of d among embeddings (n, latent_dim) in sphere k."""
+        d, nearest = self.batchwise(self.squared_distance, z), self.nearest_sphere(z)
+        squared = np.zeros(self.number_of_spheres, "float32")
+        for k in np.unique(nearest):
+            squared[k] = np.quantile(d[nearest == k], 1 - self.nu)
+        self.squared_radii.assign(squared)
+
+    def look(self, normal):
+        """What Deep SVDD looks at, and how many spheres survive."""
+        return {**super().look(normal), "spheres": float(ops.sum(self.alive))}
+
+    def radius(self):
+        """The mean of R_k over the surviving spheres."""
+        return float(self.mean_of_alive(ops.sqrt(self.squared_radii)))
+
+    def mean_of_alive(self, values):
+        """The mean of one value of each sphere, (spheres,), over those that survive."""
+        return ops.sum(values * self.alive) / ops.sum(self.alive)
+
+    def nearest(self, z):
+        """d = ||z - c_k||^2, (n,), and k, (n,), of the nearest surviving centre."""
+        d = ops.sum(ops.square(z[:, None] - self.centers), axis=2)  # (n, spheres)
+        d = ops.where(self.alive > 0, d, np.inf)
+        return ops.min(d, axis=1), ops.argmin(d, axis=1)
+
+    def squared_distance(self, z):
+        """d, (n,)."""
+        return self.nearest(z)[0]
+
+    def nearest_sphere(self, z):
+        """k of embeddings (n, latent_dim), (n,) as an array."""
+        return self.batchwise(lambda part: self.nearest(part)[1], z)
+
+    def sphere(self, x):
+        """k of films (n, h, w, 1), (n,) as an array: a number of those at the start."""
+        return self.nearest_sphere(self.embed(x))
+
+    def compute_losses(self, x, y=None, training=False):
+        """The loss with a hard or soft boundary; labels are not used."""
+        d, nearest = self.nearest(self.encoder(x, training=training))
+        if self.boundary == "hard":
+            return {"loss": ops.mean(d)}
+        outside = ops.mean(ops.relu(d - ops.take(self.squared_radii, nearest)))
+        return {"loss": self.mean_of_alive(self.squared_radii) + outside / self.nu}
+
+    def examine(self, x):
+        """d, d - R_k^2, and as the map the gradient of d, which is that of both."""
+
+        def distance(films):
+            return self.squared_distance(self.encoder(films, training=False))
+
+        d, nearest = self.nearest(self.encoder(x, training=False))
+        return {
+            "distance": d,
+            "beyond": d - ops.take(self.squared_radii, nearest),
+            "map": losses.gradient_map(distance, x),
+        }
