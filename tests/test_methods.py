@@ -32,7 +32,12 @@ OPTIONS = {
         "learning_rate": 2e-3,
         "ema": 0.95,
     },
-    "contrastive_dmsad": {"learning_rate": 1e-3, "pretraining_epochs": 6, "spheres": 5},
+    "contrastive_dmsad": {
+        "epochs": 8,
+        "learning_rate": 1e-3,
+        "pretraining_epochs": 6,
+        "spheres": 5,
+    },
     "ddad": {"epochs": 20, "learning_rate": 5e-3, "width": 8, "members": 2},
     "deep_svdd": {"learning_rate": 1e-3, "latent_dim": 8, "pretraining_epochs": 6},
     "dmsad": {"learning_rate": 3e-3, "latent_dim": 8, "pretraining_epochs": 6, "spheres": 5},
