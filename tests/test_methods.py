@@ -39,6 +39,7 @@ OPTIONS = {
         "spheres": 5,
     },
     "ddad": {"epochs": 20, "learning_rate": 5e-3, "width": 8, "members": 2},
+    "deep_sad": {"learning_rate": 3e-3, "latent_dim": 8, "pretraining_epochs": 6, "epochs": 8},
     "deep_svdd": {"learning_rate": 1e-3, "latent_dim": 8, "pretraining_epochs": 6},
     "dmsad": {"learning_rate": 3e-3, "latent_dim": 8, "pretraining_epochs": 6, "spheres": 5},
     "dmsvdd": {
