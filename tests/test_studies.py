@@ -48,7 +48,7 @@ ENTRIES = {"first": {"epochs": 1, "bias": 3.0}, "second": {"epochs": 1, "labels"
 def toys(tmp_path, monkeypatch):
     """A study of two toys on toy films in a folder of its own; its second variant collapses."""
     leave_toy_films(tmp_path)
-    for module in (study, plan, grid):
+    for module in (study, plan, run, grid):
         monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.setattr(grid, "cell", lambda *name: grid.Cell("svdd", *name))
     monkeypatch.setattr(grid, "profile", lambda: ENTRIES)
@@ -75,6 +75,7 @@ def left(toys):
         ({"as_published": True}, "as published", None),
         ({"as_published": False}, "corrected", None),
         ({"latent_dim": 8, "contamination": 0.01}, "1 % contamination, latent dim 8", 1),
+        ({"images": {"equalize": "clahe", "mask": True}}, "equalize clahe, mask", None),
         ({}, "unchanged", None),
     ],
 )
@@ -136,6 +137,26 @@ def test_a_variant_is_put_over_the_methods_entry_and_changes_no_other(toys):
         index="image_id", columns="variant", values="score"
     )
     np.testing.assert_allclose(first["bias 9.0"] - first["unlabelled"], 6, rtol=1e-4)
+
+
+def test_a_variant_may_prepare_films_otherwise_and_leaves_none_of_them(toys, monkeypatch):
+    asked = []
+
+    def black(index, annotations, data, target, settings):
+        asked.append(settings)
+        np.save(target.with_suffix(".npy"), np.zeros((len(index), 16, 16), np.uint8))
+
+    monkeypatch.setattr(run.arrays, "settings", lambda dataset, change: {"size": 16, **change})
+    monkeypatch.setattr(run.arrays, "write_films", black)
+    variants = [{"bias": 0.0}, {"images": {"equalize": "none"}, "bias": 0.0}]
+    prepared = replace(toys, variants=variants)
+    run.run(prepared, workers=1)
+    made, scores = left(prepared)
+    assert asked == [{"size": 16, "equalize": "none"}]
+    usual, otherwise = made["fits"]
+    assert usual["status"] == "finished" and len(scores) > 0
+    assert otherwise["reason"].startswith("Collapsed: score: the"), "black films score alike"
+    assert not list((toys.folder.parents[2]).glob(".as_published-*"))
 
 
 def test_a_fit_without_a_change_scores_as_its_cell_does(toys):

@@ -58,15 +58,6 @@ def number(rows: pd.DataFrame) -> list[str]:
     return [
         f"{row.value:.3f} +- {row.value - row.low:.3f} ({row.seeds} seeds)"
         if row.seed == "mean"
-        else _interval(row)
+        else f"{row.value:.3f} ({row.low:.3f}-{row.high:.3f})"
         for row in rows.itertuples()
     ]
-
-
-def interval(rows: pd.DataFrame) -> list[str]:
-    """`0.860 (0.807-0.905)` for each row of value, low, high."""
-    return [_interval(row) for row in rows.itertuples()]
-
-
-def _interval(row) -> str:
-    return f"{row.value:.3f} ({row.low:.3f}-{row.high:.3f})"

@@ -14,7 +14,7 @@ import pandas as pd
 
 from lib import ROOT, grid
 from lib.comparison import COLUMNS, ORIGIN, mean_over_seeds
-from lib.comparison.peers import EXPLANATION, beside_peers, interval, number, read_peers
+from lib.comparison.peers import EXPLANATION, beside_peers, number, read_peers
 from lib.comparison.studies import without_studies
 from lib.datasets.entries import BadData
 from lib.datasets.table import load_index

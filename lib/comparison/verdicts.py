@@ -40,6 +40,22 @@ WORDS = {
         "the published form is worse",
     ),
 }
+WORDS |= {
+    "latent_size": Words(
+        "How much may a bottleneck let through? The autoencoder runs with ever larger codes; the "
+        "reference is the smallest.",
+        "",
+        "a larger code is better",
+        "a larger code is worse",
+    ),
+    "preparation": Words(
+        "What does the preparation of films contribute? The reference takes the grey levels as "
+        "they are; the others equalise them in two ways, or blacken what is not body as well.",
+        "",
+        "the preparation helps",
+        "the preparation harms",
+    ),
+}
 ANY = Words("What does one change do?", "%", "above the reference", "below the reference")
 
 

@@ -215,7 +215,7 @@ def _cells(
     titles: Sequence[Sequence[str]], height: int, width: int, margin: int = 0, foot: int = 0
 ) -> tuple[Figure, list[list[Axes]]]:
     """Return a figure of titled cells, placed to the pixel so that films are not resampled."""
-    titles = [[textwrap.fill(title, max(8, width // 6)) for title in row] for row in titles]
+    titles = [[textwrap.fill(title, max(8, width // 7)) for title in row] for row in titles]
     heads = [LINE * max(1 + t.count("\n") if t else 0 for t in row) + GAP for row in titles]
     across = margin + max(map(len, titles)) * (width + GAP) - GAP
     down = sum(heads) + height * len(titles) + foot

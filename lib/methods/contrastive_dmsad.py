@@ -20,11 +20,10 @@ Differs from the published code
 1. Embedding of 32 dimensions (`latent_dim`), which is also what the spheres are in; there 512, and
    the spheres are in 128 after a new head of two layers.
 2. A view is cropped in height and width apart, to 63-100 % of each, around a place up to 18 % off
-   the middle; there to 40-100 % of the area at a ratio of 4:5 to 5:4, and then always as a film
-   without black.
+   the middle; there to 40-100 % of the area at a ratio of 4:5 to 5:4, around any place.
 3. Brightness changes in 100 % of the views by up to 20 % of the range, contrast by up to 40 %;
-   there both in 80 %, by a factor of 0.6 to 1.4. The blur of half of them is of up to 1/64 of the
-   side; there of up to 1/256.
+   there both in 80 %, by a factor of 0.6 to 1.4. Half of them are blurred, by a Gaussian of up to
+   1/64 of the side; there of up to 1/256.
 4. Views are neither masked nor stretched to the whole range of grey anew.
 5. Batches as in the second stage (`batch_size`); there 24. The last incomplete batch is used.
 6. Adam at `pretraining_learning_rate` throughout; there it falls tenfold after 70 and 90 of 100

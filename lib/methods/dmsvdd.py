@@ -10,18 +10,18 @@ ones and d = min_k ||z - c_k||^2:
 
 phi is first trained as the encoder of an autoencoder. The centres are those of k-means on the
 normal films' embeddings, pushed off zero as in Deep SVDD, and stay where they are. After each epoch
-past the warm-up, n_k normal films have c_k as their nearest centre: a sphere with n_k = 0 or
-n_k < nu max n is dropped for good, so the fullest always stays. Then R_k^2 is the (1 - nu) quantile
-of d among the films of sphere k, those of a dropped one included.
+past the warm-up, n_k normal films have c_k as their nearest centre: a sphere with n_k < nu max n is
+dropped for good, so an empty one never stays and the fullest always does. Then R_k^2 is the
+(1 - nu) quantile of d among the films of sphere k, those of a dropped one included.
 
 Published: in the X-ray code of Spahr (arXiv 2102.09895), which adds labels (`lib.methods.dmsad`),
-2 to 5 of 100 spheres are left after the first epoch and 1 to 3 at the end, so that here, too,
-`spheres` on the training curves says more than the number at the start.
+2 to 5 of 100 spheres are left after the first epoch and 1 to 3 at the end: the training curve
+`spheres` says more than the number at the start.
 
 Differs from the X-ray code
 1. phi is trained on its own once the autoencoder is; there both are, with balanced losses.
-2. Films are counted by embeddings as scoring sees them, with the averages of batch norm; there by
-   those of training, as in all that follows.
+2. Films are counted by embeddings as scoring sees them, with the averages of batch norm; there as
+   training sees them, with the numbers of each batch.
 3. With few films there are no more centres than different embeddings; there k-means fails.
 4. Radii are set with the hard boundary, too, where they only serve the score `beyond`.
 5. What `lib.methods.deep_svdd` lists as 2 to 7.
@@ -102,7 +102,7 @@ class DMSVDD(DeepSVDD):
     def prune(self, z):
         """Drop spheres that too few of the embeddings (n, latent_dim) are in."""
         films = np.bincount(self.nearest_sphere(z), minlength=self.number_of_spheres)  # n_k
-        stays = (films > 0) & (films >= self.nu * films.max())
+        stays = films >= self.nu * films.max()  # as nu > 0, no empty sphere does
         if self.as_published and self.boundary == "hard":
             stays = films == 0
         alive = ops.convert_to_numpy(self.alive) * stays

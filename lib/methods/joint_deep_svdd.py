@@ -93,7 +93,7 @@ class JointDeepSVDD(DeepSVDD):
         elif not (
             0 < subspace < 1
             if isinstance(subspace, float)
-            else isinstance(subspace, int) and 1 <= subspace < self.latent_dim
+            else type(subspace) is int and 1 <= subspace < self.latent_dim  # True is no rank
         ):
             raise ValueError(
                 "The subspace is None, a rank from 1 to latent_dim - 1 or a share of the variance "
@@ -111,12 +111,13 @@ class JointDeepSVDD(DeepSVDD):
     def place_subspace(self, normal):
         """Set c and I - P from the embedding of normal films (n, h, w, 1)."""
         z = self.embed(normal).astype(float)
-        center = np.zeros(self.latent_dim) if self.as_published else z.mean(axis=0)
+        identity = np.eye(self.latent_dim)
         if self.as_published:
-            moment = z[:MOST_FILMS].T @ z[:MOST_FILMS]
-            complement = RIDGE * np.linalg.inv(moment + RIDGE * np.eye(len(moment)))
+            z = z[:MOST_FILMS]
+            center, complement = 0 * z[0], RIDGE * np.linalg.inv(z.T @ z + RIDGE * identity)
         else:
-            complement = np.eye(self.latent_dim) - projector(z - center, self.subspace)
+            center = z.mean(axis=0)
+            complement = identity - projector(z - center, self.subspace)
         self.center.assign(center)
         self.complement.assign(complement)
 

@@ -40,13 +40,14 @@ def write_arrays(dataset: str) -> None:
     write_films(index, annotations, ROOT / "data", target, settings(dataset))
 
 
-def settings(dataset: str) -> dict:
+def settings(dataset: str, change: dict | None = None) -> dict:
     """Arguments of `prepare` for a data set: `images:` of the profile, changed by its own entry's.
 
-    Raises BadData for a setting that `prepare` does not know.
+    `change` is put over both. Raises BadData for a setting that `prepare` does not know.
     """
     entry = load_entry(dataset)
     chosen = grid.profile()["images"] | entry.get("images", {}) | {"body": entry["body"]}
+    chosen |= change or {}
     if unknown := sorted(chosen.keys() - signature(prepare).parameters.keys()):
         raise BadData(
             f"params/: `images` of {dataset} has an unknown setting {unknown[0]!r}: remove it."

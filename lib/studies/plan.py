@@ -1,9 +1,9 @@
 """What the studies of params/study.yaml consist of.
 
 A study has data sets, methods, seeds and variants. A variant is a set of parameters that is put
-over the method's entry in the profile, as `{labels: none}` or `{as_published: true}`; the first is
-the reference that the others are compared with. A seed moves the weights and who is labelled; the
-split stays.
+over the method's entry in the profile, as `{labels: none}` or `{as_published: true}`, or says how
+films are prepared otherwise, as `{images: {equalize: none}}`; the first is the reference that the
+others are compared with. A seed moves the weights and who is labelled; the split stays.
 """
 
 from dataclasses import dataclass
@@ -90,6 +90,8 @@ def variant_name(change: dict) -> str:
         said.append(f"{100 * rest.pop('contamination'):g} % contamination")
     if "as_published" in rest:
         said.append("as published" if rest.pop("as_published") else "corrected")
+    films = rest.pop("images", {}).items()
+    said += [name if value is True else f"{name} {value}" for name, value in films]
     said += [f"{name.replace('_', ' ')} {value}" for name, value in rest.items()]
     return ", ".join(said) or "unchanged"
 

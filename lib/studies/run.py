@@ -13,11 +13,16 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from itertools import starmap
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from lib import grid, provenance
+from lib import ROOT, grid, provenance
+from lib.datasets.table import load_index
+from lib.preprocessing import arrays
 from lib.studies.plan import Fit, Study, variant_name
 from lib.study import attempt, entry_of, index_and_films, score, train, whole_or_not_at_all
 
@@ -37,10 +42,14 @@ def run(study: Study, workers: int | None = None) -> None:
     """
     index_and_films(study.dataset)  # what is missing is said before any worker starts
     fits = study.fits()
-    jobs = [(study.dataset, fit, {**entry_of(fit.method), **fit.change}) for fit in fits]
-    workers = workers_for(len(jobs)) if workers is None else workers
+    entries = {method: entry_of(method) for method in study.methods}
+    workers = workers_for(len(fits)) if workers is None else workers
     started = time.monotonic()
-    with whole_or_not_at_all(study.folder) as folder:
+    with whole_or_not_at_all(study.folder) as folder, _pictures(study) as pictures:
+        jobs = [
+            (study.dataset, fit, {**entries[fit.method], **fit.change}, pictures[fit.variant])
+            for fit in fits
+        ]
         outcomes, scores = [], []
         for outcome, found in tqdm(_all_done(jobs, workers), str(study), len(jobs), unit="fit"):
             if outcome["status"] == "failed":
@@ -68,22 +77,47 @@ def workers_for(fits: int) -> int:
     return 1 if ON_GPU else min(os.cpu_count() or 1, fits)
 
 
-def fit_and_score(dataset: str, fit: Fit, parameters: dict) -> tuple[dict, pd.DataFrame]:
-    """What became of a fit, and its scores; one that failed has none."""
+def fit_and_score(
+    dataset: str, fit: Fit, parameters: dict, pictures: Path | None = None
+) -> tuple[dict, pd.DataFrame]:
+    """What became of a fit, and its scores; one that failed has none.
+
+    `pictures` are films (n, h, w) that are prepared otherwise than those of the data set.
+    """
     origin = {"method": fit.method, "variant": fit.variant, "seed": fit.seed}
     scores = pd.DataFrame({"image_id": [], "score": []})
 
     def work() -> dict:
         nonlocal scores
         index, films = index_and_films(dataset)
+        if pictures is not None:
+            films = np.load(pictures, mmap_mode="r")
         cell = grid.cell(dataset, fit.method, fit.seed)
-        trained = train(cell, parameters, index, films, verbose=0)
+        own = {name: value for name, value in parameters.items() if name != "images"}
+        trained = train(cell, own, index, films, verbose=0)
         scores = score(trained.detector, films, index)[["image_id", "score"]]
         return {"setting": _setting(trained.setting, fit.change), "films": trained.films}
 
     outcome = {**origin, "parameters": parameters, **attempt(work)}
     _forget()
     return outcome, scores.assign(**origin)
+
+
+@contextmanager
+def _pictures(study: Study) -> Iterator[dict[str, Path | None]]:
+    """For each variant the array of films that it prepares otherwise, `images` in it, or None."""
+    index = load_index(ROOT / f"build/index/{study.dataset}.csv")
+    nothing_drawn = pd.DataFrame({"image_id": []})
+    with TemporaryDirectory(prefix=f".{study.name}-", dir=ROOT / "build") as folder:
+        found = {}
+        for number, change in enumerate(study.variants):
+            found[variant_name(change)] = None
+            if "images" in change:
+                target = Path(folder, str(number))
+                settings = arrays.settings(study.dataset, change["images"])
+                arrays.write_films(index, nothing_drawn, ROOT / "data", target, settings)
+                found[variant_name(change)] = target.with_suffix(".npy")
+        yield found
 
 
 def _setting(labels: str, change: dict) -> str:
