@@ -114,8 +114,8 @@ def what_was_given(judged: Judged) -> pd.DataFrame:
     return groups.agg(
         fits=("failed", "size"),
         failed=("failed", "sum"),
-        **{"training films": ("films.training", "mean")},
-        **{"of known label": ("films.with known label", "mean")},
+        films=("films.training", "mean"),
+        known=("films.with known label", "mean"),
         seconds=("seconds", "mean"),
     )
 

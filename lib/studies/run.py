@@ -1,8 +1,7 @@
 """Fits and scores all that a study asks for, in a pool of worker processes.
 
-On a CPU there are as many workers as cores, with one thread each: at 64 px two fits side by side
-are faster than two threads in one. On a GPU there is one. A worker does many fits, so that it
-imports TensorFlow once.
+On a CPU there are as many workers as cores, with one thread each; on a GPU there is one. A worker
+does many fits, so that it imports TensorFlow once.
 """
 
 import gc
