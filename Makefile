@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 study: $(READY)            ## rebuild every result and page
 ifeq ($(shell command -v nvidia-smi),)
 	dvc repro floors
-	export TF_NUM_INTRAOP_THREADS=1; for half in "reconstruction supervised" "adversarial svdd"; do dvc --wait-for-lock repro $$half & done; wait
+	for half in "reconstruction supervised" "adversarial svdd"; do dvc --wait-for-lock repro -s $$half & done; wait
 endif
 	dvc repro
 

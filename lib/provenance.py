@@ -22,7 +22,8 @@ PHANTOMS = Path("build/phantoms")  # what data.dvc imports by default
 FINGERPRINTS = ROOT / "build/code"
 STAGES = ("phantoms", "datasets", "preprocessing", "floors", "comparison")
 PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn", "opencv-python-headless")
-RECORDS_ONLY = {"lib", "lib.provenance"}  # they note where numbers come from and cannot change one
+# What notes where numbers come from and cannot change one; and `lib`, the same for every module.
+RECORDS_ONLY = {"lib", "lib.provenance"}
 
 
 def trace() -> dict[str, str]:
