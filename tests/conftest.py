@@ -32,6 +32,8 @@ grids:
         methods: [vae]
         seeds: [0]
         variants: [{as_published: false}, {as_published: true}]
+      latent_size: *none
+      preparation: *none
   films: &films
     seeds: [0]
     datasets: &found [rsna]
@@ -43,6 +45,8 @@ grids:
       label_fraction: {datasets: *found, methods: [autoencoder], seeds: [0], variants: *labels}
       contamination: *none
       as_published: *none
+      latent_size: *none
+      preparation: *none
 grid: *phantoms
 """
 TINY_PROFILE = """

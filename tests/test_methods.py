@@ -75,7 +75,7 @@ FLOORS = {
     "anoddpm": 0.7,
     "resnet": 0.9,
     "autoencoder": 0.75,
-    "alpha_gan": 0.75,
+    "alpha_gan": 0.7,
     "f_anogan": 0.65,
     "vae_gan": 0.75,
     "bigan": 0.8,
