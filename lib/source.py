@@ -1,7 +1,7 @@
 """Points the study at a folder of films: `make data FROM=folder`; `make data` for phantoms again.
 
 With `PEERS=yes` the grid also has the data sets on the protocols of the reference codes, whose
-numbers stand in reports/real/peers.csv: not for methods that need labels.
+numbers stand in reports/real/peers.csv: not for the supervised family.
 Changes two local files: the path in data.dvc and the grid of params/study.yaml. The folder itself
 is only read: `dvc repro` copies its films into data/.
 """
