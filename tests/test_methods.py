@@ -5,6 +5,7 @@ A new file in lib/methods is tested here without a change.
 
 import numpy as np
 import pytest
+from by_hand import remember_fitted
 from discs import discs
 from keras import ops
 from sklearn.metrics import roc_auc_score
@@ -255,14 +256,7 @@ def test_unknown_choices_are_refused():
 
 def test_pretraining_changes_the_encoder_and_is_really_copied(monkeypatch):
     x, _, _ = discs(32)
-    trained = []
-    fit = Autoencoder.fit
-
-    def remember(self, *arguments, **options):
-        trained.append(self)
-        return fit(self, *arguments, **options)
-
-    monkeypatch.setattr(Autoencoder, "fit", remember)
+    trained = remember_fitted(monkeypatch, Autoencoder)
     detector = DeepSVDD(image_size=32, epochs=2)
     before = [w.copy() for w in detector.encoder.get_weights()]
     log = detector.pretrain(x, verbose=0)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from by_hand import array
+from by_hand import array, remember_fitted
 from discs import discs
 from sklearn.decomposition import PCA
 
@@ -75,14 +75,7 @@ def test_losses_and_scores_are_their_formulas(form):
 
 
 def test_pretraining_is_really_copied_into_both_networks(monkeypatch):
-    trained = []
-    fit = Autoencoder.fit
-
-    def remember(self, *arguments, **options):
-        trained.append(self)
-        return fit(self, *arguments, **options)
-
-    monkeypatch.setattr(Autoencoder, "fit", remember)
+    trained = remember_fitted(monkeypatch, Autoencoder)
     detector, fresh = JointDeepSVDD(**TINY), JointDeepSVDD(**TINY)
     log = detector.pretrain(discs(16)[0], verbose=0)
     assert len(log["loss"]) == 5
