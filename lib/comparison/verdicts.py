@@ -39,8 +39,6 @@ WORDS = {
         "the published form is better",
         "the published form is worse",
     ),
-}
-WORDS |= {
     "latent_size": Words(
         "How much may a bottleneck let through? The autoencoder runs with ever larger codes; the "
         "reference is the smallest.",
