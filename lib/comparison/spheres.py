@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from lib import metrics
-from lib.comparison.rows import enough
+from lib.comparison.rows import enough, ranking
 
 COLUMNS = ["normal", "abnormal", "commonest body part", "its share", "auroc", "low", "high"]
 
@@ -40,9 +40,5 @@ def _auroc(films: pd.DataFrame, resamples: int) -> tuple:
     known = films[films["label"].notna()]
     if not enough(known["label"]):
         return (np.nan,) * 3
-
-    def measure(weight):
-        return {"auroc": metrics.auroc(known["label"], known["score"], weight)}
-
     weights = metrics.patient_weights(known["patient_id"], resamples)
-    return metrics.bootstrap(measure, weights)["auroc"]
+    return metrics.bootstrap(ranking(known["label"], known["score"]), weights)["auroc"]
