@@ -90,13 +90,13 @@ def examples(cell: Finished, each: int = 2) -> Examples:
         "miss": abnormal.head(each),
     }
     chosen = pd.concat(kinds, names=["kind", "row"]).reset_index(level="kind")
-    arrays = ROOT / "build/images"
-    dataset, place = cell.info["dataset"], chosen["place"].to_numpy()
+    place = chosen["place"].to_numpy()
+    films, lesions = _films_and_lesions(cell, chosen.index)
     return Examples(
-        np.load(arrays / f"{dataset}.npy", mmap_mode="r")[chosen.index],
+        films,
         cell.maps["reconstruction"][place] if "reconstruction" in cell.maps else None,
         cell.maps["map"][place],
-        np.load(arrays / f"{dataset}.lesions.npy", mmap_mode="r")[chosen.index],
+        lesions,
         [f"{row.kind}: {row.score:.3g}" for row in chosen.itertuples()],
     )
 
@@ -114,12 +114,15 @@ def near_and_far(cell: Finished, parts: int = 3, each: int = 2) -> Shown:
     chosen = pd.concat(chosen)
     kind = chosen["label"].map({0: "normal", 1: "abnormal"}).fillna("unknown")
     told = zip(chosen["body_part"], kind, chosen["score"], strict=True)
-    arrays, dataset = ROOT / "build/images", cell.info["dataset"]
-    return Shown(
-        np.load(arrays / f"{dataset}.npy", mmap_mode="r")[chosen.index],
-        np.load(arrays / f"{dataset}.lesions.npy", mmap_mode="r")[chosen.index],
-        [", ".join(filter(None, (part, name, f"{score:.3g}"))) for part, name, score in told],
-    )
+    titles = [", ".join(filter(None, (part, name, f"{score:.3g}"))) for part, name, score in told]
+    return Shown(*_films_and_lesions(cell, chosen.index), titles)
+
+
+def _films_and_lesions(cell: Finished, rows) -> tuple[np.ndarray, np.ndarray]:
+    """Films and lesion masks (n, h, w) in these rows of the arrays of a cell's data set."""
+    pictures = ROOT / f"build/images/{cell.info['dataset']}"
+    named = (f"{pictures}.npy", f"{pictures}.lesions.npy")
+    return tuple(np.load(path, mmap_mode="r")[rows] for path in named)
 
 
 def method_card(method: str) -> str:

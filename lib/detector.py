@@ -6,7 +6,8 @@ A method writes
   weights of that player's networks only, so nothing needs `stop_gradient` or `trainable = False`;
   `terms` names losses that are only logged; `turns` gives alternation, as in
   `turns = (("critic",),) * 5 + (("generator",),)`; without it all players move at once,
-- `compute_losses(x, y, training) -> {name: scalar}`,
+- `compute_losses(x, y, training) -> {name: scalar}`; unless it says `uses_labels = True`, y is
+  unknown (NaN) for every film, whatever `fit` is given,
 - `examine(x) -> {"score": (n,), "map": (n, h, w)}`, one of them or both: larger is more abnormal,
   raw; without a score the mean of the map is the score. A method that publishes several scores
   names them in `scores` and gives each by its name; the parameter `score` says which of them is
@@ -58,6 +59,7 @@ class Detector(keras.Model):
     turns: ClassVar[tuple | None] = None
     terms: ClassVar[tuple] = ()
     scores: ClassVar[tuple] = ()
+    uses_labels: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -104,19 +106,32 @@ class Detector(keras.Model):
         """(n, h, w, 1) in [-1, 1]; None for a method that reconstructs nothing."""
         return None
 
+    def targets(self, x, y=None):
+        """What `compute_losses` gets as y, film by film: labels, NaN where unknown."""
+        return np.full(len(x), np.nan, "float32") if y is None else np.asarray(y, dtype="float32")
+
+    def prepare(self, x, y=None, validation_data=None, **options):
+        """What comes before training, such as an earlier stage; takes what `fit` takes.
+
+        Returns {name: values by epoch} of that stage, which come first in the history.
+        """
+        return {}
+
     def after_epoch(self, normal, epoch):
         """Set anew what no gradient trains, from the films not known to be abnormal (n, h, w, 1).
 
-        It comes after each of the epochs, which count from 1.
+        It comes after each of the epochs, which count from 1. Returns {name: number} for the
+        training curves: what is to be seen of these films by then. May raise Collapsed.
         """
-
-    def look(self, normal):
-        """{name: number} for the training curves after an epoch; may raise Collapsed."""
         return {}
 
     def embed(self, x):
         """(n, d) as an array: where a method that judges by an embedding puts films x, or None."""
         return None
+
+    def encode_all(self, x):
+        """encoder(x) as an array (n, d), batch by batch: `embed` of a method with an encoder."""
+        return self.batchwise(lambda films: self.encoder(films, training=False), x)
 
     def sphere(self, x):
         """(n,) as an array: the number of the sphere that films x are nearest to, or None."""
@@ -173,33 +188,35 @@ class Detector(keras.Model):
         Raises Collapsed when a loss is no longer finite, a player's weights did not move, or what
         the method draws in the end is always the same picture.
         """
-        self._check_films(x)
+        for films in (x, *(validation_data or ())[:1]):
+            self._check_films(films)
+        if not self.uses_labels:
+            y, validation_data = None, validation_data and validation_data[:1]
+        shared = {**options, "batch_size": batch_size, "callbacks": callbacks}
+        earlier = self.prepare(x, y, validation_data, epochs=epochs, **shared)
         epochs = self.epochs if epochs is None else epochs
         batch_size = self.batch_size if batch_size is None else batch_size
         if not self.compiled:
             self.compile(self.make_optimizers(steps=epochs * math.ceil(len(x) / batch_size)))
         if validation_data is not None:
-            self._check_films(validation_data[0])
-            validation_data = (validation_data[0], _labels(*validation_data))
+            validation_data = (validation_data[0], self.targets(*validation_data))
         before = {player: self._snapshot(player) for player in self.players}
         _set_seed(self.seed)
         history = super().fit(
             x,
-            _labels(x, y),
+            self.targets(x, y),
             batch_size=batch_size,
             epochs=epochs,
             validation_data=validation_data,
             callbacks=[self._watch(not_abnormal(x, y)), StopWhenNotFinite(), *(callbacks or [])],
             **options,
         )
-        for player, old in before.items():
-            if all(np.array_equal(a, b) for a, b in zip(old, self._snapshot(player), strict=True)):
-                raise Collapsed(
-                    f"{type(self).__name__}: training left the weights of '{player}' unchanged."
-                )
+        if epochs:
+            self._check_moved(before)
         drawn = self.samples(x)
         if drawn is not None:
             check_samples(drawn, type(self).__name__)
+        _put_first(earlier, history)
         return history
 
     def predict(self, x, batch_size=None, **options):
@@ -272,11 +289,10 @@ class Detector(keras.Model):
         return self._log(losses, x)
 
     def _watch(self, normal):
-        """The callback for what a method does and looks at between epochs."""
+        """The callback for what a method does and sees between epochs."""
 
         def on_epoch_end(epoch, logs):
-            self.after_epoch(normal, epoch + 1)
-            logs.update(self.look(normal))
+            logs.update(self.after_epoch(normal, epoch + 1))
 
         return keras.callbacks.LambdaCallback(on_epoch_end=on_epoch_end)
 
@@ -295,6 +311,13 @@ class Detector(keras.Model):
 
     def _snapshot(self, player):
         return [ops.convert_to_numpy(weight).copy() for weight in self.weights_of(player)]
+
+    def _check_moved(self, before):
+        for player, old in before.items():
+            if all(np.array_equal(a, b) for a, b in zip(old, self._snapshot(player), strict=True)):
+                raise Collapsed(
+                    f"{type(self).__name__}: training left the weights of '{player}' unchanged."
+                )
 
     def _check_films(self, x):
         expected = (self.image_size, self.image_size, 1)
@@ -402,18 +425,9 @@ def not_abnormal(x, y=None):
     return x if y is None else x[np.asarray(y) != 1]
 
 
-def join_histories(earlier, history, prefix="pretraining"):
-    """Put an earlier stage's {name: values by epoch} before a History, as `<prefix>_<name>`.
-
-    Every series gets one value an epoch of both stages, NaN where its stage was not running.
-    """
-    before = len(next(iter(earlier.values()), []))
-    after = len(history.epoch)
-    history.history = {
-        **{f"{prefix}_{name}": values + [np.nan] * after for name, values in earlier.items()},
-        **{name: [np.nan] * before + values for name, values in history.history.items()},
-    }
-    history.epoch = list(range(before + after))
+def prefixed(prefix, history):
+    """{`<prefix>_<name>`: values by epoch} of an earlier stage's Keras History."""
+    return {f"{prefix}_{name}": values for name, values in history.history.items()}
 
 
 def check_scores(scores, name="score"):
@@ -511,5 +525,14 @@ def _set_seed(seed):
         tf.config.experimental.enable_op_determinism()
 
 
-def _labels(x, y=None):
-    return np.full(len(x), np.nan, "float32") if y is None else np.asarray(y, "float32")
+def _put_first(earlier, history):
+    """Put an earlier stage's {name: values by epoch} before a History.
+
+    Every series gets one value an epoch of both stages, NaN where its stage was not running.
+    """
+    before, after = len(next(iter(earlier.values()), [])), len(history.epoch)
+    history.history = {
+        **{name: values + [np.nan] * after for name, values in earlier.items()},
+        **{name: [np.nan] * before + values for name, values in history.history.items()},
+    }
+    history.epoch = list(range(before + after))

@@ -10,21 +10,16 @@ import keras
 from keras import layers, ops
 
 
-def encoder(image_size=64, latent_dim=4, width=16, bias=True):
-    """Films -> (n, latent_dim): strided convolutions down to 4-7 pixels, then one linear layer.
-
-    Without `bias` nothing learns an offset, neither a convolution nor batch norm, so that weights
-    of zero cannot map every film to one chosen point (Deep SVDD, proposition 2).
-    """
+def encoder(image_size=64, latent_dim=4, width=16):
+    """Films -> (n, latent_dim): strided convolutions down to 4-7 pixels, then one linear layer."""
     film = keras.Input((image_size, image_size, 1))
     x = film
     # (n, 32, 32, 16) (n, 16, 16, 32) (n, 8, 8, 64) (n, 4, 4, 64)
     for filters in _filters(image_size, width):
         x = _conv(x, filters, kernel=4, strides=2)
-        x = _batch_norm(x, center=bias, scale=bias)
-        x = layers.LeakyReLU(0.1)(x)
+        x = layers.LeakyReLU(0.1)(_batch_norm(x))
     x = layers.Flatten()(x)  # (n, 1024)
-    return keras.Model(film, layers.Dense(latent_dim, use_bias=bias)(x), name="encoder")
+    return keras.Model(film, layers.Dense(latent_dim)(x), name="encoder")
 
 
 def decoder(image_size=64, latent_dim=4, width=16, log_variance=False):
@@ -162,21 +157,33 @@ def _normed(x):
     return layers.Activation("silu")(layers.GroupNormalization(8)(x))
 
 
-def resnet(image_size=64, width=16, blocks=(2, 2, 2, 2)):
+def resnet(image_size=64, width=16, blocks=(2, 2, 2, 2), **norm):
     """Films -> feature maps (n, s/16, s/16, 8 width): a residual network of basic blocks.
 
     He et al. 2015 (arXiv 1512.03385), figure 5 left; ResNet-18 is width 64, blocks (2, 2, 2, 2).
     The stem is one 3x3 convolution of stride 2 without pooling, which leaves a film four times as
-    many cells.
+    many cells. `norm` are options of batch norm.
     """
     film = keras.Input((image_size, image_size, 1))
-    x = layers.ReLU()(_batch_norm(_conv(film, width, kernel=3, strides=2)))  # (n, 32, 32, 16)
-    # (n, 32, 32, 16) (n, 16, 16, 32) (n, 8, 8, 64) (n, 4, 4, 128)
+    x = layers.ReLU()(_batch_norm(_conv(film, width, kernel=3, strides=2), **norm))
+    # (n, 32, 32, 16), then (n, 32, 32, 16) (n, 16, 16, 32) (n, 8, 8, 64) (n, 4, 4, 128)
     for stage, count in enumerate(blocks):
         for block in range(count):
             strides = 2 if stage > 0 and block == 0 else 1
-            x = _residual_block(x, width * 2**stage, strides)
+            x = _residual_block(x, width * 2**stage, strides, **norm)
     return keras.Model(film, x, name="resnet")
+
+
+def residual_encoder(image_size=64, latent_dim=32, width=16, blocks=(2, 2, 2, 2)):
+    """Films -> (n, latent_dim): a ResNet, the mean of each of its maps, one linear layer.
+
+    Nothing in it learns an offset, neither a convolution nor batch norm nor the linear layer, so
+    that weights of zero cannot map every film to one chosen point (Deep SVDD, proposition 2).
+    """
+    backbone = resnet(image_size, width, blocks, center=False, scale=False)
+    x = layers.GlobalAveragePooling2D()(backbone.output)  # (n, 128)
+    x = layers.Dense(latent_dim, use_bias=False)(x)
+    return keras.Model(backbone.input, x, name="encoder")
 
 
 def code_discriminator(latent_dim=4, width=64):
@@ -191,12 +198,12 @@ def code_discriminator(latent_dim=4, width=64):
     return keras.Model(code, layers.Dense(1)(x), name="code_discriminator")
 
 
-def _residual_block(x, filters, strides):
+def _residual_block(x, filters, strides, **norm):
     shortcut = x
     if strides > 1:
-        shortcut = _batch_norm(_conv(x, filters, kernel=1, strides=strides))
-    x = layers.ReLU()(_batch_norm(_conv(x, filters, kernel=3, strides=strides)))
-    x = _batch_norm(_conv(x, filters, kernel=3))
+        shortcut = _batch_norm(_conv(x, filters, kernel=1, strides=strides), **norm)
+    x = layers.ReLU()(_batch_norm(_conv(x, filters, kernel=3, strides=strides), **norm))
+    x = _batch_norm(_conv(x, filters, kernel=3), **norm)
     return layers.ReLU()(layers.Add()([x, shortcut]))
 
 

@@ -22,8 +22,7 @@ PHANTOMS = Path("build/phantoms")  # what data.dvc imports by default
 FINGERPRINTS = ROOT / "build/code"
 STAGES = ("phantoms", "datasets", "preprocessing", "floors", "comparison")
 PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn", "opencv-python-headless")
-# What notes where numbers come from and cannot change one; and `lib`, the same for every module.
-RECORDS_ONLY = {"lib", "lib.provenance"}
+RECORDS_ONLY = {"lib.provenance"}  # it notes where numbers come from and cannot change one
 
 
 def trace() -> dict[str, str]:

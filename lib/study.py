@@ -6,6 +6,7 @@ is a result too: its reason is left in cell.json, its page shows it, and the oth
 
 import argparse
 import json
+import math
 import shutil
 import sys
 import time
@@ -113,7 +114,7 @@ def train(cell: grid.Cell, parameters: dict, index, films, **options) -> Trained
     labels = parameters.pop("labels", "none")
     contamination = parameters.pop("contamination", 0.0)
     training = training_set(index, labels, cell.seed, contamination)
-    detector = _build(cell, films.shape[1], parameters)
+    detector = _build(cell, films.shape[1], in_epochs(parameters, len(training)))
     history = detector.fit(
         *_films_and_labels(films, training),
         validation_data=_films_and_labels(films, _validation_set(index, labels)),
@@ -121,6 +122,18 @@ def train(cell: grid.Cell, parameters: dict, index, films, **options) -> Trained
     )
     given = {"training": len(training), "with known label": int(training["y"].notna().sum())}
     return Trained(detector, history.history, setting_name(labels, contamination), given)
+
+
+def in_epochs(parameters: dict, films: int) -> dict:
+    """Parameters with `updates`, `pretraining_updates`, ... told as epochs over so many films.
+
+    What is given in updates costs the same on every data set. Epochs that are named too, as by a
+    study, count instead.
+    """
+    steps = math.ceil(films / parameters.get("batch_size", 32))
+    updates = {name: number for name, number in parameters.items() if name.endswith("updates")}
+    told = {name.replace("updates", "epochs"): math.ceil(n / steps) for name, n in updates.items()}
+    return told | {name: parameters[name] for name in parameters if name not in updates}
 
 
 def _train_and_score(cell, parameters: dict, index, films, folder: Path) -> dict:

@@ -13,15 +13,3 @@ def cross_entropy(logit, target):
     """The mean over films, from probabilities."""
     probability = 1 / (1 + np.exp(-array(logit).astype(float)))
     return -np.log(probability if target else 1 - probability).mean()
-
-
-def remember_fitted(monkeypatch, method):
-    """A list to which each detector of that class is added when it is fitted."""
-    fitted, fit = [], method.fit
-
-    def remember(self, *arguments, **options):
-        fitted.append(self)
-        return fit(self, *arguments, **options)
-
-    monkeypatch.setattr(method, "fit", remember)
-    return fitted

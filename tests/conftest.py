@@ -32,6 +32,11 @@ grids:
         methods: [vae]
         seeds: [0]
         variants: [{as_published: false}, {as_published: true}]
+      pretraining:
+        datasets: [rsna]
+        methods: [deep_svdd]
+        seeds: [0]
+        variants: &stages [{name: random features, pretraining_epochs: 0, epochs: 0}, {name: both}]
       latent_size: *none
       preparation: *none
   films: &films
@@ -45,6 +50,7 @@ grids:
       label_fraction: {datasets: *found, methods: [autoencoder], seeds: [0], variants: *labels}
       contamination: *none
       as_published: *none
+      pretraining: {datasets: *found, methods: [deep_svdd], seeds: [0], variants: *stages}
       latent_size: *none
       preparation: *none
 grid: *phantoms
@@ -54,7 +60,7 @@ images: {size: 32, equalize: clahe}
 split: {validation: 0.2, test: 0.4, seed: 0}
 resnet: {labels: all, epochs: 2}
 autoencoder: {epochs: 2}
-deep_svdd: {pretraining_epochs: 2, epochs: 3}
+deep_svdd: {pretraining_epochs: 2, epochs: 3, width: 4, blocks: [1, 1, 1]}
 vae: {epochs: 2, learning_rate: 0.01, kl_weight: 0.00001}
 gaussian:
   {method: anoddpm, noise: gaussian, epochs: 1, steps: 3, swept_calls: [6], swept_levels: []}
@@ -123,7 +129,7 @@ def small_study(tmp_path_factory) -> Study:
     study = Study(copy_of_working_tree(tmp_path_factory.mktemp("study")))
     (study.folder / "params/study.yaml").write_text(SMALL_STUDY)
     (study.folder / "params/tiny.yaml").write_text(TINY_PROFILE)
-    study.edit("params/datasets.yaml", "films: 700", "films: 80")
+    study.edit("params/datasets.yaml", "films: {mura: 2100, nih: 700, rsna: 700}", "films: 80")
     study.run("git", "add", "params")
     rebuilt = study.dvc("repro")
     assert rebuilt.returncode == 0, rebuilt.stdout[-3000:] + rebuilt.stderr[-3000:]

@@ -42,9 +42,10 @@ def test_resnet18_has_the_parameters_of_the_paper():
     assert convolutions - stem_here + stem_there == 11_166_912
 
 
-def test_encoder_without_bias_sends_zero_to_zero():
-    encoder = networks.encoder(32, latent_dim=5, bias=False)
-    assert not any("bias" in w.path or "beta" in w.path for w in encoder.trainable_weights)
+def test_residual_encoder_has_no_offsets_and_sends_zero_to_zero():
+    encoder = networks.residual_encoder(32, latent_dim=5, width=4)
+    names = ("bias", "beta", "gamma")
+    assert not any(name in w.path for name in names for w in encoder.trainable_weights)
     nothing = encoder(np.zeros((2, 32, 32, 1), "float32"), training=False)
     np.testing.assert_array_equal(nothing, 0.0)
 

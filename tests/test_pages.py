@@ -21,6 +21,7 @@ PAGES = [
     "svdd-rsna-deep_svdd-0",
     "label_fraction-rsna",
     "as_published-rsna",
+    "pretraining-rsna",
     "comparison",
 ]
 
@@ -98,7 +99,9 @@ def test_pages_of_studies_are_linked(small_study):
 def test_tables_of_cells_leave_out_studies(small_study):
     results = pd.read_csv(small_study.folder / "reports/results.csv")
     studies = results[results["family"].str.startswith("study: ")]
-    assert set(studies["family"]) == {"study: label_fraction", "study: as_published"}
+    assert set(studies["family"]) == {
+        f"study: {name}" for name in ("label_fraction", "as_published", "pretraining")
+    }
     assert not results.duplicated(COLUMNS[: COLUMNS.index("value")]).any()
     for name in ("index", "comparison"):
         pictures = BeautifulSoup(small_study.page(name), "html.parser")("img")

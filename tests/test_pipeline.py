@@ -19,10 +19,11 @@ RECONSTRUCTION_PAGES = {
     "reconstruction-page@rsna-gaussian-0",
     "adversarial-page@rsna-f_anogan-0",
 }
-STUDIES = {"label_fraction@rsna", "as_published@rsna"}
+STUDIES = {f"{name}@{name}-rsna" for name in ("label_fraction", "as_published", "pretraining")}
 PAGES = RECONSTRUCTION_PAGES | {
-    "label_fraction-page@rsna",
-    "as_published-page@rsna",
+    "label_fraction-page@label_fraction-rsna",
+    "as_published-page@as_published-rsna",
+    "pretraining-page@pretraining-rsna",
     "exploration@rsna",
     "preprocessing@rsna",
     "supervised-page@rsna-resnet-0",
@@ -124,18 +125,21 @@ def test_a_learning_rate_retrains_its_own_cells(study):
         "autoencoder: {epochs: 2",
         "autoencoder: {learning_rate: 0.002, epochs: 2",
     )
-    assert changed_stages(study) == {"reconstruction@rsna-autoencoder-0", "label_fraction@rsna"}
+    assert changed_stages(study) == {
+        "reconstruction@rsna-autoencoder-0",
+        "label_fraction@label_fraction-rsna",
+    }
 
 
 def test_a_method_fits_its_studies_again(study):
     path = study.folder / "lib/methods/vae.py"
     path.write_text(path.read_text() + "\nNEW = 1\n")
-    assert changed_stages(study) == {"as_published@rsna"}
+    assert changed_stages(study) == {"as_published@as_published-rsna"}
 
 
 def test_editing_a_study_fits_that_study_again_and_no_cell(study):
     study.edit("params/study.yaml", "seeds: [0, 1]", "seeds: [0, 1, 2]")
-    assert changed_stages(study) == {"label_fraction@rsna", "comparison", "site"}
+    assert changed_stages(study) == {"label_fraction@label_fraction-rsna", "comparison", "site"}
 
 
 def test_the_code_of_studies_trains_no_cell(study):

@@ -77,6 +77,7 @@ def left(toys):
         ({"latent_dim": 8, "contamination": 0.01}, "1 % contamination, latent dim 8", 1),
         ({"images": {"equalize": "clahe", "mask": True}}, "equalize clahe, mask", None),
         ({}, "unchanged", None),
+        ({"name": "random features", "epochs": 0}, "random features", None),
     ],
 )
 def test_a_variant_is_named_by_what_it_changes(change, name, number):
@@ -113,7 +114,7 @@ def test_the_studies_of_the_grid():
 
 
 def test_a_variant_is_put_over_the_methods_entry_and_changes_no_other(toys):
-    variants = [{"labels": "none"}, {"bias": 9.0}]
+    variants = [{"labels": "none"}, {"name": "far", "bias": 9.0}]
     changed = replace(toys, methods=["first", "second"], variants=variants)
     run.run(changed, workers=1)
     made, scores = left(changed)
@@ -136,7 +137,7 @@ def test_a_variant_is_put_over_the_methods_entry_and_changes_no_other(toys):
     first = scores[scores["method"].eq("first")].pivot(
         index="image_id", columns="variant", values="score"
     )
-    np.testing.assert_allclose(first["bias 9.0"] - first["unlabelled"], 6, rtol=1e-4)
+    np.testing.assert_allclose(first["far"] - first["unlabelled"], 6, rtol=1e-4)
 
 
 def test_a_variant_may_prepare_films_otherwise_and_leaves_none_of_them(toys, monkeypatch):

@@ -157,3 +157,11 @@ def test_a_method_that_fails_leaves_its_reason_and_nothing_else(toy_study, monke
     assert [path.name for path in toy_study.folder.iterdir()] == ["cell.json"]
     with pytest.raises(cells.CellFailed, match="Collapsed: top: 80 of 80 values are not finite"):
         cells.load("toy", "drawing", 0)
+
+
+def test_updates_are_told_as_epochs_over_the_training_films():
+    entry = {"updates": 375, "pretraining_updates": 0, "batch_size": 32, "width": 8}
+    told = study.in_epochs(entry, films=802)
+    assert told == {"epochs": 15, "pretraining_epochs": 0, "batch_size": 32, "width": 8}
+    assert study.in_epochs(entry, films=100)["epochs"] == 94  # 376 updates
+    assert study.in_epochs(entry | {"epochs": 0}, films=802)["epochs"] == 0

@@ -39,6 +39,14 @@ WORDS = {
         "the published form is better",
         "the published form is worse",
     ),
+    "pretraining": Words(
+        "What carries the result: pre-training as an autoencoder, the hypersphere, or mere random "
+        "features? The reference is a network that was never trained: a film's score is its "
+        "distance to the mean of the normal training films, in all four forms.",
+        "",
+        "better than random features",
+        "worse than random features",
+    ),
     "latent_size": Words(
         "How much may a bottleneck let through? The autoencoder runs with ever larger codes; the "
         "reference is the smallest.",

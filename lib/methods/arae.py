@@ -66,8 +66,8 @@ class ARAE(Detector):
         self.encoder = networks.encoder(self.image_size, latent_dim, width)
         self.decoder = networks.decoder(self.image_size, latent_dim, width)
 
-    def look(self, normal):
-        """{name: number} for the training curves: how films' codes lie; raises Collapsed."""
+    def after_epoch(self, normal, epoch):
+        """How the codes of normal films lie. Raises Collapsed when they are of one length."""
         z = self.embed(normal)
         check_scores(np.linalg.norm(z, axis=1), "ARAE, length of the codes")
         return {"embedding_spread": float(z.std(axis=0).mean())}
@@ -105,9 +105,7 @@ class ARAE(Detector):
         """D(E(x)), (n, h, w, 1)."""
         return self.decoder(self.encoder(x, training=False), training=False)
 
-    def embed(self, x):
-        """E(x) as an array (n, latent_dim)."""
-        return self.batchwise(lambda films: self.encoder(films, training=False), x)
+    embed = Detector.encode_all
 
     def examine(self, x):
         """The squared residual of each pixel; its mean is the score."""

@@ -39,7 +39,7 @@ RESIDUALS = {
 class Autoencoder(Detector):
     """`residual`: l1, mse or ssim. `score`: mean, or top_k: that of the `top_k` largest pixels.
 
-    Without `bias` its encoder is one for Deep SVDD (see `networks.encoder`).
+    `encoder` and `decoder` are networks of another method, which are so trained beforehand.
     """
 
     players: ClassVar = {"loss": ("encoder", "decoder")}
@@ -52,7 +52,8 @@ class Autoencoder(Detector):
         width=16,
         residual="mse",
         top_k=200,
-        bias=True,
+        encoder=None,
+        decoder=None,
         **common,
     ):
         super().__init__(**common)
@@ -61,8 +62,9 @@ class Autoencoder(Detector):
                 f"Autoencoder has the residuals {', '.join(RESIDUALS)}, not residual={residual!r}."
             )
         self.residual, self.top_k = residual, top_k
-        self.encoder = networks.encoder(self.image_size, latent_dim, width, bias)
-        self.decoder = networks.decoder(self.image_size, latent_dim, width)
+        size = self.image_size
+        self.encoder = encoder or networks.encoder(size, latent_dim, width)
+        self.decoder = decoder or networks.decoder(size, latent_dim, width)
 
     def reconstruction(self, x, training=False):
         """D(E(x)), (n, h, w, 1)."""

@@ -85,7 +85,7 @@ class BiGAN(Detector):
 
     def fit(self, x, y=None, validation_data=None, **options):
         """Train, then measure batch norm again if weights were averaged; labels are not used."""
-        history = super().fit(x, None, validation_data, **options)
+        history = super().fit(x, y, validation_data, **options)
         if self.ema > 0:
             self.measure_batch_norm(x)
         return history

@@ -40,7 +40,7 @@ import keras
 from keras import layers, ops
 
 from lib import losses
-from lib.detector import Detector
+from lib.detector import Detector, prefixed
 from lib.methods.dmsad import DMSAD
 from lib.preprocessing.network_input import BACKGROUND, augmentation
 
@@ -66,17 +66,18 @@ class ContrastiveDMSAD(DMSAD):
         self.projection, self.pretraining_learning_rate = projection, pretraining_learning_rate
 
     def pretrain(self, x, y=None, validation_data=None, **options):
-        """Train phi by contrast on all films; return {loss: values by epoch}."""
+        """Train phi by contrast on all films; return {`pretraining_loss`: values by epoch}."""
         if not self.pretraining_epochs:
             return {}
         options["epochs"] = self.pretraining_epochs
-        return _Contrast(self).fit(x, y, validation_data, **options).history
+        return prefixed("pretraining", _Contrast(self).fit(x, y, validation_data, **options))
 
 
 class _Contrast(Detector):
     """The first stage: trains the encoder of a ContrastiveDMSAD, and a head."""
 
     players: ClassVar = {"loss": ("encoder", "head")}
+    uses_labels: ClassVar = True
 
     def __init__(self, parent):
         shared = ("image_size", "batch_size", "seed")

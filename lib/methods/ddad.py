@@ -45,7 +45,7 @@ import numpy as np
 from keras import ops
 
 from lib import networks
-from lib.detector import Detector, join_histories, not_abnormal
+from lib.detector import Detector, not_abnormal, prefixed
 
 
 class _Ensemble(Detector):
@@ -67,6 +67,7 @@ class DDAD(Detector):
 
     players: ClassVar = {"module_a_loss": ("module_a",)}
     scores: ClassVar = ("inter", "intra", "residual")
+    uses_labels: ClassVar = True
 
     def __init__(self, *, members=3, latent_dim=16, width=16, learning_rate=5e-4, **common):
         super().__init__(learning_rate=learning_rate, **common)
@@ -76,23 +77,28 @@ class DDAD(Detector):
         self.module_b = _autoencoders(self.image_size, members, latent_dim, width)
 
     def fit(self, x, y=None, validation_data=None, **options):
-        """Train B on known normal films, then A on those and the unlabelled; both on all without y.
+        """Train A and B without the films that are known to be abnormal, which nobody is to redraw.
 
-        The history holds `module_b_loss`, then `module_a_loss`. Both are validated on the films of
-        `validation_data` that are not known to be abnormal. Raises ValueError where all are.
+        The history holds `module_b_loss`, then `module_a_loss`. Raises ValueError where all films
+        are known to be abnormal.
         """
-        self._check_films(x)
-        all_films = not_abnormal(x, y)
-        if not len(all_films):
+        if not len(not_abnormal(x, y)):
             raise ValueError("DDAD is trained on normal and unlabelled films; all are abnormal.")
         if validation_data is not None:
             validation_data = (not_abnormal(*validation_data),)
+        y_of_some = None if y is None else not_abnormal(np.asarray(y), y)
+        return super().fit(not_abnormal(x, y), y_of_some, validation_data, **options)
+
+    def prepare(self, x, y=None, validation_data=None, **options):
+        """Train B on the known normal films, or on all where none is; return its losses by epoch.
+
+        A is then trained on these and on the films of unknown label.
+        """
+        known = x if y is None else x[np.asarray(y) == 0]
         shared = ("image_size", "epochs", "batch_size", "learning_rate", "augmentation", "seed")
         module_b = _Ensemble(self.module_b, **{name: getattr(self, name) for name in shared})
-        earlier = module_b.fit(_normal(x, y), None, validation_data, **options)
-        history = super().fit(all_films, None, validation_data, **options)
-        join_histories(earlier.history, history, prefix="module_b")
-        return history
+        films = known if len(known) else x
+        return prefixed("module_b", module_b.fit(films, None, validation_data, **options))
 
     def compute_losses(self, x, y=None, training=False):
         """Module A's: the mean squared residual of its members; B's weights are not touched."""
@@ -129,9 +135,3 @@ def _autoencoders(image_size, members, latent_dim, width):
         autoencoder = keras.Model(film, decoder(encoder(film)), name=f"autoencoder_{member}")
         redrawn.append(autoencoder(film))
     return keras.Model(film, keras.layers.Concatenate()(redrawn))
-
-
-def _normal(x, y=None):
-    """The films known to be normal; all that are not known abnormal where there are none."""
-    known = [] if y is None else x[np.asarray(y) == 0]
-    return known if len(known) else not_abnormal(x, y)

@@ -51,6 +51,7 @@ class DeepSAD(DeepSVDD):
             raise ValueError(f"eta of {type(self).__name__} is a weight from 0 on, not {eta}.")
         self.eta = eta
 
-    def compactness(self, d, y=None):
-        """The loss above of squared distances d (n,) and labels y (n,), NaN where unknown."""
+    def compactness(self, z, y=None):
+        """The loss above of embeddings (n, latent_dim) and labels y (n,), NaN where unknown."""
+        d = self.squared_distance(z)
         return ops.mean(d) if y is None else losses.semi_supervised(d, y, self.eta)

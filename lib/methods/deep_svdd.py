@@ -9,13 +9,16 @@ First phi is trained as the encoder of an autoencoder on the same films. Then th
 mean embedding, |c_i| < `epsilon` pushed to +-epsilon, since weights of zero match a coordinate of
 zero. Then phi is trained; soft, R^2 is after `warm_up` epochs the (1 - nu) quantile of d.
 
-phi has no bias terms and no bounded activations, or it could map every film to c (propositions 2
-and 3). Batch norm has neither offset, which would be a bias, nor scale, as in the published code.
+phi is a ResNet (`networks.residual_encoder`), as in Spahr's X-ray code (arXiv 2102.09895): the mean
+of each map tells a lesion wherever it lies. It has no bias terms and no bounded activations, or it
+could map every film to c (propositions 2 and 3). Batch norm has neither offset, which would be a
+bias, nor scale, as in the published codes.
 
 Differs from the paper
 1. R^2 is set after each epoch from all training films; there by a line search every k epochs, in
    the published code from each mini-batch.
-2. Embedding in 32 dimensions as there on MNIST; on CIFAR-10 128, in Spahr's X-ray code 256.
+2. ResNet and embedding in 32 dimensions; there LeNet, 32 on MNIST and 128 on CIFAR-10, in Spahr's
+   code ResNet-18 and 256.
 3. Weight decay 5e-7 as there, but decoupled (AdamW).
 4. The learning rate, 1e-4, falls tenfold at two thirds of the epochs; there after 50 of 150.
 5. Autoencoder (Adam, 1e-3) and SVDD are trained equally long unless `pretraining_epochs` says
@@ -24,15 +27,15 @@ Differs from the paper
 7. The map is the score's gradient with respect to the film (`losses.gradient_map`); there none.
 
 Known defects of reference code: in Deep-SAD-PyTorch pre-training is silently a no-op (no key of
-the autoencoder matches, nothing is copied); a test compares the weights here, and
+the autoencoder matches, nothing is copied); here the autoencoder trains phi itself, and
 `pretraining_epochs=0` measures what that cost. There an exact zero in c stays zero and c is no part
 of the saved network.
 Collapse goes unseen (a published log ends at a loss of 3e-6; PyOD 3.6.0-3.6.2 scored every film
 alike); here the training curves show how far embeddings and distances of normal films spread, and
 `fit` raises Collapsed after the first epoch in which embeddings do not differ.
 
-The rest of the family builds on this class: `start`, `after_epoch`, `compactness` and
-`compute_losses` are what its members change.
+The rest of the family builds on this class: `pretrain`, `start`, `set_spheres`, `look`,
+`compactness` and `squared_distance` are what its members change.
 """
 
 from typing import ClassVar
@@ -42,7 +45,7 @@ import numpy as np
 from keras import ops
 
 from lib import losses, networks
-from lib.detector import Collapsed, Detector, join_histories, not_abnormal
+from lib.detector import Collapsed, Detector, not_abnormal, prefixed
 from lib.methods.autoencoder import Autoencoder
 
 
@@ -50,13 +53,13 @@ class DeepSVDD(Detector):
     """`boundary`: hard or soft; `nu`: share of the training films outside the soft boundary."""
 
     players: ClassVar = {"loss": ("encoder",)}
-    uses_labels: ClassVar = False
 
     def __init__(
         self,
         *,
         latent_dim=32,
         width=16,
+        blocks=(2, 2, 2, 2),
         boundary="hard",
         nu=0.1,
         warm_up=10,
@@ -71,11 +74,11 @@ class DeepSVDD(Detector):
         self.latent_dim, self.width = latent_dim, width
         self.boundary, self.nu, self.warm_up, self.epsilon = boundary, nu, warm_up, epsilon
         self.pretraining_epochs = self.epochs if pretraining_epochs is None else pretraining_epochs
-        self.encoder = networks.encoder(self.image_size, latent_dim, width, bias=False)  # phi
+        self.encoder = networks.residual_encoder(self.image_size, latent_dim, width, blocks)  # phi
         self.add_spheres()
 
     def add_spheres(self):
-        """The weights that no gradient trains: what `start` and `after_epoch` set."""
+        """The weights that no gradient trains: what `start` and `set_spheres` set."""
         fixed = {"initializer": "zeros", "trainable": False}
         self.center = self.add_weight(shape=(self.latent_dim,), name="center", **fixed)  # c
         self.squared_radius = self.add_weight(shape=(), name="squared_radius", **fixed)  # R^2
@@ -86,32 +89,28 @@ class DeepSVDD(Detector):
         rate = keras.optimizers.schedules.PiecewiseConstantDecay([2 * steps // 3], rates)
         return {"loss": keras.optimizers.AdamW(rate, weight_decay=5e-7)}
 
-    def fit(self, x, y=None, validation_data=None, **options):
-        """Pre-train, place the centre, train. The history holds `pretraining_loss`, then `loss`.
-
-        Raises Collapsed, too, when all films are in one point.
-        """
-        self._check_films(x)
-        if not self.uses_labels:
-            y = None
-            validation_data = None if validation_data is None else validation_data[:1]
-        pretraining = self.pretrain(x, y, validation_data, **options)
+    def prepare(self, x, y=None, validation_data=None, **options):
+        """Pre-train, then place the centre; return {`pretraining_loss`: values by epoch}."""
+        earlier = self.pretrain(x, y, validation_data, **options)
         self.start(not_abnormal(x, y))
-        history = super().fit(x, y, validation_data, **options)
-        join_histories(pretraining, history)
-        return history
+        return earlier
 
     def start(self, normal):
         """What is set from normal films (n, h, w, 1) between pre-training and training."""
         self.place_center(normal)
 
     def after_epoch(self, normal, epoch):
-        """What is set anew from normal films after so many epochs of training."""
-        self.set_radius(normal, epoch)
-
-    def look(self, normal):
-        """{name: number} for the training curves: how normal films lie; raises Collapsed."""
+        """After the warm-up set the radius; return how normal films lie. Raises Collapsed."""
         z = self.embed(normal)
+        if epoch >= self.warm_up:
+            self.set_spheres(z)
+        return self.look(z)
+
+    def look(self, z):
+        """{name: number} for the training curves: how embeddings of normal films lie.
+
+        Raises Collapsed when all are in one point.
+        """
         d = self.batchwise(self.squared_distance, z)
         self.check_collapse(z)
         return {
@@ -125,25 +124,22 @@ class DeepSVDD(Detector):
         return float(ops.sqrt(self.squared_radius))
 
     def pretrain(self, x, y=None, validation_data=None, **options):
-        """Train an autoencoder on films that are not known to be abnormal, take over its networks.
+        """Train phi as the encoder of an autoencoder, on films not known to be abnormal.
 
-        Returns {loss: values by epoch}.
+        Returns {`pretraining_loss`: values by epoch}.
         """
         if not self.pretraining_epochs:
             return {}
         shared = ("image_size", "latent_dim", "width", "batch_size", "augmentation", "seed")
         autoencoder = Autoencoder(
-            bias=False,
             epochs=self.pretraining_epochs,
-            **{name: getattr(self, name) for name in shared},
+            **{name: getattr(self, name) for name in (*shared, *self.players["loss"])},
         )
         options.pop("epochs", None)  # those of the second stage
         if validation_data is not None:
             validation_data = (not_abnormal(*validation_data),)
         history = autoencoder.fit(not_abnormal(x, y), None, validation_data, **options)
-        for network in self.players["loss"]:
-            getattr(self, network).set_weights(getattr(autoencoder, network).get_weights())
-        return history.history
+        return prefixed("pretraining", history)
 
     def place_center(self, x):
         """c = the mean embedding of the films, no coordinate nearer to zero than epsilon."""
@@ -154,30 +150,28 @@ class DeepSVDD(Detector):
         pushed = np.where(centers < 0, -self.epsilon, self.epsilon)
         return np.where(np.abs(centers) < self.epsilon, pushed, centers)
 
-    def set_radius(self, x, epoch):
-        """Soft boundary, after the warm-up: R^2 = the (1 - nu) quantile of the films' d."""
-        if self.boundary == "soft" and epoch >= self.warm_up:
-            d = ops.convert_to_numpy(self.squared_distance(self.embed(x)))
+    def set_spheres(self, z):
+        """Soft boundary: R^2 = the (1 - nu) quantile of d of embeddings (n, latent_dim)."""
+        if self.boundary == "soft":
+            d = self.batchwise(self.squared_distance, z)
             self.squared_radius.assign(np.quantile(d, 1 - self.nu))
 
-    def embed(self, x):
-        """phi(x) as an array (n, latent_dim), batch by batch."""
-        return self.batchwise(lambda films: self.encoder(films, training=False), x)
+    embed = Detector.encode_all  # phi
 
     def squared_distance(self, z):
         """d = ||z - c||^2, (n,)."""
         return ops.sum(ops.square(z - self.center), axis=1)
 
-    def compactness(self, d, y=None):
-        """Equation 4 (hard) or 3 (soft) of squared distances (n,), a scalar; labels are ignored."""
+    def compactness(self, z, y=None):
+        """Equation 4 (hard) or 3 (soft) of embeddings (n, latent_dim); labels are ignored."""
+        d = self.squared_distance(z)
         if self.boundary == "hard":
             return ops.mean(d)
         return self.squared_radius + ops.mean(ops.relu(d - self.squared_radius)) / self.nu
 
     def compute_losses(self, x, y=None, training=False):
         """The compactness of the films' embedding."""
-        d = self.squared_distance(self.encoder(x, training=training))
-        return {"loss": self.compactness(d, y)}
+        return {"loss": self.compactness(self.encoder(x, training=training), y)}
 
     def beyond(self, x):
         """d (hard: R is 0) or d - R^2 (soft), (n,)."""

@@ -77,16 +77,16 @@ class DMSAD(DMSVDD):
         self.without_known_normals = as_published
 
     def pretrain(self, x, y=None, validation_data=None, **options):
-        """Train an autoencoder, take over its encoder; return {loss: values by epoch}."""
+        """Train an autoencoder, take over its encoder; return its losses by epoch."""
         if self.without_known_normals and y is not None:
             x, y = x[np.asarray(y) != 0], None
         return super().pretrain(x, y, validation_data, **options)
 
-    def compute_losses(self, x, y=None, training=False):
-        """The loss of unlabelled and labelled films."""
-        d = self.squared_distance(self.encoder(x, training=training))
+    def compactness(self, z, y=None):
+        """The loss of embeddings (n, latent_dim) with labels y (n,), NaN where unknown."""
+        d = self.squared_distance(z)
         y = ops.full_like(d, np.nan) if y is None else y
         if self.sphere_loss == "sigmoid":
-            return {"loss": losses.radial_cross_entropy(d, y, self.eta)}
+            return losses.radial_cross_entropy(d, y, self.eta)
         f = (d + 1e-12) ** SPHERE_LOSSES[self.sphere_loss]  # the root of 0 has no gradient
-        return {"loss": losses.semi_supervised(f, y, self.eta)}
+        return losses.semi_supervised(f, y, self.eta)

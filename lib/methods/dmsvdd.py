@@ -92,12 +92,10 @@ class DMSVDD(DeepSVDD):
         self.centers.assign(centers)
         self.alive.assign((np.arange(self.number_of_spheres) < count).astype("float32"))
 
-    def after_epoch(self, normal, epoch):
-        """After the warm-up: drop spheres, set the radii of those that stay."""
-        if epoch >= self.warm_up:
-            z = self.embed(normal)
-            self.prune(z)
-            self.set_radii(z)
+    def set_spheres(self, z):
+        """Drop spheres by the embeddings (n, latent_dim), set the radii of those that stay."""
+        self.prune(z)
+        self.set_radii(z)
 
     def prune(self, z):
         """Drop spheres that too few of the embeddings (n, latent_dim) are in."""
@@ -118,9 +116,9 @@ class DMSVDD(DeepSVDD):
             squared[k] = np.quantile(d[nearest == k], 1 - self.nu)
         self.squared_radii.assign(squared)
 
-    def look(self, normal):
+    def look(self, z):
         """What Deep SVDD looks at, and how many spheres survive."""
-        return {**super().look(normal), "spheres": float(ops.sum(self.alive))}
+        return {**super().look(z), "spheres": float(ops.sum(self.alive))}
 
     def radius(self):
         """The mean of R_k over the surviving spheres."""
@@ -148,13 +146,13 @@ class DMSVDD(DeepSVDD):
         """k of films (n, h, w, 1), (n,) as an array: a number of those at the start."""
         return self.nearest_sphere(self.embed(x))
 
-    def compute_losses(self, x, y=None, training=False):
-        """The loss with a hard or soft boundary; labels are not used."""
-        d, nearest = self.nearest(self.encoder(x, training=training))
+    def compactness(self, z, y=None):
+        """The loss with a hard or soft boundary of embeddings (n, latent_dim)."""
+        d, nearest = self.nearest(z)
         if self.boundary == "hard":
-            return {"loss": ops.mean(d)}
+            return ops.mean(d)
         outside = ops.mean(ops.relu(d - ops.take(self.squared_radii, nearest)))
-        return {"loss": self.mean_of_alive(self.squared_radii) + outside / self.nu}
+        return self.mean_of_alive(self.squared_radii) + outside / self.nu
 
     def examine(self, x):
         """d, d - R_k^2, and as the map the gradient of d, which is that of both."""

@@ -44,7 +44,7 @@ import numpy as np
 from keras import layers, ops
 
 from lib import losses, networks
-from lib.detector import Detector, check_scores, input_gradient, join_histories, not_abnormal
+from lib.detector import Detector, check_scores, input_gradient, not_abnormal, prefixed
 
 PUBLISHED_STEP = 0.1  # the learning rate of Adam, whose first step it is in each pixel
 
@@ -57,7 +57,6 @@ class DROCC(Detector):
 
     players: ClassVar = {"loss": ("encoder", "head")}
     terms: ClassVar = ("films", "points")
-    uses_labels: ClassVar = False
 
     def __init__(
         self,
@@ -95,28 +94,20 @@ class DROCC(Detector):
         rate = keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, rates)
         return {"loss": keras.optimizers.AdamW(rate, weight_decay=1e-6)}
 
-    def fit(self, x, y=None, validation_data=None, **options):
-        """Warm up, then train. The history holds `warm_up_loss`, then `loss`.
+    def prepare(self, x, y=None, validation_data=None, **options):
+        """Warm up; return {`warm_up_loss`: values by epoch}.
 
-        Raises Collapsed, too, when the logits of normal films do not differ, ValueError when all
-        films are known to be abnormal.
+        Raises ValueError when all films are known to be abnormal.
         """
-        self._check_films(x)
-        if not self.uses_labels:
-            y = None
-            validation_data = None if validation_data is None else validation_data[:1]
         if not len(not_abnormal(x, y)):
             raise ValueError(f"{type(self).__name__} seeks points around normal films; none is.")
-        earlier = {}
-        if self.warm_up:
-            once = {**options, "epochs": self.warm_up}
-            earlier = _WarmUp(self).fit(x, y, validation_data, **once).history
-        history = super().fit(x, y, validation_data, **options)
-        join_histories(earlier, history, prefix="warm_up")
-        return history
+        if not self.warm_up:
+            return {}
+        options["epochs"] = self.warm_up
+        return prefixed("warm_up", _WarmUp(self).fit(x, y, validation_data, **options))
 
-    def look(self, normal):
-        """{name: number} for the training curves: how normal films lie; raises Collapsed."""
+    def after_epoch(self, normal, epoch):
+        """How normal films lie. Raises Collapsed when their logits do not differ."""
         z = self.embed(normal)
         logit = ops.convert_to_numpy(self.head(z, training=False))[:, 0]
         check_scores(logit, f"{type(self).__name__}, logit of normal films")
@@ -169,9 +160,7 @@ class DROCC(Detector):
         z = self.encoder(x, training=training)
         return ops.squeeze(self.head(z, training=training), axis=-1)
 
-    def embed(self, x):
-        """The layer before the logit as an array (n, latent_dim)."""
-        return self.batchwise(lambda films: self.encoder(films, training=False), x)
+    embed = Detector.encode_all  # the layer before the logit
 
     def examine(self, x):
         """f as the score, its gradient as the map."""
@@ -182,6 +171,7 @@ class _WarmUp(Detector):
     """The first epochs: trains the classifier of a DROCC on films alone."""
 
     players: ClassVar = {"loss": ("encoder", "head")}
+    uses_labels: ClassVar = True
 
     def __init__(self, parent):
         shared = ("image_size", "batch_size", "learning_rate", "augmentation", "seed")

@@ -32,7 +32,7 @@ import keras
 from keras import ops
 
 from lib import losses, networks
-from lib.detector import Detector, join_histories
+from lib.detector import Detector, prefixed
 from lib.samples import fixed_codes
 
 RATES = {"critic": 1e-4, "generator": 1e-4, "encoder": 5e-5}
@@ -76,17 +76,10 @@ class FAnoGAN(Detector):
         """RMSprop for the encoder."""
         return {"loss": keras.optimizers.RMSprop(self.rate_of("encoder"))}
 
-    def fit(self, x, y=None, validation_data=None, **options):
-        """Both stages. The history holds `gan_critic`, `gan_generator`, ..., then the encoder's."""
-        gan = self.train_gan(x, validation_data, **options)
-        history = super().fit(x, None, validation_data, **options)
-        join_histories(gan, history, prefix="gan")
-        return history
-
-    def train_gan(self, x, validation_data=None, **options):
-        """Stage 1 on films (n, h, w, 1); return {loss: values by epoch}."""
-        gan = _WassersteinGAN(self)
-        return gan.fit(x, None, validation_data, **{**options, "epochs": self.gan_epochs}).history
+    def prepare(self, x, y=None, validation_data=None, **options):
+        """Stage 1; return {`gan_critic`, `gan_generator`, ...: values by epoch}."""
+        options["epochs"] = self.gan_epochs
+        return prefixed("gan", _WassersteinGAN(self).fit(x, y, validation_data, **options))
 
     def encode(self, x, training=False):
         """E(x), (n, latent_dim); `as_published` in (-1, 1)."""

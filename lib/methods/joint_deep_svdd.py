@@ -123,12 +123,12 @@ class JointDeepSVDD(DeepSVDD):
 
     def balance(self, normal):
         """Set the scales so that both parts of the loss are 1 on these films."""
-        d = self.squared_distance(self.embed(normal))
+        compactness = float(self.compactness(self.embed(normal)))
         residual = self.batchwise(
             lambda x: ops.mean(losses.squared_residual(x, self.reconstruction(x)), axis=(1, 2)),
             normal,
         )
-        self.scales.assign([1 / residual.mean(), 1 / float(self.compactness(d))])
+        self.scales.assign([1 / residual.mean(), 1 / compactness])
 
     def squared_distance(self, z):
         """d = ||(z - c) (I - P)||^2, (n,); P is 0 without a subspace."""
@@ -143,7 +143,7 @@ class JointDeepSVDD(DeepSVDD):
         z = self.encoder(x, training=training)
         residual = losses.squared_residual(x, self.decoder(z, training=training))
         reconstruction = self.mean_residual(ops.mean(residual, axis=(1, 2)), y)
-        compactness = self.compactness(self.squared_distance(z), y)
+        compactness = self.compactness(z, y)
         parts = ops.stack([reconstruction, compactness]) * self.scales
         w = self.reconstruction_weight
         return {

@@ -81,12 +81,9 @@ class NSA(Detector):
         average = {"use_ema": True, "ema_momentum": self.ema}
         return {"loss": keras.optimizers.AdamW(rate, weight_decay=1e-4, **average)}
 
-    def fit(self, x, y=None, validation_data=None, **options):
-        """Train on normal films x; labels are not used."""
-        self._check_films(x)
-        if validation_data is not None:
-            validation_data = (validation_data[0], bodies(validation_data[0]))
-        return super().fit(x, bodies(x), validation_data, **options)
+    def targets(self, x, y=None):
+        """Masks of the body in films x, (n, h, w)."""
+        return bodies(x)
 
     def compute_losses(self, x, y=None, training=False):
         """Cross-entropy of lesions drawn anew for each member; y are masks of the body."""

@@ -40,6 +40,7 @@ class ResNet(Detector):
     """`miss_factor`: how much dearer missing an abnormal film is than a false alarm."""
 
     players: ClassVar = {"loss": ("backbone", "head")}
+    uses_labels: ClassVar = True
 
     def __init__(
         self, *, width=16, blocks=(2, 2, 2, 2), miss_factor=2.0, weight_decay=1e-2, **common
@@ -62,8 +63,8 @@ class ResNet(Detector):
             rate = keras.optimizers.schedules.CosineDecay(rate, decay_steps=steps)
         return {"loss": keras.optimizers.AdamW(rate, weight_decay=self.weight_decay)}
 
-    def fit(self, x, y=None, validation_data=None, **options):
-        """Train on the labelled films (n, h, w, 1); a film of unknown label (NaN) weighs nothing.
+    def prepare(self, x, y=None, validation_data=None, **options):
+        """Weigh the classes; a film of unknown label (NaN) weighs nothing.
 
         Raises ValueError unless there are films of both classes.
         """
@@ -76,7 +77,7 @@ class ResNet(Detector):
             )
         balanced = compute_class_weight("balanced", classes=np.array([0, 1]), y=known.astype(int))
         self.class_weights.assign(balanced * [1.0, self.miss_factor])
-        return super().fit(x, y, validation_data, **options)
+        return {}
 
     def compute_losses(self, x, y=None, training=False):
         """The weighted cross-entropy."""

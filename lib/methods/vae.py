@@ -68,7 +68,7 @@ class VAE(Detector):
 
     def fit(self, x, y=None, validation_data=None, **options):
         """Train. Raises Collapsed when the code tells nothing about the film (see above)."""
-        history = super().fit(x, None, validation_data, **options)
+        history = super().fit(x, y, validation_data, **options)
         if not self.as_published:
             self.check_collapse(x)
         return history

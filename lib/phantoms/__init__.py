@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -13,9 +14,12 @@ from lib.phantoms import cohorts, owners
 from lib.phantoms.drawing import draw_twins
 
 
-def draw(folder: Path, films: int = 700, seed: int = 0, workers: int | None = None) -> None:
+def draw(
+    folder: Path, films: int | Mapping[str, int] = 700, seed: int = 0, workers: int | None = None
+) -> None:
     """Write about `films` films of each data set to a new folder; same seed, same bytes.
 
+    `films` may also be {data set: films}.
     Raises FileExistsError where the folder holds something already.
     """
     folder = Path(folder)
@@ -23,9 +27,11 @@ def draw(folder: Path, films: int = 700, seed: int = 0, workers: int | None = No
         raise FileExistsError(f"{folder} is not empty; remove it, or name another folder")
     unfinished = folder.with_name(f"{folder.name}.unfinished-{os.getpid()}")
     unfinished.mkdir(parents=True)
-    twins = [t for plan in (cohorts.mura, cohorts.nih, cohorts.rsna) for t in plan(films, seed)]
+    if not isinstance(films, Mapping):
+        films = dict.fromkeys(cohorts.PLANS, films)
+    twins = [t for dataset, plan in cohorts.PLANS.items() for t in plan(films[dataset], seed)]
     boxes = _draw_all(twins, unfinished, seed, workers or os.cpu_count() or 1)
-    for dataset in ("mura", "nih", "rsna"):
+    for dataset in cohorts.PLANS:
         mine = [t for t in twins if t.dataset == dataset]
         getattr(owners, f"write_{dataset}")(unfinished, mine, boxes)
     if folder.exists():

@@ -63,7 +63,7 @@ class Twins:
 
 def generator(seed: int, dataset: str, stage: str, number: int = 0) -> np.random.Generator:
     """The random numbers of one stage of one film, whichever process draws it."""
-    key = (("mura", "nih", "rsna").index(dataset), STAGES.index(stage), number)
+    key = (list(PLANS).index(dataset), STAGES.index(stage), number)
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
 
@@ -165,3 +165,7 @@ def rsna(films: int, seed: int) -> list[Twins]:
         pictures = _two_films(paths, number, number, ill, findings)
         twins.append(Twins("rsna", number, number, "CHEST", view, sex, age, False, pictures))
     return twins
+
+
+#: Who plans each data set.
+PLANS = {"mura": mura, "nih": nih, "rsna": rsna}

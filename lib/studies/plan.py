@@ -2,8 +2,9 @@
 
 A study has data sets, methods, seeds and variants. A variant is a set of parameters that is put
 over the method's entry in the profile, as `{labels: none}` or `{as_published: true}`, or says how
-films are prepared otherwise, as `{images: {equalize: none}}`; the first is the reference that the
-others are compared with. A seed moves the weights and who is labelled; the split stays.
+films are prepared otherwise, as `{images: {equalize: none}}`; a `name` in it is what pages call it.
+The first is the reference that the others are compared with. A seed moves the weights and who is
+labelled; the split stays.
 """
 
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ class Study:
                 "that all differ."
             )
         return [
-            Fit(method, name, change, seed)
+            Fit(method, name, {key: change[key] for key in change if key != "name"}, seed)
             for method in self.methods
             for name, change in named.items()
             for seed in self.seeds
@@ -83,6 +84,8 @@ def find(name: str, dataset: str) -> Study:
 
 def variant_name(change: dict) -> str:
     """What a variant changes, in words: `unlabelled`, `5 % contamination`, `as published`."""
+    if "name" in change:
+        return change["name"]
     rest, said = dict(change), []
     if "labels" in rest:
         said.append(setting_name(rest.pop("labels")))

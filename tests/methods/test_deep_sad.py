@@ -9,7 +9,14 @@ from lib import losses
 from lib.methods.deep_sad import DeepSAD
 from lib.methods.deep_svdd import DeepSVDD
 
-TINY = {"image_size": 32, "width": 4, "latent_dim": 4, "batch_size": 8, "epochs": 2}
+TINY = {
+    "image_size": 32,
+    "width": 4,
+    "blocks": (1, 1, 1),
+    "latent_dim": 4,
+    "batch_size": 8,
+    "epochs": 2,
+}
 NAN = np.nan
 
 

@@ -9,7 +9,14 @@ from lib.detector import Collapsed
 from lib.methods.deep_svdd import DeepSVDD
 from lib.methods.dmsvdd import DMSVDD
 
-TINY = {"image_size": 8, "width": 2, "latent_dim": 2, "batch_size": 8, "epochs": 2}
+TINY = {
+    "image_size": 8,
+    "width": 2,
+    "blocks": (1, 1),
+    "latent_dim": 2,
+    "batch_size": 8,
+    "epochs": 2,
+}
 CORNERS = np.array([[0, 0], [10, 0], [0, 10], [10, 10]], "float32")
 
 
@@ -126,16 +133,18 @@ def test_one_sphere_is_deep_svdd(boundary):
 
 @pytest.mark.parametrize("boundary", ["hard", "soft"])
 def test_loss_and_scores_are_their_formulas(boundary):
-    centers = np.random.default_rng(1).normal(size=(4, 2)).astype("float32")
-    detector = with_spheres(centers, boundary=boundary, nu=0.2)
-    detector.squared_radii.assign([0.1, 0.2, 0.3, 9.0])
+    x, detector = discs(40, size=8)[0], with_spheres(boundary=boundary, nu=0.2)
+    z = detector.embed(x)
+    centers = z[:4]  # so that several spheres have films
+    detector.centers.assign(centers)
+    radii = np.quantile(distances(z, centers[:3]).min(axis=1), [0.2, 0.4, 0.6])
+    detector.squared_radii.assign([*radii, 9.0])
     detector.alive.assign([1, 1, 1, 0])
-    x = discs(40, size=8)[0]
-    d = distances(detector.embed(x), centers[:3])
+    d = distances(z, centers[:3])
     k, d = d.argmin(axis=1), d.min(axis=1)
-    beyond = d - np.array([0.1, 0.2, 0.3])[k]
+    beyond = d - radii[k]
     assert len(set(k)) > 1 and (beyond > 0).any()
-    soft = 0.2 + np.maximum(0, beyond).mean() / 0.2
+    soft = radii.mean() + np.maximum(0, beyond).mean() / 0.2
     loss = float(detector.compute_losses(x)["loss"])
     assert loss == pytest.approx({"hard": d.mean(), "soft": soft}[boundary], rel=1e-3)
     outputs = detector.predict(x, verbose=0)

@@ -161,7 +161,7 @@ def test_the_embedding_is_the_layer_before_the_score(trained):
     assert z.shape == (20, 32)
     score = trained.predict(x, verbose=0)["score"]
     np.testing.assert_allclose(array(trained.head(z))[:, 0], score, rtol=1e-4, atol=1e-4)
-    seen = trained.look(x)
+    seen = trained.after_epoch(x, 1)
     assert seen["logit_spread"] == pytest.approx(score.std(), rel=1e-3)
     assert seen["embedding_spread"] == pytest.approx(z.std(axis=0).mean(), rel=1e-3)
 
@@ -170,7 +170,7 @@ def test_logits_that_do_not_differ_collapse():
     detector = DROCC(**TINY)
     detector.encoder.set_weights([w * 0 for w in detector.encoder.get_weights()])
     with pytest.raises(Collapsed, match=r"DROCC, logit of normal films: .* constant"):
-        detector.look(films())
+        detector.after_epoch(films(), 1)
     with pytest.raises(Collapsed, match="logit of normal films"):
         DROCC(**TINY).fit(np.full((16, 8, 8, 1), 0.3, "float32"), verbose=0)
 

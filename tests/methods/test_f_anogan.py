@@ -76,10 +76,10 @@ def test_each_stage_trains_its_own_networks(monkeypatch, as_published):
     monkeypatch.setattr("lib.detector.check_samples", lambda *_: None)  # one epoch teaches little
     networks = (detector.generator, detector.critic, detector.encoder)
     start = [snapshot(network) for network in networks]
-    detector.train_gan(x, verbose=0)
+    detector.prepare(x, verbose=0)
     between = [snapshot(network) for network in networks]
     assert [same(*pair) for pair in zip(start, between, strict=True)] == [False, False, True]
-    monkeypatch.setattr(detector, "train_gan", lambda *_, **__: {})
+    monkeypatch.setattr(detector, "prepare", lambda *_, **__: {})
     detector.fit(x, verbose=0)
     end = [snapshot(network) for network in networks]
     assert [same(*pair) for pair in zip(between, end, strict=True)] == [True, True, False]

@@ -8,7 +8,14 @@ from discs import discs
 from lib.methods.joint_deep_sad import JointDeepSAD
 from lib.methods.joint_deep_svdd import JointDeepSVDD
 
-TINY = {"image_size": 32, "width": 4, "latent_dim": 6, "batch_size": 8, "epochs": 2}
+TINY = {
+    "image_size": 32,
+    "width": 4,
+    "blocks": (1, 1, 1),
+    "latent_dim": 6,
+    "batch_size": 8,
+    "epochs": 2,
+}
 
 
 def partly_known():
