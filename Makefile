@@ -7,11 +7,17 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: study test lab data reports record benchmark lock pictures
 
-# A small network keeps one core busy, so without a GPU two cells are trained at a time.
+# A small network and a notebook keep one core busy each: without a GPU, cells and pages are made two at a time.
+CELLS := "reconstruction" "supervised adversarial svdd"
+STUDIES := label_fraction contamination as_published pretraining latent_size preparation
+PAGES := "exploration supervised-page svdd-page" \
+         "preprocessing reconstruction-page adversarial-page $(STUDIES:%=%-page)"
 study: $(READY)            ## rebuild every result and page
 ifeq ($(shell command -v nvidia-smi),)
 	dvc repro floors
-	for half in "reconstruction supervised" "adversarial svdd"; do dvc --wait-for-lock repro -s $$half & done; wait
+	for half in $(CELLS); do dvc --wait-for-lock repro -s $$half & done; wait
+	-dvc repro $(STUDIES)
+	for half in $(PAGES); do dvc --wait-for-lock repro -s $$half & done; wait
 endif
 	dvc repro
 

@@ -42,6 +42,9 @@ else:
     raise ImportError(f"The study runs on TensorFlow or JAX, not on KERAS_BACKEND={BACKEND}.")
 
 
+FILMS_AT_A_TIME = 256  # few calls cost less than many, and films without gradients little memory
+
+
 class Collapsed(RuntimeError):
     """A detector that trained but learnt nothing; the message says how that was seen."""
 
@@ -130,7 +133,7 @@ class Detector(keras.Model):
         return None
 
     def encode_all(self, x):
-        """encoder(x) as an array (n, d), batch by batch: `embed` of a method with an encoder."""
+        """encoder(x) as an array (n, d): `embed` of a method that has an encoder."""
         return self.batchwise(lambda films: self.encoder(films, training=False), x)
 
     def sphere(self, x):
@@ -262,9 +265,9 @@ class Detector(keras.Model):
         return self.call(x).get("map")
 
     def batchwise(self, function, x):
-        """function(films), (n, ...), as one array, computed batch by batch."""
-        starts = range(0, len(x), self.batch_size)
-        batches = [function(x[start : start + self.batch_size]) for start in starts]
+        """function(films), (n, ...), as one array, computed part by part."""
+        starts = range(0, len(x), FILMS_AT_A_TIME)
+        batches = [function(x[start : start + FILMS_AT_A_TIME]) for start in starts]
         return np.concatenate([ops.convert_to_numpy(batch) for batch in batches])
 
     def weights_of(self, player):

@@ -24,7 +24,8 @@ and .542 (78 % of the test films are abnormal).
 Differs from the code
 1. z, a vector without batch norm, is both what D redraws from and what is brought close; there a
    head of two convolutions with batch norm leads from the map that D redraws from to 512 numbers.
-2. Four to six strided convolutions each way; there ResNet-18 and its mirror at 512 px.
+2. A ResNet whose maps are averaged, and four to six transposed convolutions back; there ResNet-18
+   and its mirror at 512 px.
 3. Weight decay 5e-7, decoupled, the learning rate divided by ten at two thirds of the epochs; there
    1e-6, at 40 and at 80 of 100.
 4. w = 0.6 as in the logged run; a newer script has 0.3. Both parts' scales are measured on films
