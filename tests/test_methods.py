@@ -18,6 +18,7 @@ from lib.methods.resnet import ResNet
 
 TINY = {"image_size": 32, "epochs": 4, "batch_size": 16}
 RESIDUAL = {"width": 8, "blocks": (1, 1, 1), "pretraining_epochs": 6}
+UNTAUGHT = RESIDUAL | {"pretraining_epochs": 0}
 # A method that is not named here must reach 0.6 on the toy films with TINY.
 OPTIONS = {
     "ae_u": {"epochs": 15, "latent_dim": 4, "learning_rate": 3e-3},
@@ -36,9 +37,9 @@ OPTIONS = {
     "contrastive_dmsad": {"epochs": 8, "learning_rate": 1e-3, "spheres": 5, **RESIDUAL},
     "ddad": {"epochs": 20, "learning_rate": 5e-3, "width": 8, "members": 2},
     "deep_sad": {"learning_rate": 3e-3, "latent_dim": 8, "epochs": 8, **RESIDUAL},
-    "deep_svdd": {"learning_rate": 1e-3, "latent_dim": 8, **RESIDUAL},
+    "deep_svdd": {"learning_rate": 1e-3, "latent_dim": 8, "epochs": 20, **UNTAUGHT},
     "dmsad": {"learning_rate": 3e-3, "latent_dim": 8, "spheres": 5, **RESIDUAL},
-    "dmsvdd": {"epochs": 8, "learning_rate": 1e-3, "latent_dim": 8, "spheres": 3, **RESIDUAL},
+    "dmsvdd": {"learning_rate": 3e-3, "latent_dim": 8, "epochs": 20, "spheres": 3, **UNTAUGHT},
     "drocc": {"width": 8, "warm_up": 2, "epochs": 6},
     "drocc_lf": {"width": 8, "warm_up": 2, "epochs": 6, "ascent_steps": 3},
     "joint_deep_sad": {"width": 8, "blocks": (1, 1, 1)},
@@ -61,7 +62,8 @@ FLOORS = {
     "drocc_lf": 0.9,
     "dmsad": 0.85,
     "contrastive_dmsad": 0.85,
-    "dmsvdd": 0.7,
+    "dmsvdd": 0.75,
+    "deep_svdd": 0.7,
     "vae": 0.85,
     "ddad": 0.7,
     "anoddpm": 0.7,
