@@ -14,17 +14,21 @@ SIZE = 8
 FILMS = np.random.default_rng(0).integers(0, 256, (60, SIZE, SIZE), np.uint8)
 
 
-class Silent:
-    """A detector without map, pictures or settings; batches of at most 7 films reach it."""
+@pytest.fixture(autouse=True)
+def seven_at_a_time(monkeypatch):
+    monkeypatch.setattr("lib.detector.FILMS_AT_A_TIME", 7)
 
-    batch_size = 7
+
+class Silent:
+    """A detector without map, pictures or settings; at most 7 films reach it at a time."""
+
     batchwise = Detector.batchwise
 
     def predict(self, x, verbose):
         return {"score": x.mean(axis=(1, 2, 3))}
 
     def reconstruction(self, x):
-        assert len(x) <= self.batch_size
+        assert len(x) <= 7
         return None
 
     def chain(self, x):

@@ -114,7 +114,7 @@ def test_the_studies_of_the_grid():
 
 
 def test_a_variant_is_put_over_the_methods_entry_and_changes_no_other(toys):
-    variants = [{"labels": "none"}, {"name": "far", "bias": 9.0}]
+    variants = [{"labels": "none"}, {"name": "far", "epochs": 1, "bias": 9.0}]
     changed = replace(toys, methods=["first", "second"], variants=variants)
     run.run(changed, workers=1)
     made, scores = left(changed)
@@ -130,9 +130,9 @@ def test_a_variant_is_put_over_the_methods_entry_and_changes_no_other(toys):
     assert told == [0, 0, 0, 2]
     assert [fit["setting"] for fit in made["fits"]] == [
         "unlabelled",
-        "unlabelled, bias 9.0",
+        "unlabelled, epochs 1, bias 9.0",
         "unlabelled",
-        "5 % known normal + 5 % known abnormal, bias 9.0",
+        "5 % known normal + 5 % known abnormal, epochs 1, bias 9.0",
     ]
     first = scores[scores["method"].eq("first")].pivot(
         index="image_id", columns="variant", values="score"

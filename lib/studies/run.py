@@ -122,7 +122,7 @@ def _pictures(study: Study) -> Iterator[dict[str, Path | None]]:
 
 def _setting(labels: str, change: dict) -> str:
     """The labels of a fit in words, and whatever else the variant changes."""
-    rest = {name: change[name] for name in change.keys() - {"labels", "contamination"}}
+    rest = {name: change[name] for name in change if name not in ("labels", "contamination")}
     return f"{labels}, {variant_name(rest)}" if rest else labels
 
 
