@@ -44,7 +44,8 @@ def leave_study(build, study=STUDY, failed=(), signal=None):
     columns = ["method", "variant", "seed", "image_id", "score"]
     pd.concat(scores)[columns].to_csv(folder / "scores.csv", index=False)
     variants = {variant_name(change): change for change in study.variants}
-    (folder / "fits.json").write_text(json.dumps({"variants": variants, "fits": outcomes}))
+    info = {"variants": variants, "fits": outcomes, "trace": {"commit": "abcdef0123"}}
+    (folder / "fits.json").write_text(json.dumps(info))
     return folder
 
 
@@ -271,3 +272,5 @@ def test_record_has_tables_of_studies(build, tmp_path_factory):
     assert len(rows) == 4 + 2, "the means of four variants, and two differences"
     assert f"{KNOWN}, against unlabelled" in {row[3] for row in rows}
     assert not any(line.startswith("| limbs | deep_sad |") for line in lines), "no cell ran"
+    runs = pd.read_csv(root / "reports/real/runs.csv")
+    assert set(runs["commit"]) == {"abcdef0123"}, "that at which the study was fitted"

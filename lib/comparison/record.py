@@ -85,12 +85,15 @@ def _counts(dataset: str, results: pd.DataFrame, root: Path) -> pd.DataFrame:
 
 
 def _runs(results: pd.DataFrame, films: str, root: Path) -> pd.DataFrame:
-    """One row a run: its origin, and the commit at which it was trained, where a cell says so."""
+    """One row a run: its origin, and the commit at which it was trained, where it says so."""
     runs = results.loc[results["seed"].ne("mean"), ORIGIN].drop_duplicates()
 
     def trained_at(run) -> str:
-        cell = root / f"build/cells/{run.dataset}/{run.method}/{run.seed}/cell.json"
-        return json.loads(cell.read_text())["trace"]["commit"] if cell.exists() else commit()
+        said = f"cells/{run.dataset}/{run.method}/{run.seed}/cell.json"
+        if run.family.startswith(grid.STUDY):
+            said = f"studies/{run.family.removeprefix(grid.STUDY)}/{run.dataset}/fits.json"
+        made = root / "build" / said
+        return json.loads(made.read_text())["trace"]["commit"] if made.exists() else commit()
 
     at = [trained_at(run) for run in runs.itertuples()]
     profile = grid.parameters("study")["profile"]
