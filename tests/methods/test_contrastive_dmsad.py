@@ -4,18 +4,11 @@ import numpy as np
 import pytest
 from by_hand import array
 from discs import discs
+from small_spheres import AT_8_PIXELS
 
 from lib.methods.contrastive_dmsad import ContrastiveDMSAD, _Contrast, random_view
 
-TINY = {
-    "image_size": 32,
-    "width": 2,
-    "blocks": (1, 1),
-    "latent_dim": 4,
-    "batch_size": 8,
-    "epochs": 2,
-    "spheres": 3,
-}
+TINY = AT_8_PIXELS | {"image_size": 32, "latent_dim": 4, "spheres": 3}
 
 
 def stage(**options):

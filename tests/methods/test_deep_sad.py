@@ -4,19 +4,13 @@ import numpy as np
 import pytest
 from by_hand import array
 from discs import discs
+from small_spheres import AT_32_PIXELS
 
 from lib import losses
 from lib.methods.deep_sad import DeepSAD
 from lib.methods.deep_svdd import DeepSVDD
 
-TINY = {
-    "image_size": 32,
-    "width": 4,
-    "blocks": (1, 1, 1),
-    "latent_dim": 4,
-    "batch_size": 8,
-    "epochs": 2,
-}
+TINY = AT_32_PIXELS
 NAN = np.nan
 
 

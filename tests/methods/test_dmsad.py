@@ -4,19 +4,12 @@ import numpy as np
 import pytest
 from by_hand import array
 from discs import discs
+from small_spheres import AT_8_PIXELS
 
 from lib.methods.autoencoder import Autoencoder
 from lib.methods.dmsad import DMSAD
 
-TINY = {
-    "image_size": 8,
-    "width": 2,
-    "blocks": (1, 1),
-    "latent_dim": 2,
-    "batch_size": 8,
-    "epochs": 2,
-    "spheres": 3,
-}
+TINY = AT_8_PIXELS | {"spheres": 3}
 CENTERS = np.array([[1, 1], [2, 1], [1, 3]], "float32")
 
 

@@ -4,19 +4,13 @@ import numpy as np
 import pytest
 from by_hand import array
 from discs import discs
+from small_spheres import AT_8_PIXELS
 
 from lib.detector import Collapsed
 from lib.methods.deep_svdd import DeepSVDD
 from lib.methods.dmsvdd import DMSVDD
 
-TINY = {
-    "image_size": 8,
-    "width": 2,
-    "blocks": (1, 1),
-    "latent_dim": 2,
-    "batch_size": 8,
-    "epochs": 2,
-}
+TINY = AT_8_PIXELS
 CORNERS = np.array([[0, 0], [10, 0], [0, 10], [10, 10]], "float32")
 
 

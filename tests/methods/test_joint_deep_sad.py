@@ -4,18 +4,12 @@ import numpy as np
 import pytest
 from by_hand import array
 from discs import discs
+from small_spheres import AT_32_PIXELS
 
 from lib.methods.joint_deep_sad import JointDeepSAD
 from lib.methods.joint_deep_svdd import JointDeepSVDD
 
-TINY = {
-    "image_size": 32,
-    "width": 4,
-    "blocks": (1, 1, 1),
-    "latent_dim": 6,
-    "batch_size": 8,
-    "epochs": 2,
-}
+TINY = AT_32_PIXELS | {"latent_dim": 6}
 
 
 def partly_known():

@@ -5,17 +5,11 @@ import pytest
 from by_hand import array
 from discs import discs
 from sklearn.decomposition import PCA
+from small_spheres import AT_32_PIXELS
 
 from lib.methods.joint_deep_svdd import JointDeepSVDD, projector
 
-TINY = {
-    "image_size": 32,
-    "width": 4,
-    "blocks": (1, 1, 1),
-    "latent_dim": 6,
-    "batch_size": 8,
-    "epochs": 2,
-}
+TINY = AT_32_PIXELS | {"latent_dim": 6}
 FORMS = [
     {"boundary": "hard"},
     {"boundary": "soft", "nu": 0.2, "warm_up": 1},
