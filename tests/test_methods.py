@@ -18,7 +18,7 @@ from lib.methods.resnet import ResNet
 
 TINY = {"image_size": 32, "epochs": 4, "batch_size": 16}
 RESIDUAL = {"width": 8, "blocks": (1, 1, 1), "pretraining_epochs": 6}
-UNTAUGHT = RESIDUAL | {"pretraining_epochs": 0}
+UNTAUGHT = RESIDUAL | {"width": 16, "latent_dim": 16, "pretraining_epochs": 0, "epochs": 20}
 # A method that is not named here must reach 0.6 on the toy films with TINY.
 OPTIONS = {
     "ae_u": {"epochs": 15, "latent_dim": 4, "learning_rate": 3e-3},
@@ -37,9 +37,9 @@ OPTIONS = {
     "contrastive_dmsad": {"epochs": 8, "learning_rate": 1e-3, "spheres": 5, **RESIDUAL},
     "ddad": {"epochs": 20, "learning_rate": 5e-3, "width": 8, "members": 2},
     "deep_sad": {"learning_rate": 3e-3, "latent_dim": 8, "epochs": 8, **RESIDUAL},
-    "deep_svdd": {"learning_rate": 1e-3, "latent_dim": 8, "epochs": 20, **UNTAUGHT},
+    "deep_svdd": {"learning_rate": 3e-3, **UNTAUGHT},
     "dmsad": {"learning_rate": 3e-3, "latent_dim": 8, "spheres": 5, **RESIDUAL},
-    "dmsvdd": {"learning_rate": 3e-3, "latent_dim": 8, "epochs": 20, "spheres": 3, **UNTAUGHT},
+    "dmsvdd": {"learning_rate": 3e-3, "spheres": 3, **UNTAUGHT},
     "drocc": {"width": 8, "warm_up": 2, "epochs": 6},
     "drocc_lf": {"width": 8, "warm_up": 2, "epochs": 6, "ascent_steps": 3},
     "joint_deep_sad": {"width": 8, "blocks": (1, 1, 1)},
@@ -62,8 +62,8 @@ FLOORS = {
     "drocc_lf": 0.9,
     "dmsad": 0.85,
     "contrastive_dmsad": 0.85,
-    "dmsvdd": 0.75,
-    "deep_svdd": 0.7,
+    "dmsvdd": 0.9,
+    "deep_svdd": 0.9,
     "vae": 0.85,
     "ddad": 0.7,
     "anoddpm": 0.7,
@@ -74,8 +74,6 @@ FLOORS = {
     "vae_gan": 0.75,
     "bigan": 0.8,
 }
-# How much larger a map is on the square at least: the gradient of averaged maps spreads wide.
-CONTRAST = {"deep_svdd": 1.2, "dmsvdd": 1.2}
 
 
 def options(name):
@@ -127,13 +125,13 @@ def test_learns_on_toy_films(fitted):
 
 
 def test_a_map_is_larger_on_the_square(fitted):
-    name, detector, _ = fitted
+    _, detector, _ = fitted
     films, labels, masks = discs(40, abnormal=0.5, seed=1)
     maps = detector.predict(films, verbose=0).get("map")
     if maps is None:
         pytest.skip("has no map")
     shown, squares = maps[labels == 1], masks[labels == 1]
-    assert shown[squares].mean() > CONTRAST.get(name, 1.5) * shown[~squares].mean()
+    assert shown[squares].mean() > 1.5 * shown[~squares].mean()
 
 
 def test_saved_weights_give_the_same_scores(fitted, tmp_path):
