@@ -42,9 +42,6 @@ else:
     raise ImportError(f"The study runs on TensorFlow or JAX, not on KERAS_BACKEND={BACKEND}.")
 
 
-FILMS_AT_A_TIME = 256  # few calls cost less than many, and films without gradients little memory
-
-
 class Collapsed(RuntimeError):
     """A detector that trained but learnt nothing; the message says how that was seen."""
 
@@ -134,7 +131,8 @@ class Detector(keras.Model):
 
     def encode_all(self, x):
         """encoder(x) as an array (n, d): `embed` of a method that has an encoder."""
-        return self.batchwise(lambda films: self.encoder(films, training=False), x)
+        self.encoder.jit_compile = BACKEND == "jax"  # as in `compile`
+        return self.batchwise(self.encoder.predict_on_batch, x)
 
     def sphere(self, x):
         """(n,) as an array: the number of the sphere that films x are nearest to, or None."""
@@ -211,7 +209,8 @@ class Detector(keras.Model):
             batch_size=batch_size,
             epochs=epochs,
             validation_data=validation_data,
-            callbacks=[self._watch(not_abnormal(x, y)), StopWhenNotFinite(), *(callbacks or [])],
+            # A loss that is no number is the reason to give, not what it did to the embedding.
+            callbacks=[StopWhenNotFinite(), self._watch(not_abnormal(x, y)), *(callbacks or [])],
             **options,
         )
         if epochs:
@@ -265,9 +264,9 @@ class Detector(keras.Model):
         return self.call(x).get("map")
 
     def batchwise(self, function, x):
-        """function(films), (n, ...), as one array, computed part by part."""
-        starts = range(0, len(x), FILMS_AT_A_TIME)
-        batches = [function(x[start : start + FILMS_AT_A_TIME]) for start in starts]
+        """function(films), (n, ...), as one array, computed batch by batch."""
+        starts = range(0, len(x), self.batch_size)
+        batches = [function(x[start : start + self.batch_size]) for start in starts]
         return np.concatenate([ops.convert_to_numpy(batch) for batch in batches])
 
     def weights_of(self, player):

@@ -26,7 +26,7 @@ from lib.datasets.table import load_index
 from lib.datasets.training import setting_name, training_set
 from lib.preprocessing.network_input import augmentation_for, to_float
 
-FILMS_AT_A_TIME = 1024
+FILMS_IN_MEMORY = 1024  # as floats, which scoring takes
 FILMS_WITH_SAMPLES = 6  # validation normals for what is drawn during training
 
 
@@ -105,8 +105,8 @@ def index_and_films(dataset: str) -> tuple[pd.DataFrame, np.ndarray]:
     return index, np.load(pictures, mmap_mode="r")
 
 
-def train(cell: grid.Cell, parameters: dict, index, films, **options) -> Trained:
-    """Fit the method of a cell on its training films, and validate on those that it may watch.
+def train(cell: grid.Cell, parameters: dict, index, films, watched=True, **options) -> Trained:
+    """Fit the method of a cell on its training films; `watched`, with losses of validation films.
 
     `parameters` are those of a profile's entry; `options` are Keras's own of `fit`.
     """
@@ -115,11 +115,9 @@ def train(cell: grid.Cell, parameters: dict, index, films, **options) -> Trained
     contamination = parameters.pop("contamination", 0.0)
     training = training_set(index, labels, cell.seed, contamination)
     detector = _build(cell, films.shape[1], in_epochs(parameters, len(training)))
-    history = detector.fit(
-        *_films_and_labels(films, training),
-        validation_data=_films_and_labels(films, _validation_set(index, labels)),
-        **options,
-    )
+    if watched:
+        options["validation_data"] = _films_and_labels(films, _validation_set(index, labels))
+    history = detector.fit(*_films_and_labels(films, training), **options)
     given = {"training": len(training), "with known label": int(training["y"].notna().sum())}
     return Trained(detector, history.history, setting_name(labels, contamination), given)
 
@@ -128,10 +126,12 @@ def in_epochs(parameters: dict, films: int) -> dict:
     """Parameters with `updates`, `pretraining_updates`, ... told as epochs over so many films.
 
     What is given in updates costs the same on every data set. Epochs that are named too, as by a
-    study, count instead.
+    study, count instead. Raises BadData for updates of a batch size that is not named.
     """
-    steps = math.ceil(films / parameters.get("batch_size", 32))
     updates = {name: number for name, number in parameters.items() if name.endswith("updates")}
+    if updates and "batch_size" not in parameters:
+        raise BadData(f"{next(iter(updates))} in params/ needs a batch_size beside it.")
+    steps = math.ceil(films / parameters["batch_size"]) if updates else 0
     told = {name.replace("updates", "epochs"): math.ceil(n / steps) for name, n in updates.items()}
     return told | {name: parameters[name] for name in parameters if name not in updates}
 
@@ -189,7 +189,7 @@ def score(detector, films, index) -> pd.DataFrame:
 
     rows = np.flatnonzero(index["split"].isin(["validation", "test"]))
     parts = []
-    for some in np.array_split(rows, -(-len(rows) // FILMS_AT_A_TIME)):
+    for some in np.array_split(rows, -(-len(rows) // FILMS_IN_MEMORY)):
         scores = detector.predict(to_float(films[some]), verbose=0)
         scores.pop("map", None)
         parts.append(pd.DataFrame({"image_id": index["image_id"].to_numpy()[some], **scores}))

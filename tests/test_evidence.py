@@ -14,14 +14,10 @@ SIZE = 8
 FILMS = np.random.default_rng(0).integers(0, 256, (60, SIZE, SIZE), np.uint8)
 
 
-@pytest.fixture(autouse=True)
-def seven_at_a_time(monkeypatch):
-    monkeypatch.setattr("lib.detector.FILMS_AT_A_TIME", 7)
-
-
 class Silent:
     """A detector without map, pictures or settings; at most 7 films reach it at a time."""
 
+    batch_size = 7
     batchwise = Detector.batchwise
 
     def predict(self, x, verbose):

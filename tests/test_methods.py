@@ -40,8 +40,8 @@ OPTIONS = {
     "deep_svdd": {"learning_rate": 3e-3, **UNTAUGHT},
     "dmsad": {"learning_rate": 3e-3, "latent_dim": 8, "spheres": 5, **RESIDUAL},
     "dmsvdd": {"learning_rate": 3e-3, "spheres": 3, **UNTAUGHT},
-    "drocc": {"width": 8, "warm_up": 2, "epochs": 6},
-    "drocc_lf": {"width": 8, "warm_up": 2, "epochs": 6, "ascent_steps": 3},
+    "drocc": {"width": 8, "warm_up_epochs": 2, "epochs": 6},
+    "drocc_lf": {"width": 8, "warm_up_epochs": 2, "epochs": 6, "ascent_steps": 3},
     "joint_deep_sad": {"width": 8, "blocks": (1, 1, 1)},
     "joint_deep_svdd": {"width": 8, "blocks": (1, 1, 1)},
     "f_anogan": {"epochs": 15, "width": 8, "latent_dim": 8, "n_critic": 2, "learning_rate": 2e-3},
@@ -303,7 +303,7 @@ def test_center_is_the_mean_embedding_and_never_near_zero():
 def test_radius_is_the_quantile_and_soft_scores_are_beyond_it():
     x, _, _ = discs(64)
     detector = DeepSVDD(
-        image_size=32, boundary="soft", nu=0.25, warm_up=2, epochs=2, pretraining_epochs=1
+        image_size=32, boundary="soft", nu=0.25, warm_up_epochs=2, epochs=2, pretraining_epochs=1
     )
     detector.fit(x, verbose=0)
     distance = np.square(detector.embed(x) - ops.convert_to_numpy(detector.center)).sum(axis=1)
@@ -319,7 +319,7 @@ def test_radius_is_the_quantile_and_soft_scores_are_beyond_it():
 def test_radius_waits_for_the_warm_up():
     x, _, _ = discs(16)
     detector = DeepSVDD(
-        image_size=32, boundary="soft", warm_up=3, epochs=2, pretraining_epochs=0, batch_size=8
+        image_size=32, boundary="soft", warm_up_epochs=3, epochs=2, pretraining_epochs=0
     )
     detector.fit(x, verbose=0)
     assert float(detector.squared_radius) == 0.0

@@ -17,6 +17,7 @@ from lib.preprocessing import (
     to_float,
     warp_mask,
 )
+from lib.preprocessing.affine import RandomAffine
 from lib.preprocessing.arrays import write_films
 
 XRAYS = Path(__file__).resolve().parents[2] / "shared/xrays"
@@ -240,6 +241,32 @@ def test_augmentation_keeps_the_range_and_fills_with_black():
     assert varied.min() == -1 and varied.max() <= 1 + 1e-5
     assert np.array_equal(np.asarray(layers(white, training=False)), white)
     assert not np.array_equal(varied, np.asarray(layers(white, training=True)))
+
+
+def where_a_spot_comes_to_lie(**reach):
+    """(200, 2): right and down from the centre, in pixels, of a spot that was 8 to the right."""
+    side = 33
+    down, right = np.mgrid[:side, :side] - side // 2
+    spot = np.exp(-((right - 8) ** 2 + down**2) / 8).astype("float32")
+    layer = RandomAffine(**{"turn": 0, "zoom": 0, "shift": 0} | reach)
+    moved = np.asarray(layer(np.repeat(spot[None, ..., None], 200, axis=0), training=True))[..., 0]
+    grey = moved.sum(axis=(1, 2))
+    return (
+        np.stack([(moved * right).sum((1, 2)), (moved * down).sum((1, 2))], axis=1) / grey[:, None]
+    )
+
+
+def test_a_turn_a_zoom_and_a_shift_reach_as_far_as_they_are_told():
+    right, down = where_a_spot_comes_to_lie(turn=20).T
+    assert np.abs(np.hypot(right, down) - 8).max() < 0.1
+    angle = np.degrees(np.arctan2(down, right))
+    assert -20.5 < angle.min() < -17 and 17 < angle.max() < 20.5
+    right, down = where_a_spot_comes_to_lie(zoom=0.2).T
+    assert np.abs(down).max() < 0.05
+    assert 8 / 1.2 - 0.1 < right.min() < 7 and 9.5 < right.max() < 8 / 0.8 + 0.1
+    places = where_a_spot_comes_to_lie(shift=0.1) - [8, 0]
+    assert np.abs(places).max(axis=0) == pytest.approx(3.3, abs=0.2)
+    assert abs(np.corrcoef(places.T)[0, 1]) < 0.2  # each way by its own draw
 
 
 @pytest.fixture

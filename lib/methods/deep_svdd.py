@@ -7,7 +7,7 @@ Ruff et al., ICML 2018 (proceedings.mlr.press/v80/ruff18a). With z = phi(x) and 
 
 First phi is trained as the encoder of an autoencoder on the same films. Then the centre c is their
 mean embedding, |c_i| < `epsilon` pushed to +-epsilon, since weights of zero match a coordinate of
-zero. Then phi is trained; soft, R^2 is after `warm_up` epochs the (1 - nu) quantile of d.
+zero. Then phi is trained; soft, R^2 is after `warm_up_epochs` the (1 - nu) quantile of d.
 
 phi is a ResNet (`networks.residual_encoder`), as in Spahr's X-ray code (arXiv 2102.09895): the mean
 of each map tells a lesion wherever it lies. It has no bias terms and no bounded activations, or it
@@ -62,7 +62,7 @@ class DeepSVDD(Detector):
         blocks=(2, 2, 2, 2),
         boundary="hard",
         nu=0.1,
-        warm_up=10,
+        warm_up_epochs=10,
         pretraining_epochs=None,
         epsilon=0.1,
         learning_rate=1e-4,
@@ -72,7 +72,8 @@ class DeepSVDD(Detector):
         if boundary not in ("hard", "soft"):
             raise ValueError(f"The boundary of DeepSVDD is hard or soft, not {boundary!r}.")
         self.latent_dim, self.width = latent_dim, width
-        self.boundary, self.nu, self.warm_up, self.epsilon = boundary, nu, warm_up, epsilon
+        self.boundary, self.nu, self.epsilon = boundary, nu, epsilon
+        self.warm_up_epochs = warm_up_epochs
         self.pretraining_epochs = self.epochs if pretraining_epochs is None else pretraining_epochs
         self.encoder = networks.residual_encoder(self.image_size, latent_dim, width, blocks)  # phi
         self.add_spheres()
@@ -102,7 +103,7 @@ class DeepSVDD(Detector):
     def after_epoch(self, normal, epoch):
         """After the warm-up set the radius; return how normal films lie. Raises Collapsed."""
         z = self.embed(normal)
-        if epoch >= self.warm_up:
+        if epoch >= self.warm_up_epochs:
             self.set_spheres(z)
         return self.look(z)
 

@@ -62,7 +62,7 @@ class DMSAD(DMSVDD):
         *,
         eta=1.0,
         gamma=0.05,
-        warm_up=0,
+        warm_up_epochs=0,
         sphere_loss="quadratic",
         as_published=False,
         **options,
@@ -72,7 +72,7 @@ class DMSAD(DMSVDD):
                 f"{type(self).__name__} has the sphere losses {', '.join(SPHERE_LOSSES)}, "
                 f"not sphere_loss={sphere_loss!r}."
             )
-        super().__init__(nu=gamma, warm_up=warm_up, boundary="hard", **options)
+        super().__init__(nu=gamma, warm_up_epochs=warm_up_epochs, boundary="hard", **options)
         self.eta, self.sphere_loss = eta, sphere_loss
         self.without_known_normals = as_published
 

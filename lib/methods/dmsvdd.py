@@ -56,7 +56,7 @@ class DMSVDD(DeepSVDD):
         *,
         spheres=100,
         nu=0.1,
-        warm_up=5,
+        warm_up_epochs=5,
         boundary="hard",
         as_published=False,
         score=None,
@@ -69,7 +69,9 @@ class DMSVDD(DeepSVDD):
             )
         self.number_of_spheres = spheres
         score = score or {"soft": "beyond"}.get(boundary, "distance")
-        super().__init__(nu=nu, warm_up=warm_up, boundary=boundary, score=score, **options)
+        super().__init__(
+            nu=nu, warm_up_epochs=warm_up_epochs, boundary=boundary, score=score, **options
+        )
         self.as_published = as_published
 
     def add_spheres(self):

@@ -8,7 +8,7 @@ radius r, but some at r; f is the classifier's logit, sigma the sigmoid, p = sig
     project  h <- h clip(||h||, r, gamma r) / ||h||            after each of `ascent_steps` steps
     loss = mean -log(1 - p(x)) + mu mean -log p(x + h),   score = f(x)
 
-g has the direction in which the second term rises. For `warm_up` epochs there is no second term.
+g has the direction in which the second term rises. In `warm_up_epochs` there is no second term.
 r is sqrt(d) / 2 for films of d pixels unless `radius` says otherwise, a rule of thumb: as gamma is
 2, a point is then 0.5 to 1 off its film in each pixel (root mean square), films being in [-1, 1].
 The authors use 8 on CIFAR-10, where sqrt(d) / 2 is 28. Published AUROC on MURA (Spahr): .498 with
@@ -52,7 +52,7 @@ PUBLISHED_STEP = 0.1  # the learning rate of Adam, whose first step it is in eac
 class DROCC(Detector):
     """`radius`: r (None: sqrt(d) / 2); `gamma`: the outer radius is gamma r; `mu`: see above.
 
-    `ascent_step` is a share of r. `warm_up` epochs come before `epochs`.
+    `ascent_step` is a share of r. `warm_up_epochs` come before `epochs`.
     """
 
     players: ClassVar = {"loss": ("encoder", "head")}
@@ -68,7 +68,7 @@ class DROCC(Detector):
         mu=1.0,
         ascent_steps=6,
         ascent_step=0.2,
-        warm_up=5,
+        warm_up_epochs=5,
         as_published=False,
         **common,
     ):
@@ -81,7 +81,7 @@ class DROCC(Detector):
             )
         self.gamma, self.mu = gamma, mu
         self.ascent_steps, self.ascent_step = ascent_steps, ascent_step
-        self.warm_up, self.as_published = warm_up, as_published
+        self.warm_up_epochs, self.as_published = warm_up_epochs, as_published
         self.random = keras.random.SeedGenerator(self.seed)
         self.encoder = networks.encoder(self.image_size, latent_dim, width)
         z = keras.Input((latent_dim,))
@@ -101,9 +101,9 @@ class DROCC(Detector):
         """
         if not len(not_abnormal(x, y)):
             raise ValueError(f"{type(self).__name__} seeks points around normal films; none is.")
-        if not self.warm_up:
+        if not self.warm_up_epochs:
             return {}
-        options["epochs"] = self.warm_up
+        options["epochs"] = self.warm_up_epochs
         return prefixed("warm_up", _WarmUp(self).fit(x, y, validation_data, **options))
 
     def after_epoch(self, normal, epoch):

@@ -53,7 +53,7 @@ RIDGE, MOST_FILMS = 1e-3, 10_000  # of the projector as published
 class JointDeepSVDD(DeepSVDD):
     """`subspace`: None, its rank (an integer), or the share of the variance that it is to hold.
 
-    `reconstruction_weight` is w above; boundary, nu and warm_up are Deep SVDD's.
+    `reconstruction_weight` is w above; boundary, nu and warm_up_epochs are Deep SVDD's.
     """
 
     players: ClassVar = {"loss": ("encoder", "decoder")}
@@ -67,11 +67,12 @@ class JointDeepSVDD(DeepSVDD):
         reconstruction_weight=0.6,
         as_published=False,
         nu=0.05,
-        warm_up=3,
+        warm_up_epochs=3,
         pretraining_epochs=5,
         **options,
     ):
-        super().__init__(nu=nu, warm_up=warm_up, pretraining_epochs=pretraining_epochs, **options)
+        options |= {"warm_up_epochs": warm_up_epochs, "pretraining_epochs": pretraining_epochs}
+        super().__init__(nu=nu, **options)
         if not 0 <= reconstruction_weight <= 1:
             raise ValueError(f"reconstruction_weight is from 0 to 1, not {reconstruction_weight}.")
         self.subspace, self.as_published = subspace, as_published

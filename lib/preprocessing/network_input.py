@@ -35,13 +35,9 @@ def augmentation(
     # TensorFlow takes seconds to import, and the streaming workers never need it.
     from keras import Sequential, layers
 
-    outside = {"fill_mode": "constant", "fill_value": BACKGROUND}
-    turn = rotation_degrees / 360
-    steps = [
-        layers.RandomRotation(turn, **outside, seed=seed + 1),
-        layers.RandomZoom(zoom, **outside, seed=seed + 2),
-        layers.RandomTranslation(shift, shift, **outside, seed=seed + 3),
-    ]
+    from lib.preprocessing.affine import RandomAffine
+
+    steps = [RandomAffine(rotation_degrees, zoom, shift, fill_value=BACKGROUND, seed=seed + 1)]
     if flip:
         steps.insert(0, layers.RandomFlip(flip, seed=seed))
     return Sequential(steps, name="augmentation")

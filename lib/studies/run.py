@@ -94,7 +94,7 @@ def fit_and_score(
             films = np.load(pictures, mmap_mode="r")
         cell = grid.cell(dataset, fit.method, fit.seed)
         own = {name: value for name, value in parameters.items() if name != "images"}
-        trained = train(cell, own, index, films, verbose=0)
+        trained = train(cell, own, index, films, watched=False, verbose=0)
         scores = score(trained.detector, films, index)[["image_id", "score"]]
         return {"setting": _setting(trained.setting, fit.change), "films": trained.films}
 

@@ -113,7 +113,7 @@ def test_a_radius_is_the_quantile_of_its_own_films():
 
 @pytest.mark.parametrize("boundary", ["hard", "soft"])
 def test_one_sphere_is_deep_svdd(boundary):
-    x, options = discs(40, size=8)[0], TINY | {"boundary": boundary, "warm_up": 1}
+    x, options = discs(40, size=8)[0], TINY | {"boundary": boundary, "warm_up_epochs": 1}
     one, deep_svdd = DMSVDD(**options, spheres=1), DeepSVDD(**options)
     for detector in (one, deep_svdd):
         detector.fit(x, verbose=0)
@@ -151,7 +151,7 @@ def test_loss_and_scores_are_their_formulas(boundary):
 
 def test_spheres_wait_for_the_warm_up_and_then_only_fall():
     x = discs(40, size=8)[0]
-    detector = DMSVDD(**TINY | {"spheres": 10, "warm_up": 3, "epochs": 6, "nu": 0.4})
+    detector = DMSVDD(**TINY | {"spheres": 10, "warm_up_epochs": 3, "epochs": 6, "nu": 0.4})
     history = detector.fit(x, verbose=0).history
     seen = np.array(history["spheres"])[~np.isnan(history["spheres"])]
     assert seen[:2].tolist() == [10, 10] and 1 <= seen[-1] < 10
@@ -165,7 +165,7 @@ def test_spheres_wait_for_the_warm_up_and_then_only_fall():
 
 def test_saved_weights_hold_the_spheres(tmp_path):
     x = discs(40, size=8)[0]
-    detector = DMSVDD(**TINY | {"spheres": 10, "warm_up": 1, "nu": 0.4})
+    detector = DMSVDD(**TINY | {"spheres": 10, "warm_up_epochs": 1, "nu": 0.4})
     detector.fit(x, verbose=0)
     detector.save_weights(tmp_path / "a.weights.h5")
     other = DMSVDD(**TINY | {"spheres": 10, "seed": 1})
@@ -184,7 +184,7 @@ def test_as_published_keeps_the_empty_spheres_and_then_has_none():
         detector.prune(points(0, 0, 5, 5))
     x = discs(40, size=8)[0]
     with pytest.raises(Collapsed, match="none is kept"):
-        DMSVDD(**TINY | {"spheres": 2, "warm_up": 1, "as_published": True}).fit(x, verbose=0)
+        DMSVDD(**TINY | {"spheres": 2, "warm_up_epochs": 1, "as_published": True}).fit(x, verbose=0)
 
 
 def test_as_published_is_right_with_a_soft_boundary():

@@ -8,7 +8,8 @@ from discs import discs
 from lib.detector import Collapsed
 from lib.methods.drocc import DROCC
 
-TINY = {"image_size": 8, "width": 2, "latent_dim": 4, "batch_size": 8, "epochs": 2, "warm_up": 1}
+SMALL = {"image_size": 8, "width": 2, "latent_dim": 4, "batch_size": 8}
+TINY = SMALL | {"epochs": 2, "warm_up_epochs": 1}
 
 
 def films(n=16, **options):
@@ -22,7 +23,7 @@ def lengths(x, points):
 
 @pytest.fixture(scope="module")
 def trained():
-    detector = DROCC(image_size=32, width=8, epochs=5, batch_size=16, warm_up=1)
+    detector = DROCC(image_size=32, width=8, epochs=5, batch_size=16, warm_up_epochs=1)
     detector.fit(discs(64)[0], verbose=0)
     return detector
 
@@ -126,14 +127,14 @@ def test_the_warm_up_seeks_no_points_and_precedes_in_the_history(monkeypatch):
         assert np.isfinite(history.history[name]).tolist() == [True, False, False]
     for name in ("loss", "val_points", "logit_spread", "embedding_spread"):
         assert np.isfinite(history.history[name]).tolist() == [False, True, True]
-    assert "warm_up_loss" not in DROCC(**TINY | {"warm_up": 0}).fit(x, verbose=0).history
+    assert "warm_up_loss" not in DROCC(**TINY | {"warm_up_epochs": 0}).fit(x, verbose=0).history
 
     def fail(self, x):
         raise AssertionError("sought points")
 
     monkeypatch.setattr(DROCC, "ascend", fail)
     with pytest.raises(AssertionError, match="sought points"):
-        DROCC(**TINY | {"warm_up": 0}).fit(x, verbose=0)
+        DROCC(**TINY | {"warm_up_epochs": 0}).fit(x, verbose=0)
     detector, end = DROCC(**TINY), RuntimeError("the warm-up is over")
     monkeypatch.setattr(detector, "compute_losses", lambda *_, **__: (_ for _ in ()).throw(end))
     with pytest.raises(RuntimeError, match="warm-up is over"):

@@ -10,7 +10,8 @@ from lib.detector import Collapsed
 from lib.methods.drocc import DROCC
 from lib.methods.drocc_lf import DROCCLF, into_shell
 
-TINY = {"image_size": 8, "width": 2, "latent_dim": 4, "batch_size": 8, "epochs": 1, "warm_up": 1}
+SMALL = {"image_size": 8, "width": 2, "latent_dim": 4, "batch_size": 8}
+TINY = SMALL | {"epochs": 1, "warm_up_epochs": 1}
 
 
 def films(n=16, **options):
@@ -87,7 +88,7 @@ def test_saliency_is_the_size_of_the_gradient_with_mean_one():
 
 
 def test_every_step_raises_the_loss():
-    detector = DROCCLF(image_size=32, width=8, epochs=5, batch_size=16, warm_up=1)
+    detector = DROCCLF(image_size=32, width=8, epochs=5, batch_size=16, warm_up_epochs=1)
     detector.fit(discs(64)[0], verbose=0)
     path = detector.ascend(discs(64, seed=1)[0])
     loss = [cross_entropy(detector.logit(points), 1) for points in path]
@@ -136,7 +137,7 @@ def test_known_anomalies_teach_what_noise_does_not():
     auroc = []
     for chosen, told in ((few, known[few]), (y == 0, None)):
         small = {"image_size": 32, "width": 8, "batch_size": 16, "ascent_steps": 2}
-        detector = DROCCLF(**small, epochs=8, warm_up=4)
+        detector = DROCCLF(**small, epochs=8, warm_up_epochs=4)
         detector.fit(x[chosen], told, verbose=0)
         auroc.append(roc_auc_score(labels, detector.predict(check, verbose=0)["score"]))
     assert auroc[0] > 0.9

@@ -12,9 +12,9 @@ from lib.methods.joint_deep_svdd import JointDeepSVDD, projector
 TINY = AT_32_PIXELS | {"latent_dim": 6}
 FORMS = [
     {"boundary": "hard"},
-    {"boundary": "soft", "nu": 0.2, "warm_up": 1},
+    {"boundary": "soft", "nu": 0.2, "warm_up_epochs": 1},
     {"subspace": 2},
-    {"boundary": "soft", "subspace": 0.9, "warm_up": 1},
+    {"boundary": "soft", "subspace": 0.9, "warm_up_epochs": 1},
     {"subspace": 2, "as_published": True},
 ]
 

@@ -1,0 +1,41 @@
+"""A Keras layer that turns, zooms and shifts pictures at random, in one resampling."""
+
+import math
+
+import keras
+from keras import ops
+
+
+class RandomAffine(keras.layers.Layer):
+    """Pictures (n, s, s, c), each turned, zoomed and shifted by its own draw, in training only.
+
+    `turn` is in degrees, `zoom` and `shift` are shares of the side, all either way; `fill_value` is
+    what comes into view. Keras has a layer for each of the three: a chain of them resamples, and so
+    blurs, a picture three times and takes three times as long.
+    """
+
+    def __init__(self, turn, zoom, shift, fill_value=0.0, seed=0):
+        super().__init__(name="random_affine")
+        self.turn, self.zoom, self.shift, self.fill_value = turn, zoom, shift, fill_value
+        self.random = keras.random.SeedGenerator(seed)
+
+    def call(self, x, training=False):
+        """Pictures of the same shape, or x itself outside training."""
+        if not training:
+            return x
+        n, side = ops.shape(x)[0], x.shape[1]
+        angle = self._either_way(n, math.radians(self.turn))
+        scale = 1 + self._either_way(n, self.zoom)
+        right, down = (self._either_way(n, self.shift * side) for _ in range(2))
+        # Pixel (column, row) shows what was at (a column - b row + c, b column + a row + d): turned
+        # and zoomed about the centre of the picture, then shifted.
+        a, b, center = scale * ops.cos(angle), scale * ops.sin(angle), (side - 1) / 2
+        c, d = center * (1 - a + b) - right, center * (1 - b - a) - down
+        zero = ops.zeros_like(a)
+        moved = ops.stack([a, -b, c, b, a, d, zero, zero], axis=1)
+        return ops.image.affine_transform(
+            x, moved, fill_mode="constant", fill_value=self.fill_value
+        )
+
+    def _either_way(self, n, reach):
+        return keras.random.uniform((n,), -reach, reach, seed=self.random)
