@@ -82,7 +82,7 @@ def datasets() -> list[str]:
 
 
 def profile_name() -> str:
-    """The chosen profile: quick or full."""
+    """The chosen profile: quick, hours or full."""
     return parameters("study")["profile"]
 
 

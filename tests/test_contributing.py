@@ -52,7 +52,7 @@ def study(tmp_path_factory) -> Study:
     """A copy of the repository with the three steps done."""
     study = Study(copy_of_working_tree(tmp_path_factory.mktemp("contributing")))
     (study.folder / "lib/methods/toy.py").write_text(TOY)
-    for profile in ("quick", "full"):
+    for profile in ("quick", "hours", "full"):
         path = study.folder / f"params/{profile}.yaml"
         path.write_text(path.read_text() + "\ntoy: {epochs: 20, learning_rate: 0.01}\n")
     study.edit("params/study.yaml", "methods: [autoencoder", "methods: [toy, autoencoder")

@@ -25,7 +25,7 @@ def test_every_cell_has_parameters_and_every_data_set_an_entry():
         assert set(chosen["datasets"]) <= set(entries)
         for family in grid.GROUPS:
             assert set(chosen[family]["datasets"]) <= set(chosen["datasets"])
-            for profile in ("quick", "full"):
+            for profile in ("quick", "hours", "full"):
                 assert set(chosen[family]["methods"]) <= set(grid.parameters(profile))
 
 

@@ -69,7 +69,7 @@ def left(toys):
         ({"labels": "none"}, "unlabelled", 0),
         ({"labels": FIVE}, "5 % known normal + 5 % known abnormal", 5),
         ({"labels": {"normal": 0.5}}, "50 % known normal", 0),
-        ({"labels": "all"}, "supervised", None),
+        ({"labels": "all"}, "supervised", 100),
         ({"contamination": 0}, "0 % contamination", 0),
         ({"labels": "none", "contamination": 0.2}, "unlabelled, 20 % contamination", 20),
         ({"as_published": True}, "as published", None),

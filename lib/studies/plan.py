@@ -103,7 +103,8 @@ def percent(change: dict) -> float | None:
     """The percentage that a variant is about: of contamination or of known anomalies, if any."""
     if "contamination" in change:
         return 100 * change["contamination"]
-    labels = change.get("labels")
-    if labels == "none":
-        return 0.0
-    return None if labels is None or isinstance(labels, str) else 100 * labels.get("abnormal", 0.0)
+    if "labels" not in change:
+        return None
+    labels = change["labels"]
+    share = {"none": 0.0, "all": 1.0}[labels] if isinstance(labels, str) else labels.get("abnormal")
+    return 100 * (share or 0.0)
