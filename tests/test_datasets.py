@@ -784,6 +784,7 @@ def test_real_films(name, normal, abnormal):
         ("nih_peers", (137, 118), (113, 132)),
         ("kermany224_peers", (469, 1356), (117, 195)),
         ("knee_oa_peers", (258, 0), (112, 280)),
+        ("knee_oa_peers_labels", (258, 195), (112, 85)),
     ],
 )
 def test_real_films_on_the_protocols_of_the_reference_codes(name, outside, test):

@@ -89,7 +89,8 @@ def test_the_peers_protocols_join_the_grid_when_asked_for_and_are_never_supervis
             (films / place / f"9{code:06}L.png").touch()
     assert source.use(root / "elsewhere") == ["knee_oa"]
     with pytest.warns(UserWarning, match="knee_oa_peers: every abnormal film is in the test list"):
-        assert source.use(root / "elsewhere", peers=True) == ["knee_oa", "knee_oa_peers"]
+        found = source.use(root / "elsewhere", peers=True)
+    assert found == ["knee_oa", "knee_oa_peers", "knee_oa_peers_labels"]
     families = {cell.family for cell in grid.cells() if cell.dataset == "knee_oa_peers"}
     assert families == {"reconstruction", "svdd"}
     assert {cell.family for cell in grid.cells() if cell.dataset == "knee_oa"} > families
