@@ -58,12 +58,13 @@ def readable(data: Path, root: Path = ROOT, peers: bool = False) -> list[str]:
     """Names the available data sets whose tables and classes are in order; opens no film.
 
     Warns, with the reason, of each that is not. Of entries with one folder, the first serves.
-    `peers`: names the entries that are marked so, instead of the others.
+    `peers`: names the entries that are marked so, instead of the others, and of a folder all.
     """
     entries, found = load_entries(root), []
     for name in available(data, root):
         folders = {entries[other]["folder"] for other in found}
-        if bool(entries[name].get("peers")) != peers or entries[name]["folder"] in folders:
+        again = entries[name]["folder"] in folders and not peers
+        if again or bool(entries[name].get("peers")) != peers:
             continue
         try:
             films = _listing(name, entries[name], data).films
