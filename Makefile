@@ -7,22 +7,22 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: study test lab data reports record benchmark lock pictures
 
-# A small network and a notebook keep one core busy each: without a GPU, cells and pages are made two at a time.
-CELLS := "reconstruction" "supervised adversarial svdd"
+# A small network and a notebook keep one core busy each: without a GPU, cells, studies and pages are made beside each
+# other, each lane in quotes one after the other.
 STUDIES := label_fraction contamination as_published pretraining latent_size preparation
-PAGES := "exploration supervised-page svdd-page" \
-         "preprocessing reconstruction-page adversarial-page $(STUDIES:%=%-page)"
+CELLS := "reconstruction" "supervised adversarial svdd" "$(STUDIES)"
+PAGES := "exploration supervised-page preprocessing" "reconstruction-page adversarial-page" \
+         "svdd-page $(STUDIES:%=%-page)"
 study: $(READY)            ## rebuild every result and page
 ifeq ($(shell command -v nvidia-smi),)
 	dvc repro floors
-	for half in $(CELLS); do dvc --wait-for-lock repro -s $$half & done; wait
-	-dvc repro $(STUDIES)
-	for half in $(PAGES); do dvc --wait-for-lock repro -s $$half & done; wait
+	for lane in $(CELLS); do dvc --wait-for-lock repro -s $$lane & done; wait
+	for lane in $(PAGES); do dvc --wait-for-lock repro -s $$lane & done; wait
 endif
 	dvc repro
 
 test: $(READY)             ## run the tests
-	pytest
+	pytest --numprocesses logical --maxprocesses 4 --dist loadgroup
 
 lab: $(READY)              ## open the notebooks
 	jupyter lab notebooks

@@ -88,6 +88,7 @@ class Detector(keras.Model):
         )
         self.augmentation = augmentation
         self.seed = seed
+        self.with_maps = True  # what `predict` was last asked for
         self.means = {name: keras.metrics.Mean(name) for name in (*self.players, *self.terms)}
         self.built = True  # the networks are functional models, built where they are made
         _set_seed(seed)
@@ -221,9 +222,14 @@ class Detector(keras.Model):
         _put_first(earlier, history)
         return history
 
-    def predict(self, x, batch_size=None, **options):
-        """{"score": (n,), "map": (n, h, w), further scores} as arrays; "map" if there is one."""
+    def predict(self, x, batch_size=None, maps=True, **options):
+        """{"score": (n,), "map": (n, h, w), further scores} as arrays; "map" if there is one.
+
+        Without `maps` there is none, and none is computed where the scores do without.
+        """
         self._check_films(x)
+        if maps != self.with_maps:  # Keras has compiled the other
+            self.with_maps, self.predict_function = maps, None
         return super().predict(x, batch_size=batch_size or self.batch_size, **options)
 
     def load_weights(self, filepath, **options):
@@ -250,10 +256,10 @@ class Detector(keras.Model):
         """What `predict` returns, for one batch."""
         found = self.examine(x)
         if self.scores:
-            return {"score": found[self.score], **found}
-        if "score" not in found:
-            return {"score": ops.mean(found["map"], axis=(1, 2)), **found}
-        return found
+            found = {"score": found[self.score], **found}
+        elif "score" not in found:
+            found = {"score": ops.mean(found["map"], axis=(1, 2)), **found}
+        return found if self.with_maps else {name: found[name] for name in found if name != "map"}
 
     def anomaly_score(self, x):
         """(n,), larger is more abnormal."""
@@ -261,7 +267,7 @@ class Detector(keras.Model):
 
     def anomaly_map(self, x):
         """(n, h, w), larger is more abnormal; None for a method without one."""
-        return self.call(x).get("map")
+        return self.examine(x).get("map")
 
     def batchwise(self, function, x):
         """function(films), (n, ...), as one array, computed batch by batch."""

@@ -1,7 +1,7 @@
 """Points the study at a folder of films: `make data FROM=folder`; `make data` for phantoms again.
 
 With `PEERS=yes` the grid also has the data sets on the protocols of the reference codes, whose
-numbers stand in reports/real/peers.csv: not for the supervised family.
+numbers stand in reports/real/peers.csv: not for every study (`own_splits`).
 Changes two local files: the path in data.dvc and the grid of params/study.yaml. The folder itself
 is only read: `dvc repro` copies its films into data/.
 """
@@ -23,7 +23,7 @@ from lib.provenance import PHANTOMS
 def use(folder: Path, peers: bool = False) -> list[str]:
     """Point data.dvc and the grid at `folder`; returns the data sets that the grid now has.
 
-    `peers`: add the entries that are marked so, to every family but the supervised.
+    `peers`: add the entries that are marked so.
     Raises BadData, changing nothing, when the folder holds no data set that can be read.
     """
     if (ROOT / folder).resolve() == (ROOT / PHANTOMS).resolve():
@@ -54,7 +54,7 @@ def _write(
         grid.anchor.always_dump = True  # ruamel drops the anchors that no alias points at
     study["grid"] = study["grids"][grid_name]
     if found:
-        study["grid"]["supervised"]["datasets"][:] = found
+        study["grid"]["own_splits"][:] = found
         study["grid"]["datasets"][:] = [*found, *beside]
     yaml.dump(study, study_file)
     (ROOT / "data.dvc").write_text(f"deps:\n- path: {folder.as_posix()}\nouts:\n- path: data\n")

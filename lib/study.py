@@ -190,8 +190,7 @@ def score(detector, films, index) -> pd.DataFrame:
     rows = np.flatnonzero(index["split"].isin(["validation", "test"]))
     parts = []
     for some in np.array_split(rows, -(-len(rows) // FILMS_IN_MEMORY)):
-        scores = detector.predict(to_float(films[some]), verbose=0)
-        scores.pop("map", None)
+        scores = detector.predict(to_float(films[some]), maps=False, verbose=0)
         parts.append(pd.DataFrame({"image_id": index["image_id"].to_numpy()[some], **scores}))
     table = pd.concat(parts, ignore_index=True)
     check_scores(table["score"])

@@ -42,6 +42,7 @@ grids:
   films: &films
     seeds: [0]
     datasets: &found [rsna]
+    own_splits: [rsna]
     supervised: {datasets: *found, methods: [resnet]}
     reconstruction: {datasets: *found, methods: [autoencoder, gaussian]}
     adversarial: {datasets: *found, methods: [f_anogan]}
@@ -66,6 +67,13 @@ gaussian:
   {method: anoddpm, noise: gaussian, epochs: 1, steps: 3, swept_calls: [6], swept_levels: []}
 f_anogan: {gan_epochs: 1, epochs: 1, width: 4}
 """
+
+
+def pytest_collection_modifyitems(items):
+    """Where tests run beside each other: a file's in one process, and those of the small study."""
+    for item in items:
+        shared = "small_study" in item.fixturenames
+        item.add_marker(pytest.mark.xdist_group("small study" if shared else item.path.name))
 
 
 class Study:

@@ -80,7 +80,7 @@ def test_pointing_at_a_folder_and_back_leaves_no_trace(root, tmp_path):
     assert after["grids"]["films"]["datasets"] == ["kermany"]
 
 
-def test_the_peers_protocols_join_the_grid_when_asked_for_and_are_never_supervised(root):
+def test_the_peers_protocols_join_the_grid_when_asked_for_but_not_every_study(root):
     films = root / "elsewhere/knee_oa/ClaheDataset224"
     for place in [f"{part}/{grade}" for part in ("train", "val", "test") for grade in (0, 2)]:
         (films / place).mkdir(parents=True)
@@ -92,8 +92,9 @@ def test_the_peers_protocols_join_the_grid_when_asked_for_and_are_never_supervis
         found = source.use(root / "elsewhere", peers=True)
     assert found == ["knee_oa", "knee_oa_peers", "knee_oa_peers_labels"]
     families = {cell.family for cell in grid.cells() if cell.dataset == "knee_oa_peers"}
-    assert families == {"reconstruction", "svdd"}
-    assert {cell.family for cell in grid.cells() if cell.dataset == "knee_oa"} > families
+    assert families == {"supervised", "reconstruction", "svdd"}
+    assert grid.studies()["label_fraction"]["datasets"] == found
+    assert grid.studies()["contamination"]["datasets"] == ["knee_oa"]
     assert source.use(root / "elsewhere") == ["knee_oa"]
     assert {cell.dataset for cell in grid.cells()} == {"knee_oa"}
 
