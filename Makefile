@@ -7,16 +7,16 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: study test lab data reports record benchmark lock pictures
 
-# A small network and a notebook keep one core busy each: without a GPU, cells, studies and pages are made beside each
-# other, each lane in quotes one after the other.
+# A small network keeps one core busy, and so does a notebook: without a GPU, three lanes of cells and studies run beside
+# each other, then two lanes of pages.
 STUDIES := label_fraction contamination as_published pretraining latent_size preparation
-CELLS := "reconstruction" "supervised adversarial svdd" "$(STUDIES)"
-PAGES := "exploration supervised-page preprocessing" "reconstruction-page adversarial-page" \
-         "svdd-page $(STUDIES:%=%-page)"
+FITS := "reconstruction" "supervised adversarial svdd" "$(STUDIES)"
+PAGES := "exploration supervised-page svdd-page" \
+         "preprocessing reconstruction-page adversarial-page $(STUDIES:%=%-page) comparison comparison-page"
 study: $(READY)            ## rebuild every result and page
 ifeq ($(shell command -v nvidia-smi),)
 	dvc repro floors
-	for lane in $(CELLS); do dvc --wait-for-lock repro -s $$lane & done; wait
+	for lane in $(FITS); do dvc --wait-for-lock repro -s $$lane & done; wait
 	for lane in $(PAGES); do dvc --wait-for-lock repro -s $$lane & done; wait
 endif
 	dvc repro

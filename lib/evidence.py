@@ -24,7 +24,7 @@ from lib.samples import Samples, to_grey
 
 FILMS_WITH_MAPS = 200  # annotated test films, and half as many of all test films
 FILMS_IN_CHAIN = 4
-FILMS_IN_SWEEP = 100
+FILMS_IN_SWEEP = 60
 FILMS_IN_EMBEDDING = 500
 
 

@@ -249,7 +249,7 @@ def test_workers_get_one_thread_each_and_this_process_keeps_its_own(monkeypatch)
 
 def test_there_are_as_many_workers_as_cores_but_one_on_a_gpu(monkeypatch):
     monkeypatch.setattr("os.cpu_count", lambda: 4)
-    monkeypatch.setattr("lib.detector.ON_GPU", False)
+    monkeypatch.setattr("shutil.which", lambda name: None)
     assert [run.workers_for(fits) for fits in (2, 60)] == [2, 4]
-    monkeypatch.setattr("lib.detector.ON_GPU", True)
+    monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
     assert run.workers_for(60) == 1

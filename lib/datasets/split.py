@@ -4,7 +4,6 @@ import warnings
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import StratifiedGroupKFold
 
 from lib.datasets.entries import BadData
 
@@ -80,6 +79,9 @@ def _folds(films: pd.DataFrame, seed: int, normals_suffice: bool) -> tuple[pd.Se
             "check the classes and the test list of params/datasets.yaml, or add films."
         )
     strata = films["label"].astype(str) + films["body_part"]
+    # Here, as scikit-learn takes a second to import, and every cell imports this file.
+    from sklearn.model_selection import StratifiedGroupKFold
+
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     fold = pd.Series(0, index=films.index)
     with warnings.catch_warnings():

@@ -8,6 +8,7 @@ import gc
 import json
 import multiprocessing
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -72,9 +73,7 @@ def run(study: Study, workers: int | None = None) -> None:
 
 def workers_for(fits: int) -> int:
     """One on a GPU; on a CPU as many as there are cores, or fits where these are fewer."""
-    from lib.detector import ON_GPU
-
-    return 1 if ON_GPU else min(os.cpu_count() or 1, fits)
+    return 1 if shutil.which("nvidia-smi") else min(os.cpu_count() or 1, fits)
 
 
 def fit_and_score(
