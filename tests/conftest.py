@@ -69,6 +69,7 @@ f_anogan: {gan_epochs: 1, epochs: 1, width: 4}
 """
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups
 def pytest_collection_modifyitems(items):
     """Where tests run beside each other: a file's in one process, and those of the small study."""
     for item in items:

@@ -111,13 +111,14 @@ def what_was_given(judged: Judged) -> pd.DataFrame:
     groups = fits.assign(failed=~finished, seconds=fits["duration_s"].where(finished)).groupby(
         ["method", "variant"], sort=False
     )
-    return groups.agg(
+    given = groups.agg(
         fits=("failed", "size"),
         failed=("failed", "sum"),
         films=("films.training", "mean"),
         known=("films.with known label", "mean"),
         seconds=("seconds", "mean"),
     )
+    return given.round({"films": 0, "known": 0}).astype({"films": "Int64", "known": "Int64"})
 
 
 def without_studies(results: pd.DataFrame) -> pd.DataFrame:
