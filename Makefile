@@ -22,7 +22,7 @@ endif
 	dvc repro
 
 test: $(READY)             ## run the tests
-	pytest --numprocesses logical --maxprocesses 4 --dist loadgroup
+	pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 lab: $(READY)              ## open the notebooks
 	jupyter lab notebooks

@@ -69,14 +69,6 @@ f_anogan: {gan_epochs: 1, epochs: 1, width: 4}
 """
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups
-def pytest_collection_modifyitems(items):
-    """Where tests run beside each other: a file's in one process, and those of the small study."""
-    for item in items:
-        shared = "small_study" in item.fixturenames
-        item.add_marker(pytest.mark.xdist_group("small study" if shared else item.path.name))
-
-
 class Study:
     """A copy of the working tree in which stages can be run and files edited."""
 
