@@ -9,3 +9,10 @@ AT_8_PIXELS = {
     "epochs": 2,
 }
 AT_32_PIXELS = AT_8_PIXELS | {"image_size": 32, "width": 4, "blocks": (1, 1, 1), "latent_dim": 4}
+DROCC_AT_8_PIXELS = {
+    "image_size": 8,
+    "width": 2,
+    "latent_dim": 4,
+    "batch_size": 8,
+    "warm_up_epochs": 1,
+}

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from by_hand import array, cross_entropy
 from discs import discs
+from small_spheres import DROCC_AT_8_PIXELS
 
 from lib.detector import Collapsed
 from lib.methods.drocc import DROCC
 
-SMALL = {"image_size": 8, "width": 2, "latent_dim": 4, "batch_size": 8}
-TINY = SMALL | {"epochs": 2, "warm_up_epochs": 1}
+TINY = DROCC_AT_8_PIXELS | {"epochs": 2}
 
 
 def films(n=16, **options):

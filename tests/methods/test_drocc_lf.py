@@ -5,13 +5,13 @@ import pytest
 from by_hand import array, cross_entropy
 from discs import discs
 from sklearn.metrics import roc_auc_score
+from small_spheres import DROCC_AT_8_PIXELS
 
 from lib.detector import Collapsed
 from lib.methods.drocc import DROCC
 from lib.methods.drocc_lf import DROCCLF, into_shell
 
-SMALL = {"image_size": 8, "width": 2, "latent_dim": 4, "batch_size": 8}
-TINY = SMALL | {"epochs": 1, "warm_up_epochs": 1}
+TINY = DROCC_AT_8_PIXELS | {"epochs": 1}
 
 
 def films(n=16, **options):
