@@ -238,15 +238,6 @@ def test_what_is_missing_is_said_before_anything_is_fitted(toys, changed, senten
     assert not wrong.folder.exists()
 
 
-def test_workers_get_one_thread_each_and_this_process_keeps_its_own(monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "7")
-    monkeypatch.delenv("TF_NUM_INTEROP_THREADS", raising=False)
-    with run._environment(dict.fromkeys(run.THREADS, "1")):
-        assert all(os.environ[name] == "1" for name in run.THREADS)
-    assert os.environ["OMP_NUM_THREADS"] == "7"
-    assert "TF_NUM_INTEROP_THREADS" not in os.environ
-
-
 def test_there_are_as_many_workers_as_cores_but_one_on_a_gpu(monkeypatch):
     monkeypatch.setattr("os.cpu_count", lambda: 4)
     monkeypatch.setattr("shutil.which", lambda name: None)

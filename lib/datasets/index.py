@@ -3,11 +3,12 @@
 import hashlib
 import os
 import warnings
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import pandas as pd
-from tqdm.contrib.concurrent import process_map
+from tqdm import tqdm
 
 from lib import ROOT
 from lib.datasets import folder, mura, nih, rsna
@@ -143,9 +144,9 @@ def _examined(films, name: str, films_folder: Path, data: Path):
 def _over_all_cores(examine, paths, title: str) -> list[dict]:
     if len(paths) <= FEW:
         return [examine(path) for path in paths]
-    return process_map(
-        examine, paths, max_workers=os.cpu_count(), chunksize=32, desc=title, unit="film"
-    )
+    with ProcessPoolExecutor() as pool:
+        examined = pool.map(examine, paths, chunksize=32)
+        return list(tqdm(examined, title, len(paths), unit="film"))
 
 
 def _examine(path: str, folder: str) -> dict:

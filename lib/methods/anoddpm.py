@@ -186,7 +186,8 @@ class AnoDDPM(Detector):
         swept = []
         for level, number in settings:
             self._set_scoring(level, number, 1.0 if number == level else self.eta)
-            swept.append(({"lambda": level, "calls": number}, self.predict(x, verbose=0)["score"]))
+            scores = self.predict(x, maps=False, verbose=0)
+            swept.append(({"lambda": level, "calls": number}, scores["score"]))
             self._set_scoring(*own)
         return swept
 

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import cv2
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from lib.phantoms import cohorts, owners
 from lib.phantoms.drawing import draw_twins

@@ -27,12 +27,6 @@ from lib.preprocessing import arrays
 from lib.studies.plan import Fit, Study, variant_name
 from lib.study import attempt, entry_of, index_and_films, score, train, whole_or_not_at_all
 
-#: What TensorFlow, OpenMP and OpenBLAS read when they are first imported.
-THREADS = (
-    *("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"),
-    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"),
-)
-
 
 def run(study: Study, workers: int | None = None) -> None:
     """Fit and score all of a study, and leave scores.csv and fits.json in its folder.
@@ -72,7 +66,10 @@ def run(study: Study, workers: int | None = None) -> None:
 
 
 def workers_for(fits: int) -> int:
-    """One on a GPU; on a CPU as many as there are cores, or fits where these are fewer."""
+    """One on a GPU; on a CPU as many as there are cores, or fits where these are fewer.
+
+    Asked as the Makefile asks: TensorFlow, imported here, would keep the GPU from the workers.
+    """
     return 1 if shutil.which("nvidia-smi") else min(os.cpu_count() or 1, fits)
 
 
@@ -140,18 +137,13 @@ def _all_done(jobs: list[tuple], workers: int) -> Iterator[tuple[dict, pd.DataFr
         return
     # Spawned, as TensorFlow does not survive a fork.
     spawn = multiprocessing.get_context("spawn")
-    with _environment(dict.fromkeys(THREADS, "1")), ProcessPoolExecutor(workers, spawn) as pool:
+    with ProcessPoolExecutor(workers, spawn, _settle) as pool:
         yield from pool.map(fit_and_score, *zip(*jobs, strict=True))
 
 
-@contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    """Variables that processes started in the block are given."""
-    before = dict(os.environ)
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name in variables:
-            os.environ.pop(name)
-        os.environ.update(before)
+def _settle() -> None:
+    """Import what every fit needs, which the garbage collector need not walk through after each."""
+    import lib.detector  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
