@@ -127,8 +127,6 @@ def execute(notebook: Path, executed: Path, values: dict, timeout: int) -> Excep
     # Something to render even when nothing runs, without what an earlier run left in the notebook.
     empty, _ = ClearOutputPreprocessor().preprocess(nbformat.read(notebook, as_version=4), {})
     nbformat.write(empty, executed)
-    # tqdm asks for widgets, which a page has no use for.
-    os.environ.setdefault("PYTHONWARNINGS", "ignore:IProgress not found")
     try:
         papermill.execute_notebook(
             notebook,

@@ -16,7 +16,8 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from lib import ROOT
-from lib.datasets import BadData, readable
+from lib.datasets.entries import BadData
+from lib.datasets.index import readable
 from lib.provenance import PHANTOMS
 
 

@@ -13,7 +13,8 @@ from lib.comparison.peers import read_peers
 from lib.comparison.record import record
 from lib.comparison.scores import BrokenCell, Scored, read_cell, read_floors
 from lib.comparison.sweep import sweep_auroc
-from lib.datasets import BadData, load_entries, load_index
+from lib.datasets.entries import BadData, load_entries
+from lib.datasets.table import load_index
 from lib.grid import Cell
 
 FILMS, SIDE = 240, 16

@@ -12,21 +12,13 @@ from PIL import Image
 from test_films import write_dicom
 
 from lib import ROOT
-from lib.datasets import (
-    BadData,
-    available,
-    build_index,
-    check_split,
-    load_entries,
-    load_index,
-    readable,
-    setting_name,
-    split_by_patient,
-    training_set,
-    write_tables,
-)
 from lib.datasets.__main__ import main
+from lib.datasets.entries import BadData, available, load_entries
+from lib.datasets.index import build_index, readable, write_tables
 from lib.datasets.listing import age_in_years
+from lib.datasets.split import check_split, split_by_patient
+from lib.datasets.table import load_index
+from lib.datasets.training import setting_name, training_set
 
 XRAYS = ROOT.parent / "shared/xrays"
 MURA = {"layout": "mura", "folder": "MURA-v1.1", "body": "limb"}

@@ -6,7 +6,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from lib import ROOT, grid, source
-from lib.datasets import BadData
+from lib.datasets.entries import BadData
 
 
 @pytest.fixture

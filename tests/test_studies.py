@@ -14,7 +14,7 @@ from keras import layers, ops
 from test_study import leave_toy_films
 
 from lib import grid, study
-from lib.datasets import BadData
+from lib.datasets.entries import BadData
 from lib.detector import Collapsed, Detector
 from lib.studies import Study, find, percent, plan, run, variant_name
 

@@ -9,7 +9,7 @@ import pytest
 from keras import layers, ops
 
 from lib import cells, grid, study
-from lib.datasets import BadData
+from lib.datasets.entries import BadData
 from lib.datasets.table import COLUMNS
 from lib.detector import Detector
 

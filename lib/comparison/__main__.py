@@ -7,7 +7,7 @@ import sys
 from lib import ROOT, grid, studies
 from lib.comparison import compare
 from lib.comparison.record import record
-from lib.datasets import BadData
+from lib.datasets.entries import BadData
 
 parser = argparse.ArgumentParser(description="Compare all cells and floors of the study.")
 parser.add_argument("task", nargs="?", choices=["compare", "record"], default="compare")

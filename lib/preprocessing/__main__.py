@@ -2,7 +2,7 @@
 
 import sys
 
-from lib.datasets import BadData
+from lib.datasets.entries import BadData
 from lib.films import UnreadableFilm
 from lib.preprocessing.arrays import write_arrays
 

@@ -4,7 +4,7 @@ import argparse
 import sys
 from concurrent.futures.process import BrokenProcessPool
 
-from lib.datasets import BadData
+from lib.datasets.entries import BadData
 from lib.studies.plan import find
 from lib.studies.run import run
 
