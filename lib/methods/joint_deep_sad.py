@@ -5,7 +5,8 @@ compactness is the loss of `deep_sad.py` (arXiv 1906.02694); films known to be a
 redrawn:
 
     reconstruction = mean of (x - r)^2 over films that are not known to be abnormal
-    compactness    = (u / (n + m)) [sum over unknown of d/u + eta sum over known of (d/u + 1e-6)^t]
+    compactness    = u / (n + m) [sum over unknown of e
+                     + eta sum over known of (e + 1e-6)^t],   e = d / u
     loss = w s_r reconstruction + (1 - w) s_c compactness,   u = max(1, 1 / s_c)
 
 Published AUROC on MURA with 5 % known normals and 5 % known anomalies: embedding .744 +- .003 (and
