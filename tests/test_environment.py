@@ -1,5 +1,6 @@
 """pyproject.toml, requirements.txt and environment.yml describe the one environment that runs."""
 
+import os
 import re
 import subprocess
 import sys
@@ -125,6 +126,18 @@ def test_tables_and_pages_need_no_tensorflow():
     command = [sys.executable, "-c", IMPORT_FOR_TABLES_AND_PAGES]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize("asked, given", [(None, "1"), ("3", "3")])
+def test_sums_run_in_one_thread_unless_somebody_asks_for_more(asked, given):
+    names = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    before = {name: value for name, value in os.environ.items() if name not in names}
+    code = f"import os, lib; print(*(os.environ[name] for name in {names}))"
+    environment = before | (dict.fromkeys(names, asked) if asked else {})
+    told = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert told.stdout.split() == [given] * len(names)
 
 
 def _installed(distribution: str) -> bool:
