@@ -8,8 +8,9 @@ from pathlib import Path
 # beside something else is faster, as OpenMP's threads spin while they wait for a core. TensorFlow,
 # OpenMP (in scikit-learn) and OpenBLAS (in numpy) read these when they are imported; whoever sets
 # other numbers gets numbers of their own.
-for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(name, "1")
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 #: The repository's root, from which all paths of the study start, wherever a notebook runs.
 ROOT = Path(__file__).resolve().parent.parent

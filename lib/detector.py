@@ -52,7 +52,8 @@ class Detector(keras.Model):
     `learning_rate` is a number, a Keras schedule, or a dictionary of these by player.
     `augmentation` is a Keras layer applied to the films in training only. `epochs` and
     `batch_size` are the defaults of `fit`. `score` is one of `scores`, by default the first.
-    Weights and shuffling follow from `seed`.
+    `mirrored`: scores and map of a film are means over it and its mirror image, for methods that
+    saw films mirrored in training. Weights and shuffling follow from `seed`.
     """
 
     players: ClassVar[dict] = {}
@@ -70,6 +71,7 @@ class Detector(keras.Model):
         learning_rate=1e-3,
         augmentation=None,
         score=None,
+        mirrored=False,
         seed=0,
     ):
         super().__init__()
@@ -87,6 +89,7 @@ class Detector(keras.Model):
             float(learning_rate) if isinstance(learning_rate, str) else learning_rate
         )
         self.augmentation = augmentation
+        self.mirrored = mirrored
         self.seed = seed
         self.with_maps = True  # what `predict` was last asked for
         self.means = {name: keras.metrics.Mean(name) for name in (*self.players, *self.terms)}
@@ -254,7 +257,7 @@ class Detector(keras.Model):
 
     def call(self, x):
         """What `predict` returns, for one batch."""
-        found = self.examine(x)
+        found = self._examined(x)
         if self.scores:
             found = {"score": found[self.score], **found}
         elif "score" not in found:
@@ -267,7 +270,7 @@ class Detector(keras.Model):
 
     def anomaly_map(self, x):
         """(n, h, w), larger is more abnormal; None for a method without one."""
-        return self.examine(x).get("map")
+        return self._examined(x).get("map")
 
     def batchwise(self, function, x):
         """function(films), (n, ...), as one array, computed batch by batch."""
@@ -295,6 +298,15 @@ class Detector(keras.Model):
             for player in turn:
                 self.optimizer.by_player[player].apply(gradients[player], self.weights_of(player))
         return self._log(losses, x)
+
+    def _examined(self, x):
+        found = self.examine(x)
+        if not self.mirrored:
+            return found
+        other = self.examine(ops.flip(x, axis=2))
+        if "map" in other:
+            other["map"] = ops.flip(other["map"], axis=2)
+        return {name: (found[name] + other[name]) / 2 for name in found}
 
     def _watch(self, normal):
         """The callback for what a method does and sees between epochs."""

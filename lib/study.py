@@ -155,7 +155,11 @@ def _train_and_score(cell, parameters: dict, index, films, folder: Path) -> dict
 
 
 def _build(cell, size, parameters):
-    """The detector of a cell; `augment` in its parameters gives it variants of its films."""
+    """The detector of a cell.
+
+    `augment` in its parameters shows it variants of its films in training, mirrored ones among
+    them; then it scores films together with their mirror images, unless `mirrored` says otherwise.
+    """
     import keras
 
     from lib import methods
@@ -164,6 +168,7 @@ def _build(cell, size, parameters):
     augment = parameters.pop("augment", False)
     augmentation = augmentation_for(load_entry(cell.dataset)["body"]) if augment else None
     method = methods.find(parameters.pop("method", cell.method))
+    parameters = {"mirrored": augment, **parameters}
     return method(image_size=size, augmentation=augmentation, seed=cell.seed, **parameters)
 
 

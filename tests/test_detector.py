@@ -219,6 +219,27 @@ def test_logged_losses_are_means_over_films_not_batches():
     assert fit(detector, films(21)).history["loss"][0] == pytest.approx(expected, rel=1e-5)
 
 
+class LeftHalf(Regression):
+    """A score and a map that tell left from right."""
+
+    def examine(self, x):
+        left = x[..., 0] * ops.cast(ops.arange(SIZE) < SIZE // 2, "float32")
+        return {"score": ops.squeeze(self.network(x), -1), "map": left}
+
+
+def test_mirrored_films_have_the_scores_and_the_turned_map_of_their_mirror_images():
+    x, plain, mirrored = films(), LeftHalf(), LeftHalf(mirrored=True)
+    found = mirrored.predict(x, verbose=0)
+    other = mirrored.predict(x[:, :, ::-1], verbose=0)
+    np.testing.assert_allclose(found["score"], other["score"], rtol=1e-5)
+    np.testing.assert_allclose(found["map"], other["map"][:, :, ::-1], rtol=1e-5)
+    assert np.std(found["score"]) > 0.01
+    both = [plain.predict(some, verbose=0)["score"] for some in (x, x[:, :, ::-1])]
+    np.testing.assert_allclose(found["score"], np.mean(both, axis=0), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(found["map"], x[..., 0] / 2, rtol=1e-5)  # each half from one image
+    np.testing.assert_allclose(mirrored.anomaly_map(x), found["map"], rtol=1e-5)
+
+
 def test_augmentation_acts_in_training_only():
     class Blacken(layers.Layer):
         def call(self, x, training=False):

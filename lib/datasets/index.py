@@ -3,14 +3,12 @@
 import hashlib
 import os
 import warnings
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import pandas as pd
-from tqdm import tqdm
 
-from lib import ROOT
+from lib import ROOT, processes
 from lib.datasets import folder, mura, nih, rsna
 from lib.datasets.entries import BadData, available, load_entries, load_split_settings
 from lib.datasets.listing import BOX_FRAME, Listing, age_in_years
@@ -124,7 +122,11 @@ def _split(films: pd.DataFrame, name: str, entry: dict, settings: dict) -> pd.Da
 def _examined(films, name: str, films_folder: Path, data: Path):
     """Opens every film; returns those that can be read, with width and height, and the problems."""
     examine = partial(_examine, folder=os.path.realpath(films_folder))
-    facts = pd.DataFrame(_over_all_cores(examine, films["path"], f"films of {name}"))
+    workers = 1 if len(films) <= FEW else None
+    spread = {"workers": workers, "chunk": 32}
+    facts = pd.DataFrame(
+        processes.each(examine, films["path"], f"films of {name}", "film", **spread)
+    )
     facts = facts.reindex(columns=["width", "height", "reason", *FACTS]).astype(object)
     films["path"] = [_relative(path, data) for path in films["path"]]
     broken = facts["reason"].notna()
@@ -139,14 +141,6 @@ def _examined(films, name: str, films_folder: Path, data: Path):
         films[fact] = films[fact].where(films[fact].ne(""), facts[fact].fillna(""))
     films = films.assign(width=facts["width"], height=facts["height"])[~broken]
     return films.astype({"width": int, "height": int}), problems
-
-
-def _over_all_cores(examine, paths, title: str) -> list[dict]:
-    if len(paths) <= FEW:
-        return [examine(path) for path in paths]
-    with ProcessPoolExecutor() as pool:
-        examined = pool.map(examine, paths, chunksize=32)
-        return list(tqdm(examined, title, len(paths), unit="film"))
 
 
 def _examine(path: str, folder: str) -> dict:

@@ -53,5 +53,9 @@ class DeepSAD(DeepSVDD):
 
     def compactness(self, z, y=None):
         """The loss above of embeddings (n, latent_dim) and labels y (n,), NaN where unknown."""
-        d = self.squared_distance(z)
-        return ops.mean(d) if y is None else losses.semi_supervised(d, y, self.eta)
+        d, unit = self.squared_distance(z), self.unit()
+        return ops.mean(d) if y is None else unit * losses.semi_supervised(d / unit, y, self.eta)
+
+    def unit(self):
+        """The distance at which the pull on normal films and the push on anomalies are equal."""
+        return 1.0

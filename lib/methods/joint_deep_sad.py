@@ -28,7 +28,6 @@ wrong way round, so that known normals are not redrawn and known anomalies are.
 
 from keras import ops
 
-from lib import losses
 from lib.methods.deep_sad import DeepSAD
 from lib.methods.joint_deep_svdd import JointDeepSVDD
 
@@ -36,13 +35,9 @@ from lib.methods.joint_deep_svdd import JointDeepSVDD
 class JointDeepSAD(DeepSAD, JointDeepSVDD):
     """`eta` is DeepSAD's, the rest JointDeepSVDD's; the boundary is hard."""
 
-    def compactness(self, z, y=None):
-        """The loss above of embeddings (n, latent_dim) and labels y (n,), NaN where unknown."""
-        d = self.squared_distance(z)
-        if y is None:
-            return ops.mean(d)
-        unit = ops.maximum(1 / self.scales[1], 1)  # u
-        return unit * losses.semi_supervised(d / unit, y, self.eta)
+    def unit(self):
+        """u, the mean distance of normal films before training where that is above 1."""
+        return ops.maximum(1 / self.scales[1], 1)
 
     def mean_residual(self, residual, y=None):
         """The mean over the films (n,) that are not known to be abnormal."""

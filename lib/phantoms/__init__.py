@@ -1,15 +1,13 @@
 """Synthetic radiographs with exact lesion masks, in the layouts of MURA, NIH and RSNA."""
 
-import multiprocessing
 import os
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import cv2
-from tqdm import tqdm
 
+from lib import processes
 from lib.phantoms import cohorts, owners
 from lib.phantoms.drawing import draw_twins
 
@@ -30,7 +28,7 @@ def draw(
     if not isinstance(films, Mapping):
         films = dict.fromkeys(cohorts.PLANS, films)
     twins = [t for dataset, plan in cohorts.PLANS.items() for t in plan(films[dataset], seed)]
-    boxes = _draw_all(twins, unfinished, seed, workers or os.cpu_count() or 1)
+    boxes = _draw_all(twins, unfinished, seed, workers)
     for dataset in cohorts.PLANS:
         mine = [t for t in twins if t.dataset == dataset]
         getattr(owners, f"write_{dataset}")(unfinished, mine, boxes)
@@ -39,13 +37,10 @@ def draw(
     unfinished.rename(folder)
 
 
-def _draw_all(twins: list[cohorts.Twins], folder: Path, seed: int, workers: int) -> owners.Boxes:
+def _draw_all(twins: list[cohorts.Twins], folder: Path, seed: int, workers) -> owners.Boxes:
     boxes: owners.Boxes = {}
     task = partial(draw_twins, folder=folder, seed=seed)
-    # spawned, not forked: a notebook may hold TensorFlow's threads, which a fork would not survive
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, spawn, cv2.setNumThreads, (1,)) as pool:
-        results = pool.map(task, twins, chunksize=8)
-        for some in tqdm(results, total=len(twins), desc="phantoms", unit="pair"):
-            boxes |= some
+    spread = {"workers": workers, "chunk": 8, "start": partial(cv2.setNumThreads, 1)}
+    for some in processes.each(task, twins, "phantoms", "pair", **spread):
+        boxes |= some
     return boxes

@@ -5,15 +5,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from inspect import signature
-from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
-from lib import ROOT, grid
+from lib import ROOT, grid, processes
 from lib.datasets.entries import BadData, load_entry
 from lib.datasets.table import ODD_NAMES, load_index
 from lib.films import UnreadableFilm, read_film
@@ -61,9 +59,9 @@ def write_films(
     data: Path,
     target: Path,
     settings: dict,
-    processes: int | None = None,
+    workers: int | None = None,
 ) -> None:
-    """Prepare the films of an index, over all cores or `processes`, into three arrays.
+    """Prepare the films of an index, over all cores or `workers`, into three arrays.
 
     <target>.npy, <target>.body.npy and <target>.lesions.npy, each uint8 (n, size, size). Memory
     does not grow with n; nothing is left half-written.
@@ -74,14 +72,9 @@ def write_films(
     names = [f"{target.name}{suffix}.npy" for suffix in ("", ".body", ".lesions")]
     with ExitStack() as stack:
         arrays = [stack.enter_context(_new_array(target.parent / name, shape)) for name in names]
-        # Forking a process that has loaded TensorFlow, as a notebook may have, can hang.
-        workers = get_context("forkserver")
-        workers.set_forkserver_preload([__name__])
-        pool = stack.enter_context(
-            workers.Pool(processes, initializer=cv2.setNumThreads, initargs=(1,))
-        )
-        prepared = pool.imap(partial(_prepare_one, data=data, settings=settings), films, 8)
-        _fill(arrays, tqdm(prepared, total=len(index), desc=f"films of {target.name}", unit="film"))
+        task = partial(_prepare_one, data=data, settings=settings)
+        spread = {"workers": workers, "chunk": 8, "start": partial(cv2.setNumThreads, 1)}
+        _fill(arrays, processes.each(task, films, f"films of {target.name}", "film", **spread))
 
 
 def _fill(arrays: list[np.ndarray], rows: Iterable[tuple[np.ndarray, ...]]) -> None:

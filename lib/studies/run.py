@@ -1,31 +1,41 @@
-"""Fits and scores all that a study asks for, in a pool of worker processes.
+"""Fits and scores all that a study asks for, in worker processes.
 
-On a CPU there are as many workers as cores, with one thread each; on a GPU there is one. A worker
-does many fits, so that it imports TensorFlow once.
+On a CPU there are as many workers as cores, on a GPU there is one. A worker does many fits, so that
+it imports TensorFlow once.
 """
 
 import gc
 import json
-import multiprocessing
 import os
 import shutil
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from itertools import starmap
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from lib import ROOT, grid, provenance
+from lib import ROOT, grid, processes, provenance
 from lib.datasets.table import load_index
 from lib.preprocessing import arrays
 from lib.studies.plan import Fit, Study, variant_name
 from lib.study import attempt, entry_of, index_and_films, score, train, whole_or_not_at_all
+
+
+class Job(NamedTuple):
+    """A fit of a study on a data set, with all the parameters of its method.
+
+    `pictures` are films (n, h, w) that are prepared otherwise than those of the data set, or None.
+    """
+
+    dataset: str
+    fit: Fit
+    parameters: dict
+    pictures: Path | None
 
 
 def run(study: Study, workers: int | None = None) -> None:
@@ -42,11 +52,12 @@ def run(study: Study, workers: int | None = None) -> None:
     started = time.monotonic()
     with whole_or_not_at_all(study.folder) as folder, _pictures(study) as pictures:
         jobs = [
-            (study.dataset, fit, {**entries[fit.method], **fit.change}, pictures[fit.variant])
+            Job(study.dataset, fit, {**entries[fit.method], **fit.change}, pictures[fit.variant])
             for fit in fits
         ]
         outcomes, scores = [], []
-        for outcome, found in tqdm(_all_done(jobs, workers), str(study), len(jobs), unit="fit"):
+        spread = {"workers": workers, "start": _settle}
+        for outcome, found in processes.each(fit_and_score, jobs, str(study), "fit", **spread):
             if outcome["status"] == "failed":
                 tqdm.write(f"{outcome['method']}, {outcome['variant']}: {outcome['reason']}")
             outcomes.append(outcome)
@@ -73,28 +84,24 @@ def workers_for(fits: int) -> int:
     return 1 if shutil.which("nvidia-smi") else min(os.cpu_count() or 1, fits)
 
 
-def fit_and_score(
-    dataset: str, fit: Fit, parameters: dict, pictures: Path | None = None
-) -> tuple[dict, pd.DataFrame]:
-    """What became of a fit, and its scores; one that failed has none.
-
-    `pictures` are films (n, h, w) that are prepared otherwise than those of the data set.
-    """
+def fit_and_score(job: Job) -> tuple[dict, pd.DataFrame]:
+    """What became of a fit, and its scores; one that failed has none."""
+    fit = job.fit
     origin = {"method": fit.method, "variant": fit.variant, "seed": fit.seed}
     scores = pd.DataFrame({"image_id": [], "score": []})
 
     def work() -> dict:
         nonlocal scores
-        index, films = index_and_films(dataset)
-        if pictures is not None:
-            films = np.load(pictures, mmap_mode="r")
-        cell = grid.cell(dataset, fit.method, fit.seed)
-        own = {name: value for name, value in parameters.items() if name != "images"}
+        index, films = index_and_films(job.dataset)
+        if job.pictures is not None:
+            films = np.load(job.pictures, mmap_mode="r")
+        cell = grid.cell(job.dataset, fit.method, fit.seed)
+        own = {name: value for name, value in job.parameters.items() if name != "images"}
         trained = train(cell, own, index, films, watched=False, verbose=0)
         scores = score(trained.detector, films, index)[["image_id", "score"]]
         return {"setting": _setting(trained.setting, fit.change), "films": trained.films}
 
-    outcome = {**origin, "parameters": parameters, **attempt(work)}
+    outcome = {**origin, "parameters": job.parameters, **attempt(work)}
     _forget()
     return outcome, scores.assign(**origin)
 
@@ -128,17 +135,6 @@ def _forget() -> None:
 
     keras.utils.clear_session()
     gc.collect()
-
-
-def _all_done(jobs: list[tuple], workers: int) -> Iterator[tuple[dict, pd.DataFrame]]:
-    """Outcome and scores of each job, in their order."""
-    if workers == 1:
-        yield from starmap(fit_and_score, jobs)
-        return
-    # Spawned, as TensorFlow does not survive a fork.
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, spawn, _settle) as pool:
-        yield from pool.map(fit_and_score, *zip(*jobs, strict=True))
 
 
 def _settle() -> None:

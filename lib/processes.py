@@ -1,0 +1,40 @@
+"""Work spread over the cores of the machine: each item by a function, in processes of its own."""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+from tqdm import tqdm
+
+
+def each(
+    function: Callable,
+    items: Iterable,
+    title: str,
+    unit: str,
+    *,
+    workers: int | None = None,
+    chunk: int = 1,
+    start: Callable | None = None,
+) -> Iterator[Any]:
+    """Yield function(item) of each item, in their order, beside a progress bar.
+
+    Over all cores, or so many `workers`; one is this process itself. A worker gets `chunk` items at
+    a time, and calls `start()` before its first. Raises what `function` raises, and
+    BrokenProcessPool when a worker dies; then, and when it is interrupted, it starts no more items.
+    """
+    items = list(items)
+    workers = min(workers or os.cpu_count() or 1, len(items))
+    bar = {"desc": title, "total": len(items), "unit": unit}
+    if workers <= 1:
+        yield from tqdm(map(function, items), **bar)
+        return
+    # Spawned, not forked: a notebook may hold TensorFlow's threads, which a fork would not survive.
+    spawn = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, spawn, start)
+    try:
+        yield from tqdm(pool.map(function, items, chunksize=chunk), **bar)
+    finally:
+        pool.shutdown(cancel_futures=True)
