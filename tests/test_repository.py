@@ -17,7 +17,8 @@ MODULES = sorted((ROOT / "lib").rglob("*.py"))
 
 # Ground floor first: a module imports only from its own floor's folder and from floors below it.
 FLOORS = [
-    *("films", "phantoms", "grid", "provenance", "datasets", "source", "preprocessing"),
+    *("processes", "films", "phantoms", "grid", "provenance"),
+    *("datasets", "source", "preprocessing"),
     *("networks", "noise", "lesions", "detector", "samples", "losses", "methods"),
     *("metrics", "floors", "figures", "evidence", "study", "studies", "cells"),
     *("comparison", "report", "benchmark"),
