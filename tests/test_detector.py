@@ -177,7 +177,7 @@ def train_games():
 @on_tensorflow
 def test_what_jax_does_differently_passes_there_too(tmp_path):
     pytest.importorskip("jax")
-    chosen = "gradient or average or validation or undeclared or augmentation or not_a_number"
+    chosen = "gradient or average or validation or undeclared or augmentation or mirrored or number"
     run_on_jax("-m", "pytest", "-p", "no:cacheprovider", __file__, "-k", chosen, folder=tmp_path)
 
 
