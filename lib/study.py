@@ -166,10 +166,15 @@ def _build(cell, size, parameters):
 
     keras.utils.set_random_seed(cell.seed)
     augment = parameters.pop("augment", False)
-    augmentation = augmentation_for(load_entry(cell.dataset)["body"]) if augment else None
+    augmentation = _augmentation(cell.dataset) if augment else None
     method = methods.find(parameters.pop("method", cell.method))
     parameters = {"mirrored": augment, **parameters}
     return method(image_size=size, augmentation=augmentation, seed=cell.seed, **parameters)
+
+
+def _augmentation(dataset):
+    entry = load_entry(dataset)
+    return augmentation_for(entry["body"], entry.get("upright", False))
 
 
 def _films_and_labels(films, chosen: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

@@ -422,6 +422,7 @@ def test_two_lines_for_one_film_stop_the_stage(tmp_path):
         ({"layout": "padchest"}, "needs a `layout`"),
         ({**NIH, "abnormall": "any"}, "unknown key `abnormall`"),
         ({**OURS, "body": "leg"}, "write chest or limb"),
+        ({**OURS, "upright": "often"}, "upright: often`: write true or false"),
         ({**OURS, "normal": "../others"}, "leaves the data folder"),
         ({**OURS, "folder": "/etc"}, "leaves the data folder"),
         ({"layout": "folder", "folder": "x", "body": "limb", "normal": "a"}, "lacks `abnormal`"),

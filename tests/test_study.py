@@ -159,6 +159,24 @@ def test_a_method_that_fails_leaves_its_reason_and_nothing_else(toy_study, monke
         cells.load("toy", "drawing", 0)
 
 
+@pytest.mark.parametrize(
+    ("entry", "mirrors"),
+    [
+        ({"body": "chest"}, "horizontal"),
+        ({"body": "limb", "upright": True}, "horizontal"),
+        ({"body": "limb"}, "horizontal_and_vertical"),
+    ],
+)
+def test_who_trains_on_mirrored_films_scores_them_mirrored_too(monkeypatch, entry, mirrors):
+    monkeypatch.setattr(study, "load_entry", lambda name: entry)
+    cell = grid.Cell("svdd", "films", "deep_svdd", 0)
+    varied = study._build(cell, 16, {"augment": True})
+    assert varied.mirrored and varied.augmentation.layers[0].mode == mirrors
+    assert not study._build(cell, 16, {"augment": True, "mirrored": False}).mirrored
+    plain = study._build(cell, 16, {})
+    assert not plain.mirrored and plain.augmentation is None
+
+
 def test_updates_are_told_as_epochs_over_the_training_films():
     entry = {"updates": 375, "pretraining_updates": 0, "batch_size": 32, "width": 8}
     told = study.in_epochs(entry, films=802)

@@ -6,7 +6,8 @@ from ruamel.yaml import YAML
 
 from lib import ROOT
 
-COMMON_KEYS = {"layout", "folder", "body", "images", "official_split", "test_patients", "peers"}
+COMMON_KEYS = {"layout", "folder", "body", "upright", "images"}
+COMMON_KEYS |= {"official_split", "test_patients", "peers"}
 LAYOUT_KEYS = {
     "mura": set(),
     "nih": {"abnormal"},
@@ -74,6 +75,8 @@ def _check(name: str, entry: dict) -> None:
         )
     if entry["body"] not in ("chest", "limb"):
         raise BadData(f"{where} has the body {entry['body']!r}: write chest or limb.")
+    if not isinstance(entry.get("upright", False), bool):
+        raise BadData(f"{where} has `upright: {entry['upright']}`: write true or false.")
     globs = [
         glob for key in ("folder", "normal", "abnormal", "test") for glob in listed(entry, key)
     ]

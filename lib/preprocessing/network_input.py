@@ -43,11 +43,11 @@ def augmentation(
     return Sequential(steps, name="augmentation")
 
 
-def augmentation_for(body: Body, seed: int = 0):
-    """The augmentation of a body: limbs in every pose, chests never upside down.
+def augmentation_for(body: Body, upright: bool = False, seed: int = 0):
+    """The augmentation of a body: limbs in every pose, chests and `upright` limbs hardly varied.
 
-    Limbs turn up to 20 degrees, as in Spahr et al. (arXiv:2102.09895); a chest hardly varies.
+    Limbs turn up to 20 degrees and upside down, as in Spahr et al. (arXiv:2102.09895).
     """
-    if body == "limb":
+    if body == "limb" and not upright:
         return augmentation("horizontal_and_vertical", rotation_degrees=20, zoom=0.2, seed=seed)
     return augmentation("horizontal", seed=seed)
