@@ -29,6 +29,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from lib.collapse import Collapsed, StopWhenNotFinite, check_samples
+
 BACKEND = keras.backend.backend()
 if BACKEND == "tensorflow":
     import tensorflow as tf
@@ -40,10 +42,6 @@ elif BACKEND == "jax":
     ON_GPU = jax.default_backend() == "gpu"
 else:
     raise ImportError(f"The study runs on TensorFlow or JAX, not on KERAS_BACKEND={BACKEND}.")
-
-
-class Collapsed(RuntimeError):
-    """A detector that trained but learnt nothing; the message says how that was seen."""
 
 
 class Detector(keras.Model):
@@ -448,45 +446,6 @@ def not_abnormal(x, y=None):
 def prefixed(prefix, history):
     """{`<prefix>_<name>`: values by epoch} of an earlier stage's Keras History."""
     return {f"{prefix}_{name}": values for name, values in history.history.items()}
-
-
-def check_scores(scores, name="score"):
-    """Raise Collapsed when scores (n,) cannot rank films: not finite, constant, nearly equal."""
-    scores = np.asarray(scores, dtype=float)
-    if not np.isfinite(scores).all():
-        count = int((~np.isfinite(scores)).sum())
-        raise Collapsed(f"{name}: {count} of {len(scores)} values are not finite.")
-    if len(scores) < 2:
-        return
-    if np.ptp(scores) <= 1e-6 * np.abs(scores).max():
-        raise Collapsed(f"{name}: the {len(scores)} values are constant ({scores[0]:.6g}).")
-    distinct = len(np.unique(scores))
-    if distinct < max(2, len(scores) / 10):
-        raise Collapsed(f"{name}: only {distinct} distinct values for {len(scores)} films.")
-
-
-def check_samples(drawn, name):
-    """Raise Collapsed when a generator draws one picture, (m, h, w, 1), from all codes or films."""
-    if len(drawn) < 2:
-        return
-    spread = float(ops.max(ops.std(drawn, axis=0)))
-    if not spread > 1e-3:
-        raise Collapsed(
-            f"{name}: all that it draws is one picture (largest standard deviation of a pixel "
-            f"{spread:.2g})."
-        )
-
-
-class StopWhenNotFinite(keras.callbacks.Callback):
-    """Ends a fit with Collapsed after the first epoch in which a loss is not finite."""
-
-    def on_epoch_end(self, epoch, logs=None):
-        """Look at each logged value."""
-        for name, value in (logs or {}).items():
-            if not np.isfinite(value):
-                raise Collapsed(
-                    f"{type(self.model).__name__}: {name} became {value} in epoch {epoch + 1}."
-                )
 
 
 class _Optimizers(keras.optimizers.Optimizer):

@@ -18,7 +18,8 @@ import numpy as np
 import pandas as pd
 from keras import ops
 
-from lib.detector import Collapsed, Detector
+from lib.collapse import Collapsed
+from lib.detector import Detector
 from lib.preprocessing.network_input import to_float
 from lib.samples import Samples, to_grey
 

@@ -91,10 +91,11 @@ def unet(image_size=64, width=16):
     """
     film = keras.Input((image_size, image_size, 1))
     x = layers.ReLU()(_batch_norm(_conv(film, width, kernel=4, strides=2)))
-    x, passed = _two_convolutions(x, width), []  # (n, 32, 32, 16)
-    for count in _filters(image_size, width)[1:]:  # (n, 16, 16, 32) (n, 8, 8, 64) (n, 4, 4, 64)
+    x, passed = _two_convolutions(x, width, "level_0"), []  # (n, 32, 32, 16)
+    # (n, 16, 16, 32) (n, 8, 8, 64) (n, 4, 4, 64)
+    for level, count in enumerate(_filters(image_size, width)[1:], 1):
         passed.append(x)
-        x = _two_convolutions(layers.MaxPooling2D()(x), count)
+        x = _two_convolutions(layers.MaxPooling2D()(x), count, f"level_{level}")
     for skip in reversed(passed):
         x = layers.UpSampling2D(interpolation="bilinear")(x)
         x = _two_convolutions(layers.Concatenate()([x, skip]), skip.shape[-1])
@@ -104,10 +105,26 @@ def unet(image_size=64, width=16):
     return keras.Model(film, logit)  # without a name: an ensemble has several
 
 
-def _two_convolutions(x, filters):
-    for _ in range(2):
-        x = layers.ReLU()(_batch_norm(_conv(x, filters, kernel=3)))
-    return x
+def pooled_levels(unet):
+    """Films -> (n, 352): mean and maximum of each map on a U-Net's way down, level by level."""
+    levels = [layer.output for layer in unet.layers if layer.name.startswith("level_")]
+    kinds = layers.GlobalAveragePooling2D(), layers.GlobalMaxPooling2D()
+    return keras.Model(unet.input, layers.Concatenate()([k(x) for x in levels for k in kinds]))
+
+
+def linear_head(features, latent_dim):
+    """(n, features) -> (n, latent_dim): each in its own unit, then one linear layer, no offset."""
+    steps = [
+        keras.Input((features,)),
+        layers.BatchNormalization(momentum=0.9, center=False, scale=False),
+        layers.Dense(latent_dim, use_bias=False),
+    ]
+    return keras.Sequential(steps, name="head")
+
+
+def _two_convolutions(x, filters, name=None):
+    x = layers.ReLU()(_batch_norm(_conv(x, filters, kernel=3)))
+    return layers.ReLU(name=name)(_batch_norm(_conv(x, filters, kernel=3)))
 
 
 def denoiser(image_size=64, width=16, attention=(16, 8)):

@@ -1,5 +1,6 @@
 """Work spread over the cores of the machine: each item by a function, in processes of its own."""
 
+import math
 import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -22,11 +23,12 @@ def each(
     """Yield function(item) of each item, in their order, beside a progress bar.
 
     Over all cores, or so many `workers`; one is this process itself. A worker gets `chunk` items at
-    a time, and calls `start()` before its first. Raises what `function` raises, and
-    BrokenProcessPool when a worker dies; then, and when it is interrupted, it starts no more items.
+    a time, which is to be more than it does while another worker starts, and calls `start()` before
+    its first. Raises what `function` raises, and BrokenProcessPool when a worker dies; then, and
+    when it is interrupted, it starts no more items.
     """
     items = list(items)
-    workers = min(workers or os.cpu_count() or 1, len(items))
+    workers = min(workers or os.cpu_count() or 1, math.ceil(len(items) / chunk))
     bar = {"desc": title, "total": len(items), "unit": unit}
     if workers <= 1:
         yield from tqdm(map(function, items), **bar)

@@ -194,7 +194,7 @@ def score(detector, films, index) -> pd.DataFrame:
 
     Raises Collapsed where scores cannot rank films.
     """
-    from lib.detector import check_scores
+    from lib.collapse import check_scores
     from lib.evidence import check_finite
 
     rows = np.flatnonzero(index["split"].isin(["validation", "test"]))

@@ -13,7 +13,8 @@ import pytest
 from discs import discs
 from keras import layers, ops
 
-from lib.detector import Collapsed, Detector, check_scores, input_gradient
+from lib.collapse import Collapsed, check_scores
+from lib.detector import Detector, input_gradient
 
 SIZE, LATENT = 8, 3
 

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from lib import evidence
-from lib.detector import Collapsed, Detector
+from lib.collapse import Collapsed
+from lib.detector import Detector
 from lib.preprocessing.network_input import to_float
 
 SIZE = 8

@@ -11,7 +11,8 @@ from sklearn.metrics import roc_auc_score
 from test_detector import on_tensorflow, run_on_jax
 
 from lib import losses, methods
-from lib.detector import Collapsed, check_scores, input_gradient
+from lib.collapse import Collapsed, check_scores
+from lib.detector import input_gradient
 from lib.methods.autoencoder import Autoencoder
 from lib.methods.deep_svdd import DeepSVDD
 from lib.methods.resnet import ResNet
@@ -46,6 +47,13 @@ OPTIONS = {
     "joint_deep_svdd": {"width": 8, "blocks": (1, 1, 1)},
     "f_anogan": {"epochs": 15, "width": 8, "latent_dim": 8, "n_critic": 2, "learning_rate": 2e-3},
     "nsa": {"epochs": 40, "width": 8, "members": 1, "learning_rate": 3e-3},
+    "nsa_deep_sad": {
+        "epochs": 20,
+        "pretraining_epochs": 40,
+        "pretraining_learning_rate": 3e-3,
+        "width": 8,
+        "members": 1,
+    },
     "resnet": {"width": 8, "blocks": (1, 1, 1)},
     "vae": {"epochs": 15, "latent_dim": 4, "learning_rate": 3e-3},
     "vae_gan": {
@@ -62,6 +70,7 @@ FLOORS = {
     "drocc_lf": 0.9,
     "dmsad": 0.85,
     "contrastive_dmsad": 0.85,
+    "nsa_deep_sad": 0.9,
     "dmsvdd": 0.9,
     "deep_svdd": 0.9,
     "vae": 0.85,
@@ -321,8 +330,14 @@ def test_radius_waits_for_the_warm_up():
     detector = DeepSVDD(
         image_size=32, boundary="soft", warm_up_epochs=3, epochs=2, pretraining_epochs=0
     )
-    detector.fit(x, verbose=0)
-    assert float(detector.squared_radius) == 0.0
+    history = detector.fit(x, verbose=0).history
+    assert float(detector.squared_radius) == 0.0 and history["radius"] == [0.0, 0.0]
+
+
+def test_a_hard_boundary_has_no_radius_to_draw():
+    x, _, _ = discs(16)
+    detector = DeepSVDD(image_size=32, epochs=1, pretraining_epochs=0)
+    assert "radius" not in detector.fit(x, verbose=0).history
 
 
 def test_films_that_are_all_the_same_collapse():

@@ -42,9 +42,13 @@ def test_items_come_in_their_order_from_other_processes():
     assert os.getpid() not in where and len(where) <= 2
 
 
-@pytest.mark.parametrize(("items", "workers"), [(range(20), 1), (range(1), 4), ((), 4)])
-def test_one_worker_is_this_process(items, workers):
-    assert {process for _, process in each(own_process, items, workers=workers)} <= {os.getpid()}
+@pytest.mark.parametrize(
+    ("items", "workers", "chunk"),
+    [(range(20), 1, 1), (range(1), 4, 1), (range(9), 4, 9), ((), 4, 1)],
+)
+def test_one_worker_or_one_chunk_is_this_process(items, workers, chunk):
+    found = each(own_process, items, workers=workers, chunk=chunk)
+    assert {process for _, process in found} <= {os.getpid()}
 
 
 def test_a_worker_starts_with_what_it_is_told(monkeypatch):

@@ -19,7 +19,7 @@ MODULES = sorted((ROOT / "lib").rglob("*.py"))
 FLOORS = [
     *("processes", "films", "phantoms", "grid", "provenance"),
     *("datasets", "source", "preprocessing"),
-    *("networks", "noise", "lesions", "detector", "samples", "losses", "methods"),
+    *("networks", "noise", "lesions", "collapse", "detector", "samples", "losses", "methods"),
     *("metrics", "floors", "figures", "evidence", "study", "studies", "cells"),
     *("comparison", "report", "benchmark"),
 ]

@@ -14,8 +14,9 @@ from keras import layers, ops
 from test_study import leave_toy_films
 
 from lib import grid, study
+from lib.collapse import Collapsed
 from lib.datasets.entries import BadData
-from lib.detector import Collapsed, Detector
+from lib.detector import Detector
 from lib.studies import Study, find, percent, plan, run, variant_name
 
 FIVE = {"normal": 0.05, "abnormal": 0.05}
@@ -174,7 +175,7 @@ def test_a_fit_that_fails_is_an_outcome_and_the_others_go_on(toys):
     run.run(toys, workers=1)
     made, scores = left(toys)
     outcomes = {(fit["method"], fit["variant"], fit["seed"]): fit for fit in made["fits"]}
-    assert len(outcomes) == 4 and made["workers"] == 1 and "commit" in made["trace"]
+    assert len(outcomes) == 4 and "commit" in made["trace"]
     for (_, variant, _), fit in outcomes.items():
         failed = variant == "as published"
         assert fit["status"] == ("failed" if failed else "finished")
@@ -238,9 +239,8 @@ def test_what_is_missing_is_said_before_anything_is_fitted(toys, changed, senten
     assert not wrong.folder.exists()
 
 
-def test_there_are_as_many_workers_as_cores_but_one_on_a_gpu(monkeypatch):
-    monkeypatch.setattr("os.cpu_count", lambda: 4)
+def test_a_study_takes_all_cores_but_one_worker_on_a_gpu(monkeypatch):
     monkeypatch.setattr("shutil.which", lambda name: None)
-    assert [run.workers_for(fits) for fits in (2, 60)] == [2, 4]
+    assert run.most_workers() is None
     monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
-    assert run.workers_for(60) == 1
+    assert run.most_workers() == 1

@@ -6,8 +6,10 @@ from ruamel.yaml import YAML
 
 from lib import ROOT
 
-COMMON_KEYS = {"layout", "folder", "body", "upright", "images"}
-COMMON_KEYS |= {"official_split", "test_patients", "peers"}
+COMMON_KEYS = {
+    *("layout", "folder", "body", "upright", "images"),
+    *("official_split", "test_patients", "peers"),
+}
 LAYOUT_KEYS = {
     "mura": set(),
     "nih": {"abnormal"},

@@ -26,7 +26,6 @@ FACTS = [
     "age",
     "body_part",
 ]  # that a DICOM may add to its owner's table
-FEW = 64  # films that are opened before a second process would have started
 
 
 def build_index(
@@ -122,11 +121,8 @@ def _split(films: pd.DataFrame, name: str, entry: dict, settings: dict) -> pd.Da
 def _examined(films, name: str, films_folder: Path, data: Path):
     """Opens every film; returns those that can be read, with width and height, and the problems."""
     examine = partial(_examine, folder=os.path.realpath(films_folder))
-    workers = 1 if len(films) <= FEW else None
-    spread = {"workers": workers, "chunk": 32}
-    facts = pd.DataFrame(
-        processes.each(examine, films["path"], f"films of {name}", "film", **spread)
-    )
+    opened = processes.each(examine, films["path"], f"films of {name}", "film", chunk=64)
+    facts = pd.DataFrame(opened)
     facts = facts.reindex(columns=["width", "height", "reason", *FACTS]).astype(object)
     films["path"] = [_relative(path, data) for path in films["path"]]
     broken = facts["reason"].notna()

@@ -34,7 +34,8 @@ import numpy as np
 from keras import ops
 
 from lib import losses, networks
-from lib.detector import Detector, check_scores, input_gradient
+from lib.collapse import check_scores
+from lib.detector import Detector, input_gradient
 
 
 class ARAE(Detector):

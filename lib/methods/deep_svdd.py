@@ -45,12 +45,16 @@ import numpy as np
 from keras import ops
 
 from lib import losses, networks
-from lib.detector import Collapsed, Detector, not_abnormal, prefixed
+from lib.collapse import Collapsed
+from lib.detector import Detector, not_abnormal, prefixed
 from lib.methods.autoencoder import Autoencoder
 
 
 class DeepSVDD(Detector):
-    """`boundary`: hard or soft; `nu`: share of the training films outside the soft boundary."""
+    """`boundary`: hard or soft; `nu`: share of the training films outside the soft boundary.
+
+    `encoder`: phi; without one, a ResNet of `width` and `blocks`.
+    """
 
     players: ClassVar = {"loss": ("encoder",)}
 
@@ -65,6 +69,7 @@ class DeepSVDD(Detector):
         warm_up_epochs=10,
         pretraining_epochs=None,
         epsilon=0.1,
+        encoder=None,
         learning_rate=1e-4,
         **common,
     ):
@@ -75,7 +80,8 @@ class DeepSVDD(Detector):
         self.boundary, self.nu, self.epsilon = boundary, nu, epsilon
         self.warm_up_epochs = warm_up_epochs
         self.pretraining_epochs = self.epochs if pretraining_epochs is None else pretraining_epochs
-        self.encoder = networks.residual_encoder(self.image_size, latent_dim, width, blocks)  # phi
+        resnet = {"latent_dim": latent_dim, "width": width, "blocks": blocks}
+        self.encoder = encoder or networks.residual_encoder(self.image_size, **resnet)  # phi
         self.add_spheres()
 
     def add_spheres(self):
@@ -114,15 +120,16 @@ class DeepSVDD(Detector):
         """
         d = self.batchwise(self.squared_distance, z)
         self.check_collapse(z)
-        return {
+        seen = {
             "embedding_spread": float(z.std(axis=0).mean()),
             "distance_spread": float(d.std() / max(d.mean(), 1e-12)),
             "radius": self.radius(),
         }
+        return {name: number for name, number in seen.items() if number is not None}
 
     def radius(self):
-        """R, 0 before the soft boundary is set."""
-        return float(ops.sqrt(self.squared_radius))
+        """R, 0 before it is set; None for a hard boundary, which has none."""
+        return float(ops.sqrt(self.squared_radius)) if self.boundary == "soft" else None
 
     def pretrain(self, x, y=None, validation_data=None, **options):
         """Train phi as the encoder of an autoencoder, on films not known to be abnormal.

@@ -40,7 +40,7 @@ from keras import ops
 from sklearn.cluster import KMeans
 
 from lib import losses
-from lib.detector import Collapsed
+from lib.collapse import Collapsed
 from lib.methods.deep_svdd import DeepSVDD
 
 

@@ -44,7 +44,8 @@ import numpy as np
 from keras import layers, ops
 
 from lib import losses, networks
-from lib.detector import Detector, check_scores, input_gradient, not_abnormal, prefixed
+from lib.collapse import check_scores
+from lib.detector import Detector, input_gradient, not_abnormal, prefixed
 
 PUBLISHED_STEP = 0.1  # the learning rate of Adam, whose first step it is in each pixel
 

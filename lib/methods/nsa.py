@@ -104,6 +104,13 @@ class NSA(Detector):
         mirrored = keras.random.uniform(each, seed=self.random) < 0.5
         return tuple(ops.where(mirrored, ops.flip(part, axis=2), part) for part in (films, inside))
 
+    def description(self):
+        """A model of films -> (n, features): what all members find on their way down."""
+        film = keras.Input((self.image_size, self.image_size, 1))
+        unets = [part for part in self.segmenters.layers if isinstance(part, keras.Model)]
+        found = [networks.pooled_levels(unet)(film) for unet in unets]
+        return keras.Model(film, ops.concatenate(found, axis=1))
+
     def logits(self, x):
         """One map of each member, (n, h, w, members)."""
         return self.segmenters(ops.repeat(x, self.members, axis=-1), training=False)

@@ -40,7 +40,8 @@ import keras
 from keras import ops
 
 from lib import losses, networks
-from lib.detector import Collapsed, Detector
+from lib.collapse import Collapsed
+from lib.detector import Detector
 from lib.samples import fixed_codes
 
 ACTIVE = 0.01  # variance over films; that of the prior is 1

@@ -37,10 +37,13 @@ def draw(
     unfinished.rename(folder)
 
 
-def _draw_all(twins: list[cohorts.Twins], folder: Path, seed: int, workers) -> owners.Boxes:
+def _draw_all(
+    twins: list[cohorts.Twins], folder: Path, seed: int, workers: int | None
+) -> owners.Boxes:
     boxes: owners.Boxes = {}
     task = partial(draw_twins, folder=folder, seed=seed)
-    spread = {"workers": workers, "chunk": 8, "start": partial(cv2.setNumThreads, 1)}
-    for some in processes.each(task, twins, "phantoms", "pair", **spread):
+    alone = partial(cv2.setNumThreads, 1)  # a process has one core
+    drawn = processes.each(task, twins, "phantoms", "pair", workers=workers, chunk=8, start=alone)
+    for some in drawn:
         boxes |= some
     return boxes

@@ -73,8 +73,9 @@ def write_films(
     with ExitStack() as stack:
         arrays = [stack.enter_context(_new_array(target.parent / name, shape)) for name in names]
         task = partial(_prepare_one, data=data, settings=settings)
-        spread = {"workers": workers, "chunk": 8, "start": partial(cv2.setNumThreads, 1)}
-        _fill(arrays, processes.each(task, films, f"films of {target.name}", "film", **spread))
+        title, alone = f"films of {target.name}", partial(cv2.setNumThreads, 1)
+        prepared = processes.each(task, films, title, "film", workers=workers, chunk=8, start=alone)
+        _fill(arrays, prepared)
 
 
 def _fill(arrays: list[np.ndarray], rows: Iterable[tuple[np.ndarray, ...]]) -> None:

@@ -6,7 +6,6 @@ it imports TensorFlow once.
 
 import gc
 import json
-import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -48,7 +47,6 @@ def run(study: Study, workers: int | None = None) -> None:
     index_and_films(study.dataset)  # what is missing is said before any worker starts
     fits = study.fits()
     entries = {method: entry_of(method) for method in study.methods}
-    workers = workers_for(len(fits)) if workers is None else workers
     started = time.monotonic()
     with whole_or_not_at_all(study.folder) as folder, _pictures(study) as pictures:
         jobs = [
@@ -56,8 +54,11 @@ def run(study: Study, workers: int | None = None) -> None:
             for fit in fits
         ]
         outcomes, scores = [], []
-        spread = {"workers": workers, "start": _settle}
-        for outcome, found in processes.each(fit_and_score, jobs, str(study), "fit", **spread):
+        workers = workers or most_workers()
+        results = processes.each(
+            fit_and_score, jobs, str(study), "fit", workers=workers, start=_settle
+        )
+        for outcome, found in results:
             if outcome["status"] == "failed":
                 tqdm.write(f"{outcome['method']}, {outcome['variant']}: {outcome['reason']}")
             outcomes.append(outcome)
@@ -69,19 +70,18 @@ def run(study: Study, workers: int | None = None) -> None:
             "dataset": study.dataset,
             "variants": {variant_name(change): change for change in study.variants},
             "fits": outcomes,
-            "workers": workers,
             "duration_s": round(time.monotonic() - started, 1),
             "trace": provenance.trace(),
         }
         (folder / "fits.json").write_text(json.dumps(made, indent=1))
 
 
-def workers_for(fits: int) -> int:
-    """One on a GPU; on a CPU as many as there are cores, or fits where these are fewer.
+def most_workers() -> int | None:
+    """One on a GPU; None on a CPU: as many as there are cores.
 
     Asked as the Makefile asks: TensorFlow, imported here, would keep the GPU from the workers.
     """
-    return 1 if shutil.which("nvidia-smi") else min(os.cpu_count() or 1, fits)
+    return 1 if shutil.which("nvidia-smi") else None
 
 
 def fit_and_score(job: Job) -> tuple[dict, pd.DataFrame]:

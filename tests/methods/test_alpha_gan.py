@@ -7,7 +7,7 @@ from by_hand import array
 from discs import discs
 from keras import ops
 
-from lib.detector import Collapsed
+from lib.collapse import Collapsed
 from lib.methods.alpha_gan import AlphaGAN
 
 SMALL = {"image_size": 32, "latent_dim": 4, "width": 4, "code_width": 8, "batch_size": 8}

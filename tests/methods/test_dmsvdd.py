@@ -6,7 +6,7 @@ from by_hand import array
 from discs import discs
 from small_spheres import AT_8_PIXELS
 
-from lib.detector import Collapsed
+from lib.collapse import Collapsed
 from lib.methods.deep_svdd import DeepSVDD
 from lib.methods.dmsvdd import DMSVDD
 

@@ -6,7 +6,7 @@ from by_hand import array, cross_entropy
 from discs import discs
 from small_spheres import DROCC_AT_8_PIXELS
 
-from lib.detector import Collapsed
+from lib.collapse import Collapsed
 from lib.methods.drocc import DROCC
 
 TINY = DROCC_AT_8_PIXELS | {"epochs": 2}

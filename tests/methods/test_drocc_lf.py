@@ -7,7 +7,7 @@ from discs import discs
 from sklearn.metrics import roc_auc_score
 from small_spheres import DROCC_AT_8_PIXELS
 
-from lib.detector import Collapsed
+from lib.collapse import Collapsed
 from lib.methods.drocc import DROCC
 from lib.methods.drocc_lf import DROCCLF, into_shell
 

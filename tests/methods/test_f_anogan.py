@@ -6,7 +6,8 @@ from by_hand import array
 from discs import discs
 from keras import ops
 
-from lib.detector import Collapsed, input_gradient
+from lib.collapse import Collapsed
+from lib.detector import input_gradient
 from lib.methods.f_anogan import FAnoGAN, _WassersteinGAN
 
 SMALL = {"image_size": 32, "latent_dim": 4, "width": 4, "batch_size": 8, "epochs": 1}

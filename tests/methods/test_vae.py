@@ -7,7 +7,7 @@ from by_hand import array
 from discs import discs
 from keras import ops
 
-from lib.detector import Collapsed
+from lib.collapse import Collapsed
 from lib.methods.vae import VAE
 
 SMALL = {"image_size": 32, "latent_dim": 3, "width": 4, "batch_size": 16}

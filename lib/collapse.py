@@ -1,0 +1,48 @@
+"""When a detector has learnt nothing: how that is seen, and the error that says so."""
+
+import keras
+import numpy as np
+from keras import ops
+
+
+class Collapsed(RuntimeError):
+    """A detector that trained but learnt nothing; the message says how that was seen."""
+
+
+def check_scores(scores, name="score"):
+    """Raise Collapsed when scores (n,) cannot rank films: not finite, constant, nearly equal."""
+    scores = np.asarray(scores, dtype=float)
+    if not np.isfinite(scores).all():
+        count = int((~np.isfinite(scores)).sum())
+        raise Collapsed(f"{name}: {count} of {len(scores)} values are not finite.")
+    if len(scores) < 2:
+        return
+    if np.ptp(scores) <= 1e-6 * np.abs(scores).max():
+        raise Collapsed(f"{name}: the {len(scores)} values are constant ({scores[0]:.6g}).")
+    distinct = len(np.unique(scores))
+    if distinct < max(2, len(scores) / 10):
+        raise Collapsed(f"{name}: only {distinct} distinct values for {len(scores)} films.")
+
+
+def check_samples(drawn, name):
+    """Raise Collapsed when a generator draws one picture, (m, h, w, 1), from all codes or films."""
+    if len(drawn) < 2:
+        return
+    spread = float(ops.max(ops.std(drawn, axis=0)))
+    if not spread > 1e-3:
+        raise Collapsed(
+            f"{name}: all that it draws is one picture (largest standard deviation of a pixel "
+            f"{spread:.2g})."
+        )
+
+
+class StopWhenNotFinite(keras.callbacks.Callback):
+    """Ends a fit with Collapsed after the first epoch in which a loss is not finite."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Look at each logged value."""
+        for name, value in (logs or {}).items():
+            if not np.isfinite(value):
+                raise Collapsed(
+                    f"{type(self.model).__name__}: {name} became {value} in epoch {epoch + 1}."
+                )
