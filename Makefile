@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # A small network keeps one core busy, and so does a notebook: without a GPU, three lanes of cells and studies run beside
 # each other, then two lanes of pages.
 STUDIES := label_fraction contamination as_published pretraining latent_size preparation
-FITS := "reconstruction" "supervised adversarial svdd" "$(STUDIES)"
+FITS := "reconstruction" "adversarial svdd" "$(STUDIES) supervised"
 PAGES := "exploration supervised-page svdd-page" \
          "preprocessing reconstruction-page adversarial-page $(STUDIES:%=%-page) comparison comparison-page"
 study: $(READY)            ## rebuild every result and page
