@@ -11,8 +11,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # each other, then two lanes of pages.
 STUDIES := label_fraction contamination as_published pretraining latent_size preparation
 FITS := "reconstruction" "adversarial svdd" "$(STUDIES) supervised"
-PAGES := "exploration supervised-page svdd-page" \
-         "preprocessing reconstruction-page adversarial-page $(STUDIES:%=%-page) comparison comparison-page"
+PAGES := "exploration svdd-page" \
+         "supervised-page preprocessing reconstruction-page adversarial-page $(STUDIES:%=%-page) comparison comparison-page"
 study: $(READY)            ## rebuild every result and page
 ifeq ($(shell command -v nvidia-smi),)
 	dvc repro floors
