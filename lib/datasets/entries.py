@@ -10,13 +10,22 @@ COMMON_KEYS = {
     *("layout", "folder", "body", "upright", "images"),
     *("official_split", "test_patients", "peers"),
 }
+TABLE_KEYS = {
+    *("table", "path", "label", "normal", "abnormal", "uncertain", "patient", "study"),
+    *("view", "sex", "age", "body_part", "split", "test"),
+}
 LAYOUT_KEYS = {
     "mura": set(),
     "nih": {"abnormal"},
     "rsna": set(),
     "folder": {"normal", "abnormal", "patient", "view", "body_part", "test"},
+    **dict.fromkeys(("table", "chexpert", "mimic", "vindr"), TABLE_KEYS),
 }
-NEEDED_KEYS = {"nih": {"abnormal"}, "folder": {"normal", "abnormal"}}
+NEEDED_KEYS = {
+    "nih": {"abnormal"},
+    "folder": {"normal", "abnormal"},
+    "table": {"table", "path", "normal"},
+}
 TEST_PATIENTS = "params/test_patients"  # the folder of their lists; dvc.yaml depends on it
 SPLIT = {"validation": 0.15, "test": 0.3, "seed": 0}
 

@@ -9,14 +9,24 @@ from pathlib import Path
 import pandas as pd
 
 from lib import ROOT, processes
-from lib.datasets import folder, mura, nih, rsna
+from lib.datasets import chexpert, folder, label_table, mimic, mura, nih, rsna, vindr
 from lib.datasets.entries import BadData, available, load_entries, load_split_settings
-from lib.datasets.listing import BOX_FRAME, Listing, age_in_years
+from lib.datasets.listing import Listing, age_in_years
 from lib.datasets.split import SPLITS, check_split, split_by_patient
 from lib.datasets.table import COLUMNS, INDEX, ODD_NAMES
 from lib.films import UnreadableFilm, film_facts, film_size, read_film
 
-READERS = {"mura": mura.read, "nih": nih.read, "rsna": rsna.read, "folder": folder.read}
+READERS = {
+    "mura": mura.read,
+    "nih": nih.read,
+    "rsna": rsna.read,
+    "folder": folder.read,
+    "table": label_table.read,
+    "chexpert": chexpert.read,
+    "mimic": mimic.read,
+    "vindr": vindr.read,
+}
+OPEN_PATIENTS = ("mura", "nih", "rsna")  # layouts whose patient ids are public, and not hashed
 MOST_UNREADABLE = 0.05  # of the films: more, and the copy of the data is broken
 ANNOTATION_COLUMNS = ["image_id", "finding", "x", "y", "width", "height", "mask"]
 FACTS = [
@@ -40,14 +50,16 @@ def build_index(
     listing = _listing(name, entry, data)
     films, problems = _examined(listing.films, name, data / entry["folder"], data)
     films = _split(films, name, entry, split or {})
-    if entry["layout"] == "folder":  # after the split, which therefore does not depend on the salt
+    if (
+        entry["layout"] not in OPEN_PATIENTS
+    ):  # after the split, which therefore does not depend on the salt
         films["patient_id"] = [_pseudonym(patient, salt) for patient in films["patient_id"]]
     films = films.sort_values("image_id", ignore_index=True)
     index = INDEX.validate(films.astype({"label": float})[COLUMNS]).astype({"label": "Int64"})
     return {
         "": index,
         "problems": problems,
-        "annotations": _annotations(index, listing.boxes, data),
+        "annotations": _annotations(index, listing, data),
         "protocol": _protocol(listing, problems, index),
     }
 
@@ -175,17 +187,17 @@ def _pseudonym(patient: str, salt: str) -> str:
     return hashlib.sha256(f"{salt}/{patient}".encode(errors=ODD_NAMES)).hexdigest()[:12]
 
 
-def _annotations(index: pd.DataFrame, boxes: pd.DataFrame, data: Path) -> pd.DataFrame:
+def _annotations(index: pd.DataFrame, listing: Listing, data: Path) -> pd.DataFrame:
     """Masks where there are some, else boxes, in pixels of the film as it is stored."""
     masked = index.assign(mask=[_mask(film, data) for film in index.itertuples()])
     masked = masked[masked["mask"].ne("")]
-    boxes = boxes[~boxes["image_id"].isin(masked["image_id"])]
+    boxes = listing.boxes[~listing.boxes["image_id"].isin(masked["image_id"])]
     sizes = index[["image_id", "width", "height"]].rename(columns=lambda name: f"film_{name}")
     boxes = boxes.merge(sizes, left_on="image_id", right_on="film_image_id")
     for start, length in (("x", "width"), ("y", "height")):
-        boxes[[start, length]] = boxes[[start, length]].mul(
-            boxes[f"film_{length}"] / BOX_FRAME, axis=0
-        )
+        if listing.box_frame:
+            scale = boxes[f"film_{length}"] / listing.box_frame
+            boxes[[start, length]] = boxes[[start, length]].mul(scale, axis=0)
     both = pd.concat([masked[["image_id", "finding", "mask"]], boxes.assign(mask="")])
     both = both.reindex(columns=ANNOTATION_COLUMNS)
     return both.sort_values(["image_id", "x", "y"], ignore_index=True)

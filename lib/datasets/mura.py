@@ -26,6 +26,7 @@ FILM = re.compile(
     r"_(?P<sign>positive|negative)/(?P<stem>[^/.]+)\.[^/]+$",
     re.IGNORECASE,
 )
+TABLE = "*_image_paths*.csv"
 LABELS = {"0": 0, "1": 1}
 SIGNS = {"negative": 0, "positive": 1}
 
@@ -43,7 +44,7 @@ def read(folder: Path, entry: dict) -> Listing:
     return Listing(
         films.assign(
             image_id=named.agg("-".join, axis=1),
-            path=locate(films["relative"], folder, folder / "train_image_paths.csv"),
+            path=locate(films["relative"], folder, find_table(folder, TABLE) or folder),
             patient_id=parts["patient"],
             study_id=parts[["patient", "part", "study"]].agg("/".join, axis=1),
             body_part=parts["part"],
