@@ -43,9 +43,8 @@ def locate(listed: pd.Series, folder: Path, table: Path, unique: bool = False) -
 def stem(name: str) -> str:
     """The last part of a name in a table, without the suffix (or suffixes) of a film."""
     last = name.replace("\\", "/").rpartition("/")[2]
-    while Path(last).suffix.lower() in FILM_SUFFIXES:
-        last = Path(last).stem
-    return last
+    name, suffix = os.path.splitext(last)
+    return stem(name) if suffix.lower() in FILM_SUFFIXES else last
 
 
 def is_film_name(path: Path) -> bool:
@@ -111,11 +110,11 @@ def _parts(name: str) -> Parts:
 
 def _check_unique(matches: dict[str, list[Path]], folder: Path, table: Path) -> None:
     """Raises BadData where a name fits two films that are no copies of one another."""
-    for name, paths in matches.items():
-        first = _parts(os.fspath(paths[0].relative_to(folder)))
-        for other in paths[1:]:
-            if _parts(os.fspath(other))[-len(first) :] != first:
-                one, two = (path.relative_to(folder).as_posix() for path in (paths[0], other))
+    for name, (first, *others) in matches.items():
+        for other in others:
+            end = _parts(os.fspath(first.relative_to(folder)))
+            if _parts(os.fspath(other))[-len(end) :] != end:
+                one, two = (path.relative_to(folder).as_posix() for path in (first, other))
                 raise BadData(
                     f"{table} lists {name!r}, which may be {one} or {two}: write the folder in "
                     "front of the name."

@@ -35,8 +35,8 @@ def find_tables(folder: Path, entry: dict) -> list[Path]:
     tables = [files[name] for glob in globs for name in files if PurePosixPath(name).match(glob)]
     if not tables:
         raise BadData(
-            f"`table: {', '.join(listed(entry, 'table'))}` of params/datasets.yaml matches no file "
-            f"below {folder}: put the table there, or correct its name."
+            f"No file below {folder} matches `table: {', '.join(listed(entry, 'table'))}`: put the "
+            "table there, or correct `table` in params/datasets.yaml."
         )
     return list(dict.fromkeys(tables))
 

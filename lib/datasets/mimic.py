@@ -40,7 +40,7 @@ def read(folder: Path, entry: dict) -> Listing:
     entry = KEYS | entry
     table = find_tables(folder, entry)[0]
     labels = read_table(table, LABELS)
-    metadata = first_table(folder, "mimic-cxr-2*-metadata.csv*")
+    metadata = first_table(folder, "mimic-cxr-2.0.0-metadata.csv", "mimic-cxr-2*-metadata.csv*")
     rows = read_table(metadata, METADATA).merge(labels, on=STUDY, how="left")
     split = find_table(folder, "mimic-cxr-2*-split.csv*")
     if split:
