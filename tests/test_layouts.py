@@ -150,6 +150,28 @@ def test_mura_without_tables_is_read_from_its_folders(tmp_path, gone):
     assert whole.equals(part)
 
 
+SAVED_MURA = {
+    "semicolons": lambda t: t.replace(",", ";").replace("\n", "\r\n").encode("utf-16"),
+    "backslashes": lambda t: t.replace("/", "\\").encode(),
+    "another folder, with a header": lambda t: (
+        "Path,Label\n" * ("," in t) + "Path\n" * ("," not in t) + t.replace("MURA-v1.1", "x/y")
+    ).encode(),
+    "quotes": lambda t: (
+        t.replace("MURA", '"MURA').replace(".png", '.png"').replace("/,", '/",').encode()
+    ),
+}
+
+
+@pytest.mark.parametrize("encode", SAVED_MURA.values(), ids=SAVED_MURA.keys())
+def test_muras_tables_saved_again_say_the_same(tmp_path, encode):
+    for name in ("owner", "again"):
+        write_mura(tmp_path / name / "MURA-v1.1")
+    for table in (tmp_path / "again/MURA-v1.1").glob("*.csv"):
+        table.write_bytes(encode(table.read_text()))
+    owner, again = (tables_of(tmp_path / name, MURA)[""] for name in ("owner", "again"))
+    assert owner.equals(again)
+
+
 def test_mura_without_anything_is_refused(tmp_path):
     write_film(tmp_path / "MURA-v1.1/wrists/1.png")
     with pytest.raises(BadData, match=r"train_image_paths\.csv is missing, and no film lies in"):
@@ -361,6 +383,22 @@ def test_words_that_are_no_class_are_left_out(tmp_path):
     listing = label_table.read(tmp_path / "ours", BY_WORD | {"abnormal": "Pneumonia"})
     assert len(listing.films) == 16 and listing.counts["left out: neither class"] == 8
     assert set(listing.films["finding"]) == {"normal", "Pneumonia"}
+
+
+def test_lists_and_codes_in_a_cell(tmp_path):
+    cells = ("['normal']", "['COPD signs', 'old fracture']", "1 2 " * 99, "[]", "normal", "")
+    write_ours(
+        tmp_path / "ours",
+        "File,Diagnosis,Patient",
+        lambda patient, film: f'p{patient}_{film},"{cells[(2 * patient + film) % 6]}",{patient}',
+    )
+    listing = label_table.read(tmp_path / "ours", BY_WORD)
+    assert listing.films["finding"].value_counts().to_dict() == {
+        "normal": 8,
+        "COPD signs|old fracture": 4,
+        "abnormal": 4,
+    }
+    assert listing.counts["left out: neither class"] == 8
 
 
 def test_numbers_may_be_the_words(tmp_path):

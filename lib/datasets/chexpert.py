@@ -9,6 +9,8 @@ train.csv were mined from reports. `Support Devices` alone do not make a film ab
 
 from pathlib import Path
 
+import pandas as pd
+
 from lib.datasets.label_table import ITS_TABLE, films_of, find_tables, read_rows
 from lib.datasets.labels import column_of
 from lib.datasets.listing import Listing
@@ -39,5 +41,11 @@ def read(folder: Path, entry: dict) -> Listing:
     rows = read_rows(tables)
     path = column_of(rows, entry["path"], tables[0])
     rows[path] = rows[path].str.replace(r"^.*?(?=patient\d+[/\\])", "", regex=True)
-    entry.setdefault("abnormal", [finding for finding in FINDINGS if finding in rows])
+    entry.setdefault("abnormal", findings_of(rows))
     return films_of(rows, tables[0], folder, entry, has_test_list=True)
+
+
+def findings_of(rows: pd.DataFrame) -> list[str]:
+    """The findings that a table has a column for."""
+    columns = set(map(str.lower, rows))
+    return [finding for finding in FINDINGS if finding.lower() in columns]

@@ -23,6 +23,7 @@ STATES = {
 }
 UNCERTAIN = {"leave_out": None, "normal": 0.0, "abnormal": 1.0}
 COLUMN_KEYS = ("path", "patient", "study", "view", "sex", "age", "body_part", "split")
+LONGEST = 60  # characters of a word; more are a code or a sentence, and no finding's name
 UNKNOWN = float("nan")
 
 
@@ -44,13 +45,17 @@ class Classes:
         """The label and finding of a film or, if it has none, the reason."""
         known = (holds | doubts) if self.abnormal is None else (self.normal | self.abnormal)
         if abnormal := holds & known - self.normal:
-            return 1.0, "|".join(sorted(abnormal)), ""
+            return 1.0, _finding(abnormal), ""
         if doubts & known:
             decided = self.uncertain is not None
             return (self.uncertain, "uncertain", "") if decided else (UNKNOWN, "", "uncertain")
         if holds and (holds <= self.normal if self.words else self.normal <= holds):
-            return 0.0, "|".join(sorted(holds & self.normal)), ""
+            return 0.0, _finding(holds & self.normal), ""
         return UNKNOWN, "", "neither class"
+
+
+def _finding(labels: set[str]) -> str:
+    return "|".join(sorted({word if len(word) <= LONGEST else "abnormal" for word in labels}))
 
 
 def labels_of(rows: pd.DataFrame, films: pd.Series, table: Path, entry: dict) -> pd.DataFrame:
@@ -92,7 +97,7 @@ def _words(rows: pd.DataFrame, table: Path, entry: dict) -> tuple[Classes, list[
     spelling = {plain(word): word for word in named}
     column = column_of(rows, str(entry["label"]), table)
     words = {
-        cell: {spelling.get(plain(word), word.strip()) for word in cell.split("|") if word.strip()}
+        cell: {spelling.get(plain(word), word) for word in _words_of(cell)}
         for cell in rows[column].unique()
     }
     if absent := sorted(named.difference(*words.values())):
@@ -101,6 +106,13 @@ def _words(rows: pd.DataFrame, table: Path, entry: dict) -> tuple[Classes, list[
             "`normal` and `abnormal` in params/datasets.yaml."
         )
     return classes, [words[cell] for cell in rows[column]]
+
+
+def _words_of(cell: str) -> list[str]:
+    """The words of a cell: `a|b`, or `['a', 'b']` as PadChest and others write a list."""
+    is_list = cell.startswith("[") and cell.endswith("]")
+    words = cell[1:-1].split(",") if is_list else cell.split("|")
+    return [word for word in (word.strip(" '\"") for word in words) if word]
 
 
 def _columns(rows: pd.DataFrame, table: Path, entry: dict):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandera.pandas as pandera
 
-from lib.datasets.chexpert import FINDINGS
+from lib.datasets.chexpert import findings_of
 from lib.datasets.label_table import films_of, find_tables
 from lib.datasets.listing import Listing
 from lib.datasets.owner_tables import find_table, first_table, read_table
@@ -46,5 +46,5 @@ def read(folder: Path, entry: dict) -> Listing:
     if split:
         rows = rows.merge(read_table(split, SPLIT), on="dicom_id", how="left")
     rows = rows.assign(split=rows.get("split", "")).fillna("")
-    entry.setdefault("abnormal", [finding for finding in FINDINGS if finding in rows])
+    entry.setdefault("abnormal", findings_of(rows))
     return films_of(rows, metadata, folder, entry, has_test_list=True)
