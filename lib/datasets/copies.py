@@ -5,9 +5,9 @@ is never in two splits, and a copy of a film of the test list is left out of tra
 
 Near copies, as after saving again as JPEG, are told by a perceptual hash of fine detail: a film of
 64 x 64 pixels less its median of 3 x 3 pixels, of which only the signs are kept, so that anatomy,
-frames and flat borders, which films share, count for little. On real films of NIH, Kermany and knees
-the signs of two patients correlate by at most .20, those of one film saved again by .75 and more
-(JPEG, quality 75) or .54 and more (quality 60, half the size).
+frames and flat borders, which films share, count for little. On real films of NIH, Kermany and
+knees the signs of two patients correlate by at most .20, those of one film saved again by .75 and
+more (JPEG, quality 75) or .54 and more (quality 60, half the size).
 """
 
 import hashlib

@@ -35,8 +35,8 @@ def build_index(
     listing = list_films(name, entry, data)
     films, problems, seen = _examined(listing.films, name, data / entry["folder"], data)
     own = entry["layout"] not in OWNERS
-    films, copied = copies.together(films, name, own)
-    films = split_films(films, name, entry, split or {})
+    films, copied = copies.together(_completed(films, name, entry), name, own)
+    films = _split(films, name, entry, split or {})
     if own:  # after the split, which therefore does not depend on the salt
         films = _pseudonymous(films, salt)
     films = films.sort_values("image_id", ignore_index=True)
@@ -91,16 +91,18 @@ def _in_test_list(films: pd.DataFrame, name: str, entry: dict) -> pd.Series:
 
 
 def split_films(films: pd.DataFrame, name: str, entry: dict, settings: dict) -> pd.DataFrame:
-    """Fills in what is not stated and adds `split`; films without a label are `unlabelled`.
+    """The listed films with what is not stated filled in, and split; opens none. Raises BadData."""
+    return _split(_completed(films, name, entry), name, entry, settings)
 
-    Raises BadData where a split lacks films.
-    """
-    films = _completed(films.assign(dataset=name), entry)
+
+def _split(films: pd.DataFrame, name: str, entry: dict, settings: dict) -> pd.DataFrame:
+    """Adds `split`, `unlabelled` where there is no label. Raises BadData where one lacks films."""
     known = films[films["label"].notna()]
     normals_only = not names_abnormal_films(entry)
-    films["split"] = split_by_patient(
+    split = split_by_patient(
         known, **settings, test_list=known["in_test_list"], normals_only=normals_only
-    ).reindex(films.index, fill_value=UNLABELLED)
+    )
+    films = films.assign(split=split.reindex(films.index, fill_value=UNLABELLED))
     check_split(films, name, normals_only)
     return films
 
@@ -178,9 +180,10 @@ def _relative(path: str, data: Path) -> str:
     return Path(path).relative_to(data).as_posix() if Path(path).is_relative_to(data) else path
 
 
-def _completed(films: pd.DataFrame, entry: dict) -> pd.DataFrame:
+def _completed(films: pd.DataFrame, name: str, entry: dict) -> pd.DataFrame:
     """Fills in what neither the owner's table nor the film says, and brings words to one form."""
     return films.assign(
+        dataset=name,
         patient_id=films["patient_id"].where(films["patient_id"].ne(""), films["image_id"]),
         body_part=films["body_part"].where(films["body_part"].ne(""), entry["body"]).str.lower(),
         view=films["view"].str.upper(),
