@@ -43,6 +43,10 @@ class UnreadableFilm(Exception):
     """Says in a few words why a film cannot be used."""
 
 
+class NotAFilm(UnreadableFilm):
+    """Says what a file is that is no film at all."""
+
+
 def read_film(path: str | Path) -> np.ndarray:
     """Reads a film's grey levels, (height, width); larger = brighter on the display.
 

@@ -516,7 +516,6 @@ def test_a_column_or_a_path_may_name_the_test_films(tmp_path):
         ({"label": "Class"}, "has no column 'Class'"),
         ({"abnormal": "pneumonja"}, "never has 'pneumonja' in its column 'Diagnosis'"),
         ({"abnormal": "normal"}, "'normal' is both normal and abnormal"),
-        ({"uncertain": "maybe"}, "`uncertain: maybe`: write leave_out, normal, abnormal"),
         ({"patient": "MRN"}, "has no column 'MRN'"),
         ({"patient": r"(x\d+)"}, "is no column of .* and finds nothing in some films' paths"),
         ({"patient": r"(x\d+"}, "is neither a column of .* nor a regular expression"),
@@ -540,6 +539,11 @@ def test_entries_of_these_layouts_are_read(tmp_path, layout):
     entry = {"layout": layout, "folder": "x", "body": "chest", "uncertain": "normal", **keys}
     write_table(tmp_path / "params/datasets.yaml", [f"datasets: {{films: {entry}}}"])
     assert load_entries(tmp_path)["films"]["layout"] == layout
+    write_table(
+        tmp_path / "params/datasets.yaml", [f"datasets: {{films: {entry | {'uncertain': 0}}}}"]
+    )
+    with pytest.raises(BadData, match="`uncertain: 0`: write leave_out, normal, abnormal"):
+        load_entries(tmp_path)
 
 
 # --- presets

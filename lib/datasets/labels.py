@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from lib.datasets.checks import UNCERTAIN
 from lib.datasets.entries import BadData, listed
 
 STATES = {
@@ -21,7 +22,6 @@ STATES = {
     **dict.fromkeys(("", "0", "false", "no", "nan"), "does not hold"),
     "-1": "uncertain",
 }
-UNCERTAIN = {"leave_out": None, "normal": 0.0, "abnormal": 1.0}
 COLUMN_KEYS = ("path", "patient", "study", "view", "sex", "age", "body_part", "split")
 LONGEST = 60  # characters of a word; more are a code or a sentence, and no finding's name
 UNKNOWN = float("nan")
@@ -138,13 +138,9 @@ def _columns(rows: pd.DataFrame, table: Path, entry: dict):
 def _classes(entry: dict, normal: list[str], abnormal: list[str]) -> Classes:
     if both := sorted(set(normal) & set(abnormal)):
         raise BadData(f"params/datasets.yaml: {both[0]!r} is both normal and abnormal: keep one.")
-    uncertain = str(entry.get("uncertain", "leave_out"))
-    if uncertain not in UNCERTAIN:
-        raise BadData(
-            f"params/datasets.yaml has `uncertain: {uncertain}`: write {', '.join(UNCERTAIN)}."
-        )
+    uncertain = UNCERTAIN[entry.get("uncertain", "leave_out")]
     chosen = None if abnormal == ["any"] else frozenset(abnormal)
-    return Classes(frozenset(normal), chosen, "label" in entry, UNCERTAIN[uncertain])
+    return Classes(frozenset(normal), chosen, "label" in entry, uncertain)
 
 
 def _others(rows: pd.DataFrame, states: dict, table: Path, entry: dict) -> list[str]:
