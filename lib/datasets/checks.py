@@ -75,7 +75,7 @@ LAYOUTS: dict[str, dict[str, tuple[Callable, str]]] = {
     **dict.fromkeys(("table", "chexpert", "mimic", "vindr"), TABLE),
 }
 NEEDED = {"nih": ("abnormal",), "folder": ("normal",), "table": ("table", "path", "normal")}
-PATHS = ("folder", "normal", "abnormal", "unlabelled", "test", "masks")
+PATHS = ("folder", "table", "normal", "abnormal", "unlabelled", "test", "masks")
 EXPRESSIONS = ("patient", "study")
 
 
@@ -103,8 +103,10 @@ def check_entry(name: str, entry: Any) -> None:
         raise BadData(f"{where} needs a `layout`, one of {', '.join(LAYOUTS)}.")
     allowed = COMMON | LAYOUTS[entry["layout"]]
     if unknown := sorted(str(key) for key in entry.keys() - allowed.keys()):
+        others = [layout for layout, keys in LAYOUTS.items() if unknown[0] in keys]
+        hint = f", or the layout {' or '.join(others)}" if others else ""
         raise BadData(
-            f"{where} has an unknown key `{unknown[0]}`: use {', '.join(sorted(allowed))}."
+            f"{where} has an unknown key `{unknown[0]}`: use {', '.join(sorted(allowed))}{hint}."
         )
     needed = ("folder", "body", *NEEDED.get(entry["layout"], ()))
     if missing := [key for key in needed if key not in entry]:

@@ -15,12 +15,13 @@ import pandas as pd
 
 from lib.datasets.entries import BadData
 from lib.datasets.listing import files_below
+from lib.datasets.masks import TREES
 
 FILM_SUFFIXES = {
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".gif", ".webp"),
     *(".jp2", ".j2k", ".jpf", ".jpx", ".pgm", ".ppm", ".dcm", ".dicom", ".dic", ".ima"),
 }
-MASK_FOLDERS = {"mask", "masks", "ground_truth"}  # a mask often has its film's name
+NOT_FILMS = {"dicomdir", "readme", "license", "lockfile", "version", "autorun"}
 Parts = tuple[str, ...]
 
 
@@ -50,16 +51,20 @@ def stem(name: str) -> str:
 def is_film_name(path: Path) -> bool:
     """Whether a name may be a film's; DICOM files often end in nothing, or in a UID's digits."""
     suffix = path.suffix.lower()
-    return not suffix or suffix in FILM_SUFFIXES or suffix[1:].isdigit()
+    named = not suffix or suffix in FILM_SUFFIXES or suffix[1:].isdigit()
+    return named and path.name.lower() not in NOT_FILMS
 
 
 def _film_files(folder: Path) -> list[Path]:
-    """The files below a folder that may be films, the uppermost first."""
+    """The files below a folder that may be films, the uppermost first.
+
+    Not those in folders of masks, as a mask often has its film's name.
+    """
     films = [path for path in files_below(folder) if is_film_name(path)]
     films = [
         path
         for path in films
-        if MASK_FOLDERS.isdisjoint(map(str.lower, path.relative_to(folder).parts[:-1]))
+        if set(TREES).isdisjoint(map(str.lower, path.relative_to(folder).parts[:-1]))
     ]
     return sorted(films, key=lambda path: len(path.parts))
 

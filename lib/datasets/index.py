@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import warnings
 from functools import partial
 from pathlib import Path
 
@@ -242,6 +243,13 @@ def _annotations(index: pd.DataFrame, listing: Listing, data: Path) -> pd.DataFr
         if listing.box_frame:
             scale = boxes[f"film_{length}"] / listing.box_frame
             boxes[[start, length]] = boxes[[start, length]].mul(scale, axis=0)
+        outside = (boxes[start] + boxes[length]) > boxes[f"film_{length}"] + 1
+        if outside.any() and not listing.box_frame:
+            warnings.warn(
+                f"{outside.sum()} boxes leave their films, which were made smaller: left out.",
+                stacklevel=2,
+            )
+            boxes = boxes[~outside]
     both = pd.concat([masked, boxes.assign(mask="")])
     both = both.reindex(columns=ANNOTATION_COLUMNS)
     return both.sort_values(["image_id", "x", "y"], ignore_index=True)
