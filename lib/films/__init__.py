@@ -1,0 +1,6 @@
+"""Reads one film, whatever it came as: a picture or a DICOM; names the reason if it cannot be."""
+
+from lib.films.reading import film_facts, film_size, read_film, read_mask
+from lib.films.refusals import NotAFilm, UnreadableFilm
+
+__all__ = ["NotAFilm", "UnreadableFilm", "film_facts", "film_size", "read_film", "read_mask"]

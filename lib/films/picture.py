@@ -1,0 +1,79 @@
+"""Decodes a picture, PNG to TIFF, through Pillow; its size is checked in the header before that."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageFile, ImageOps
+
+from lib.films.kinds import PICTURES
+from lib.films.refusals import UnreadableFilm, check_size
+
+PHOTOMETRIC, WHITE_IS_ZERO = 262, 0  # a tag of TIFF, and its value for negatives
+
+# Another library may have asked Pillow to fill truncated films with grey; here they must fail.
+ImageFile.LOAD_TRUNCATED_IMAGES = False
+
+
+def read_picture(path: Path) -> np.ndarray:
+    """Read a picture's grey levels (height, width), turned upright as its EXIF orientation asks.
+
+    uint8; uint16 or float32 where the file has them, though 16-bit colours come as 8 bits of grey.
+    Transparency is dropped. Raises UnreadableFilm.
+    """
+    with _upright(path) as picture:
+        return _grey(picture)
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Read (width, height) of the upright picture. Raises UnreadableFilm.
+
+    Decodes it, since an orientation may follow the pixels.
+    """
+    with _upright(path) as picture:
+        return picture.size
+
+
+@contextmanager
+def _upright(path: Path) -> Iterator[Image.Image]:
+    with _opened(path) as picture:
+        picture.load()
+        with suppress(Exception):  # a damaged EXIF block does not cost the film
+            ImageOps.exif_transpose(picture, in_place=True)
+        check_size(*picture.size)
+        yield picture
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """Open a picture without decoding it; its size and number of frames have been checked."""
+    # By its file, not its name: Pillow would map the file, and so garbles turned TIFF (13.0).
+    with path.open("rb") as file:
+        try:
+            picture = Image.open(file, formats=list(PICTURES))
+            # Phones put a second, smaller picture behind a JPEG, which viewers do not show: MPO.
+            frames = picture.format != "MPO" and getattr(picture, "is_animated", False)
+        except Image.DecompressionBombError:
+            raise UnreadableFilm("absurdly sized: a decompression bomb") from None
+        except Exception:
+            raise UnreadableFilm("truncated, damaged or of a rare kind") from None
+        with picture:
+            check_size(*picture.size)
+            if frames:
+                raise UnreadableFilm("several frames, not one film")
+            yield picture
+
+
+def _grey(picture: Image.Image) -> np.ndarray:
+    negative = getattr(picture, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO
+    if picture.mode.startswith("I;16"):  # Pillow turns negatives of 8 bits, but no deeper ones
+        grey = np.asarray(picture).astype(np.uint16)
+        return np.iinfo(np.uint16).max - grey if negative else grey
+    if picture.mode in ("I", "F"):
+        grey = np.asarray(picture).astype(np.float32)
+        return grey.max() - grey if negative else grey
+    if picture.mode in ("L", "LAB"):
+        return np.asarray(picture if picture.mode == "L" else picture.getchannel("L"))
+    # By way of RGB, since that drops the alpha of every mode and looks palettes up.
+    return np.asarray(picture.convert("RGB").convert("L"))
