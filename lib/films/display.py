@@ -96,8 +96,13 @@ def _through_window(grey, center: float, width: float, function: str, least, mos
         return (most - least) / (1 + np.exp(-4 * (grey - center) / width)) + least
     if function != "LINEAR_EXACT" and width > 1:
         center, width = center - 0.5, width - 1
-    share = np.clip((grey - center) / width + 0.5, 0, 1)
-    return share * (most - least) + least
+    share = np.subtract(grey, center, dtype=np.float64)  # and then in place: plates are large
+    share /= width
+    share += 0.5
+    np.clip(share, 0, 1, out=share)
+    share *= most - least
+    share += least
+    return share
 
 
 def _varies(grey: np.ndarray, padding: np.ndarray | None) -> bool:

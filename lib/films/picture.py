@@ -1,7 +1,8 @@
 """Decodes a picture, PNG to TIFF, through Pillow; its size is checked in the header before that."""
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import numpy as np
@@ -38,11 +39,25 @@ def picture_size(path: Path) -> tuple[int, int]:
 @contextmanager
 def _upright(path: Path) -> Iterator[Image.Image]:
     with _opened(path) as picture:
-        picture.load()
+        with _no_standard_error() if picture.format == "TIFF" else nullcontext():
+            picture.load()
         with suppress(Exception):  # a damaged EXIF block does not cost the film
             ImageOps.exif_transpose(picture, in_place=True)
         check_size(*picture.size)
         yield picture
+
+
+@contextmanager
+def _no_standard_error() -> Iterator[None]:
+    """Lead the process's standard error to nowhere: libtiff writes there, past Python."""
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 @contextmanager
