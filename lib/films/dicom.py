@@ -66,7 +66,7 @@ def read_dicom(path: Path) -> np.ndarray:
     film = _read(path, PIXEL_TAGS, pixels=True)
     _checked_size(film, path)
     if not values(film, "PixelData"):
-        raise UnreadableFilm("DICOM without pixels")
+        raise _without_pixels(film, path)
     grey = shown(decoded(film), film)
     return grey if grey.dtype in (np.uint8, np.uint16) else grey.astype(np.float32)
 
@@ -107,24 +107,16 @@ def _with_preamble(path: Path) -> BinaryIO:
 
 
 def _checked_size(header: pydicom.Dataset, path: Path) -> tuple[int, int]:
-    _check_kind(header)
+    kind = _storage(header)
+    if kind and "Image" not in kind:
+        raise NotAFilm(f"no film: {kind}")
     rows, columns = number(header, "Rows"), number(header, "Columns")
     if not rows or not columns:
-        lost = "DICOM without pixels"
-        raise UnreadableFilm(lost) if _storage(header) else refusal(path, lost)
+        raise _without_pixels(header, path)
     if (number(header, "NumberOfFrames") or 1) > 1:
         raise NotAFilm("multi-frame DICOM, not one film")
     check_size(int(columns), int(rows))
     return int(columns), int(rows)
-
-
-def _check_kind(header: pydicom.Dataset) -> None:
-    """Raise NotAFilm for a report, a presentation state, a list of a disc and the like."""
-    kind = _storage(header)
-    if kind and "Image" not in kind:
-        raise NotAFilm(f"DICOM without pixels: {kind}")
-    if (modality := text(header, "Modality")) in NO_FILMS:
-        raise NotAFilm(f"DICOM without pixels: modality {modality}")
 
 
 def _storage(header: pydicom.Dataset) -> str:
@@ -132,3 +124,11 @@ def _storage(header: pydicom.Dataset) -> str:
     uid = text(header, "SOPClassUID") or text(header.file_meta, "MediaStorageSOPClassUID")
     name = UID_dictionary[uid][0] if uid in UID_dictionary else ""
     return name if "Storage" in name else ""
+
+
+def _without_pixels(header: pydicom.Dataset, path: Path) -> UnreadableFilm:
+    """The error of a DICOM that shows nothing: by its modality, its class or else its name."""
+    if (modality := text(header, "Modality")) in NO_FILMS:
+        return NotAFilm(f"no film: modality {modality}")
+    reason = "DICOM without pixels"
+    return UnreadableFilm(reason) if _storage(header) else refusal(path, reason)

@@ -18,12 +18,12 @@ PICTURES = {
     "PNG": rb"\x89PNG\r\n\x1a\n",
     "JPEG": rb"\xff\xd8\xff",
     "TIFF": rb"II[*+]\0|MM\0[*+]",
-    "BMP": rb"BM",
+    "BMP": rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0",
     "GIF": rb"GIF8[79]a",
     "WEBP": rb"RIFF....WEBP",
     "JPEG2000": rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51",
     "AVIF": rb"....ftypavi[fs]",
-    "PPM": rb"P[1-6]\s",
+    "PPM": rb"P[1-6]\s+[#\d]",
 }
 FILMS_NOT_READ = {  # that may hold a film, which would be lost without a word
     "HEIC": rb"....ftyp(hei|hev|mif1|msf1)",
@@ -59,6 +59,7 @@ FILM_SUFFIXES = {
 
 def is_film_name(path: Path) -> bool:
     """Whether a file's name promises a film: by its suffix, or as it is all a DICOM's UID."""
+    path = path.with_suffix("") if path.suffix.lower() == ".gz" else path
     return path.suffix.lower() in FILM_SUFFIXES or re.fullmatch(r"[\d.]{9,}", path.name) is not None
 
 

@@ -6,15 +6,20 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageFile, ImageOps
+from PIL import Image, ImageFile, ImageOps, TiffImagePlugin
 
 from lib.films.kinds import PICTURES
 from lib.films.refusals import UnreadableFilm, check_size
 
 PHOTOMETRIC, WHITE_IS_ZERO = 262, 0  # a tag of TIFF, and its value for negatives
+DEEP = {"I;16", "I;16B", "I", "F"}  # Pillow's modes of more than 8 bits
 
 # Another library may have asked Pillow to fill truncated films with grey; here they must fail.
 ImageFile.LOAD_TRUNCATED_IMAGES = False
+# Pillow knows some deep TIFF only as positives. It takes their negatives too, for _grey to turn.
+for (order, photometric, *rest), modes in list(TiffImagePlugin.OPEN_INFO.items()):
+    if photometric != WHITE_IS_ZERO and modes[0] in DEEP:
+        TiffImagePlugin.OPEN_INFO.setdefault((order, WHITE_IS_ZERO, *rest), modes)
 
 
 def read_picture(path: Path) -> np.ndarray:
@@ -69,9 +74,9 @@ def _opened(path: Path) -> Iterator[Image.Image]:
             picture = Image.open(file, formats=list(PICTURES))
             # Phones put a second, smaller picture behind a JPEG, which viewers do not show: MPO.
             frames = picture.format != "MPO" and getattr(picture, "is_animated", False)
-        except Image.DecompressionBombError:
-            raise UnreadableFilm("absurdly sized: a decompression bomb") from None
-        except Exception:
+        except Exception as error:  # of a PNG's words or colour profile Pillow unpacks 1 MB at most
+            if isinstance(error, Image.DecompressionBombError) or "too large" in str(error):
+                raise UnreadableFilm("absurdly sized: a decompression bomb") from None
             raise UnreadableFilm("truncated, damaged or of a rare kind") from None
         with picture:
             check_size(*picture.size)
@@ -81,14 +86,16 @@ def _opened(path: Path) -> Iterator[Image.Image]:
 
 
 def _grey(picture: Image.Image) -> np.ndarray:
-    negative = getattr(picture, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO
-    if picture.mode.startswith("I;16"):  # Pillow turns negatives of 8 bits, but no deeper ones
-        grey = np.asarray(picture).astype(np.uint16)
-        return np.iinfo(np.uint16).max - grey if negative else grey
-    if picture.mode in ("I", "F"):
-        grey = np.asarray(picture).astype(np.float32)
-        return grey.max() - grey if negative else grey
+    if picture.mode in DEEP:
+        grey = np.asarray(picture)
+        grey = grey.astype(np.uint16 if picture.mode.startswith("I;16") else np.float32)
+        negative = getattr(picture, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO
+        return _negative(grey) if negative else grey
     if picture.mode in ("L", "LAB"):
         return np.asarray(picture if picture.mode == "L" else picture.getchannel("L"))
     # By way of RGB, since that drops the alpha of every mode and looks palettes up.
     return np.asarray(picture.convert("RGB").convert("L"))
+
+
+def _negative(grey: np.ndarray) -> np.ndarray:
+    return (np.iinfo(np.uint16).max if grey.dtype == np.uint16 else grey.max()) - grey
