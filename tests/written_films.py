@@ -19,7 +19,7 @@ DEEP = np.arange(1200, dtype=np.uint16).reshape(30, 40) * 3  # of 12 bits
 
 
 def write_dicom(path, pixels=GREY, syntax=ExplicitVRLittleEndian, data=None, without=(), **tags):
-    """Writes a DICOM film; `data` replaces its pixel data (a list: coded frames).
+    """Write a DICOM film; `data` replaces its pixel data (a list: coded frames).
 
     `tags` add to or replace its tags, as these bytes if they are bytes; those of `without` are
     left out.

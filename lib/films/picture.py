@@ -12,7 +12,7 @@ from lib.films.kinds import PICTURES
 from lib.films.refusals import UnreadableFilm, check_size
 
 PHOTOMETRIC, WHITE_IS_ZERO = 262, 0  # a tag of TIFF, and its value for negatives
-DEEP = {"I;16", "I;16B", "I", "F"}  # Pillow's modes of more than 8 bits
+DEEP = {"I;16", "I;16B", "I;16L", "I;16N", "I", "F"}  # Pillow's modes of more than 8 bits
 
 # Another library may have asked Pillow to fill truncated films with grey; here they must fail.
 ImageFile.LOAD_TRUNCATED_IMAGES = False
