@@ -20,7 +20,7 @@ GREY_WEIGHTS = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green and 
 def shown(stored: np.ndarray, film: Dataset) -> np.ndarray:
     """Grey levels (height, width), larger = brighter, of stored pixels and the tags beside them.
 
-    Padding is as dark as the darkest of the film. Changes `film`. Raises UnreadableFilm.
+    Padding is as dark as the darkest of the film. Raises UnreadableFilm.
     """
     if film.PhotometricInterpretation == "PALETTE COLOR":
         stored = _coloured(stored, film)
@@ -133,7 +133,9 @@ def _table(film: Dataset, tag: str) -> _Table | None:
     entries = _entries(item, length, ">u2" if film.original_encoding[1] is False else "<u2")
     if len(entries) < length or not 8 <= bits <= 16:
         return None
-    return _Table(entries[:length].astype(np.uint8 if bits == 8 else np.uint16), first, bits)
+    entries = entries[:length]
+    small = bits == 8 and entries.max() < 256
+    return _Table(entries.astype(np.uint8 if small else np.uint16), first, bits)
 
 
 def _entries(item: Dataset, length: int, words: str) -> np.ndarray:
