@@ -16,11 +16,8 @@ import pandas as pd
 from lib.datasets.entries import BadData
 from lib.datasets.listing import files_below
 from lib.datasets.masks import TREES
+from lib.films import FILM_SUFFIXES
 
-FILM_SUFFIXES = {
-    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".gif", ".webp"),
-    *(".jp2", ".j2k", ".jpf", ".jpx", ".pgm", ".ppm", ".dcm", ".dicom", ".dic", ".ima"),
-}
 NOT_FILMS = {"dicomdir", "readme", "license", "lockfile", "version", "autorun"}
 Parts = tuple[str, ...]
 
