@@ -27,9 +27,11 @@ test: $(READY)             ## run the tests
 lab: $(READY)              ## open the notebooks
 	jupyter lab notebooks
 
+# The folder's name as it was typed, whatever is in it: make reads $$ for $, and the recipe gets it from its environment.
 FROM := build/phantoms
+override export FROM := $(value FROM)
 data: $(READY)             ## make data FROM=folder: study the films of that folder; without FROM, phantoms again
-	python -m lib.source $(FROM) $(if $(PEERS),--peers)  # PEERS=yes: also as the reference codes split them
+	python -m lib.source $(if $(PEERS),--peers) -- "$$FROM"  # PEERS=yes: also as the reference codes split them
 
 reports: $(READY)          ## read the pages in a browser, on this machine only
 	python -m http.server --bind 127.0.0.1 --directory reports 8000

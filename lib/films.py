@@ -43,6 +43,10 @@ class UnreadableFilm(Exception):
     """Says in a few words why a film cannot be used."""
 
 
+class NotAFilm(UnreadableFilm):
+    """Says what a file is that lies beside films and is none."""
+
+
 def read_film(path: str | Path) -> np.ndarray:
     """Reads a film's grey levels, (height, width); larger = brighter on the display.
 

@@ -37,9 +37,9 @@ def build_index(
     patient ids of a user's own films; split: arguments of split_by_patient.
     Every film is decoded once, over all cores. Raises BadData.
     """
-    listing = _listing(name, entry, data)
+    listing = list_films(name, entry, data)
     films, problems = _examined(listing.films, name, data / entry["folder"], data)
-    films = _split(films, name, entry, split or {})
+    films = split_films(films, name, entry, split or {})
     if entry["layout"] == "folder":  # after the split, which therefore does not depend on the salt
         films["patient_id"] = [_pseudonym(patient, salt) for patient in films["patient_id"]]
     films = films.sort_values("image_id", ignore_index=True)
@@ -65,8 +65,8 @@ def readable(data: Path, root: Path = ROOT, peers: bool = False) -> list[str]:
         if again or bool(entries[name].get("peers")) != peers:
             continue
         try:
-            films = _listing(name, entries[name], data).films
-            _split(films, name, entries[name], load_split_settings(root))
+            films = list_films(name, entries[name], data).films
+            split_films(films, name, entries[name], load_split_settings(root))
             found.append(name)
         except BadData as reason:
             warnings.warn(f"{name} is left out: {reason}", stacklevel=2)
@@ -83,7 +83,7 @@ def write_tables(tables: dict[str, pd.DataFrame], name: str, folder: Path) -> No
         unfinished.replace(path)
 
 
-def _listing(name: str, entry: dict, data: Path) -> Listing:
+def list_films(name: str, entry: dict, data: Path) -> Listing:
     """What the owner's folder says of its films."""
     folder = data / entry["folder"]
     if not folder.is_dir():
@@ -111,7 +111,7 @@ def _in_test_list(films: pd.DataFrame, name: str, entry: dict) -> pd.Series:
     return films["patient_id"].isin(patients)
 
 
-def _split(films: pd.DataFrame, name: str, entry: dict, settings: dict) -> pd.DataFrame:
+def split_films(films: pd.DataFrame, name: str, entry: dict, settings: dict) -> pd.DataFrame:
     films = _completed(films.assign(dataset=name), entry)
     films["split"] = split_by_patient(films, **settings, test_list=films["in_test_list"])
     check_split(films, name)

@@ -45,7 +45,7 @@ class Listing:
 def files_below(folder: Path) -> list[Path]:
     """All files below a folder, sorted; without hidden ones, AppleDouble `._` and `__MACOSX`."""
     found = []
-    for parent, folders, names in os.walk(folder):
+    for parent, folders, names in os.walk(folder, followlinks=True):  # data/ has no links
         folders[:] = sorted(name for name in folders if is_visible(name))
         found += [Path(parent, name) for name in sorted(names) if is_visible(name)]
     return found
