@@ -14,6 +14,7 @@ FITS := "reconstruction" "adversarial svdd" "$(STUDIES) supervised"
 PAGES := "exploration svdd-page" \
          "supervised-page preprocessing reconstruction-page adversarial-page $(STUDIES:%=%-page) comparison comparison-page"
 study: $(READY)            ## rebuild every result and page
+	@python -m lib.copies changes
 ifeq ($(shell command -v nvidia-smi),)
 	dvc repro floors
 	for lane in $(FITS); do dvc --wait-for-lock repro -s $$lane & done; wait
@@ -51,6 +52,7 @@ $(READY): requirements.txt pyproject.toml
 	sed -n '/^uv==/,/# via/p' requirements.txt | $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r /dev/stdin
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --require-hashes --compile-bytecode -r requirements.txt
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --no-deps --no-build-isolation -e .
+	test -e .git || $(BIN)/dvc config --local core.no_scm true  # the ZIP of the repository has no git
 	touch $@
 
 lock:                      ## pin the packages of pyproject.toml anew

@@ -65,17 +65,17 @@ def planned(root: Path = ROOT) -> list[Original]:
 
 
 def changes(root: Path = ROOT) -> str:
-    """What has changed in the user's folder since `make data` listed its films; "" if nothing."""
+    """Say whether the user's folder has changed since `make data` listed its films."""
     source = YAML(typ="safe").load(root / "params/study.yaml")["source"]
     if "places" not in source:
-        return ""
+        return "data/ is a copy of the phantoms."
     places = {place: Path(folder) for place, folder in source["places"].items()}
     before, now = set(planned(root)), set(originals(places).files)
     if before == now:
-        return ""
+        return f"data/ is a copy of the films of {source['folder']} as they are now."
     return (
-        f"In {source['folder']}, {len(now - before)} films are new or changed and "
-        f"{len(before - now)} gone or changed since `make data` listed them: {AGAIN} to study them."
+        f"Of the films of {source['folder']}, {len(now - before)} are new or changed, and "
+        f"{len(before - now)} gone or changed, since `make data` listed them: {AGAIN} to study them."
     )
 
 
@@ -140,8 +140,10 @@ def _files(data: Path) -> dict[str, Path]:
 
 
 def _copied(data: Path) -> dict[str, Original]:
-    path = data / COPIED
-    return {film.place: film for film in read_list(path)} if path.exists() else {}
+    try:
+        return {film.place: film for film in read_list(data / COPIED)}
+    except BadData:  # made before copies were listed, or not by the study
+        return {}
 
 
 def _is_what_dvc_knows(root: Path) -> bool:
@@ -218,9 +220,7 @@ def _shares_bytes(film: Original, folder: Path) -> bool:
 
 if __name__ == "__main__":
     try:
-        if sys.argv[1:] == ["changes"]:
-            sys.exit(changes() and print(changes(), file=sys.stderr))
-        copy()
+        print(changes()) if sys.argv[1:] == ["changes"] else copy()
     except BadData as error:
         sys.exit(str(error))
     except OSError as error:
