@@ -14,7 +14,7 @@ FITS := "reconstruction" "adversarial svdd" "$(STUDIES) supervised"
 PAGES := "exploration svdd-page" \
          "supervised-page preprocessing reconstruction-page adversarial-page $(STUDIES:%=%-page) comparison comparison-page"
 study: $(READY)            ## rebuild every result and page
-	@python -m lib.copies changes
+	@python -m lib.data changes
 ifeq ($(shell command -v nvidia-smi),)
 	dvc repro floors
 	for lane in $(FITS); do dvc --wait-for-lock repro -s $$lane & done; wait

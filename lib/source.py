@@ -2,7 +2,7 @@
 
 The folder is surveyed before anything is written: what can be studied, what cannot, and why. Then
 two local files change: data.csv, the list of the films, and params/study.yaml, its `source` and its
-grid. The folder itself is only read: lib/copies.py, a stage of dvc.yaml, copies the films to data/.
+grid. The folder itself is only read: lib/data.py, a stage of dvc.yaml, copies the films to data/.
 With `PEERS=yes` the grid also has the data sets on the protocols of the reference codes, whose
 numbers stand in reports/real/peers.csv: not for every study (`own_splits`).
 """
@@ -18,7 +18,7 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from lib import ROOT
-from lib.copies import check_space
+from lib.data import check_space
 from lib.datasets.entries import BadData
 from lib.datasets.originals import originals, shown, write_list
 from lib.datasets.split import SPLITS

@@ -1,4 +1,4 @@
-"""data/: the study's own copy of the films. `python -m lib.copies` is the stage `data` of dvc.yaml.
+"""data/: the study's own copy of the films. `python -m lib.data` is the stage `data` of dvc.yaml.
 
 Copied are the phantoms, or the films that `make data FROM=folder` listed in data.csv. The copy
 takes the place of the earlier one when it is whole, and only if nothing is lost with the earlier
