@@ -44,7 +44,7 @@ class UnreadableFilm(Exception):
 
 
 class NotAFilm(UnreadableFilm):
-    """Says what a file is that lies beside films and is none."""
+    """Says what a file is that is no film at all."""
 
 
 def read_film(path: str | Path) -> np.ndarray:

@@ -29,11 +29,13 @@ class Listing:
     films: FILM_COLUMNS as text, but label 0/1 and in_test_list bool; path is absolute.
     counts: step -> number of films, for the protocol.
     boxes: BOX_COLUMNS, in a frame of 1024 x 1024.
+    masks: image_id -> the files of its lesion masks.
     """
 
     films: pd.DataFrame
     counts: dict[str, int]
     boxes: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=BOX_COLUMNS))
+    masks: dict[str, list[Path]] = field(default_factory=dict)
 
     def __post_init__(self):
         for column in FILM_COLUMNS:
