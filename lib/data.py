@@ -6,11 +6,13 @@ one: each file in data/ must have been copied there (`data/.films.csv` lists the
 must still be there, or be one that can be made again.
 """
 
+import fcntl
 import filecmp
 import os
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -33,24 +35,8 @@ def copy(root: Path = ROOT) -> None:
 
     Films that were copied before and have not changed are kept. Raises BadData, changing nothing.
     """
-    films = planned(root)
-    data = (root / "data").resolve()  # it may be a link to a larger disk
-    unfinished, earlier = (data.with_name(f".data.{word}") for word in ("unfinished", "earlier"))
-    _clear(data, unfinished, earlier)
-    _check_nothing_is_lost(data, films, root)
-    if changed := [film for film in films if not film.is_unchanged()]:
-        raise BadData(
-            f"{len(changed)} of {len(films)} films are gone or have changed since `make data` "
-            f"listed them: {AGAIN}; data/ stays as it is."
-        )
-    try:
-        _copy_all(films, data, unfinished)
-        _check_nothing_is_lost(data, films, root)  # it takes a while to copy, and a user may go on
-        if data.exists():
-            data.rename(earlier)
-        unfinished.rename(data)
-    finally:
-        _clear(data, unfinished, earlier)
+    with _alone(root):
+        _copy(root, planned(root))
 
 
 def planned(root: Path = ROOT) -> list[Original]:
@@ -74,8 +60,8 @@ def changes(root: Path = ROOT) -> str:
     if before == now:
         return f"data/ is a copy of the films of {source['folder']} as they are now."
     return (
-        f"Of the films of {source['folder']}, {len(now - before)} are new or changed, and "
-        f"{len(before - now)} gone or changed, since `make data` listed them: {AGAIN} to study them."
+        f"Of the films of {source['folder']}, {len(now - before)} are new or changed and "
+        f"{len(before - now)} gone or changed since `make data` listed them: {AGAIN} to study them."
     )
 
 
@@ -89,6 +75,37 @@ def check_space(films: list[Original], folder: Path) -> None:
             f"The copy of the films needs {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free "
             "where data/ lies: free some, or make data/ a link to a folder on a larger disk."
         )
+
+
+def _copy(root: Path, films: list[Original]) -> None:
+    data = (root / "data").resolve()  # it may be a link to a larger disk
+    unfinished, earlier = (data.with_name(f".data.{word}") for word in ("unfinished", "earlier"))
+    _clear(data, unfinished, earlier)
+    _check_nothing_is_lost(data, films, root)
+    if changed := [film for film in films if not film.is_unchanged()]:
+        raise BadData(
+            f"{len(changed)} of {len(films)} films are gone or have changed since `make data` "
+            f"listed them: {AGAIN}; data/ stays as it is."
+        )
+    try:
+        _copy_all(films, data, unfinished)
+        _check_nothing_is_lost(data, films, root)  # it takes a while to copy, and a user may go on
+        if data.exists():
+            data.rename(earlier)
+        unfinished.rename(data)
+    finally:
+        _clear(data, unfinished, earlier)
+
+
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """Wait for a copy that another process is making, as one may when its `dvc repro` was killed."""
+    folder = os.open(root, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)  # ends with the process, whatever ends it
+        yield
+    finally:
+        os.close(folder)
 
 
 def _clear(data: Path, unfinished: Path, earlier: Path) -> None:
@@ -106,7 +123,7 @@ def _check_nothing_is_lost(data: Path, films: Iterable[Original], root: Path) ->
         return
     wanted = {film.place: film for film in films}
     copied = _copied(data)
-    if not copied and _is_what_dvc_knows(root):
+    if not copied and _are_known_phantoms(root):
         return
     rest = {place: path for place, path in files.items() if not _is_copy(path, copied.get(place))}
     strange = [place for place, path in rest.items() if not _is_equal(path, wanted.get(place))]
@@ -117,7 +134,7 @@ def _check_nothing_is_lost(data: Path, films: Iterable[Original], root: Path) ->
             "FROM=folder`; data/ stays as it is."
         )
     makeable = f"{root / 'build'}{os.sep}"
-    known = [copied[place] for place in files.keys() - rest.keys() - wanted.keys()]
+    known = [copied[place] for place in sorted(files.keys() - rest.keys() - wanted.keys())]
     orphans = [film for film in known if not film.path.startswith(makeable) and not _is_there(film)]
     if orphans:
         raise BadData(
@@ -146,13 +163,17 @@ def _copied(data: Path) -> dict[str, Original]:
         return {}
 
 
-def _is_what_dvc_knows(root: Path) -> bool:
-    """Whether data/ is as dvc.lock says: so it was copied there before copies were listed."""
+def _are_known_phantoms(root: Path) -> bool:
+    """Whether data/ holds the phantoms of dvc.lock: copied there before copies were listed."""
     from dvc.repo import Repo  # here, as it takes a second
 
+    lock = root / "dvc.lock"
+    stage = YAML(typ="safe").load(lock)["stages"].get("data") if lock.exists() else None
+    if not stage or stage["deps"][0]["md5"] != stage["outs"][0]["md5"]:
+        return False
     with Repo(str(root)) as repo:
-        (data,) = repo.find_outs_by_path(str(root / "data"))
-        return bool(data.hash_info) and not data.changed_checksum()
+        (copy,) = repo.find_outs_by_path(str(root / "data"))
+        return copy.get_hash().value == stage["outs"][0]["md5"]
 
 
 def _is_copy(path: Path, film: Original | None) -> bool:

@@ -37,7 +37,7 @@ def commit() -> str:
     # The grid says which cells run, not what a cell is: `make data` changes it.
     code = ("lib", "notebooks", "params", ":!params/study.yaml")
     changed = _git("status", "--porcelain", "--untracked-files=no", "--", *code)
-    return (head or "none") + (" with local changes" if changed else "")
+    return (head or "none (no git)") + (" with local changes" if changed else "")
 
 
 def data_hash(root: Path = ROOT) -> str:
@@ -162,7 +162,10 @@ def _notebook_code(path: Path) -> ast.AST:
 
 
 def _git(*arguments: str) -> str:
-    answer = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
+    try:
+        answer = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
+    except FileNotFoundError:  # git is not installed
+        return ""
     return answer.stdout.strip()
 
 

@@ -14,6 +14,8 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pandas as pd
 from ruamel.yaml import YAML
 
@@ -21,12 +23,16 @@ from lib import ROOT
 from lib.data import check_space
 from lib.datasets.entries import BadData
 from lib.datasets.originals import originals, shown, write_list
-from lib.datasets.split import SPLITS
 from lib.datasets.survey import DataSet, studied, survey
+from lib.datasets.table import SPLITS, UNLABELLED
+from lib.films import UnreadableFilm, read_film
+from lib.preprocessing.arrays import settings
+from lib.preprocessing.film import prepare
 from lib.provenance import PHANTOMS
 
 LIST = "data.csv"  # the films to copy, where they are not phantoms
-CLASSES = {0.0: "normal", 1.0: "abnormal"}
+LABELS = {0.0: "normal", 1.0: "abnormal"}
+MOST_FINDINGS = 4  # that are told apart; NIH has hundreds of combinations
 
 
 def use(folder: Path, peers: bool = False) -> list[str]:
@@ -41,6 +47,8 @@ def use(folder: Path, peers: bool = False) -> list[str]:
         return names
     folder = _checked(folder)
     sets = survey(folder, ROOT, peers)
+    for data_set in studied(sets):
+        _try_preparation(data_set)
     print(_answer(sets, folder))
     if not (good := studied(sets)):
         raise BadData(f"Nothing in {shown(folder)} can be studied: nothing was changed.")
@@ -82,22 +90,43 @@ def _checked(folder: Path) -> Path:
     return folder
 
 
+def _try_preparation(data_set: DataSet) -> None:
+    """Prepare one film as the entry's `images` ask; where that fails, the set is not studied."""
+    films = (film for path in data_set.films["path"] if (film := _read(path)) is not None)
+    try:
+        prepare(next(films), **settings(data_set.name, entry=data_set.entry))
+    except BadData as reason:
+        data_set.reason = str(reason)
+    except (ValueError, TypeError, cv2.error) as reason:
+        data_set.reason = f"its `images` in params/datasets.yaml cannot be used ({reason})."
+    else:
+        return
+    data_set.films = data_set.films[:0]
+
+
+def _read(path: str) -> np.ndarray | None:
+    try:
+        return read_film(path)
+    except UnreadableFilm:
+        return None
+
+
 # --- what is answered
 
 
 def _answer(sets: list[DataSet], folder: Path) -> str:
-    """A table of what will be studied, what of it is left out, and what will not be studied."""
-    lines, good = [], studied(sets)
+    """A table of what will be studied, notes on it, and what will not be studied, with reasons."""
+    good = studied(sets)
+    notes = [line for data_set in good for line in _notes(data_set, folder)]
+    bad = [f"  {data_set.name}: {data_set.reason}" for data_set in sets if data_set not in good]
+    lines = []
     if good:
-        rows = [row for data_set in good for row in _rows(data_set)]
         title = (
             "Too small to be studied, but good for an index" if good[0].reason else "To be studied"
         )
-        lines += [f"{title}, of {folder}:", pd.DataFrame(rows).to_string(index=False), ""]
-    if notes := [line for data_set in good for line in _notes(data_set, folder)]:
-        lines += ["Notes:", *notes, ""]
-    if bad := [data_set for data_set in sets if data_set.reason]:
-        lines += ["Not to be studied:", *(f"  {bad.name}: {bad.reason}" for bad in bad), ""]
+        lines += [f"{title}, of {folder}:", _table(good), ""]
+    lines += ["Notes:", *notes, ""] if notes else []
+    lines += ["Not to be studied:", *bad, ""] if bad else []
     if not sets:
         lines += [
             f"{folder} holds no data set of params/datasets.yaml: describe yours there, as README "
@@ -106,29 +135,44 @@ def _answer(sets: list[DataSet], folder: Path) -> str:
     return "\n".join(lines)
 
 
+def _table(sets: list[DataSet]) -> str:
+    table = pd.DataFrame([row for data_set in sets for row in _rows(data_set)])
+    for name in ("data set", "class"):  # to the left, as words are read
+        cells = pd.Series([name, *table[name]])
+        header, *table[name] = cells.str.ljust(cells.str.len().max())
+        table = table.rename(columns={name: header})
+    return table.to_string(index=False)
+
+
 def _rows(data_set: DataSet) -> list[dict]:
     """One row a class: its films, patients, and films in each split."""
     rows = []
-    for films_class, films in data_set.films.groupby(_classes(data_set), observed=True):
-        row = {"data set": "" if rows else data_set.name, "class": films_class, "films": len(films)}
+    for name, films in data_set.films.groupby(_classes(data_set.films), observed=True):
+        row = {"data set": "" if rows else data_set.name, "class": name, "films": len(films)}
         row["patients"] = films["patient_id"].nunique()
-        parts = [*SPLITS, *sorted(set(films["split"]) - set(SPLITS))]
-        rows.append(row | {part: int(films["split"].eq(part).sum()) for part in parts})
+        rows.append(row | {part: int(films["split"].eq(part).sum()) for part in SPLITS})
     return rows
 
 
-def _classes(data_set: DataSet) -> pd.Series:
-    """Normal, abnormal or unlabelled, in this order."""
-    words = data_set.films["label"].astype(float).map(CLASSES).fillna("unlabelled")
-    return words.astype(pd.CategoricalDtype([*CLASSES.values(), "unlabelled"]))
+def _classes(films: pd.DataFrame) -> pd.Series:
+    """Normal, abnormal or unlabelled, in this order; with the finding, where there are few."""
+    labels = films["label"].astype(float).map(LABELS).fillna(UNLABELLED)
+    order = [*LABELS.values(), UNLABELLED]
+    named = films["finding"].ne("") & films["finding"].str.lower().ne(labels)
+    few = films["finding"].groupby(labels).transform("nunique") <= MOST_FINDINGS
+    classes = labels.where(~(named & few), labels + ": " + films["finding"])
+    by_label = sorted(set(zip(labels.map(order.index), classes, strict=True)))
+    return classes.astype(pd.CategoricalDtype([name for _, name in by_label]))
 
 
 def _notes(data_set: DataSet, folder: Path) -> list[str]:
-    remarks = [f"{count} films left out: {reason}" for reason, count in data_set.counts.items()]
-    remarks += data_set.remarks
+    """What of a set is left out or needs a word."""
+    notes = [f"{count} films left out: {reason}" for reason, count in data_set.counts.items()]
+    notes += [note.removeprefix(f"{data_set.name}: ") for note in data_set.remarks]
+    notes += [data_set.reason] if data_set.reason else []
     if data_set.folder != folder / data_set.entry["folder"]:
-        remarks.append(f"found in {data_set.folder}")
-    return [f"  {data_set.name}: {remark}" for remark in remarks]
+        notes.append(f"found in {data_set.folder}")
+    return [f"  {data_set.name}: {note}" for note in notes]
 
 
 # --- what is written

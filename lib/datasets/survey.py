@@ -3,6 +3,7 @@
 Each entry is judged alone: one that is broken or too small does not stop the others.
 """
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -11,7 +12,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from lib import ROOT
-from lib.datasets.entries import BadData, listed, load_entries, load_split_settings
+from lib.datasets.entries import BadData, load_entries, load_split_settings
 from lib.datasets.index import list_films, split_films
 from lib.datasets.listing import is_visible
 from lib.datasets.originals import Originals, originals, shown
@@ -26,14 +27,9 @@ SHIPPED = {
 TRIED = 24  # films of a data set that are opened
 MOST_UNREADABLE = 0.5  # of those; a set of which fewer can be read was not copied or exported well
 SHOWN = 8  # names of folders in a sentence
-REMEDY = "correct it in params/datasets.yaml"
-REMEDIES = {
-    "abnormal": f"{REMEDY}, or leave `abnormal` out and train on normal films; a test needs some "
-    "abnormal films"
-}
 
 
-@dataclass
+@dataclass(eq=False)
 class DataSet:
     """What there is of an entry.
 
@@ -108,12 +104,12 @@ def _in_places(entries: dict[str, dict], source: Path) -> dict[str, list[Path]]:
 def _at(entries: dict[str, dict], source: Path) -> dict[str, list[Path]]:
     """The entry whose films lie in `source` itself, whatever its `folder`; the user's own first."""
     for name in sorted(entries, key=SHIPPED.__contains__):
-        if not _unmatched(source, entries[name]):
-            try:
+        try:
+            with warnings.catch_warnings(action="ignore"):
                 list_films(name, entries[name] | {"folder": "."}, source)
-                return {name: [source]}
-            except BadData:
-                pass
+            return {name: [source]}
+        except BadData:
+            pass
     return {}
 
 
@@ -198,12 +194,13 @@ def _count(data_set: DataSet, root: Path) -> None:
     """Fill in films, counts and remarks. Raises BadData where the set cannot be studied."""
     files = originals(data_set.places)
     files.check()
-    if unmatched := _unmatched(data_set.folder, data_set.entry):
-        raise BadData(unmatched)
-    listing = list_films(data_set.name, data_set.entry | {"folder": "."}, data_set.folder)
-    films = _readable(listing.films, files, data_set)
-    _try(films, data_set)
-    films = split_films(films, data_set.name, data_set.entry, load_split_settings(root))
+    with warnings.catch_warnings(record=True) as remarks:
+        warnings.simplefilter("always", UserWarning)
+        listing = list_films(data_set.name, data_set.entry | {"folder": "."}, data_set.folder)
+        films = _readable(listing.films, files, data_set)
+        _try(films, data_set)
+        films = split_films(films, data_set.name, data_set.entry, load_split_settings(root))
+    data_set.remarks += [str(remark.message) for remark in remarks]
     normals = int((films["split"].eq("train") & films["label"].eq(0)).sum())
     if normals < FEWEST_NORMALS:
         data_set.reason = (
@@ -213,20 +210,6 @@ def _count(data_set: DataSet, root: Path) -> None:
     left_out = {step: count for step, count in listing.counts.items() if "left out" in step}
     data_set.counts = {step.removeprefix("left out: "): n for step, n in left_out.items() if n}
     data_set.films = films
-
-
-def _unmatched(folder: Path, entry: dict) -> str:
-    """A sentence about the first glob of the entry that matches nothing in the folder, or ""."""
-    for key in ("normal", "abnormal", "unlabelled", "test"):
-        for glob in listed(entry, key) if entry["layout"] == "folder" else []:
-            if glob and not any(folder.glob(glob)):
-                alike = [p.name for p in _folders(folder) if p.name.lower() == glob.lower()]
-                remedy = f"write `{alike[0]}`" if alike else REMEDIES.get(key, REMEDY)
-                return (
-                    f"`{key}: {glob}` matches nothing in {folder}, where there are "
-                    f"{_names(folder)}: {remedy}."
-                )
-    return ""
 
 
 def _readable(films: pd.DataFrame, files: Originals, data_set: DataSet) -> pd.DataFrame:
