@@ -16,13 +16,14 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from dvc_objects.fs.system import reflink
+from dvc.fs import localfs
 from ruamel.yaml import YAML
 from tqdm.contrib.concurrent import thread_map
 
 from lib import ROOT
 from lib.datasets.entries import BadData
 from lib.datasets.originals import Original, originals, read_list, write_list
+from lib.provenance import PHANTOMS
 
 COPIED = ".films.csv"  # in data/: the originals of its films; .dvcignore hides it from DVC
 LITTER = {COPIED, ".DS_Store", "Thumbs.db", "desktop.ini"}  # not of the user's making
@@ -99,7 +100,7 @@ def _copy(root: Path, films: list[Original]) -> None:
 
 @contextmanager
 def _alone(root: Path) -> Iterator[None]:
-    """Wait for a copy that another process is making, as one may when its `dvc repro` was killed."""
+    """Wait for a copy that another process is making, as one does whose `dvc repro` was killed."""
     folder = os.open(root, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)  # ends with the process, whatever ends it
@@ -133,9 +134,8 @@ def _check_nothing_is_lost(data: Path, films: Iterable[Original], root: Path) ->
             f"in data/{_start(strange[0])}: move them to a folder of your own and say `make data "
             "FROM=folder`; data/ stays as it is."
         )
-    makeable = f"{root / 'build'}{os.sep}"
     known = [copied[place] for place in sorted(files.keys() - rest.keys() - wanted.keys())]
-    orphans = [film for film in known if not film.path.startswith(makeable) and not _is_there(film)]
+    orphans = [film for film in known if not _is_phantom(film) and not _is_there(film)]
     if orphans:
         raise BadData(
             f"data/ holds the only copy of {len(orphans)} films, as their originals are gone, the "
@@ -187,6 +187,11 @@ def _is_equal(path: Path, film: Original | None) -> bool:
     return there and filecmp.cmp(path, film.path, shallow=False)
 
 
+def _is_phantom(film: Original) -> bool:
+    """Whether the study can make it again."""
+    return film.path.endswith(f"/{PHANTOMS}/{film.place}")
+
+
 def _is_there(film: Original) -> bool:
     return os.path.isfile(film.path) and os.path.getsize(film.path) == film.size
 
@@ -223,7 +228,7 @@ def _copy_one(film: Original, kept: set[str], data: Path, unfinished: Path) -> N
 def _copy_bytes(source: str | Path, target: Path) -> None:
     """Copy a file without its rights; the disk shares the bytes where it can."""
     try:
-        reflink(source, target)
+        localfs.reflink(source, target)
     except (OSError, NotImplementedError):
         shutil.copyfile(source, target)
 
@@ -231,7 +236,7 @@ def _copy_bytes(source: str | Path, target: Path) -> None:
 def _shares_bytes(film: Original, folder: Path) -> bool:
     trial = folder / ".trial"
     try:
-        reflink(film.path, trial)
+        localfs.reflink(film.path, trial)
         return True
     except (OSError, NotImplementedError):
         return False

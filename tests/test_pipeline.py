@@ -170,6 +170,7 @@ def test_other_films_and_back_again_retrains_nothing_and_leaves_the_films_alone(
     assert "python -m lib.studies" not in back.stdout
     assert study.durations() == trained
     assert unread(tmp_path) == before
+    assert changed_stages(study) == set()
 
 
 def test_a_broken_cell_says_why_and_the_rest_is_built(study):

@@ -45,12 +45,21 @@ class Listing:
 
 
 def files_below(folder: Path) -> list[Path]:
-    """All files below a folder, sorted; without hidden ones, AppleDouble `._` and `__MACOSX`."""
+    """All files below a folder, sorted; without hidden ones, AppleDouble `._` and `__MACOSX`.
+
+    Links to folders are followed, unless they lead back to a folder that they lie in.
+    """
     found = []
-    for parent, folders, names in os.walk(folder, followlinks=True):  # data/ has no links
-        folders[:] = sorted(name for name in folders if is_visible(name))
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        below = sorted(name for name in folders if is_visible(name))
+        folders[:] = [name for name in below if not leads_back(Path(parent, name))]
         found += [Path(parent, name) for name in sorted(names) if is_visible(name)]
     return found
+
+
+def leads_back(path: Path) -> bool:
+    """Whether a path is a link to a folder that it lies in: who follows it never ends."""
+    return path.is_symlink() and any(above.samefile(path) for above in path.parents)
 
 
 def is_visible(name: str) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lib.datasets.entries import BadData
-from lib.datasets.listing import is_visible
+from lib.datasets.listing import is_visible, leads_back
 
 #: What stops a copy: what it is, and what to do.
 PROBLEMS = {
@@ -74,7 +74,7 @@ def originals(folders: Mapping[str, Path]) -> Originals:
     """List the files below folders, given by their places below data/ (`.` is data/ itself)."""
     listing = Originals()
     for place, folder in folders.items():
-        _walk(folder, "" if place == "." else f"{place}/", (), listing)
+        _walk(folder, "" if place == "." else f"{place}/", listing)
     unique = {file.place: file for file in listing.files}
     listing.files = sorted(unique.values())
     return listing
@@ -108,22 +108,18 @@ def shown(path: str | Path) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def _walk(folder: Path | str, place: str, above: tuple, listing: Originals) -> None:
-    """Add the files below `folder`; `above` are the device and inode of the folders it lies in."""
+def _walk(folder: Path | str, place: str, listing: Originals) -> None:
+    """Add the files below `folder`, which is to stand at `place` below data/."""
     try:
-        facts = os.stat(folder)
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError:
         return _note(listing, "may not be read", folder)
-    here = (facts.st_dev, facts.st_ino)
-    if here in above:
-        return _note(listing, "is a link to a folder that it lies in", folder)
     for entry in entries:
         if is_visible(entry.name):
-            _add(entry, f"{place}{entry.name}", (*above, here), listing)
+            _add(entry, f"{place}{entry.name}", listing)
 
 
-def _add(entry: os.DirEntry, place: str, above: tuple, listing: Originals) -> None:
+def _add(entry: os.DirEntry, place: str, listing: Originals) -> None:
     if problem := _problem_of_name(entry.name):
         return _note(listing, problem, entry.path)
     try:
@@ -131,7 +127,9 @@ def _add(entry: os.DirEntry, place: str, above: tuple, listing: Originals) -> No
     except OSError:
         return _note(listing, "leads nowhere", entry.path)
     if stat.S_ISDIR(facts.st_mode):
-        _walk(entry.path, f"{place}/", above, listing)
+        if leads_back(Path(entry.path)):
+            return _note(listing, "is a link to a folder that it lies in", entry.path)
+        _walk(entry.path, f"{place}/", listing)
     elif not stat.S_ISREG(facts.st_mode):
         _note(listing, "is neither a file nor a folder", entry.path)
     elif os.access(entry.path, os.R_OK):

@@ -12,7 +12,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from lib import ROOT
-from lib.datasets.entries import BadData, load_entries, load_split_settings
+from lib.datasets.entries import BadData, listed, load_entries, load_split_settings
 from lib.datasets.index import list_films, split_films
 from lib.datasets.listing import is_visible
 from lib.datasets.originals import Originals, originals, shown
@@ -114,12 +114,27 @@ def _at(entries: dict[str, dict], source: Path) -> dict[str, list[Path]]:
 
 
 def _above(entries: dict[str, dict], source: Path) -> dict[str, list[Path]]:
-    """The entries whose films lie in one of the two folders above `source`, and in `source`."""
-    for above in source.parents[:2]:
-        places = _in_places(entries, above) | _at(entries, above)
-        if found := {name: [above] for name, folders in places.items() if above in folders}:
-            return found
-    return {}
+    """The entries one of whose class folders is, or holds, `source`: their films lie above it."""
+    found = {}
+    for name, entry in entries.items():
+        globs = [glob for key in ("normal", "abnormal") for glob in listed(entry, key)]
+        for above in source.parents[:2] if entry["layout"] == "folder" else ():
+            classes = [_matches(above, glob) for glob in globs]
+            in_one = any({source, source.parent} & set(folders) for folders in classes)
+            if all(classes) and in_one:
+                found.setdefault(name, [above])
+    return found
+
+
+def _matches(folder: Path, glob: str) -> list[Path]:
+    try:
+        return list(folder.glob(glob))
+    except (
+        ValueError,
+        NotImplementedError,
+        IndexError,
+    ):  # no glob, as the reader of films will say
+        return []
 
 
 def _places(source: Path, folder: str) -> Iterator[Path]:
