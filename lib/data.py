@@ -120,27 +120,24 @@ def _clear(data: Path, unfinished: Path, earlier: Path) -> None:
 
 def _check_nothing_is_lost(data: Path, films: Iterable[Original], root: Path) -> None:
     """Raise BadData if data/ holds a file that was not copied there or has no original any more."""
-    if not data.exists() or not (files := _files(data)):
+    files, copied = _files(data), _copied(data)
+    if not files or (not copied and _are_known_phantoms(root)):
         return
+    copies = {place for place, path in files.items() if _is_copy(path, copied.get(place))}
     wanted = {film.place: film for film in films}
-    copied = _copied(data)
-    if not copied and _are_known_phantoms(root):
-        return
-    rest = {place: path for place, path in files.items() if not _is_copy(path, copied.get(place))}
-    strange = [place for place, path in rest.items() if not _is_equal(path, wanted.get(place))]
+    strange = [p for p in files if p not in copies and not _is_equal(files[p], wanted.get(p))]
     if strange:
         raise BadData(
             f"data/ holds {len(strange)} files that are not copies of the study's films, the first "
             f"in data/{_start(strange[0])}: move them to a folder of your own and say `make data "
             "FROM=folder`; data/ stays as it is."
         )
-    known = [copied[place] for place in sorted(files.keys() - rest.keys() - wanted.keys())]
-    orphans = [film for film in known if not _is_phantom(film) and not _is_there(film)]
+    orphans = [place for place in sorted(copies) if _is_orphan(copied[place])]
     if orphans:
         raise BadData(
             f"data/ holds the only copy of {len(orphans)} films, as their originals are gone, the "
-            f"first in data/{_start(orphans[0].place)}: move them to a folder of your own; data/ "
-            "stays as it is."
+            f"first in data/{_start(orphans[0])}: move them to a folder of your own; data/ stays "
+            "as it is."
         )
 
 
@@ -183,17 +180,15 @@ def _is_copy(path: Path, film: Original | None) -> bool:
 
 def _is_equal(path: Path, film: Original | None) -> bool:
     """Whether a file in data/ is, byte by byte, the one that is to come to its place."""
-    there = film is not None and not path.is_symlink() and _is_there(film)
-    return there and filecmp.cmp(path, film.path, shallow=False)
+    if film is None or path.is_symlink() or not os.path.isfile(film.path):
+        return False
+    return filecmp.cmp(path, film.path, shallow=False)
 
 
-def _is_phantom(film: Original) -> bool:
-    """Whether the study can make it again."""
-    return film.path.endswith(f"/{PHANTOMS}/{film.place}")
-
-
-def _is_there(film: Original) -> bool:
-    return os.path.isfile(film.path) and os.path.getsize(film.path) == film.size
+def _is_orphan(film: Original) -> bool:
+    """Whether a film's original is gone; the study can make phantoms again."""
+    is_phantom = film.path.endswith(f"/{PHANTOMS}/{film.place}")
+    return not is_phantom and not os.path.isfile(film.path)
 
 
 def _start(place: str) -> str:

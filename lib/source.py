@@ -50,18 +50,9 @@ def use(folder: Path, peers: bool = False) -> list[str]:
     for data_set in studied(sets):
         _try_preparation(data_set)
     print(_answer(sets, folder))
-    if not (good := studied(sets)):
-        raise BadData(f"Nothing in {shown(folder)} can be studied: nothing was changed.")
-    places = {place: path for data_set in good for place, path in data_set.places.items()}
-    films = originals(places).files
-    check_space(films, ROOT)
-    write_list(ROOT / LIST, films)
-    beside = [data_set.name for data_set in good if data_set.entry.get("peers")]
-    found = [data_set.name for data_set in good if data_set.name not in beside]
-    places = {place: str(path) for place, path in places.items()}
-    return _write_study(
-        "films", {"folder": str(folder), "list": LIST, "places": places}, found, beside
-    )
+    if not studied(sets):
+        raise BadData(f"Nothing in {folder} can be studied: nothing was changed.")
+    return _take_up(studied(sets), folder)
 
 
 def _checked(folder: Path) -> Path:
@@ -94,7 +85,9 @@ def _try_preparation(data_set: DataSet) -> None:
     """Prepare one film as the entry's `images` ask; where that fails, the set is not studied."""
     films = (film for path in data_set.films["path"] if (film := _read(path)) is not None)
     try:
-        prepare(next(films), **settings(data_set.name, entry=data_set.entry))
+        if (film := next(films, None)) is None:
+            raise BadData("none of its films can be read.")
+        prepare(film, **settings(data_set.name, entry=data_set.entry))
     except BadData as reason:
         data_set.reason = str(reason)
     except (ValueError, TypeError, cv2.error) as reason:
@@ -168,7 +161,7 @@ def _classes(films: pd.DataFrame) -> pd.Series:
 def _notes(data_set: DataSet, folder: Path) -> list[str]:
     """What of a set is left out or needs a word."""
     notes = [f"{count} films left out: {reason}" for reason, count in data_set.counts.items()]
-    notes += [note.removeprefix(f"{data_set.name}: ") for note in data_set.remarks]
+    notes += data_set.remarks
     notes += [data_set.reason] if data_set.reason else []
     if data_set.folder != folder / data_set.entry["folder"]:
         notes.append(f"found in {data_set.folder}")
@@ -176,6 +169,19 @@ def _notes(data_set: DataSet, folder: Path) -> list[str]:
 
 
 # --- what is written
+
+
+def _take_up(sets: list[DataSet], folder: Path) -> list[str]:
+    """List the films of the sets and put the sets into the grid; returns the names in the grid."""
+    places = {place: path for data_set in sets for place, path in data_set.places.items()}
+    films = originals(places).files
+    check_space(films, ROOT)
+    write_list(ROOT / LIST, films)
+    beside = [data_set.name for data_set in sets if data_set.entry.get("peers")]
+    found = [data_set.name for data_set in sets if data_set.name not in beside]
+    source = {"folder": str(folder), "list": LIST}
+    source["places"] = {place: str(path) for place, path in places.items()}
+    return _write_study("films", source, found, beside)
 
 
 def _write_study(

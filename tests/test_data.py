@@ -186,7 +186,10 @@ def test_the_only_copy_of_films_stays(root, films, tmp_path):
     films.rename(tmp_path / "unplugged")
     choose(root, others=write(tmp_path / "others/1.png").parent)
     refused(root, "data/ holds the only copy of 3 films, .* the first in data/ours/fracture:")
+    choose(root, ours=Path(shutil.copytree(tmp_path / "unplugged", tmp_path / "of_the_same_names")))
+    refused(root, "data/ holds the only copy of 3 films")
     (tmp_path / "unplugged").rename(films)
+    choose(root, others=tmp_path / "others")
     data.copy(root)
     assert list(contents(root / "data")) == ["others/1.png"]
 

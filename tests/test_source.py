@@ -197,7 +197,7 @@ def test_a_set_in_two_places_is_named(root, ready, tmp_path, capsys):
     for name in ("a", "b"):
         (tmp_path / "both" / name).mkdir(parents=True)
         (tmp_path / "both" / name / "ours").symlink_to(ready / "ours")
-    refused(root, tmp_path / "both", "name one with FROM", capsys)
+    refused(root, tmp_path / "both", "name one of them with FROM", capsys)
 
 
 def test_masks_beside_the_set_are_copied_with_it(root, films):

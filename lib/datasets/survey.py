@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from lib import ROOT
 from lib.datasets.entries import BadData, listed, load_entries, load_split_settings
-from lib.datasets.index import list_films, split_films
+from lib.datasets.index import MOST_UNREADABLE, list_films, split_films
 from lib.datasets.listing import is_visible
 from lib.datasets.originals import Originals, originals, shown
 from lib.datasets.split import FEWEST_NORMALS
@@ -25,7 +25,7 @@ SHIPPED = {
     *("nih_peers", "kermany224_peers", "knee_oa_peers", "knee_oa_peers_labels"),
 }
 TRIED = 24  # films of a data set that are opened
-MOST_UNREADABLE = 0.5  # of those; a set of which fewer can be read was not copied or exported well
+MOST_BROKEN = 0.5  # of those; a set of which more cannot be read was not copied or exported well
 SHOWN = 8  # names of folders in a sentence
 
 
@@ -50,12 +50,10 @@ class DataSet:
         """The folders to copy, by their places below data/: the films, and masks kept apart."""
         place = PurePosixPath(self.entry["folder"])
         places = {str(place): self.folder}
-        if self.folder.as_posix().endswith(
-            f"/{place}"
-        ):  # masks lie where the set's first folder is
+        # Masks may lie where the first of the set's folders does: masks/ours/ with ours/.
+        if place.parts and self.folder.parts[-len(place.parts) :] == place.parts:
             masks = self.folder.parents[len(place.parts) - 1] / "masks" / place
-            if masks.is_dir():
-                places[str("masks" / place)] = masks
+            places |= {str("masks" / place): masks} if masks.is_dir() else {}
         return places
 
 
@@ -73,20 +71,18 @@ def survey(source: Path, root: Path = ROOT, peers: bool = False) -> list[DataSet
         found |= _in_places(theirs, source)
     sets: list[DataSet] = []
     for name, folders in found.items():
-        again = any(not other.reason and other.folder == folders[0] for other in sets)
-        if not again or entries[name].get("peers"):
-            sets.append(_examined(name, entries[name], folders, root))
-    return sets + [_absent(name, own[name], source) for name in own if _is_missed(name, found)]
+        place = entries[name]["folder"]
+        before = [s.folder for s in sets if not s.reason and s.entry["folder"] == place]
+        if not before or entries[name].get("peers"):
+            sets.append(_examined(name, entries[name], before[:1] or folders, root))
+    missed = [name for name in own if name not in found and name not in SHIPPED]
+    return sets + [_absent(name, own[name], source) for name in missed]
 
 
 def studied(sets: list[DataSet]) -> list[DataSet]:
     """Those that can be studied; without any, those that are too small, whose index can be made."""
     good = [data_set for data_set in sets if not data_set.reason]
     return good or [data_set for data_set in sets if len(data_set.films)]
-
-
-def _is_missed(name: str, found: dict) -> bool:
-    return name not in found and name not in SHIPPED
 
 
 # --- where the films of an entry lie
@@ -129,31 +125,27 @@ def _above(entries: dict[str, dict], source: Path) -> dict[str, list[Path]]:
 def _matches(folder: Path, glob: str) -> list[Path]:
     try:
         return list(folder.glob(glob))
-    except (
-        ValueError,
-        NotImplementedError,
-        IndexError,
-    ):  # no glob, as the reader of films will say
+    except (ValueError, NotImplementedError, IndexError):  # the reader of films will say so
         return []
 
 
-def _places(source: Path, folder: str) -> Iterator[Path]:
+def _places(source: Path, folder: str) -> list[Path]:
+    """The places of `folder` next to `source`: in it, above it, or in folders below it."""
     parts = PurePosixPath(folder).parts
-    if place := _but_for_case(source, parts):
-        yield place
-        return
+    inside = _but_for_case(source, parts)
     for position, part in enumerate(parts):
-        rest = _but_for_case(source, parts[position + 1 :])
-        if part.lower() == source.name.lower() and rest:
-            yield rest
-            return
-    for parents in (_folders(source), [b for a in _folders(source) for b in _folders(a)]):
+        if not inside and part.lower() == source.name.lower():
+            inside = _but_for_case(source, parts[position + 1 :])
+    if inside:
+        return [inside]
+    below = _folders(source)
+    for parents in (below, [folder for parent in below for folder in _folders(parent)]):
         if places := [place for parent in parents if (place := _but_for_case(parent, parts))]:
-            yield from places
-            return
+            return places
+    return []
 
 
-def _nested(places: Iterator[Path]) -> Iterator[Path]:
+def _nested(places: list[Path]) -> Iterator[Path]:
     """Each place, and the folder of its own name in it, as an archive is often unpacked."""
     for place in places:
         yield place
@@ -192,15 +184,17 @@ def _names(folder: Path) -> str:
 def _examined(name: str, entry: dict, folders: list[Path], root: Path) -> DataSet:
     """The set in the first of the folders that can be studied, else the reason of the first."""
     failed = []
+    apart = [folder for folder in folders if folder.parent not in folders]
+    if len(apart) > 1:
+        reason = f"it is in {apart[0]} and in {apart[1]}: name one of them with FROM."
+        return DataSet(name, entry, apart[0], reason)
     for folder in folders:
         data_set = DataSet(name, entry, folder)
         try:
-            if len({f for f in folders if f.parent not in folders}) > 1:
-                raise BadData(f"it is in {folders[0]} and in {folders[1]}: name one with FROM.")
             _count(data_set, root)
             return data_set
         except BadData as reason:
-            data_set.reason = str(reason)
+            data_set.reason = str(reason).removeprefix(f"{name}: ")
             failed.append(data_set)
     return failed[0]
 
@@ -215,7 +209,8 @@ def _count(data_set: DataSet, root: Path) -> None:
         films = _readable(listing.films, files, data_set)
         _try(films, data_set)
         films = split_films(films, data_set.name, data_set.entry, load_split_settings(root))
-    data_set.remarks += [str(remark.message) for remark in remarks]
+    prefix = f"{data_set.name}: "
+    data_set.remarks += [str(remark.message).removeprefix(prefix) for remark in remarks]
     normals = int((films["split"].eq("train") & films["label"].eq(0)).sum())
     if normals < FEWEST_NORMALS:
         data_set.reason = (
@@ -247,14 +242,15 @@ def _try(films: pd.DataFrame, data_set: DataSet) -> None:
     tried = films["path"][order[:TRIED]]
     bar = tqdm(tried, f"films of {data_set.name}", unit="film", leave=False)
     reasons = [reason for path in bar if (reason := _reason(path))]
-    if len(reasons) > MOST_UNREADABLE * len(tried):
+    if len(reasons) > MOST_BROKEN * len(tried):
         raise BadData(
             f"{len(reasons)} of {len(tried)} films that were tried cannot be read, the first as it "
             f"is {reasons[0]}: export or download them again."
         )
     if reasons:
         data_set.remarks.append(
-            f"{len(reasons)} of {len(tried)} films that were tried cannot be read ({reasons[0]})"
+            f"{len(reasons)} of {len(tried)} films that were tried cannot be read ({reasons[0]}); "
+            f"more than {MOST_UNREADABLE:.0%} of all would stop its index"
         )
 
 
