@@ -419,7 +419,7 @@ def write_source(root, path="data.csv", md5="abc.dir"):
     listed = "of real films"
     (root / "data.csv").write_text(listed)
     (root / "params").mkdir(exist_ok=True)
-    study = {"source": {"folder": "/home/ada/films", "list": path}}
+    study = {"source": {"folder": "/media/ada/films", "list": path}}
     dep = {"path": path, "md5": hashlib.md5(listed.encode()).hexdigest()}
     lock = {"stages": {"data": {"deps": [dep], "outs": [{"path": "data", "md5": md5}]}}}
     (root / "params/study.yaml").write_text(json.dumps(study))
@@ -446,7 +446,7 @@ def test_record_says_where_the_numbers_come_from(root):
     pd.testing.assert_frame_equal(
         *(rows.sort_values(keys, ignore_index=True) for rows in (results, again))
     )
-    assert str(date.today()) in line and "abc.dir" in line and "/home/ada" not in line
+    assert str(date.today()) in line and "abc.dir" in line and "/media/ada" not in line
     text = (kept / "README.md").read_text()
     assert line in text and "| limbs | test | 60 | 60 | 0 |" in text
 
