@@ -25,6 +25,11 @@ def _are_globs(value: Any) -> bool:
     return bool(globs) and all(_is_place(glob) and str(glob).strip() != "." for glob in globs)
 
 
+def _are_words(value: Any) -> bool:
+    words = value if isinstance(value, list) else [value]
+    return bool(words) and all(_is_place(word) or isinstance(word, bool) for word in words)
+
+
 def _is_truth(value: Any) -> bool:
     return isinstance(value, bool)
 
@@ -35,6 +40,10 @@ GLOBS = (_are_globs, "a folder or a glob, as `healthy` or `*.png`, or a list of 
 WORD = (_is_text, "a word in quotation marks")
 TRUTH = (_is_truth, "true or false")
 EXPRESSION = (_is_text, "a regular expression in single quotes")
+COLUMN = (_is_text, "a column of the table")
+COLUMNS = (_are_words, "a column of the table, or a list of them")
+NAMED = (_is_text, "a column of the table, or a regular expression on the path in single quotes")
+LABELS = (_are_words, "the labels of the class, as [normal], or the columns that stand for them")
 COMMON: dict[str, tuple[Callable, str]] = {
     "layout": WORD,
     "folder": PLACE,
@@ -45,6 +54,15 @@ COMMON: dict[str, tuple[Callable, str]] = {
     "test_patients": (_is_text, "a file below params/test_patients/"),
     "images": (lambda value: isinstance(value, dict), "settings, as {equalize: none}"),
 }
+UNCERTAIN = {"leave_out": None, "normal": 0.0, "abnormal": 1.0}  # -> the label of such films
+TABLE: dict[str, tuple[Callable, str]] = {
+    "table": GLOBS,
+    **dict.fromkeys(("path", "label"), COLUMN),
+    **dict.fromkeys(("normal", "abnormal", "test"), LABELS),
+    "uncertain": (lambda value: value in UNCERTAIN, ", ".join(UNCERTAIN)),
+    **dict.fromkeys(("patient", "study", "split"), NAMED),
+    **dict.fromkeys(("view", "sex", "age", "body_part"), COLUMNS),
+}
 LAYOUTS: dict[str, dict[str, tuple[Callable, str]]] = {
     "mura": {},
     "nih": {"abnormal": GLOBS},
@@ -54,9 +72,10 @@ LAYOUTS: dict[str, dict[str, tuple[Callable, str]]] = {
         **dict.fromkeys(("patient", "study"), EXPRESSION),
         **dict.fromkeys(("view", "body_part"), WORD),
     },
+    **dict.fromkeys(("table", "chexpert", "mimic", "vindr"), TABLE),
 }
-NEEDED = {"nih": ("abnormal",), "folder": ("normal",)}
-PATHS = ("folder", "normal", "abnormal", "unlabelled", "test", "masks")
+NEEDED = {"nih": ("abnormal",), "folder": ("normal",), "table": ("table", "path", "normal")}
+PATHS = ("folder", "table", "normal", "abnormal", "unlabelled", "test", "masks")
 EXPRESSIONS = ("patient", "study")
 
 
@@ -84,8 +103,10 @@ def check_entry(name: str, entry: Any) -> None:
         raise BadData(f"{where} needs a `layout`, one of {', '.join(LAYOUTS)}.")
     allowed = COMMON | LAYOUTS[entry["layout"]]
     if unknown := sorted(str(key) for key in entry.keys() - allowed.keys()):
+        others = [layout for layout, keys in LAYOUTS.items() if unknown[0] in keys]
+        hint = f", or the layout {' or '.join(others)}" if others else ""
         raise BadData(
-            f"{where} has an unknown key `{unknown[0]}`: use {', '.join(sorted(allowed))}."
+            f"{where} has an unknown key `{unknown[0]}`: use {', '.join(sorted(allowed))}{hint}."
         )
     needed = ("folder", "body", *NEEDED.get(entry["layout"], ()))
     if missing := [key for key in needed if key not in entry]:

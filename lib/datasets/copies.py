@@ -5,9 +5,9 @@ is never in two splits, and a copy of a film of the test list is left out of tra
 
 Near copies, as after saving again as JPEG, are told by a perceptual hash of fine detail: a film of
 64 x 64 pixels less its median of 3 x 3 pixels, of which only the signs are kept, so that anatomy,
-frames and flat borders, which films share, count for little. On real films of NIH, Kermany and knees
-the signs of two patients correlate by at most .20, those of one film saved again by .75 and more
-(JPEG, quality 75) or .54 and more (quality 60, half the size).
+frames and flat borders, which films share, count for little. On real films of NIH, Kermany and
+knees the signs of two patients correlate by at most .20, those of one film saved again by .75 and
+more (JPEG, quality 75) or .54 and more (quality 60, half the size).
 """
 
 import hashlib
@@ -24,6 +24,7 @@ from lib.datasets.errors import BadData
 NEAR = 0.45  # correlation of the signs of two films that are the same
 FLAT = 1e-4  # of the range of grey levels: detail that is nothing but rounding
 SIDE = 64  # pixels a side
+MOST = 30_000  # films of which near copies are looked for
 BLOCK = 512  # films compared with all others at a time
 
 
@@ -42,13 +43,15 @@ def together(films: pd.DataFrame, name: str, own: bool) -> tuple[pd.DataFrame, d
 
     `own`: a user's own films, of which near copies count too, and of which one that is both normal
     and abnormal raises BadData. An owner's tables name the patients and cannot be mended: there
-    exact copies count, and a film of both classes is left out.
+    exact copies count, and a film of both classes is left out. Beyond MOST films, too, exact copies
+    alone count, as the comparison of all with all grows with the square of their number.
     """
     labels = films.groupby("pixels")["label"].transform("nunique")
     if own and (labels > 1).any():
         raise BadData(_in_both_classes(films[labels > 1], name))
     films = films[labels <= 1]
-    group = near_groups(films["appearance"]) if own else films["pixels"]
+    nearly = own and len(films) <= MOST
+    group = near_groups(films["appearance"]) if nearly else films["pixels"]
     copied = group.groupby(group).transform("size") > 1
     if (mixed := films["label"].groupby(group).nunique().gt(1).sum()) > 0:
         warnings.warn(

@@ -64,9 +64,9 @@ def listed(entry: dict, key: str) -> list[str]:
 def names_abnormal_films(entry: dict) -> bool:
     """Whether a set has abnormal films; an entry without `abnormal` is one of normal films alone.
 
-    The owners of MURA and RSNA say themselves which films are abnormal.
+    The layouts of an owner say themselves which films are abnormal.
     """
-    return entry["layout"] in ("mura", "rsna") or "abnormal" in entry
+    return entry["layout"] not in ("folder", "table") or "abnormal" in entry
 
 
 def _yaml(path: Path) -> dict:

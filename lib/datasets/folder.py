@@ -4,7 +4,6 @@ A film's finding is the class that its glob names and never the name of a folder
 an export is often a patient's.
 """
 
-import hashlib
 import re
 import warnings
 from collections import Counter
@@ -13,18 +12,14 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from lib.datasets.entries import BadData, listed
-from lib.datasets.listing import Listing, files_below, is_visible
+from lib.datasets.film_files import is_film_name
+from lib.datasets.listing import Listing, digest, files_below, is_visible
 from lib.datasets.masks import find_masks, masks_of
 
-FILM_SUFFIXES = {
-    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".gif", ".webp"),
-    *(".jp2", ".j2k", ".jpf", ".jpx", ".pgm", ".ppm", ".dcm", ".dicom", ".dic", ".ima", ""),
-}
 UNREAD_SUFFIXES = {  # pictures that are not read; they are counted by name
     *(".npy", ".npz", ".nii", ".gz", ".mha", ".mhd", ".nrrd", ".heic", ".heif", ".avif", ".jxl"),
     *(".pdf", ".svg", ".eps", ".psd", ".raw", ".img", ".zip", ".tar", ".rar", ".7z"),
 }
-NOT_FILMS = {"dicomdir", "readme", "license", "lockfile", "version", "autorun"}
 CLASSES = {"normal": 0.0, "abnormal": 1.0, "unlabelled": float("nan")}
 
 
@@ -46,7 +41,7 @@ def read(folder: Path, entry: dict) -> Listing:
 def _film(path: Path, folder: Path, entry: dict, key: str, finding: str, in_test_list: bool):
     """The row of one film."""
     relative = path.relative_to(folder).as_posix()
-    image_id = _hash(relative)  # the file's name may hold a patient's
+    image_id = digest(relative)  # the file's name may hold a patient's
     patient, study = (
         _named(relative, entry, name, needed=key != "unlabelled") for name in ("patient", "study")
     )
@@ -61,10 +56,6 @@ def _film(path: Path, folder: Path, entry: dict, key: str, finding: str, in_test
         "label": CLASSES[key],
         "in_test_list": in_test_list,
     }
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
 
 def _classes(folder: Path, entry: dict, masks: set[Path]) -> dict[Path, tuple[str, str]]:
@@ -99,7 +90,7 @@ def _matched(folder: Path, entry: dict, key: str, masks: set[Path]) -> dict[str,
             ) from None
         visible = [path for path in paths if all(map(is_visible, path.relative_to(folder).parts))]
         files = [file for path in visible for file in _files(path)]
-        matched[glob] = {file for file in files if _may_be_film(file)} - masks
+        matched[glob] = {file for file in files if is_film_name(file)} - masks
     idle = [_without_films(folder, key, glob) for glob, films in matched.items() if not films]
     if idle and len(idle) == len(matched):
         raise BadData(idle[0])
@@ -140,8 +131,8 @@ def finding_of(glob: str, key: str) -> str:
 def _counts(files: list[Path], films: set[Path], masks: set[Path]) -> dict[str, int]:
     """How many films there are, how many of no class, and which files are not read as films."""
     rest = [path for path in files if path not in films | masks]
-    strays = sum(map(_may_be_film, rest))
-    kinds = Counter(path.suffix.lower() for path in rest if not _may_be_film(path))
+    strays = sum(map(is_film_name, rest))
+    kinds = Counter(path.suffix.lower() for path in rest if not is_film_name(path))
     named = sorted(kinds.keys() & UNREAD_SUFFIXES)
     others = sum(kinds.values()) - sum(kinds[kind] for kind in named)
     return {
@@ -150,13 +141,6 @@ def _counts(files: list[Path], films: set[Path], masks: set[Path]) -> dict[str, 
         **{f"left out: {kind} files, which are not read": kinds[kind] for kind in named},
         **({"left out: files that are no films": others} if others else {}),
     }
-
-
-def _may_be_film(path: Path) -> bool:
-    """Whether a name may be a film's; DICOM files often end in nothing, or in a UID's digits."""
-    suffix = path.suffix.lower()
-    named = suffix in FILM_SUFFIXES or suffix[1:].isdigit()
-    return named and path.name.lower() not in NOT_FILMS
 
 
 def _named(relative: str, entry: dict, key: str, needed: bool) -> str:

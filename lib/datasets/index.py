@@ -2,21 +2,43 @@
 
 import hashlib
 import os
+import warnings
 from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from lib import processes
-from lib.datasets import copies, folder, mura, nih, rsna, words
+from lib.datasets import (
+    chexpert,
+    copies,
+    folder,
+    label_table,
+    mimic,
+    mura,
+    nih,
+    rsna,
+    vindr,
+    words,
+)
 from lib.datasets.entries import BadData, names_abnormal_films
-from lib.datasets.listing import BOX_FRAME, Listing, age_in_years
+from lib.datasets.listing import Listing, age_in_years
 from lib.datasets.split import check_split, split_by_patient
 from lib.datasets.table import COLUMNS, INDEX, ODD_NAMES, SPLITS, UNLABELLED
 from lib.films import NotAFilm, UnreadableFilm, film_facts, film_size, read_film
 
-READERS = {"mura": mura.read, "nih": nih.read, "rsna": rsna.read, "folder": folder.read}
-OWNERS = ("mura", "nih", "rsna")  # layouts whose owners name the patients and answer for the labels
+READERS = {
+    "mura": mura.read,
+    "nih": nih.read,
+    "rsna": rsna.read,
+    "folder": folder.read,
+    "table": label_table.read,
+    "chexpert": chexpert.read,
+    "mimic": mimic.read,
+    "vindr": vindr.read,
+}
+OPEN = ("mura", "nih", "rsna")  # layouts whose patients' ids are public, as all the films are
+OWNERS = (*OPEN, "chexpert", "mimic", "vindr")  # whose owners name patients and answer for labels
 MOST_UNREADABLE = 0.05  # of the films: more, and the copy of the data is broken
 ONE_PATIENT = 0.5  # of the films: more from one patient of whom the films speak is a placeholder
 ANNOTATION_COLUMNS = ["image_id", "finding", "x", "y", "width", "height", "mask"]
@@ -35,9 +57,9 @@ def build_index(
     listing = list_films(name, entry, data)
     films, problems, seen = _examined(listing.films, name, data / entry["folder"], data)
     own = entry["layout"] not in OWNERS
-    films, copied = copies.together(films, name, own)
-    films = split_films(films, name, entry, split or {})
-    if own:  # after the split, which therefore does not depend on the salt
+    films, copied = copies.together(_completed(films, name, entry), name, own)
+    films = _split(films, name, entry, split or {})
+    if entry["layout"] not in OPEN:  # after the split, which does not depend on the salt
         films = _pseudonymous(films, salt)
     films = films.sort_values("image_id", ignore_index=True)
     index = INDEX.validate(films.astype({"label": float})[COLUMNS]).astype({"label": "Int64"})
@@ -91,16 +113,18 @@ def _in_test_list(films: pd.DataFrame, name: str, entry: dict) -> pd.Series:
 
 
 def split_films(films: pd.DataFrame, name: str, entry: dict, settings: dict) -> pd.DataFrame:
-    """Fills in what is not stated and adds `split`; films without a label are `unlabelled`.
+    """The listed films with what is not stated filled in, and split; opens none. Raises BadData."""
+    return _split(_completed(films, name, entry), name, entry, settings)
 
-    Raises BadData where a split lacks films.
-    """
-    films = _completed(films.assign(dataset=name), entry)
+
+def _split(films: pd.DataFrame, name: str, entry: dict, settings: dict) -> pd.DataFrame:
+    """Adds `split`, `unlabelled` where there is no label. Raises BadData where one lacks films."""
     known = films[films["label"].notna()]
     normals_only = not names_abnormal_films(entry)
-    films["split"] = split_by_patient(
+    split = split_by_patient(
         known, **settings, test_list=known["in_test_list"], normals_only=normals_only
-    ).reindex(films.index, fill_value=UNLABELLED)
+    )
+    films = films.assign(split=split.reindex(films.index, fill_value=UNLABELLED))
     check_split(films, name, normals_only)
     return films
 
@@ -178,9 +202,10 @@ def _relative(path: str, data: Path) -> str:
     return Path(path).relative_to(data).as_posix() if Path(path).is_relative_to(data) else path
 
 
-def _completed(films: pd.DataFrame, entry: dict) -> pd.DataFrame:
+def _completed(films: pd.DataFrame, name: str, entry: dict) -> pd.DataFrame:
     """Fills in what neither the owner's table nor the film says, and brings words to one form."""
     return films.assign(
+        dataset=name,
         patient_id=films["patient_id"].where(films["patient_id"].ne(""), films["image_id"]),
         body_part=films["body_part"].where(films["body_part"].ne(""), entry["body"]).str.lower(),
         view=films["view"].str.upper(),
@@ -215,9 +240,16 @@ def _annotations(index: pd.DataFrame, listing: Listing, data: Path) -> pd.DataFr
     sizes = index[["image_id", "width", "height"]].rename(columns=lambda name: f"film_{name}")
     boxes = boxes.merge(sizes, left_on="image_id", right_on="film_image_id")
     for start, length in (("x", "width"), ("y", "height")):
-        boxes[[start, length]] = boxes[[start, length]].mul(
-            boxes[f"film_{length}"] / BOX_FRAME, axis=0
-        )
+        if listing.box_frame:
+            scale = boxes[f"film_{length}"] / listing.box_frame
+            boxes[[start, length]] = boxes[[start, length]].mul(scale, axis=0)
+        outside = (boxes[start] + boxes[length]) > boxes[f"film_{length}"] + 1
+        if outside.any() and not listing.box_frame:
+            warnings.warn(
+                f"{outside.sum()} boxes leave their films, which were made smaller: left out.",
+                stacklevel=2,
+            )
+            boxes = boxes[~outside]
     both = pd.concat([masked, boxes.assign(mask="")])
     both = both.reindex(columns=ANNOTATION_COLUMNS)
     return both.sort_values(["image_id", "x", "y"], ignore_index=True)

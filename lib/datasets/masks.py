@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lib.datasets.entries import listed
 
-TREES = ("ground_truth", "masks")
+TREES = ("ground_truth", "masks", "mask")
 ENDING = re.compile(r"[ _.-](mask|masks|seg|segmentation|gt)(?:[ _.-]?\d+)?$", re.IGNORECASE)
 
 

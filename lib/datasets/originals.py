@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lib.datasets.entries import BadData
-from lib.datasets.listing import is_visible, leads_back
+from lib.datasets.listing import is_visible, is_circular
 
 #: What stops a copy: what it is, and what to do.
 PROBLEMS = {
@@ -127,7 +127,7 @@ def _add(entry: os.DirEntry, place: str, listing: Originals) -> None:
     except OSError:
         return _note(listing, "leads nowhere", entry.path)
     if stat.S_ISDIR(facts.st_mode):
-        if leads_back(Path(entry.path)):
+        if is_circular(Path(entry.path)):
             return _note(listing, "is a link to a folder that it lies in", entry.path)
         _walk(entry.path, f"{place}/", listing)
     elif not stat.S_ISREG(facts.st_mode):
