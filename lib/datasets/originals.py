@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lib.datasets.entries import BadData
-from lib.datasets.listing import is_visible, is_circular
+from lib.datasets.listing import is_circular, is_visible
 
 #: What stops a copy: what it is, and what to do.
 PROBLEMS = {
