@@ -14,6 +14,7 @@ FITS := "reconstruction" "adversarial svdd" "$(STUDIES) supervised"
 PAGES := "exploration svdd-page" \
          "supervised-page preprocessing reconstruction-page adversarial-page $(STUDIES:%=%-page) comparison comparison-page"
 study: $(READY)            ## rebuild every result and page
+	@python -m lib.data changes
 ifeq ($(shell command -v nvidia-smi),)
 	dvc repro floors
 	for lane in $(FITS); do dvc --wait-for-lock repro -s $$lane & done; wait
@@ -27,9 +28,11 @@ test: $(READY)             ## run the tests
 lab: $(READY)              ## open the notebooks
 	jupyter lab notebooks
 
+# The folder's name as it was typed, whatever is in it: make reads $$ for $, and the recipe gets it from its environment.
 FROM := build/phantoms
+override export FROM := $(value FROM)
 data: $(READY)             ## make data FROM=folder: study the films of that folder; without FROM, phantoms again
-	python -m lib.source $(FROM) $(if $(PEERS),--peers)  # PEERS=yes: also as the reference codes split them
+	python -m lib.source $(if $(PEERS),--peers) -- "$$FROM"  # PEERS=yes: also as the reference codes split them
 
 reports: $(READY)          ## read the pages in a browser, on this machine only
 	python -m http.server --bind 127.0.0.1 --directory reports 8000
@@ -49,6 +52,7 @@ $(READY): requirements.txt pyproject.toml
 	sed -n '/^uv==/,/# via/p' requirements.txt | $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r /dev/stdin
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --require-hashes --compile-bytecode -r requirements.txt
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --no-deps --no-build-isolation -e .
+	test -e .git || $(BIN)/dvc config --local core.no_scm true  # the ZIP of the repository has no git
 	touch $@
 
 lock:                      ## pin the packages of pyproject.toml anew

@@ -26,6 +26,7 @@ from tqdm import tqdm
 
 from lib import ROOT
 from lib.datasets.entries import BadData
+from lib.datasets.split import FEWEST_NORMALS
 from lib.datasets.table import load_index
 
 SHORTCUT = "shortcut_"
@@ -153,8 +154,11 @@ def _read(dataset: str, build: Path) -> tuple[pd.DataFrame, np.ndarray]:
     films = np.load(path, mmap_mode="r")
     if len(films) != len(index):
         raise BadData(f"{path} has {len(films)} films and the index {len(index)}: {remedy}")
-    if (index["split"].eq("train") & index["label"].eq(0)).sum() < 10:
-        raise BadData(f"{dataset} has fewer than 10 normal training films, which its floors need.")
+    if (index["split"].eq("train") & index["label"].eq(0)).sum() < FEWEST_NORMALS:
+        raise BadData(
+            f"{dataset} has fewer than {FEWEST_NORMALS} normal training films, which its floors "
+            "need: add normal films."
+        )
     return index, films
 
 

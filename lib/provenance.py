@@ -18,7 +18,8 @@ from ruamel.yaml import YAML
 
 from lib import ROOT, grid
 
-PHANTOMS = Path("build/phantoms")  # what data.dvc imports by default
+PHANTOMS = Path("build/phantoms")  # what data/ is a copy of by default
+NOT_COPIED = "not copied yet"  # the hash of films that `dvc repro` has not copied to data/
 FINGERPRINTS = ROOT / "build/code"
 STAGES = ("phantoms", "datasets", "preprocessing", "floors", "comparison")
 PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn", "opencv-python-headless")
@@ -36,29 +37,36 @@ def commit() -> str:
     # The grid says which cells run, not what a cell is: `make data` changes it.
     code = ("lib", "notebooks", "params", ":!params/study.yaml")
     changed = _git("status", "--porcelain", "--untracked-files=no", "--", *code)
-    return (head or "none") + (" with local changes" if changed else "")
+    return (head or "none (no git)") + (" with local changes" if changed else "")
 
 
-def data_hash() -> str:
-    """The hash under which DVC keeps the films of data/."""
-    return data_import()["outs"][0].get("md5", "not imported yet")
+def data_hash(root: Path = ROOT) -> str:
+    """The hash by which DVC knows the films of data/, once they are the ones that were chosen."""
+    lock, films = root / "dvc.lock", root / _source(root)["list"]
+    stage = (YAML(typ="safe").load(lock)["stages"] if lock.exists() else {}).get("data")
+    if not stage or root / stage["deps"][0]["path"] != films:
+        return NOT_COPIED
+    listed = films.is_file() and hashlib.md5(films.read_bytes()).hexdigest()
+    if listed and listed != stage["deps"][0]["md5"]:
+        return NOT_COPIED
+    return stage["outs"][0]["md5"]
 
 
-def data_source() -> str:
+def data_source(root: Path = ROOT) -> str:
     """Where the films of data/ come from: phantoms, or the name of a folder, not its path."""
-    if holds_phantoms():
+    if holds_phantoms(root):
         return "phantoms"
-    return f"films of the folder {Path(data_import()['deps'][0]['path']).name}"
+    return f"films of the folder {Path(_source(root)['folder']).name}"
 
 
 def holds_phantoms(root: Path = ROOT) -> bool:
-    """Whether data.dvc imports the phantoms, not a folder of films."""
-    return (root / data_import(root)["deps"][0]["path"]).resolve() == (root / PHANTOMS).resolve()
+    """Whether data/ is a copy of the phantoms, not of a folder of films."""
+    return Path(_source(root)["list"]) == PHANTOMS
 
 
-def data_import(root: Path = ROOT) -> dict:
-    """The content of data.dvc: where the films of data/ come from, and their hash once imported."""
-    return YAML(typ="safe").load(root / "data.dvc")
+def _source(root: Path) -> dict:
+    """What params/study.yaml says that data/ is a copy of: `folder`, and the `list` of files."""
+    return YAML(typ="safe").load(root / "params/study.yaml")["source"]
 
 
 def versions() -> dict[str, str]:
@@ -154,7 +162,10 @@ def _notebook_code(path: Path) -> ast.AST:
 
 
 def _git(*arguments: str) -> str:
-    answer = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
+    try:
+        answer = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
+    except FileNotFoundError:  # git is not installed
+        return ""
     return answer.stdout.strip()
 
 

@@ -154,8 +154,9 @@ def test_other_films_and_back_again_retrains_nothing_and_leaves_the_films_alone(
         folder = tmp_path / "kermany/chest_xray/train" / kind
         folder.mkdir(parents=True)
         for number in range(12):
-            film = np.random.default_rng(number).integers(0, 255, (64, 64), np.uint8)
-            name = f"person{number + 50 * len(kind)}_a.jpeg"
+            seed = number + 50 * len(kind)
+            film = np.random.default_rng(seed).integers(0, 255, (64, 64), np.uint8)
+            name = f"person{seed}_a.jpeg"
             Image.fromarray(film).save(folder / name)
     before = unread(tmp_path)
     trained = study.durations()
@@ -170,6 +171,7 @@ def test_other_films_and_back_again_retrains_nothing_and_leaves_the_films_alone(
     assert "python -m lib.studies" not in back.stdout
     assert study.durations() == trained
     assert unread(tmp_path) == before
+    assert changed_stages(study) == set()
 
 
 def test_a_broken_cell_says_why_and_the_rest_is_built(study):

@@ -83,3 +83,11 @@ def test_a_study_depends_on_the_code_and_parameters_of_its_methods_and_cells_not
     assert json.loads(parameters) == [profile["anoddpm_gaussian"], profile["autoencoder"]]
     for method in grid.methods():
         assert "lib.studies" not in (tmp_path / f"{method}.txt").read_text()
+
+
+def test_without_git_the_commit_is_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(provenance, "ROOT", tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert provenance.commit() == "none (no git)"
+    monkeypatch.setenv("PATH", "")  # git is not even installed
+    assert provenance.commit() == "none (no git)"

@@ -38,12 +38,12 @@ def write_arrays(dataset: str) -> None:
     write_films(index, annotations, ROOT / "data", target, settings(dataset))
 
 
-def settings(dataset: str, change: dict | None = None) -> dict:
+def settings(dataset: str, change: dict | None = None, entry: dict | None = None) -> dict:
     """Arguments of `prepare` for a data set: `images:` of the profile, changed by its own entry's.
 
     `change` is put over both. Raises BadData for a setting that `prepare` does not know.
     """
-    entry = load_entry(dataset)
+    entry = entry or load_entry(dataset)
     chosen = grid.profile()["images"] | entry.get("images", {}) | {"body": entry["body"]}
     chosen |= change or {}
     if unknown := sorted(chosen.keys() - signature(prepare).parameters.keys()):
