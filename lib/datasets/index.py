@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lib import ROOT, processes
+from lib import ROOT, files, processes
 from lib.datasets import folder, mura, nih, rsna
 from lib.datasets.entries import BadData, available, load_entries, load_split_settings
 from lib.datasets.listing import BOX_FRAME, Listing, age_in_years
@@ -78,9 +78,8 @@ def write_tables(tables: dict[str, pd.DataFrame], name: str, folder: Path) -> No
     folder.mkdir(parents=True, exist_ok=True)
     for kind, table in tables.items():
         path = folder / (f"{name}.{kind}.csv" if kind else f"{name}.csv")
-        unfinished = path.with_name(f".{path.name}.unfinished")
-        table.to_csv(unfinished, index=False, errors=ODD_NAMES)
-        unfinished.replace(path)
+        with files.whole_file(path) as unfinished:
+            table.to_csv(unfinished, index=False, errors=ODD_NAMES)
 
 
 def _listing(name: str, entry: dict, data: Path) -> Listing:
