@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from lib import ROOT, grid
+from lib import ROOT, accidents, grid
 
 PHANTOMS = Path("build/phantoms")  # what data.dvc imports by default
 FINGERPRINTS = ROOT / "build/code"
@@ -91,6 +91,17 @@ def write_fingerprints(folder: Path = FINGERPRINTS) -> None:
         (folder / f"{notebook.stem}.txt").write_text(code)
 
 
+def write_what_is_asked(build: Path = ROOT / "build") -> None:
+    """Name the cells and the data sets of the pre-training study where they leave their results.
+
+    Stages depend on these folders, which are there so even when the grid asks for none.
+    """
+    studies = grid.studies().get("pretraining", {}).get("datasets", [])
+    for folder, asked in {"cells": grid.cells(), "studies/pretraining": studies}.items():
+        (build / folder).mkdir(parents=True, exist_ok=True)
+        (build / folder / "asked.txt").write_text("".join(f"{name}\n" for name in asked))
+
+
 def _methods_of_the_grid() -> dict[str, str]:
     """The file of lib/methods behind each name that a grid may ask for."""
     files = [path.stem for path in sorted((ROOT / "lib/methods").glob("[!_]*.py"))]
@@ -159,4 +170,6 @@ def _git(*arguments: str) -> str:
 
 
 if __name__ == "__main__":
-    write_fingerprints()
+    with accidents.in_one_sentence():
+        write_fingerprints()
+        write_what_is_asked()

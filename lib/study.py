@@ -8,7 +8,6 @@ accident of the machine is none: it stops the cell, and leaves the results that 
 import argparse
 import json
 import math
-import os
 import shutil
 import sys
 import time
@@ -21,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from lib import ROOT, accidents, files, grid, provenance
+from lib import ROOT, accidents, files, grid, methods, provenance
 from lib.datasets.entries import BadData, load_entry
 from lib.datasets.table import load_index
 from lib.datasets.training import setting_name, training_set
@@ -57,7 +56,9 @@ def run(cell: grid.Cell, parameters: dict | None = None) -> None:
     """
     parameters = entry_of(cell.method) if parameters is None else parameters
     index, films = index_and_films(cell.dataset)
-    import_backend()
+    methods.check_backend()
+    import lib.detector  # noqa: F401 - before the attempt: that it fails is no fault of a method
+
     with files.locked(cell.folder), files.whole_folder(cell.folder) as folder:
         outcome = attempt(lambda: _train_and_score(cell, parameters, index, films, folder))
         if outcome["status"] == "failed":
@@ -84,22 +85,6 @@ def attempt(work: Callable[[], dict]) -> dict:
         reason = f"{type(error).__name__}: {error}"
         outcome = {"status": "failed", "reason": reason, "traceback": traceback.format_exc()}
     return outcome | {"duration_s": round(time.monotonic() - started, 1)}
-
-
-def import_backend() -> None:
-    """Import what every method needs, so that a backend that is missing is no fault of theirs.
-
-    Raises BadData for a KERAS_BACKEND on which the study does not run.
-    """
-    try:
-        import lib.detector  # noqa: F401
-    except (ImportError, ValueError) as error:  # Keras raises either
-        if "KERAS_BACKEND" not in os.environ:
-            raise
-        raise BadData(
-            f"KERAS_BACKEND is {os.environ['KERAS_BACKEND']}, which does not run here ({error}): "
-            "unset it, or set it to tensorflow or jax, whichever is installed."
-        ) from None
 
 
 def entry_of(method: str) -> dict:
@@ -177,8 +162,6 @@ def _build(cell, size, parameters):
     them; then it scores films together with their mirror images, unless `mirrored` says otherwise.
     """
     import keras
-
-    from lib import methods
 
     keras.utils.set_random_seed(cell.seed)
     augment = parameters.pop("augment", False)

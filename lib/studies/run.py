@@ -9,7 +9,7 @@ import json
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -18,11 +18,11 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from lib import ROOT, files, grid, processes, provenance
+from lib import ROOT, files, grid, methods, processes, provenance
 from lib.datasets.table import load_index
 from lib.preprocessing import arrays
 from lib.studies.plan import Fit, Study, variant_name
-from lib.study import attempt, entry_of, import_backend, index_and_films, score, train
+from lib.study import attempt, entry_of, index_and_films, score, train
 
 
 class Job(NamedTuple):
@@ -45,6 +45,7 @@ def run(study: Study, workers: int | None = None) -> None:
     interruptions leave nothing behind and keep what was there.
     """
     index_and_films(study.dataset)  # what is missing is said before any worker starts
+    methods.check_backend()
     fits = study.fits()
     entries = {method: entry_of(method) for method in study.methods}
     started = time.monotonic()
@@ -97,7 +98,7 @@ def fit_and_score(job: Job) -> tuple[dict, pd.DataFrame]:
     index, films = index_and_films(job.dataset)
     if job.pictures is not None:
         films = np.load(job.pictures, mmap_mode="r")
-    import_backend()
+    import lib.detector  # noqa: F401 - before the attempt, as for a cell
 
     def work() -> dict:
         nonlocal scores
@@ -148,8 +149,7 @@ def _forget() -> None:
 
 def _settle() -> None:
     """Import what every fit needs, which the garbage collector need not walk through after each."""
-    with suppress(ImportError, ValueError):  # the first fit meets it again, and can say so
-        import lib.detector  # noqa: F401
+    import lib.detector  # noqa: F401
 
     gc.collect()
     gc.freeze()
