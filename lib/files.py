@@ -19,10 +19,14 @@ from typing import NamedTuple
 import psutil
 from filelock import FileLock, Timeout
 
+UNFINISHED = re.compile(r"\.(?P<name>.+)@(?P<host>[^@]+)-(?P<process>\d+)-\d+\.partial")
+
 
 class Attempt(NamedTuple):
-    """Who writes something that is unfinished."""
+    """What is, or was, being written, and by whom."""
 
+    folder: Path
+    name: str
     host: str
     process: int
 
@@ -67,8 +71,8 @@ def locked(path: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        living = [str(attempt) for attempt in attempts(path).values() if not attempt.is_dead]
-        holder = " or ".join(living) or "another process"
+        names = [str(other) for other in attempts(path.parent) if other.name == path.name]
+        holder = " or ".join(names) or "another process"
         print(f"{path} is being written by {holder}; waiting for it to end.", file=sys.stderr)
         lock.acquire()
     try:
@@ -77,22 +81,27 @@ def locked(path: Path) -> Iterator[None]:
         lock.release()
 
 
-def attempts(path: Path) -> dict[Path, Attempt]:
-    """The private folders in which `path` is, or was, being written, and whose they are."""
-    name = re.compile(rf"\.{re.escape(path.name)}\.(.+)-(\d+)-\d+\.partial")
-    matches = {other: name.fullmatch(other.name) for other in path.parent.iterdir()}
-    return {other: Attempt(m[1], int(m[2])) for other, m in matches.items() if m}
+def attempts(folder: Path, pattern: str = "*") -> Iterator[Attempt]:
+    """What is, or was, being written in a folder; with the pattern `**/*` also anywhere below."""
+    for path in folder.glob(f"{pattern}.partial"):
+        if owner := UNFINISHED.fullmatch(path.name):
+            yield Attempt(path, owner["name"], owner["host"], int(owner["process"]))
+
+
+def remove_leftovers(folder: Path, pattern: str = "*") -> None:
+    """Remove what processes that died have left where `attempts` looks."""
+    for attempt in list(attempts(folder, pattern)):
+        if attempt.is_dead:
+            shutil.rmtree(attempt.folder, ignore_errors=True)
 
 
 @contextmanager
 def _private_folder(path: Path) -> Iterator[Path]:
     """A folder of this attempt alone, of which `path.name` is published at the end."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    for folder, attempt in attempts(path).items():
-        if attempt.is_dead:
-            shutil.rmtree(folder, ignore_errors=True)
+    remove_leftovers(path.parent)
     owner = f"{gethostname()}-{os.getpid()}-{time.time_ns()}"
-    own = path.with_name(f".{path.name}.{owner}.partial")
+    own = path.with_name(f".{path.name}@{owner}.partial")
     own.mkdir()
     try:
         yield own

@@ -1,7 +1,8 @@
 """What would stop every stage of the study: looked at, and mended where that is safe, beforehand.
 
 `python -m lib.preflight` comes first in `make study`. It mends files that DVC was writing when it
-was killed, lets DVC run without git, and names a Keras backend that is not there and a full disk.
+was killed, removes what was left unfinished, lets DVC run without git, and names a Keras backend
+that does not run here, and a disk that is nearly full.
 """
 
 import json
@@ -15,7 +16,7 @@ from dvc.schema import COMPILED_LOCKFILE_SCHEMA, COMPILED_SINGLE_STAGE_SCHEMA
 from ruamel.yaml import YAML, YAMLError
 from voluptuous import Invalid, Schema
 
-from lib import ROOT, accidents, methods
+from lib import ROOT, accidents, files, methods
 from lib.datasets.entries import BadData
 
 ROOM = 2e9  # bytes: below this much, films or weights may fail to find room
@@ -28,6 +29,8 @@ def check(root: Path = ROOT) -> None:
     mend_record_of_stages(root)
     check_import(root)
     do_without_git(root)
+    for folder in ("build", "reports"):
+        files.remove_leftovers(root / folder, "**/*")
     if (free := shutil.disk_usage(root).free) < ROOM:
         _say(f"Only {free / 1e9:.1f} GB are free on the disk of the study, which may need more.")
 

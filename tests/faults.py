@@ -19,7 +19,9 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from itertools import cycle, islice
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 from ruamel.yaml import YAML
@@ -58,6 +60,15 @@ deep_svdd: {pretraining_epochs: 1, epochs: 2, width: 4, blocks: [1, 1, 1]}
 DISK = 600  # megabytes
 GONE = 60  # seconds in which every process of a run that was ended has to be gone
 NO_OVERRIDE = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
+
+
+class Stage(NamedTuple):
+    """A stage of the small study."""
+
+    name: str
+    seconds: float  # that it takes undisturbed
+    commands: str | list[str]
+    outs: list[str]
 
 
 class Run:
@@ -109,8 +120,8 @@ def small_study(folder: Path) -> Study:
     return study
 
 
-def durations(study: Study) -> dict[str, float]:
-    """Rebuild the study; the seconds of each stage, in their order."""
+def rebuilt(study: Study) -> list[Stage]:
+    """Rebuild the study; its stages, but for those that make or fetch nothing of their own."""
     run, began = Run(study, ["dvc", "repro"]), {}
     while run.process.poll() is None:
         for line in run.text().splitlines():
@@ -119,12 +130,13 @@ def durations(study: Study) -> dict[str, float]:
         time.sleep(0.2)
     if run.process.returncode:
         sys.exit(f"The small study fails undisturbed:\n{run.text()[-3000:]}")
-    ends = [*list(began.values())[1:], time.monotonic()]
-    return {
-        stage: end - start
-        for (stage, start), end in zip(began.items(), ends, strict=True)
-        if stage not in ("code", "data.dvc")
-    }
+    ends = dict(zip(began, [*list(began.values())[1:], time.monotonic()], strict=True))
+    stages = YAML(typ="safe").load(study.folder / "dvc.lock")["stages"]
+    return [
+        Stage(name, ends[name] - began[name], made["cmd"], [out["path"] for out in made["outs"]])
+        for name, made in stages.items()
+        if name != "code"
+    ]
 
 
 def kept(study: Study) -> dict[str, str]:
@@ -133,22 +145,29 @@ def kept(study: Study) -> dict[str, str]:
     return {str(file.relative_to(study.folder)): file.read_text() for file in files}
 
 
-# Each fault takes the study, a stage, its seconds and chance; it returns what the stage said.
+# Each fault takes the study, a stage and chance; it returns what the stage said that counts.
+
+
+def fresh(base: Study, place: Path, stage: Stage) -> Study:
+    """A copy of the rebuilt study in which one stage has never run, so no cache holds its outs."""
+    for old in place.iterdir():
+        shutil.rmtree(old) if old.is_dir() else old.unlink()
+    subprocess.run(["cp", "-a", f"{base.folder}/.", str(place)], check=True)
+    yaml, file = YAML(typ="safe"), place / "dvc.lock"
+    record = yaml.load(file)
+    del record["stages"][stage.name]
+    yaml.dump(record, file)
+    return Study(place)
 
 
 def repro(stage: str) -> list[str]:
-    return ["dvc", "repro", "-s", "-f", stage]
+    return ["dvc", "repro", "-s", stage]
 
 
-def locked(study: Study, stage: str) -> dict:
-    """What dvc.lock says of a stage."""
-    return YAML(typ="safe").load(study.folder / "dvc.lock")["stages"][stage]
-
-
-def kill(whom: str, study: Study, stage: str, seconds: float, chance: random.Random) -> str:
+def kill(whom: str, study: Study, stage: Stage, chance: random.Random) -> str:
     """SIGKILL for the tree, for DVC alone or for the command alone, at any moment."""
-    run = Run(study, repro(stage))
-    run.wait_until_it_works(chance.uniform(0, 1.1 * seconds))
+    run = Run(study, repro(stage.name))
+    run.wait_until_it_works(chance.uniform(0, 1.1 * stage.seconds))
     below = run.descendants()
     victims = {"tree": [*below, run.process], "DVC": [run.process], "command": below[:1]}[whom]
     for victim in victims:
@@ -160,10 +179,10 @@ def kill(whom: str, study: Study, stage: str, seconds: float, chance: random.Ran
     return ""
 
 
-def end(number: int, study: Study, stage: str, seconds: float, chance: random.Random) -> str:
+def end(number: int, study: Study, stage: Stage, chance: random.Random) -> str:
     """A signal for the lanes of `make study`, which have to be gone soon after."""
-    run = Run(study, ["python", "-m", "lib.lanes", f"-s -f {stage}"])
-    run.wait_until_it_works(chance.uniform(0, seconds))
+    run = Run(study, ["python", "-m", "lib.lanes", f"-s {stage.name}"])
+    run.wait_until_it_works(chance.uniform(0, stage.seconds))
     below = run.descendants()
     run.process.send_signal(number)
     _, alive = psutil.wait_procs(below, timeout=GONE)
@@ -171,19 +190,19 @@ def end(number: int, study: Study, stage: str, seconds: float, chance: random.Ra
     return f"Traceback: {len(alive)} processes live on" if alive else ""
 
 
-def two_at_once(study: Study, stage: str, seconds: float, chance: random.Random) -> str:
+def two_at_once(study: Study, stage: Stage, chance: random.Random) -> str:
     """The command of a stage by hand, twice, the second at any moment of the first."""
-    commands = locked(study, stage)["cmd"]
-    line = commands if isinstance(commands, str) else " && ".join(commands)
+    one = isinstance(stage.commands, str)
+    line = stage.commands if one else " && ".join(stage.commands)
     first = Run(study, ["sh", "-c", line])
-    time.sleep(chance.uniform(0, seconds))
+    time.sleep(chance.uniform(0, stage.seconds))
     second = Run(study, ["sh", "-c", line])
     first.process.wait()
     second.process.wait()
     return ""
 
 
-def full_disk(study: Study, stage: str, seconds: float, chance: random.Random) -> str:
+def full_disk(study: Study, stage: Stage, chance: random.Random) -> str:
     """All of the disk is taken but a little; where none could be mounted, no file may grow."""
     left = chance.choice([0, 4, 40, 400, 4000]) * 1024
     filler, limit = study.folder / "build/filler", None
@@ -194,29 +213,29 @@ def full_disk(study: Study, stage: str, seconds: float, chance: random.Random) -
     else:
         most = left + 100 * 1024  # DVC's own files are smaller
         limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (most, most))
-    run = Run(study, repro(stage), preexec_fn=limit)
+    run = Run(study, repro(stage.name), preexec_fn=limit)
     run.process.wait()
     filler.unlink(missing_ok=True)
     return run.text()
 
 
-def no_permission(study: Study, stage: str, seconds: float, chance: random.Random) -> str:
+def no_permission(study: Study, stage: Stage, chance: random.Random) -> str:
     """Where the stage writes, nothing may be written."""
-    folders = [(study.folder / out["path"]).parent for out in locked(study, stage)["outs"]]
+    folders = {(study.folder / out).parent for out in stage.outs}
     for folder in folders:
         folder.chmod(0o555)
-    run = Run(study, [*NO_OVERRIDE, *repro(stage)])
+    run = Run(study, [*NO_OVERRIDE, *repro(stage.name)])
     run.process.wait()
     for folder in folders:
         folder.chmod(0o755)
     return run.text()
 
 
-def little_memory(study: Study, stage: str, seconds: float, chance: random.Random) -> str:
+def little_memory(study: Study, stage: Stage, chance: random.Random) -> str:
     """An address space of some size."""
     most = int(chance.uniform(0.4, 3) * 2**30)
     limit = partial(resource.setrlimit, resource.RLIMIT_AS, (most, most))
-    run = Run(study, repro(stage), preexec_fn=limit)
+    run = Run(study, repro(stage.name), preexec_fn=limit)
     run.process.wait()
     return ""
 
@@ -266,21 +285,19 @@ def small_disk(folder: Path) -> Iterator[Path]:
 def disturb(faults: list[str], rounds: int, seed: int, place: Path) -> Counter:
     """Count the outcomes of each fault; print each round, and in full what is wrong."""
     base, chance, counts = small_study(place / "base"), random.Random(seed), Counter()
-    seconds = durations(base)
+    stages = rebuilt(base)
     expected = kept(base)
     shutil.rmtree(base.folder / ".dvc/cache/runs")  # or DVC would take a stage's results from there
     with small_disk(place / "disk") as disk:
         for fault in faults:
-            stages = chance.sample(list(seconds), len(seconds))
-            for number in range(rounds):
-                stage, study = stages[number % len(stages)], Study(disk)
-                for old in disk.iterdir():
-                    shutil.rmtree(old) if old.is_dir() and not old.is_symlink() else old.unlink()
-                subprocess.run(["cp", "-a", f"{base.folder}/.", str(disk)], check=True)
-                said = FAULTS[fault](study, stage, seconds[stage], chance)
+            for number, stage in enumerate(
+                islice(cycle(chance.sample(stages, len(stages))), rounds)
+            ):
+                study = fresh(base, disk, stage)
+                said = FAULTS[fault](study, stage, chance)
                 came, text = outcome(study, expected, said)
                 counts[fault, came] += 1
-                print(f"{fault}, {stage}: {came}", "" if came == "healed" else text, flush=True)
+                print(f"{fault} {number}, {stage.name}: {came}", "" if came == "healed" else text)
     return counts
 
 

@@ -60,13 +60,15 @@ def test_what_the_dead_left_is_removed_and_what_others_write_is_not(tmp_path):
         f"other-{host}-{dead}-1": True,
     }
     for owner in owners:
-        (tmp_path / f".cell.{owner}.partial/cell").mkdir(parents=True)
-    (tmp_path / f".other cell.{host}-{dead}-1.partial").mkdir()
+        (tmp_path / f".cell@{owner}.partial/cell").mkdir(parents=True)
+    (tmp_path / f".an.other@cell@{host}-{dead}-1.partial").mkdir()
+    (tmp_path / ".of somebody else.partial").mkdir()
     with files.whole_folder(tmp_path / "cell"):
         pass
     for owner, stays in owners.items():
-        assert (tmp_path / f".cell.{owner}.partial").exists() == stays, owner
-    assert (tmp_path / f".other cell.{host}-{dead}-1.partial").exists(), "of another path"
+        assert (tmp_path / f".cell@{owner}.partial").exists() == stays, owner
+    assert not (tmp_path / f".an.other@cell@{host}-{dead}-1.partial").exists()
+    assert (tmp_path / ".of somebody else.partial").exists()
 
 
 @pytest.mark.parametrize("whole", [files.whole_file, files.whole_folder])
@@ -74,8 +76,8 @@ def test_what_another_has_removed_is_not_published(tmp_path, whole):
     path = tmp_path / "cell"
     path.mkdir()
     with pytest.raises(OSError, match="another process removed"), whole(path):
-        (own,) = files.attempts(path)
-        own.rename(tmp_path / "elsewhere")
+        (own,) = files.attempts(tmp_path)
+        own.folder.rename(tmp_path / "elsewhere")
     assert path.is_dir()
 
 

@@ -1,16 +1,21 @@
 """What a cell may see of the films, what it keeps, and what stops it."""
 
+import errno
+import json
+import re
 from typing import ClassVar
 
 import keras
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 from keras import layers, ops
 
 from lib import cells, grid, study
 from lib.datasets.entries import BadData
 from lib.datasets.table import COLUMNS
+from lib.datasets.training import training_set
 from lib.detector import Detector
 
 
@@ -130,21 +135,70 @@ def test_a_cell_keeps_what_a_page_shows(toy_study):
     np.testing.assert_array_equal(near_and_far.films, pictures[test.index[[0, 1, -2, -1]]])
 
 
-@pytest.mark.parametrize("stop", [MemoryError, KeyboardInterrupt])
-def test_what_breaks_a_cell_off_leaves_no_trace_and_the_cell_that_was_there(
-    toy_study, monkeypatch, stop
-):
+def accident_of_tensorflow():
+    return tf.errors.ResourceExhaustedError(None, None, "out of memory")
+
+
+def mistake_on_a_full_disk():
+    """What closing a file raises that could not be written."""
+    error = ValueError("the file cannot be closed")
+    error.__context__ = OSError(errno.ENOSPC, "No space left on device")
+    return error
+
+
+ACCIDENTS = {
+    "memory": MemoryError,
+    "interruption": KeyboardInterrupt,
+    "full disk": lambda: OSError(errno.ENOSPC, "No space left on device"),
+    "full disk, seen later": mistake_on_a_full_disk,
+    "permission": PermissionError,
+    "package": lambda: ModuleNotFoundError("No module named 'torch'"),
+    "tensorflow": accident_of_tensorflow,
+    "library": lambda: RuntimeError("can't start new thread"),
+}
+
+
+@pytest.mark.parametrize("accident", ACCIDENTS.values(), ids=ACCIDENTS)
+def test_an_accident_leaves_no_trace_and_the_cell_that_was_there(toy_study, monkeypatch, accident):
     study.run(toy_study, {"epochs": 1})
     before = (toy_study.folder / "cell.json").read_text()
+    error = accident()
 
     def broken_off(*_):
-        raise stop
+        raise error
 
     monkeypatch.setattr(study, "score", broken_off)
-    with pytest.raises(stop):
+    with pytest.raises(type(error)):
         study.run(toy_study, {"epochs": 1})
-    assert [path.name for path in toy_study.folder.parent.iterdir()] == ["0"]
+    assert {path.name for path in toy_study.folder.parent.iterdir()} == {".0.lock", "0"}
     assert (toy_study.folder / "cell.json").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        ({"epochs": 1, "labels": "all"}, "BadData: toy has no abnormal training film"),
+        ({"epochs": 1, "widht": 8}, "TypeError: .* keyword argument 'widht'"),
+        ({"epochs": 1, "score": "bottom"}, "ValueError: DrawingToy has no score 'bottom'"),
+        ({"epochs": 1, "learning_rate": 1e30}, "Collapsed: .* became nan"),
+    ],
+)
+def test_what_speaks_of_the_method_is_a_result(toy_study, monkeypatch, parameters, reason):
+    films = index(120).assign(dataset="toy")
+    monkeypatch.setattr(
+        study, "training_set", lambda _, *rest: training_set(films[films["label"].eq(0)], *rest)
+    )
+    study.run(toy_study, parameters)
+    outcome = json.loads((toy_study.folder / "cell.json").read_text())
+    assert outcome["status"] == "failed" and re.match(reason, outcome["reason"])
+
+
+@pytest.mark.parametrize("backend", ["torch", "nonsense"])
+def test_another_backend_is_named_and_no_result(toy_study, monkeypatch, backend):
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    with pytest.raises(BadData, match=backend):
+        study.run(toy_study, {"epochs": 1})
+    assert not toy_study.folder.exists()
 
 
 def test_a_method_that_fails_leaves_its_reason_and_nothing_else(toy_study, monkeypatch):
