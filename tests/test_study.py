@@ -15,7 +15,6 @@ from keras import layers, ops
 from lib import cells, grid, study
 from lib.datasets.entries import BadData
 from lib.datasets.table import COLUMNS
-from lib.datasets.training import training_set
 from lib.detector import Detector
 
 
@@ -146,29 +145,39 @@ def mistake_on_a_full_disk():
     return error
 
 
-ACCIDENTS = {
-    "memory": MemoryError,
-    "interruption": KeyboardInterrupt,
-    "full disk": lambda: OSError(errno.ENOSPC, "No space left on device"),
-    "full disk, seen later": mistake_on_a_full_disk,
-    "permission": PermissionError,
-    "package": lambda: ModuleNotFoundError("No module named 'torch'"),
-    "tensorflow": accident_of_tensorflow,
-    "library": lambda: RuntimeError("can't start new thread"),
-}
+@pytest.mark.parametrize(
+    "accident",
+    [
+        MemoryError(),
+        OSError(errno.ENOSPC, "No space left on device"),
+        mistake_on_a_full_disk(),
+        PermissionError(),
+        ModuleNotFoundError("No module named 'torch'"),
+        accident_of_tensorflow(),
+        RuntimeError("can't start new thread"),
+    ],
+    ids=repr,
+)
+def test_an_accident_is_no_result(accident):
+    def broken_off():
+        raise accident
+
+    with pytest.raises(type(accident)):
+        study.attempt(broken_off)
 
 
-@pytest.mark.parametrize("accident", ACCIDENTS.values(), ids=ACCIDENTS)
-def test_an_accident_leaves_no_trace_and_the_cell_that_was_there(toy_study, monkeypatch, accident):
+@pytest.mark.parametrize("stop", [MemoryError, KeyboardInterrupt, PermissionError])
+def test_what_breaks_a_cell_off_leaves_no_trace_and_the_cell_that_was_there(
+    toy_study, monkeypatch, stop
+):
     study.run(toy_study, {"epochs": 1})
     before = (toy_study.folder / "cell.json").read_text()
-    error = accident()
 
     def broken_off(*_):
-        raise error
+        raise stop
 
     monkeypatch.setattr(study, "score", broken_off)
-    with pytest.raises(type(error)):
+    with pytest.raises(stop):
         study.run(toy_study, {"epochs": 1})
     assert {path.name for path in toy_study.folder.parent.iterdir()} == {".0.lock", "0"}
     assert (toy_study.folder / "cell.json").read_text() == before
@@ -183,11 +192,11 @@ def test_an_accident_leaves_no_trace_and_the_cell_that_was_there(toy_study, monk
         ({"epochs": 1, "learning_rate": 1e30}, "Collapsed: .* became nan"),
     ],
 )
-def test_what_speaks_of_the_method_is_a_result(toy_study, monkeypatch, parameters, reason):
-    films = index(120).assign(dataset="toy")
-    monkeypatch.setattr(
-        study, "training_set", lambda _, *rest: training_set(films[films["label"].eq(0)], *rest)
-    )
+def test_what_speaks_of_the_method_is_a_result(toy_study, parameters, reason):
+    path = study.ROOT / "build/index/toy.csv"
+    films = pd.read_csv(path)
+    films.loc[films["split"].eq("train"), "label"] = 0
+    films.to_csv(path, index=False)
     study.run(toy_study, parameters)
     outcome = json.loads((toy_study.folder / "cell.json").read_text())
     assert outcome["status"] == "failed" and re.match(reason, outcome["reason"])
