@@ -8,18 +8,18 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 .PHONY: study faults test lab data reports record benchmark lock pictures
 
 # A small network keeps one core busy, and so does a notebook: without a GPU, three lanes of cells and studies run beside
-# each other, then two lanes of pages.
+# each other, then two lanes of pages. What fails in a lane fails again in the last line, which says so. `exec` lets a
+# signal for make reach the lanes.
 STUDIES := label_fraction contamination as_published pretraining latent_size preparation
 FITS := "-s reconstruction" "-s adversarial svdd" "-s $(STUDIES) supervised"
 PAGES := "-s exploration svdd-page" \
          "-s supervised-page preprocessing reconstruction-page adversarial-page $(STUDIES:%=%-page) comparison comparison-page"
-UNLESS_ENDED := || [ $$? -lt 128 ] # what fails in a lane fails again in the last line, which says so
 study: $(READY)            ## rebuild every result and page
 	python -m lib.preflight
 ifeq ($(shell command -v nvidia-smi),)
 	python -m lib.lanes floors
-	python -m lib.lanes $(FITS) $(UNLESS_ENDED)
-	python -m lib.lanes $(PAGES) $(UNLESS_ENDED)
+	-exec python -m lib.lanes $(FITS)
+	-exec python -m lib.lanes $(PAGES)
 endif
 	python -m lib.lanes
 
