@@ -83,3 +83,11 @@ def test_a_study_depends_on_the_code_and_parameters_of_its_methods_and_cells_not
     assert json.loads(parameters) == [profile["anoddpm_gaussian"], profile["autoencoder"]]
     for method in grid.methods():
         assert "lib.studies" not in (tmp_path / f"{method}.txt").read_text()
+
+
+def test_folders_that_stages_depend_on_exist_when_the_grid_asks_for_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr("lib.grid.cells", list)
+    monkeypatch.setattr("lib.grid.studies", dict)
+    provenance.write_what_is_asked(tmp_path)
+    for folder in ("cells", "studies", "studies/pretraining"):
+        assert (tmp_path / folder).is_dir()

@@ -222,6 +222,19 @@ def test_a_method_that_fails_leaves_its_reason_and_nothing_else(toy_study, monke
         cells.load("toy", "drawing", 0)
 
 
+def test_films_without_a_label_are_scored_and_neither_watched_nor_trained_on(toy_study):
+    path = study.ROOT / "build/index/toy.csv"
+    films = pd.read_csv(path)
+    films.loc[:9, ["split", "label"]] = "unlabelled", np.nan
+    films.to_csv(path, index=False)
+    study.run(toy_study, {"epochs": 1})
+    scores = pd.read_csv(toy_study.folder / "scores.csv")
+    assert set(scores["image_id"]) == set(films.loc[films["split"].ne("train"), "image_id"])
+    known = films["split"].eq("train") & films["label"].eq(0)
+    outcome = json.loads((toy_study.folder / "cell.json").read_text())
+    assert outcome["status"] == "finished" and outcome["films"]["training"] == known.sum()
+
+
 @pytest.mark.parametrize(
     ("entry", "mirrors"),
     [
