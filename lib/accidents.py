@@ -9,6 +9,7 @@ import errno
 import os
 import signal
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Iterator
@@ -28,11 +29,7 @@ def in_one_sentence(*told: type[Exception]) -> Iterator[None]:
     and keeps its traceback. Meanwhile SIGTERM and SIGHUP unwind the block, as SIGINT does, and a
     process that DVC started ends with it.
     """
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) == signal.SIG_DFL:  # `nohup` ignores SIGHUP on purpose
-            signal.signal(number, _interrupt)
-    if "DVC_STAGE" in os.environ:
-        threading.Thread(target=_end_with, args=[os.getppid()], daemon=True).start()
+    _listen()
     try:
         yield
     except told as error:
@@ -49,9 +46,9 @@ def in_one_sentence(*told: type[Exception]) -> Iterator[None]:
 def accident(error: BaseException) -> str:
     """Say in one sentence what befell the machine; nothing where it was no accident.
 
-    An error that was raised while an accident was dealt with is that accident.
+    An error that an accident caused is that accident.
     """
-    text, named = " ".join(str(error).split()), f"{type(error).__module__}.{type(error).__name__}"
+    text = textwrap.shorten(str(error), 300)
     match error:
         case MemoryError():
             return "There is not enough memory: close other programs, or use a larger machine."
@@ -65,9 +62,18 @@ def accident(error: BaseException) -> str:
             return f"A file cannot be read or written ({text})."
     if isinstance(error, OSError) or "No space left on device" in text:  # as HDF5 has it
         return f"The disk is full ({text}): make room on it."
-    if named.startswith(("tensorflow", "jax")):
+    if type(error).__module__.startswith(("tensorflow", "jax")):
         return f"The backend stopped ({text})."
-    return accident(error.__context__) if error.__context__ else ""
+    earlier = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return accident(earlier) if earlier else ""
+
+
+def _listen() -> None:
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:  # `nohup` has SIGHUP ignored
+            signal.signal(number, _interrupt)
+    if "DVC_STAGE" in os.environ:
+        threading.Thread(target=_end_with, args=[os.getppid()], daemon=True).start()
 
 
 def _interrupt(*_) -> None:

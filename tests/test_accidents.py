@@ -39,7 +39,7 @@ def test_an_accident_is_told_in_one_sentence(error, sentence):
     assert "\n" not in str(end.value)
 
 
-def test_what_was_raised_while_an_accident_was_dealt_with_is_that_accident():
+def test_what_an_accident_caused_is_that_accident():
     def close_a_file_on_a_full_disk():
         try:
             raise OSError(errno.ENOSPC, "No space left on device")
