@@ -7,6 +7,7 @@ of a full disk or of a permission that is missing, and a process or an unfinishe
 """
 
 import argparse
+import os
 import random
 import resource
 import shutil
@@ -59,7 +60,7 @@ deep_svdd: {pretraining_epochs: 1, epochs: 2, width: 4, blocks: [1, 1, 1]}
 """
 DISK = 600  # megabytes
 GONE = 60  # seconds in which every process of a run that was ended has to be gone
-NO_OVERRIDE = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
+ROOT_MAY_NOT = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
 
 
 class Stage(NamedTuple):
@@ -75,7 +76,7 @@ class Run:
     """A command in a session of its own, whose output is kept."""
 
     def __init__(self, study: Study, command: list[str], **options):
-        self.output = study.folder / f".output-{time.time_ns()}"
+        self.output = study.folder.parent / f"output-{time.time_ns()}"  # not on a disk that is full
         with self.output.open("w") as file:
             self.process = subprocess.Popen(
                 command,
@@ -224,7 +225,7 @@ def no_permission(study: Study, stage: Stage, chance: random.Random) -> str:
     folders = {(study.folder / out).parent for out in stage.outs}
     for folder in folders:
         folder.chmod(0o555)
-    run = Run(study, [*NO_OVERRIDE, *repro(stage.name)])
+    run = Run(study, [*(ROOT_MAY_NOT if os.getuid() == 0 else []), *repro(stage.name)])
     run.process.wait()
     for folder in folders:
         folder.chmod(0o755)
