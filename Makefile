@@ -5,22 +5,27 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: study test lab data reports record benchmark lock pictures
+.PHONY: study faults test lab data reports record benchmark lock pictures
 
 # A small network keeps one core busy, and so does a notebook: without a GPU, three lanes of cells and studies run beside
-# each other, then two lanes of pages.
+# each other, then two lanes of pages. What fails in a lane fails again in the last line, which says so. `exec` lets a
+# signal for make reach the lanes.
 STUDIES := label_fraction contamination as_published pretraining latent_size preparation
-FITS := "reconstruction" "adversarial svdd" "$(STUDIES) supervised"
-PAGES := "exploration svdd-page" \
-         "supervised-page preprocessing reconstruction-page adversarial-page $(STUDIES:%=%-page) comparison comparison-page"
+FITS := "-s reconstruction" "-s adversarial svdd" "-s $(STUDIES) supervised"
+PAGES := "-s exploration svdd-page" \
+         "-s supervised-page preprocessing reconstruction-page adversarial-page $(STUDIES:%=%-page) comparison comparison-page"
 study: $(READY)            ## rebuild every result and page
+	python -m lib.preflight
 	@python -m lib.data changes
 ifeq ($(shell command -v nvidia-smi),)
-	dvc repro floors
-	for lane in $(FITS); do dvc --wait-for-lock repro -s $$lane & done; wait
-	for lane in $(PAGES); do dvc --wait-for-lock repro -s $$lane & done; wait
+	python -m lib.lanes floors
+	-exec python -m lib.lanes $(FITS)
+	-exec python -m lib.lanes $(PAGES)
 endif
-	dvc repro
+	python -m lib.lanes
+
+faults: $(READY)           ## kill, fill and interrupt a small study, and see whether it heals: an hour or more
+	python -m tests.faults
 
 test: $(READY)             ## run the tests
 	pytest --numprocesses logical --maxprocesses 4 --dist loadfile

@@ -16,14 +16,14 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from lib import ROOT, grid
+from lib import ROOT, accidents, grid
 
 PHANTOMS = Path("build/phantoms")  # what data/ is a copy of by default
 NOT_COPIED = "not copied yet"  # the hash of films that `dvc repro` has not copied to data/
 FINGERPRINTS = ROOT / "build/code"
 STAGES = ("phantoms", "datasets", "preprocessing", "floors", "comparison")
 PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn", "opencv-python-headless")
-RECORDS_ONLY = {"lib.provenance"}  # it notes where numbers come from and cannot change one
+CHANGES_NO_NUMBER = {"lib.provenance", "lib.files", "lib.accidents"}  # no code of theirs can
 
 
 def trace() -> dict[str, str]:
@@ -99,6 +99,17 @@ def write_fingerprints(folder: Path = FINGERPRINTS) -> None:
         (folder / f"{notebook.stem}.txt").write_text(code)
 
 
+def write_what_is_asked(build: Path = ROOT / "build") -> None:
+    """Name the cells and the data sets of the pre-training study where they leave their results.
+
+    Stages depend on these folders, which are there so even when the grid asks for none.
+    """
+    studies = grid.studies().get("pretraining", {}).get("datasets", [])
+    for folder, asked in {"cells": grid.cells(), "studies/pretraining": studies}.items():
+        (build / folder).mkdir(parents=True, exist_ok=True)
+        (build / folder / "asked.txt").write_text("".join(f"{name}\n" for name in asked))
+
+
 def _methods_of_the_grid() -> dict[str, str]:
     """The file of lib/methods behind each name that a grid may ask for."""
     files = [path.stem for path in sorted((ROOT / "lib/methods").glob("[!_]*.py"))]
@@ -110,7 +121,7 @@ def _reachable(roots) -> dict[str, Path]:
     while waiting:
         name = waiting.pop()
         path = _file_of(name)
-        if path and name not in found and name not in RECORDS_ONLY:
+        if path and name not in found and name not in CHANGES_NO_NUMBER:
             found[name] = path
             waiting += _imports(ast.parse(path.read_text()), name)
     return found
@@ -170,4 +181,6 @@ def _git(*arguments: str) -> str:
 
 
 if __name__ == "__main__":
-    write_fingerprints()
+    with accidents.in_one_sentence():
+        write_fingerprints()
+        write_what_is_asked()

@@ -91,3 +91,11 @@ def test_without_git_the_commit_is_none(tmp_path, monkeypatch):
     assert provenance.commit() == "none (no git)"
     monkeypatch.setenv("PATH", "")  # git is not even installed
     assert provenance.commit() == "none (no git)"
+
+
+def test_folders_that_stages_depend_on_exist_when_the_grid_asks_for_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr("lib.grid.cells", list)
+    monkeypatch.setattr("lib.grid.studies", dict)
+    provenance.write_what_is_asked(tmp_path)
+    for folder in ("cells", "studies", "studies/pretraining"):
+        assert (tmp_path / folder).is_dir()

@@ -5,7 +5,7 @@ import sys
 import warnings
 from pathlib import Path
 
-from lib import ROOT
+from lib import ROOT, accidents, files
 from lib.datasets.entries import BadData, load_entry, load_split_settings
 from lib.datasets.index import build_index, write_tables
 
@@ -24,16 +24,15 @@ def main(names: list[str], root: Path = ROOT) -> None:
 def _salt(root: Path) -> str:
     """What patient ids are hashed with: drawn once, the same for the whole study."""
     path = root / "build/salt"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_hex(16))
-    return path.read_text()
+    with files.locked(path):  # the indices of two data sets may be the first to ask, at once
+        if not (path.exists() and path.read_text()):
+            with files.whole_file(path) as unfinished:
+                unfinished.touch(mode=0o600)
+                unfinished.write_text(secrets.token_hex(16))
+        return path.read_text()
 
 
 if __name__ == "__main__":
     warnings.showwarning = lambda message, *_: print(message, file=sys.stderr)
-    try:
+    with accidents.in_one_sentence(BadData):
         main(sys.argv[1:])
-    except BadData as error:
-        sys.exit(str(error))
