@@ -18,7 +18,7 @@ study: $(READY)            ## rebuild every result and page
 	python -m lib.preflight
 	@python -m lib.data changes
 ifeq ($(shell command -v nvidia-smi),)
-	python -m lib.lanes floors
+	-exec python -m lib.lanes floors
 	-exec python -m lib.lanes $(FITS)
 	-exec python -m lib.lanes $(PAGES)
 endif

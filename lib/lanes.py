@@ -15,7 +15,7 @@ import sys
 import time
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-REPRO = ("dvc", "--wait-for-lock", "repro")
+REPRO = ("dvc", "--wait-for-lock", "repro", "-k")  # -k: what does not depend on a failure goes on
 PATIENCE = 60  # seconds in which what is interrupted may clean up after itself
 
 

@@ -1,8 +1,8 @@
 """What would stop every stage of the study: looked at, and mended where that is safe, beforehand.
 
 `python -m lib.preflight` comes first in `make study`. It mends files that DVC was writing when it
-was killed, removes what was left unfinished, lets DVC run without git, and names a Keras backend
-that does not run here, and a disk that is nearly full.
+was killed, removes what was left unfinished, and names a Keras backend that does not run here and a
+disk that is nearly full.
 """
 
 import json
@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import psutil
-from dvc.schema import COMPILED_LOCKFILE_SCHEMA, COMPILED_SINGLE_STAGE_SCHEMA
+from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from ruamel.yaml import YAML, YAMLError
 from voluptuous import Invalid, Schema
 
@@ -27,8 +27,6 @@ def check(root: Path = ROOT) -> None:
     methods.check_backend()
     mend_lock_of_paths(root)
     mend_record_of_stages(root)
-    check_import(root)
-    do_without_git(root)
     for folder in ("build", "reports"):
         files.remove_leftovers(root / folder, "**/*")
     if (free := shutil.disk_usage(root).free) < ROOM:
@@ -60,23 +58,6 @@ def mend_record_of_stages(root: Path) -> None:
     if kept and kept.returncode == 0:
         record.write_bytes(kept.stdout)
     _say(f"{record} was broken, as DVC leaves it when it is killed while it writes: made again.")
-
-
-def check_import(root: Path) -> None:
-    """Raise BadData where data.dvc is broken: only its user knows which films it named."""
-    if not _fits(root / "data.dvc", COMPILED_SINGLE_STAGE_SCHEMA):
-        raise BadData(
-            "data.dvc, which says where the films come from, is broken: run `make data`, or "
-            "`make data FROM=folder` for films of your own."
-        )
-
-
-def do_without_git(root: Path) -> None:
-    """Let DVC run in a copy that is no git repository, such as one that came as a ZIP."""
-    if not (root / ".git").exists():
-        command = [sys.executable, "-m", "dvc", "config", "--local", "core.no_scm", "true"]
-        subprocess.run(command, cwd=root, check=True)
-        _say("This copy is no git repository: pages will name no commit.")
 
 
 def _holds_an_object(content: bytes) -> bool:

@@ -7,11 +7,10 @@ from socket import gethostname
 
 import pytest
 
-from lib import ROOT, preflight
+from lib import preflight
 from lib.datasets.entries import BadData
 
 LOCK = "schema: '2.0'\nstages:\n  code:\n    cmd: make it\n"
-IMPORT = "deps:\n- path: build/phantoms\nouts:\n- path: data\n"
 
 
 @pytest.fixture
@@ -19,7 +18,6 @@ def copy(tmp_path):
     """A repository in which DVC has run."""
     (tmp_path / ".dvc/tmp").mkdir(parents=True)
     (tmp_path / "dvc.lock").write_text(LOCK)
-    (tmp_path / "data.dvc").write_text(IMPORT)
     for command in (["init", "-q"], ["add", "dvc.lock"]):
         subprocess.run(["git", *command], cwd=tmp_path, check=True)
     author = ["-c", "user.name=t", "-c", "user.email=t@t"]
@@ -63,13 +61,6 @@ def test_a_dvc_lock_that_git_does_not_know_is_removed(copy):
     assert not (copy / "dvc.lock").exists()
 
 
-@pytest.mark.parametrize("broken", ["", "deps:\n- pa", "deps:\n- path"])
-def test_a_broken_import_of_films_is_named(copy, broken):
-    (copy / "data.dvc").write_text(broken)
-    with pytest.raises(BadData, match="make data FROM="):
-        preflight.check_import(copy)
-
-
 @pytest.mark.parametrize("file", ["dvc.lock", ".dvc/tmp/rwlock"])
 def test_nothing_is_mended_under_a_dvc_that_runs(copy, file):
     (copy / file).write_text("")
@@ -84,18 +75,6 @@ def test_nothing_is_mended_under_a_dvc_that_runs(copy, file):
     finally:
         running.kill()
         running.wait()
-
-
-def test_dvc_runs_without_git(tmp_path, capsys):
-    subprocess.run(
-        [sys.executable, "-m", "dvc", "init", "-q", "--no-scm"], cwd=tmp_path, check=True
-    )
-    (tmp_path / ".dvc/config").write_text((ROOT / ".dvc/config").read_text())
-    status = [sys.executable, "-m", "dvc", "status"]
-    assert subprocess.run(status, cwd=tmp_path, capture_output=True).returncode != 0
-    preflight.do_without_git(tmp_path)
-    assert "no git repository" in capsys.readouterr().err
-    assert subprocess.run(status, cwd=tmp_path, capture_output=True).returncode == 0
 
 
 def test_what_a_kill_left_unfinished_is_removed_at_any_depth(copy):
