@@ -9,12 +9,17 @@ class Collapsed(RuntimeError):
     """A detector that trained but learnt nothing; the message says how that was seen."""
 
 
+def check_values(values, name):
+    """Raise Collapsed when one of the values (n,) is not finite."""
+    count = int((~np.isfinite(values)).sum())
+    if count:
+        raise Collapsed(f"{name}: {count} of {len(values)} values are not finite.")
+
+
 def check_scores(scores, name="score"):
     """Raise Collapsed when scores (n,) cannot rank films: not finite, constant, nearly equal."""
     scores = np.asarray(scores, dtype=float)
-    if not np.isfinite(scores).all():
-        count = int((~np.isfinite(scores)).sum())
-        raise Collapsed(f"{name}: {count} of {len(scores)} values are not finite.")
+    check_values(scores, name)
     if len(scores) < 2:
         return
     if np.ptp(scores) <= 1e-6 * np.abs(scores).max():

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from keras import ops
 
-from lib.collapse import Collapsed
+from lib.collapse import check_values
 from lib.detector import Detector
 from lib.preprocessing.network_input import to_float
 from lib.samples import Samples, to_grey
@@ -60,9 +60,7 @@ def keep(
 def check_finite(table: pd.DataFrame) -> None:
     """Raise Collapsed when a column of numbers has one that is not finite."""
     for name, values in table.select_dtypes("number").items():
-        count = int((~np.isfinite(values)).sum())
-        if count:
-            raise Collapsed(f"{name}: {count} of {len(values)} values are not finite.")
+        check_values(values, name)
 
 
 def ranked_test_films(index: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:

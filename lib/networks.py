@@ -114,17 +114,15 @@ def pooled_levels(unet):
 
 def linear_head(features, latent_dim):
     """(n, features) -> (n, latent_dim): each in its own unit, then one linear layer, no offset."""
-    steps = [
-        keras.Input((features,)),
-        layers.BatchNormalization(momentum=0.9, center=False, scale=False),
-        layers.Dense(latent_dim, use_bias=False),
-    ]
-    return keras.Sequential(steps, name="head")
+    described = keras.Input((features,))
+    x = _batch_norm(described, center=False, scale=False)
+    return keras.Model(described, layers.Dense(latent_dim, use_bias=False)(x), name="head")
 
 
 def _two_convolutions(x, filters, name=None):
-    x = layers.ReLU()(_batch_norm(_conv(x, filters, kernel=3)))
-    return layers.ReLU(name=name)(_batch_norm(_conv(x, filters, kernel=3)))
+    for called in (None, name):
+        x = layers.ReLU(name=called)(_batch_norm(_conv(x, filters, kernel=3)))
+    return x
 
 
 def denoiser(image_size=64, width=16, attention=(16, 8)):

@@ -1,28 +1,25 @@
-"""The entries of params/datasets.yaml: which films there are, and how each is laid out."""
+"""The entries of params/datasets.yaml: which films there are, and how each set is laid out."""
 
 from pathlib import Path
 
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from lib import ROOT
+from lib.datasets.checks import FILE, check_entry, check_names
+from lib.datasets.errors import BadData
 
-COMMON_KEYS = {
-    *("layout", "folder", "body", "upright", "images"),
-    *("official_split", "test_patients", "peers"),
-}
-LAYOUT_KEYS = {
-    "mura": set(),
-    "nih": {"abnormal"},
-    "rsna": set(),
-    "folder": {"normal", "abnormal", "patient", "view", "body_part", "test"},
-}
-NEEDED_KEYS = {"nih": {"abnormal"}, "folder": {"normal", "abnormal"}}
+__all__ = ["BadData", "available", "listed", "load_entries", "load_entry", "load_split_settings"]
+
 TEST_PATIENTS = "params/test_patients"  # the folder of their lists; dvc.yaml depends on it
 SPLIT = {"validation": 0.15, "test": 0.3, "seed": 0}
-
-
-class BadData(Exception):
-    """One sentence for the user: which file, what is wrong with it, and what to do."""
+REMEDIES = {  # what YAML's parser complains of -> what to do
+    "duplicate key": "two entries have one name: give the second another",
+    "unknown escape": "write the regular expression in single quotes, not in double ones",
+    r"character '\t'": "indent with spaces, not with tabs",
+    "": "indent its lines as those of the other entries are, two spaces for the name, and close "
+    "every bracket and quotation mark",
+}
 
 
 def load_entries(root: Path = ROOT) -> dict[str, dict]:
@@ -30,9 +27,10 @@ def load_entries(root: Path = ROOT) -> dict[str, dict]:
 
     `test_patients` is the list of ids that the file it names holds.
     """
-    entries = _yaml(root / "params/datasets.yaml").get("datasets") or {}
+    entries = _yaml(root / FILE).get("datasets") or {}
+    check_names(entries)
     for name, entry in entries.items():
-        _check(name, entry)
+        check_entry(name, entry)
         if "test_patients" in entry:
             entry["test_patients"] = _test_patients(name, str(entry["test_patients"]), root)
     return entries
@@ -42,9 +40,7 @@ def load_entry(name: str, root: Path = ROOT) -> dict:
     """Reads the entry of one data set. Raises BadData, naming those that there are."""
     entries = load_entries(root)
     if name not in entries:
-        raise BadData(
-            f"{name} is no data set of params/datasets.yaml: name one of {', '.join(entries)}."
-        )
+        raise BadData(f"{name} is no data set of {FILE}: name one of {', '.join(entries)}.")
     return entries[name]
 
 
@@ -59,41 +55,40 @@ def available(data: Path = ROOT / "data", root: Path = ROOT) -> list[str]:
     return [name for name, entry in load_entries(root).items() if (data / entry["folder"]).is_dir()]
 
 
+def listed(entry: dict, key: str) -> list[str]:
+    """The value of a key as a list of words, whether one stands there, several or none."""
+    value = entry.get(key, [])
+    return [str(item) for item in (value if isinstance(value, list) else [value])]
+
+
+def names_abnormal_films(entry: dict) -> bool:
+    """Whether a set has abnormal films; an entry without `abnormal` is one of normal films alone.
+
+    The layouts of an owner say themselves which films are abnormal.
+    """
+    return entry["layout"] not in ("folder", "table") or "abnormal" in entry
+
+
 def _yaml(path: Path) -> dict:
-    return (YAML(typ="safe").load(path) or {}) if path.exists() else {}
-
-
-def _check(name: str, entry: dict) -> None:
-    where = f"params/datasets.yaml: {name}"
-    if entry.get("layout") not in LAYOUT_KEYS:
-        raise BadData(f"{where} needs a `layout`, one of {', '.join(LAYOUT_KEYS)}.")
-    allowed = COMMON_KEYS | LAYOUT_KEYS[entry["layout"]]
-    needed = {"folder", "body"} | NEEDED_KEYS.get(entry["layout"], set())
-    if missing := sorted(needed - entry.keys()):
-        raise BadData(f"{where} lacks `{missing[0]}`: add it.")
-    if unknown := sorted(entry.keys() - allowed):
-        raise BadData(
-            f"{where} has an unknown key `{unknown[0]}`: use {', '.join(sorted(allowed))}."
-        )
-    if entry["body"] not in ("chest", "limb"):
-        raise BadData(f"{where} has the body {entry['body']!r}: write chest or limb.")
-    if not isinstance(entry.get("upright", False), bool):
-        raise BadData(f"{where} has `upright: {entry['upright']}`: write true or false.")
-    globs = [
-        glob for key in ("folder", "normal", "abnormal", "test") for glob in listed(entry, key)
-    ]
-    if any(Path(glob).is_absolute() or ".." in Path(glob).parts for glob in globs):
-        raise BadData(f"{where} leaves the data folder: name only folders below data/.")
-    if "test_patients" in entry and entry["layout"] == "folder":
-        if "patient" not in entry:
-            raise BadData(f"{where} lacks `patient`, which `test_patients` needs: add it.")
-        if "test" in entry:
-            raise BadData(f"{where} has both `test` and `test_patients`: keep one.")
+    """The mapping in a YAML file, empty where there is none. Raises BadData, naming the line."""
+    name = "/".join(path.parts[-2:])
+    try:
+        content = YAML(typ="safe").load(path) if path.exists() else None
+    except YAMLError as error:
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        line = f", line {mark.line + 1}," if mark else ""
+        remedy = next(REMEDIES[sign] for sign in REMEDIES if sign in str(error))
+        raise BadData(f"{name}{line} cannot be read as YAML: {remedy}.") from None
+    except UnicodeDecodeError:
+        raise BadData(f"{name} is not UTF-8: save it as UTF-8.") from None
+    if not isinstance(content or {}, dict):
+        raise BadData(f"{name} is no mapping: write `name: value` lines.")
+    return content or {}
 
 
 def _test_patients(name: str, path: str, root: Path) -> list[str]:
     """The ids in the file, one a line. Raises BadData."""
-    where = f"params/datasets.yaml: {name}: `test_patients`"
+    where = f"{FILE}: {name}: `test_patients`"
     file, folder = (root / path).resolve(), (root / TEST_PATIENTS).resolve()
     if not file.is_relative_to(folder):
         raise BadData(f"{where} leaves {TEST_PATIENTS}/: name a file in that folder.")
@@ -103,9 +98,3 @@ def _test_patients(name: str, path: str, root: Path) -> list[str]:
     if not (patients := [line.strip() for line in lines if line.strip()]):
         raise BadData(f"{where}: {path} names nobody: write one patient id a line.")
     return patients
-
-
-def listed(entry: dict, key: str) -> list[str]:
-    """The value of a key as a list of words, whether one stands there, several or none."""
-    value = entry.get(key, [])
-    return [str(item) for item in (value if isinstance(value, list) else [value])]

@@ -1,75 +1,160 @@
-"""Any folder of films; globs in params/datasets.yaml tell which are normal and which abnormal."""
+"""Any folder of films; globs in params/datasets.yaml tell which are normal and which abnormal.
 
-import hashlib
+A film's finding is the class that its glob names and never the name of a folder or file, which in
+an export is often a patient's.
+"""
+
 import re
-from pathlib import Path
+import warnings
+from collections import Counter
+from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
 from lib.datasets.entries import BadData, listed
-from lib.datasets.listing import Listing, files_below, is_visible
+from lib.datasets.film_files import is_film_name
+from lib.datasets.listing import Listing, digest, files_below, is_visible
+from lib.datasets.masks import find_masks, masks_of
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".dicom", ""}
+UNREAD_SUFFIXES = {  # pictures that are not read; they are counted by name
+    *(".npy", ".npz", ".nii", ".gz", ".mha", ".mhd", ".nrrd", ".heic", ".heif", ".avif", ".jxl"),
+    *(".pdf", ".svg", ".eps", ".psd", ".raw", ".img", ".zip", ".tar", ".rar", ".7z"),
+}
+CLASSES = {"normal": 0.0, "abnormal": 1.0, "unlabelled": float("nan")}
 
 
 def read(folder: Path, entry: dict) -> Listing:
-    """Lists the films that `normal` and `abnormal` match. Raises BadData."""
-    normal, abnormal = _matched(folder, entry, "normal"), _matched(folder, entry, "abnormal")
-    if both := sorted(normal & abnormal):
-        raise BadData(
-            f"{both[0]} is both normal and abnormal: correct the globs of params/datasets.yaml."
-        )
-    paths = sorted(normal | abnormal)
-    relative = [path.relative_to(folder).as_posix() for path in paths]
-    image_ids = [
-        hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:12]
-        for name in relative
-    ]
-    test = _matched(folder, entry, "test")
+    """Lists the films that `normal`, `abnormal` and `unlabelled` match. Raises BadData."""
+    files = files_below(folder)
+    masks = find_masks(files, folder, entry)
+    classes = _classes(folder, entry, set(masks))
+    test = set().union(*_matched(folder, entry, "test", set(masks)).values())
     films = pd.DataFrame(
-        {
-            "image_id": image_ids,  # the file's name may hold a patient's
-            "path": [str(path) for path in paths],
-            "patient_id": [_patient(name, entry) for name in relative],
-            "study_id": image_ids,
-            "body_part": entry.get("body_part", ""),
-            "view": entry.get("view", ""),
-            "finding": [path.parent.name for path in paths],
-            "label": [int(path in abnormal) for path in paths],
-            "in_test_list": [path in test for path in paths],
-        }
+        [_film(path, folder, entry, *classes[path], path in test) for path in sorted(classes)]
     )
-    listed_films = sum(_is_film(path) for path in files_below(folder))
-    counts = {"films listed": listed_films, "left out: neither class": listed_films - len(films)}
-    return Listing(films, counts)
+    counts = _counts(files, set(classes), set(masks))
+    drawn, strays = masks_of(dict(zip(films["path"], films["image_id"], strict=True)), masks)
+    counts |= {"left out: masks without a film": strays} if strays else {}
+    return Listing(films, counts, masks=drawn)
 
 
-def _matched(folder: Path, entry: dict, key: str) -> set[Path]:
-    """The films that are matched by a glob of the entry, or that lie below a folder it matches."""
-    found = set()
-    for pattern in listed(entry, key):
-        for path in folder.glob(pattern):
-            below = files_below(path) if path.is_dir() else [path]
-            parts = path.relative_to(folder).parts
-            found |= {film for film in below if _is_film(film) and all(map(is_visible, parts))}
-    return found
+def _film(path: Path, folder: Path, entry: dict, key: str, finding: str, in_test_list: bool):
+    """The row of one film."""
+    relative = path.relative_to(folder).as_posix()
+    image_id = digest(relative)  # the file's name may hold a patient's
+    patient, study = (
+        _named(relative, entry, name, needed=key != "unlabelled") for name in ("patient", "study")
+    )
+    return {
+        "image_id": image_id,
+        "path": str(path),
+        "patient_id": patient,
+        "study_id": f"{patient}/{study}" if study else image_id,
+        "body_part": entry.get("body_part", ""),
+        "view": entry.get("view", ""),
+        "finding": finding,
+        "label": CLASSES[key],
+        "in_test_list": in_test_list,
+    }
 
 
-def _is_film(path: Path) -> bool:
-    """Whether a name may be a film's; DICOM files often end in nothing, or in a UID's digits."""
-    suffix = path.suffix.lower()
-    return suffix in SUFFIXES or suffix[1:].isdigit()
+def _classes(folder: Path, entry: dict, masks: set[Path]) -> dict[Path, tuple[str, str]]:
+    """The key and the finding of each film. Raises BadData where a film has two classes."""
+    globs: dict[Path, tuple[str, str]] = {}
+    for key in CLASSES:
+        for glob, paths in _matched(folder, entry, key, masks).items():
+            for path in sorted(paths):
+                other, first = globs.setdefault(path, (key, glob))
+                if other != key:
+                    raise BadData(
+                        f"{path} is both {other} and {key}: correct the globs of "
+                        f"params/datasets.yaml; `{other}: {first}/*{path.suffix}` would leave out "
+                        "what lies in folders below."
+                    )
+    return {path: (key, finding_of(glob, key)) for path, (key, glob) in globs.items()}
 
 
-def _patient(relative: str, entry: dict) -> str:
-    """The first group of `patient`, sought in the file's name or, with a /, in its path."""
-    if "patient" not in entry:
+def _matched(folder: Path, entry: dict, key: str, masks: set[Path]) -> dict[str, set[Path]]:
+    """For each glob of a key its films: those it matches and those below folders it matches.
+
+    Raises BadData where none of them matches a film; warns of one that does not.
+    """
+    matched: dict[str, set[Path]] = {}
+    for glob in listed(entry, key):
+        try:
+            paths = list(folder.glob(glob))
+        except (ValueError, NotImplementedError, IndexError, re.error):
+            raise BadData(
+                f"params/datasets.yaml: `{key}: {glob}` is no glob: name a folder, or files as "
+                "`*.png`."
+            ) from None
+        visible = [path for path in paths if all(map(is_visible, path.relative_to(folder).parts))]
+        files = [file for path in visible for file in _files(path)]
+        matched[glob] = {file for file in files if is_film_name(file)} - masks
+    idle = [_without_films(folder, key, glob) for glob, films in matched.items() if not films]
+    if idle and len(idle) == len(matched):
+        raise BadData(idle[0])
+    for sentence in idle:
+        warnings.warn(sentence, stacklevel=2)
+    return matched
+
+
+def _files(path: Path) -> list[Path]:
+    return files_below(path) if path.is_dir() else [path]
+
+
+def _without_films(folder: Path, key: str, glob: str) -> str:
+    """The sentence about a glob that matches no film."""
+    names = sorted(
+        path.name for path in folder.iterdir() if path.is_dir() and is_visible(path.name)
+    )
+    there = f"its folders are {', '.join(names[:8])}" if names else "it has no folders"
+    leave = {"abnormal": "; leave `abnormal` out to study normal films alone"}.get(key, "")
+    return f"`{key}: {glob}` matches no film below {folder}: {there}{leave}."
+
+
+def finding_of(glob: str, key: str) -> str:
+    """The class that a glob names: its last part that is neither `*` nor a pattern of file names.
+
+    Only words of the entry itself, so that no folder's name becomes a finding.
+    """
+    parts = [
+        part
+        for part in PurePosixPath(glob).parts
+        if re.search(r"\w", re.sub(r"\[.*?\]", "", part)) and not re.search(r"[*?\]].*\.", part)
+    ]
+    return parts[-1] if parts else key
+
+
+def _counts(files: list[Path], films: set[Path], masks: set[Path]) -> dict[str, int]:
+    """How many films there are, how many of no class, and which files are not read as films."""
+    rest = [path for path in files if path not in films | masks]
+    strays = sum(map(is_film_name, rest))
+    kinds = Counter(path.suffix.lower() for path in rest if not is_film_name(path))
+    named = sorted(kinds.keys() & UNREAD_SUFFIXES)
+    others = sum(kinds.values()) - sum(kinds[kind] for kind in named)
+    return {
+        "films listed": len(films) + strays,
+        "left out: neither class": strays,
+        **{f"left out: {kind} files, which are not read": kinds[kind] for kind in named},
+        **({"left out: files that are no films": others} if others else {}),
+    }
+
+
+def _named(relative: str, entry: dict, key: str, needed: bool) -> str:
+    """What `patient` or `study` finds in a file's name or, with a / in it, in its path.
+
+    Its first group, or the whole of it where it has none; "" without the key, or where nothing is
+    found. Raises BadData where something is `needed`.
+    """
+    if key not in entry:
         return ""
-    expression = str(entry["patient"])
-    match = re.search(expression, relative if "/" in expression else Path(relative).name)
-    if not match:
+    expression = re.compile(entry[key])
+    match = expression.search(relative if "/" in entry[key] else PurePosixPath(relative).name)
+    name = match and match[min(1, expression.groups)]
+    if not name and needed:
         raise BadData(
-            f"params/datasets.yaml: `patient: {expression}` finds nobody in some films' names: "
-            "make it match them all, or leave it out to take each film as its own patient."
+            f"params/datasets.yaml: `{key}: {entry[key]}` finds nobody in some films' names: "
+            f"make it match them all, or leave `{key}` out to take each film as one of its own."
         )
-    return match[1]
+    return name or ""

@@ -1,4 +1,4 @@
-"""The index: one row a film, whatever its owner's layout; the split and the lesions beside it."""
+"""The index: one row per film, whatever its owner's layout; the split and the lesions with it."""
 
 import hashlib
 import os
@@ -8,24 +8,41 @@ from pathlib import Path
 
 import pandas as pd
 
-from lib import ROOT, processes
-from lib.datasets import folder, mura, nih, rsna
-from lib.datasets.entries import BadData, available, load_entries, load_split_settings
-from lib.datasets.listing import BOX_FRAME, Listing, age_in_years
-from lib.datasets.split import SPLITS, check_split, split_by_patient
-from lib.datasets.table import COLUMNS, INDEX, ODD_NAMES
-from lib.films import UnreadableFilm, film_facts, film_size, read_film
+from lib import processes
+from lib.datasets import (
+    chexpert,
+    copies,
+    folder,
+    label_table,
+    mimic,
+    mura,
+    nih,
+    rsna,
+    vindr,
+    words,
+)
+from lib.datasets.entries import BadData, names_abnormal_films
+from lib.datasets.listing import Listing, age_in_years
+from lib.datasets.split import check_split, split_by_patient
+from lib.datasets.table import COLUMNS, INDEX, ODD_NAMES, SPLITS, UNLABELLED
+from lib.films import NotAFilm, UnreadableFilm, film_facts, film_size, read_film
 
-READERS = {"mura": mura.read, "nih": nih.read, "rsna": rsna.read, "folder": folder.read}
+READERS = {
+    "mura": mura.read,
+    "nih": nih.read,
+    "rsna": rsna.read,
+    "folder": folder.read,
+    "table": label_table.read,
+    "chexpert": chexpert.read,
+    "mimic": mimic.read,
+    "vindr": vindr.read,
+}
+OPEN = ("mura", "nih", "rsna")  # layouts whose patients' ids are public, as all the films are
+OWNERS = (*OPEN, "chexpert", "mimic", "vindr")  # whose owners name patients and answer for labels
 MOST_UNREADABLE = 0.05  # of the films: more, and the copy of the data is broken
+ONE_PATIENT = 0.5  # of the films: more from one patient of whom the films speak is a placeholder
 ANNOTATION_COLUMNS = ["image_id", "finding", "x", "y", "width", "height", "mask"]
-FACTS = [
-    "patient_id",
-    "view",
-    "sex",
-    "age",
-    "body_part",
-]  # that a DICOM may add to its owner's table
+FACTS = ["patient_id", "view", "sex", "age", "body_part"]  # that a DICOM may add to its table
 
 
 def build_index(
@@ -37,40 +54,21 @@ def build_index(
     patient ids of a user's own films; split: arguments of split_by_patient.
     Every film is decoded once, over all cores. Raises BadData.
     """
-    listing = _listing(name, entry, data)
-    films, problems = _examined(listing.films, name, data / entry["folder"], data)
+    listing = list_films(name, entry, data)
+    films, problems, seen = _examined(listing.films, name, data / entry["folder"], data)
+    own = entry["layout"] not in OWNERS
+    films, copied = copies.together(_completed(films, name, entry), name, own)
     films = _split(films, name, entry, split or {})
-    if entry["layout"] == "folder":  # after the split, which therefore does not depend on the salt
-        films["patient_id"] = [_pseudonym(patient, salt) for patient in films["patient_id"]]
+    if entry["layout"] not in OPEN:  # after the split, which does not depend on the salt
+        films = _pseudonymous(films, salt)
     films = films.sort_values("image_id", ignore_index=True)
     index = INDEX.validate(films.astype({"label": float})[COLUMNS]).astype({"label": "Int64"})
     return {
         "": index,
         "problems": problems,
-        "annotations": _annotations(index, listing.boxes, data),
-        "protocol": _protocol(listing, problems, index),
+        "annotations": _annotations(index, listing, data),
+        "protocol": _protocol(listing.counts | seen | copied, index),
     }
-
-
-def readable(data: Path, root: Path = ROOT, peers: bool = False) -> list[str]:
-    """Names the available data sets whose tables and classes are in order; opens no film.
-
-    Warns, with the reason, of each that is not. Of entries with one folder, the first serves.
-    `peers`: names the entries that are marked so, instead of the others, and of a folder all.
-    """
-    entries, found = load_entries(root), []
-    for name in available(data, root):
-        folders = {entries[other]["folder"] for other in found}
-        again = entries[name]["folder"] in folders and not peers
-        if again or bool(entries[name].get("peers")) != peers:
-            continue
-        try:
-            films = _listing(name, entries[name], data).films
-            _split(films, name, entries[name], load_split_settings(root))
-            found.append(name)
-        except BadData as reason:
-            warnings.warn(f"{name} is left out: {reason}", stacklevel=2)
-    return found
 
 
 def write_tables(tables: dict[str, pd.DataFrame], name: str, folder: Path) -> None:
@@ -83,11 +81,14 @@ def write_tables(tables: dict[str, pd.DataFrame], name: str, folder: Path) -> No
         unfinished.replace(path)
 
 
-def _listing(name: str, entry: dict, data: Path) -> Listing:
-    """What the owner's folder says of its films."""
+def list_films(name: str, entry: dict, data: Path) -> Listing:
+    """What the owner's folder says of its films; opens none. Raises BadData."""
     folder = data / entry["folder"]
     if not folder.is_dir():
-        raise BadData(f"{folder} is missing: put the films of {name} there.")
+        raise BadData(
+            f"The films of {name} are missing: give the folder that holds {entry['folder']}/ with "
+            "`make data FROM=folder`; put nothing into data/ yourself."
+        )
     listing = READERS[entry["layout"]](folder, entry)
     films = listing.films
     if films.empty:
@@ -111,92 +112,157 @@ def _in_test_list(films: pd.DataFrame, name: str, entry: dict) -> pd.Series:
     return films["patient_id"].isin(patients)
 
 
+def split_films(films: pd.DataFrame, name: str, entry: dict, settings: dict) -> pd.DataFrame:
+    """The listed films with what is not stated filled in, and split; opens none. Raises BadData."""
+    return _split(_completed(films, name, entry), name, entry, settings)
+
+
 def _split(films: pd.DataFrame, name: str, entry: dict, settings: dict) -> pd.DataFrame:
-    films = _completed(films.assign(dataset=name), entry)
-    films["split"] = split_by_patient(films, **settings, test_list=films["in_test_list"])
-    check_split(films, name)
+    """Adds `split`, `unlabelled` where there is no label. Raises BadData where one lacks films."""
+    known = films[films["label"].notna()]
+    normals_only = not names_abnormal_films(entry)
+    split = split_by_patient(
+        known, **settings, test_list=known["in_test_list"], normals_only=normals_only
+    )
+    films = films.assign(split=split.reindex(films.index, fill_value=UNLABELLED))
+    check_split(films, name, normals_only)
     return films
 
 
 def _examined(films, name: str, films_folder: Path, data: Path):
-    """Opens every film; returns those that can be read, with width and height, and the problems."""
+    """Opens every film: those that can be read, with size, facts and hashes; problems; counts."""
     examine = partial(_examine, folder=os.path.realpath(films_folder))
     opened = processes.each(examine, films["path"], f"films of {name}", "film", chunk=64)
-    facts = pd.DataFrame(opened)
-    facts = facts.reindex(columns=["width", "height", "reason", *FACTS]).astype(object)
+    facts = pd.DataFrame(opened, index=films.index)
+    columns = ["width", "height", *FACTS, "burned_in", "pixels", "appearance", "reason", "is_film"]
+    facts = facts.reindex(columns=columns).astype(object)
     films["path"] = [_relative(path, data) for path in films["path"]]
-    broken = facts["reason"].notna()
-    problems = pd.DataFrame({"path": films["path"][broken], "reason": facts["reason"][broken]})
-    if len(problems) > MOST_UNREADABLE * len(films):
-        path, reason = problems.iloc[0]
-        raise BadData(
-            f"{data / path}: {reason}; {len(problems)} of the {len(films)} films of {name} "
-            "cannot be used, more than 5 %: get them again, or correct the table that lists them."
-        )
+    left_out = facts["reason"].notna()
+    unreadable = left_out & facts["is_film"].ne(False)
+    problems = pd.DataFrame({"reason": facts["reason"], "path": films["path"]})[left_out]
+    problems.insert(0, "number", range(1, len(problems) + 1))
+    _check_readable(films, facts["reason"].where(unreadable), name)
     for fact in FACTS:
         films[fact] = films[fact].where(films[fact].ne(""), facts[fact].fillna(""))
-    films = films.assign(width=facts["width"], height=facts["height"])[~broken]
-    return films.astype({"width": int, "height": int}), problems
+    films = films.join(facts[["width", "height", "pixels", "appearance"]])[~left_out]
+    _check_patients(facts["patient_id"][~left_out], films["patient_id"], name)
+    counts = {
+        "left out: no films (reports, folders' lists, several frames)": (left_out & ~unreadable),
+        "left out: unreadable": unreadable,
+        "films that say text is burned in": facts["burned_in"].eq("YES") & ~left_out,
+    }
+    needed = {step: int(which.sum()) for step, which in counts.items()}
+    seen = {step: count for step, count in needed.items() if count or step.endswith("unreadable")}
+    return films.astype({"width": int, "height": int}), problems, seen
+
+
+def _check_readable(films: pd.DataFrame, reasons: pd.Series, name: str) -> None:
+    """Raises BadData where more films than a few cannot be read."""
+    reasons = reasons.dropna()
+    if len(reasons) > MOST_UNREADABLE * len(films):
+        raise BadData(
+            f"{films['path'][reasons.index[0]]}: {reasons.iloc[0]}; {len(reasons)} of the "
+            f"{len(films)} films of {name} cannot be used, more than 5 %: get them again, or "
+            "correct the table that lists them."
+        )
+
+
+def _check_patients(stated: pd.Series, used: pd.Series, name: str) -> None:
+    """Raises BadData where patient ids that films state are placeholders, as ANONYMOUS."""
+    own_words = stated[stated.eq(used) & stated.ne("")].dropna()
+    most = own_words.value_counts().max() if len(own_words) else 0
+    if most > max(ONE_PATIENT * len(used), 9):
+        raise BadData(
+            f"{name}: {most} of the {len(used)} films state one and the same patient id, so that "
+            "they cannot be split by patient: let `patient` of its entry in params/datasets.yaml "
+            "find the patient in the files' names."
+        )
 
 
 def _examine(path: str, folder: str) -> dict:
-    """What the film itself says: width, height and facts; or the reason why it cannot be used."""
+    """What the film itself says: size, facts, hashes; or the reason why it cannot be used."""
     try:
         if os.path.commonpath([os.path.realpath(path), folder]) != folder:
             return {"reason": "leaves the data folder"}
-        height, width = read_film(path).shape
-        return {"width": width, "height": height, **film_facts(path)}
+        grey = read_film(path)
+        facts = film_facts(path)
+    except NotAFilm as error:
+        return {"reason": str(error), "is_film": False}
     except UnreadableFilm as error:
         return {"reason": str(error)}
-    except (
-        OSError,
-        ValueError,
-    ):  # a name that no file system takes, or a file that may not be read
+    except (OSError, ValueError):  # a name that no file system takes, or a file kept from reading
         return {"reason": "cannot be opened"}
+    height, width = grey.shape
+    said = {"body_part": words.body_part, "view": words.view}
+    facts |= {fact: word(facts.get(fact, "")) for fact, word in said.items()}
+    return {"width": width, "height": height, **facts, **copies.hashes(grey)}
 
 
 def _relative(path: str, data: Path) -> str:
     return Path(path).relative_to(data).as_posix() if Path(path).is_relative_to(data) else path
 
 
-def _completed(films: pd.DataFrame, entry: dict) -> pd.DataFrame:
+def _completed(films: pd.DataFrame, name: str, entry: dict) -> pd.DataFrame:
     """Fills in what neither the owner's table nor the film says, and brings words to one form."""
-    sex = films["sex"].str.strip().str.upper().str[:1]
     return films.assign(
+        dataset=name,
         patient_id=films["patient_id"].where(films["patient_id"].ne(""), films["image_id"]),
         body_part=films["body_part"].where(films["body_part"].ne(""), entry["body"]).str.lower(),
         view=films["view"].str.upper(),
-        sex=sex.where(sex.isin(["M", "F"]), ""),
+        sex=films["sex"].map(words.sex),
         age=films["age"].map(age_in_years),
     )
 
 
-def _pseudonym(patient: str, salt: str) -> str:
-    return hashlib.sha256(f"{salt}/{patient}".encode(errors=ODD_NAMES)).hexdigest()[:12]
+def _pseudonymous(films: pd.DataFrame, salt: str) -> pd.DataFrame:
+    """Patients, and studies that have a name of their own, by a salted hash of it."""
+
+    def pseudonym(name: str) -> str:
+        return hashlib.sha256(f"{salt}/{name}".encode(errors=ODD_NAMES)).hexdigest()[:12]
+
+    studies = films["study_id"].where(
+        films["study_id"].eq(films["image_id"]), films["study_id"].map(pseudonym)
+    )
+    return films.assign(patient_id=films["patient_id"].map(pseudonym), study_id=studies)
 
 
-def _annotations(index: pd.DataFrame, boxes: pd.DataFrame, data: Path) -> pd.DataFrame:
+def _annotations(index: pd.DataFrame, listing: Listing, data: Path) -> pd.DataFrame:
     """Masks where there are some, else boxes, in pixels of the film as it is stored."""
-    masked = index.assign(mask=[_mask(film, data) for film in index.itertuples()])
-    masked = masked[masked["mask"].ne("")]
-    boxes = boxes[~boxes["image_id"].isin(masked["image_id"])]
+    masked = pd.DataFrame(
+        [
+            {"image_id": film.image_id, "finding": film.finding, "mask": _fitting(mask, film, data)}
+            for film in index.itertuples()
+            for mask in _masks(film, listing.masks, data)
+        ],
+        columns=["image_id", "finding", "mask"],
+    )
+    boxes = listing.boxes[~listing.boxes["image_id"].isin(masked["image_id"])]
     sizes = index[["image_id", "width", "height"]].rename(columns=lambda name: f"film_{name}")
     boxes = boxes.merge(sizes, left_on="image_id", right_on="film_image_id")
     for start, length in (("x", "width"), ("y", "height")):
-        boxes[[start, length]] = boxes[[start, length]].mul(
-            boxes[f"film_{length}"] / BOX_FRAME, axis=0
-        )
-    both = pd.concat([masked[["image_id", "finding", "mask"]], boxes.assign(mask="")])
+        if listing.box_frame:
+            scale = boxes[f"film_{length}"] / listing.box_frame
+            boxes[[start, length]] = boxes[[start, length]].mul(scale, axis=0)
+        outside = (boxes[start] + boxes[length]) > boxes[f"film_{length}"] + 1
+        if outside.any() and not listing.box_frame:
+            warnings.warn(
+                f"{outside.sum()} boxes leave their films, which were made smaller: left out.",
+                stacklevel=2,
+            )
+            boxes = boxes[~outside]
+    both = pd.concat([masked, boxes.assign(mask="")])
     both = both.reindex(columns=ANNOTATION_COLUMNS)
     return both.sort_values(["image_id", "x", "y"], ignore_index=True)
 
 
-def _mask(film, data: Path) -> str:
-    """The path of a film's mask below the data folder, or "". Raises BadData if it does not fit."""
-    relative = Path("masks", film.path).with_suffix(".png")
-    mask = data / relative
-    if not mask.exists():
-        return ""
+def _masks(film, listed: dict[str, list[Path]], data: Path) -> list[Path]:
+    """The masks that the layout lists for a film, else the one at its own path below masks/."""
+    apart = data / Path("masks", film.path).with_suffix(".png")
+    return listed.get(film.image_id) or ([apart] if apart.exists() else [])
+
+
+def _fitting(mask: Path, film, data: Path) -> str:
+    """A mask's path below the data folder. Raises BadData where it is not of its film's size."""
     try:
         fits = film_size(mask) == (film.width, film.height)
     except UnreadableFilm:
@@ -205,19 +271,17 @@ def _mask(film, data: Path) -> str:
         raise BadData(
             f"{mask} is not a mask of {film.width} x {film.height} pixels: correct or remove it."
         )
-    return relative.as_posix()
+    return _relative(str(mask), data)
 
 
-def _protocol(listing: Listing, problems: pd.DataFrame, index: pd.DataFrame) -> pd.DataFrame:
+def _protocol(counts: dict[str, int], index: pd.DataFrame) -> pd.DataFrame:
     """How many films each step kept or left out."""
-    counts = dict(listing.counts) | {
-        "left out: unreadable": len(problems),
-        "films used": len(index),
-    }
-    counts["patients used"] = index["patient_id"].nunique()
+    counts = counts | {"films used": len(index), "patients used": index["patient_id"].nunique()}
     for split in SPLITS:
-        chosen = index[index["split"].eq(split)]
-        counts[f"{split}: normal"] = int(chosen["label"].eq(0).sum())
-        counts[f"{split}: abnormal"] = int(chosen["label"].eq(1).sum())
-        counts[f"{split}: patients"] = chosen["patient_id"].nunique()
+        films = index[index["split"].eq(split)]
+        counts[f"{split}: normal"] = int(films["label"].eq(0).sum())
+        counts[f"{split}: abnormal"] = int(films["label"].eq(1).sum())
+        counts[f"{split}: patients"] = films["patient_id"].nunique()
+    if unlabelled := int(index["split"].eq(UNLABELLED).sum()):
+        counts["without a label: scored only"] = unlabelled
     return pd.DataFrame({"step": counts.keys(), "count": counts.values()})

@@ -1,16 +1,12 @@
 """What an owner's folder says of its films, before any film is opened; what all layouts share."""
 
+import hashlib
 import os
 import re
-import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
-import pandera.pandas as pandera
-from pandera.errors import SchemaErrors
-
-from lib.datasets.entries import BadData
 
 FILM_COLUMNS = [
     *("image_id", "path", "patient_id", "study_id", "body_part", "view", "sex", "age"),
@@ -24,31 +20,55 @@ OLDEST = 120  # years; NIH and RSNA hold films of patients "aged" 148 to 411
 
 @dataclass
 class Listing:
-    """The films that an owner lists and the study may use.
+    """The films that an owner lists, that are there and that the study may use.
 
-    films: FILM_COLUMNS as text, but label 0/1 and in_test_list bool; path is absolute.
+    films: FILM_COLUMNS as text, but label 0/1 (NaN: unknown) and in_test_list bool; path is
+      absolute. Films without a path are listed but not there: they are counted and left out.
     counts: step -> number of films, for the protocol.
-    boxes: BOX_COLUMNS, in a frame of 1024 x 1024.
+    boxes: BOX_COLUMNS, in a frame of `box_frame` pixels a side or, if None, in the film's own.
+    masks: image_id -> files of its lesion masks.
+    has_test_list: the owner has an official test list; the protocol says where none was found.
     """
 
     films: pd.DataFrame
     counts: dict[str, int]
     boxes: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=BOX_COLUMNS))
+    box_frame: int | None = BOX_FRAME
+    masks: dict[str, list[Path]] = field(default_factory=dict)
+    has_test_list: bool = False
 
     def __post_init__(self):
         for column in FILM_COLUMNS:
             if column not in self.films:
                 self.films[column] = False if column == "in_test_list" else ""
-        self.films = self.films[FILM_COLUMNS].reset_index(drop=True)
+        absent = self.films["path"].eq("")
+        self.films = self.films.loc[~absent, FILM_COLUMNS].reset_index(drop=True)
+        if absent.any():
+            self.counts["left out: not there"] = int(absent.sum())
+        if self.has_test_list and not self.films["in_test_list"].any():
+            self.counts["in the official test list"] = 0
 
 
 def files_below(folder: Path) -> list[Path]:
-    """All files below a folder, sorted; without hidden ones, AppleDouble `._` and `__MACOSX`."""
-    found = []
-    for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if is_visible(name))
-        found += [Path(parent, name) for name in sorted(names) if is_visible(name)]
-    return found
+    """Lists all files below a folder, sorted; without hidden ones, AppleDouble `._` and `__MACOSX`.
+
+    Follows links to files and folders, wherever they lead, but not a link to a folder above
+    itself, which would never end. Names that are not UTF-8 keep their bytes (surrogateescape).
+    """
+    files = []
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = sorted(
+            name for name in folders if is_visible(name) and not _is_circular(Path(parent, name))
+        )
+        files += [Path(parent, name) for name in sorted(names) if is_visible(name)]
+    return files
+
+
+def _is_circular(folder: Path) -> bool:
+    """Whether a folder is a link to one of the folders through which it was reached."""
+    if not folder.is_symlink():
+        return False
+    return os.path.realpath(folder) in map(os.path.realpath, folder.absolute().parents)
 
 
 def is_visible(name: str) -> bool:
@@ -56,65 +76,15 @@ def is_visible(name: str) -> bool:
     return not name.startswith(".") and name != "__MACOSX"
 
 
-def first_table(folder: Path, *names: str) -> Path:
-    """The first of these tables that lies anywhere below the folder. Raises BadData without one."""
-    found = {path.name: path for path in reversed(files_below(folder)) if path.name in names}
-    for name in names:
-        if name in found:
-            return found[name]
-    raise BadData(f"{folder / names[0]} is missing: put the owner's table there.")
-
-
-def read_table(path: Path, schema: pandera.DataFrameSchema, header: bool = True) -> pd.DataFrame:
-    """Reads an owner's CSV and validates it; empty cells become "" in text, NaN in numbers.
-
-    Without a header the schema's columns are taken in their order. Raises BadData.
-    """
-    if not path.is_file():
-        raise BadData(f"{path} is missing: put the owner's table there.")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
-            table = pd.read_csv(
-                path,
-                header=0 if header else None,
-                names=None if header else list(schema.columns),
-                dtype=str,
-                keep_default_na=False,
-                encoding="utf-8-sig",
-                index_col=False,
-            )
-    except (ValueError, pd.errors.ParserWarning):  # pandas' and Unicode's errors are ValueErrors
-        raise BadData(f"{path} cannot be read as a table: get the owner's file again.") from None
-    nameless = [name for name in table if name.startswith("Unnamed:") and table[name].eq("").all()]
-    return _validated(table.drop(columns=nameless), schema, path)
-
-
-def _validated(table: pd.DataFrame, schema: pandera.DataFrameSchema, path: Path) -> pd.DataFrame:
-    numbers = [name for name, column in schema.columns.items() if str(column.dtype) == "float64"]
-    for name in table.columns.intersection(numbers):
-        table[name] = table[name].replace("", None)
-    try:
-        return schema.validate(table, lazy=True)
-    except SchemaErrors as errors:
-        first = errors.failure_cases.iloc[0]
-        raise BadData(f"{path} {_complaint(first)}: get the owner's file again.") from None
-
-
-def _complaint(failure: pd.Series) -> str:
-    case = str(failure["failure_case"])[:60]
-    match failure["check"]:
-        case "column_in_dataframe":
-            return f"lacks the column {case!r}"
-        case "column_in_schema":
-            return f"has an unknown column {case!r}"
-    return f"has {case!r} in its column {failure['column']!r}"
+def digest(text: str) -> str:
+    """Twelve hexadecimal digits in place of a name that may be a patient's."""
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
 
 def age_in_years(text: str) -> float:
     """Reads `058Y`, `013M`, `021D` or a bare number of years; NaN where empty or impossible."""
-    match = re.fullmatch(r"\s*(\d+)(?:\.0*)?\s*([YMWD]?)\s*", str(text).upper())
+    match = re.fullmatch(r"\s*(\d+(?:[.,]\d*)?)\s*([YMWD]?)\s*", str(text).upper())
     if not match:
         return float("nan")
-    years = int(match[1]) * DAYS[match[2] or "Y"] / DAYS["Y"]
+    years = float(match[1].replace(",", ".")) * DAYS[match[2] or "Y"] / DAYS["Y"]
     return years if years <= OLDEST else float("nan")

@@ -1,11 +1,13 @@
-"""MURA v1.1 (Rajpurkar et al. 2017, arXiv 1712.06957) as Stanford publishes it.
+"""MURA v1.1 (Rajpurkar et al. 2017, arXiv 1712.06957) as Stanford publishes it, or a part of it.
 
 Four tables without headers list the films and label their studies; every film inherits its study's
-label. Some copies have headers, CRLF line ends and `._` files. The published validation films are
-test films here (the true test set is hidden). A patient may have several studies, with different
-labels, and several body parts.
+label. Some copies have headers, CRLF line ends, backslashes and `._` files; others lack some of the
+tables, whose films and labels are then taken from the names of the folders. The published
+validation films are test films here (the true test set is hidden). A patient may have several
+studies, with different labels, and several body parts.
 """
 
+import os
 import re
 from pathlib import Path
 
@@ -13,60 +15,99 @@ import pandas as pd
 import pandera.pandas as pandera
 
 from lib.datasets.entries import BadData
-from lib.datasets.listing import Listing, is_visible, read_table
+from lib.datasets.film_files import is_film_name, locate
+from lib.datasets.listing import Listing, files_below, is_visible
+from lib.datasets.owner_tables import find_table, read_table
 
 FILMS = pandera.DataFrameSchema({"path": pandera.Column(str)})
 STUDIES = pandera.DataFrameSchema({"study": pandera.Column(str), "label": pandera.Column(str)})
 FILM = re.compile(
-    r"^(?P<list>train|valid)/XR_(?P<part>[A-Z]+)/(?P<patient>patient\d+)/(?P<study>study\d+)"
-    r"(?:_positive|_negative)/(?P<stem>[^/]+)\.png$"
+    r"^(?P<list>train|valid)/xr_(?P<part>[a-z]+)/(?P<patient>patient\d+)/(?P<study>study\d+)"
+    r"_(?P<sign>positive|negative)/(?P<stem>[^/.]+)\.[^/]+$",
+    re.IGNORECASE,
 )
+TABLE = "*_image_paths*.csv"
+LABELS = {"0": 0, "1": 1}
+SIGNS = {"negative": 0, "positive": 1}
 
 
 def read(folder: Path, entry: dict) -> Listing:
-    """Lists the films of the four tables in `folder`. Raises BadData."""
+    """Lists the films of the tables or, without a table, of the folders. Raises BadData."""
     films = pd.concat([_films(folder, name) for name in ("train", "valid")], ignore_index=True)
-    parts = films["relative"].str.extract(FILM)
-    parts["part"] = parts["part"].str.lower()
+    if films.empty:
+        raise BadData(
+            f"{folder / 'train_image_paths.csv'} is missing, and no film lies in train/XR_… or "
+            "valid/XR_…: put the owner's tables and folders there."
+        )
+    parts = films["relative"].str.extract(FILM).apply(lambda column: column.str.lower())
     named = parts[["list", "part", "patient", "study", "stem"]]
     return Listing(
         films.assign(
             image_id=named.agg("-".join, axis=1),
-            path=[str(folder / relative) for relative in films["relative"]],
+            path=locate(films["relative"], folder, find_table(folder, TABLE) or folder),
             patient_id=parts["patient"],
             study_id=parts[["patient", "part", "study"]].agg("/".join, axis=1),
             body_part=parts["part"],
             in_test_list=parts["list"].eq("valid"),
         ),
         counts={"films listed": len(films)},
+        has_test_list=True,
     )
 
 
 def _films(folder: Path, name: str) -> pd.DataFrame:
     """The films of one list, path relative to the MURA folder, with the label of their study."""
-    list_of_films, table = (
-        folder / f"{name}_{ending}.csv" for ending in ("image_paths", "labeled_studies")
-    )
-    relative = _lines(list_of_films, FILMS)["path"].map(_relative)
+    table = find_table(folder, f"{name}_image_paths*.csv")
+    relative = _listed(table) if table else _found(folder, name)
+    return pd.DataFrame({"relative": relative, "label": _labels(folder, name, relative)})
+
+
+def _listed(table: Path) -> pd.Series:
+    """The films that a table lists."""
+    relative = _lines(table, FILMS)["path"].map(_relative)
     relative = relative[[is_visible(Path(path).name) for path in relative]]
     if len(stray := relative[~relative.str.match(FILM)]):
-        raise BadData(f"{list_of_films} lists {stray.iloc[0]!r}, no film of MURA v1.1: remove it.")
+        raise BadData(f"{table} lists {stray.iloc[0]!r}, no film of MURA v1.1: remove it.")
+    return relative
+
+
+def _found(folder: Path, name: str) -> pd.Series:
+    """The films in the folders of a list."""
+    paths = [_relative(os.fspath(path)) for path in files_below(folder) if is_film_name(path)]
+    films = {path for path in paths if FILM.match(path) and path.lower().startswith(name)}
+    return pd.Series(sorted(films), dtype=str)
+
+
+def _labels(folder: Path, name: str, relative: pd.Series) -> pd.Series:
+    """The labels of the films' studies: from the table or, without it, from the folders' names."""
+    table = find_table(folder, f"{name}_labeled_studies*.csv")
+    if table is None:
+        return relative.str.extract(FILM)["sign"].str.lower().map(SIGNS).astype(int)
     studies = _lines(table, STUDIES)
-    if not studies["label"].isin(["0", "1"]).all():
+    labels = dict(zip(studies["study"].map(_study), studies["label"].map(LABELS), strict=True))
+    if studies["label"].map(LABELS).isna().any():
         raise BadData(f"{table} has labels other than 0 and 1: get the owner's file again.")
-    labels = dict(zip(studies["study"].map(_relative), studies["label"].astype(int), strict=True))
-    study = relative.map(lambda path: str(Path(path).parent))
-    if len(unlabelled := study[~study.isin(labels)]):
-        raise BadData(f"{table} gives {unlabelled.iloc[0]} no label: get the owner's file again.")
-    return pd.DataFrame({"relative": relative, "label": study.map(labels)})
+    study = relative.map(_study)
+    if len(unlabelled := relative[~study.isin(labels)]):
+        raise BadData(
+            f"{table} gives {Path(unlabelled.iloc[0]).parent} no label: get the owner's file again."
+        )
+    return study.map(labels).astype(int)
 
 
 def _lines(path: Path, schema: pandera.DataFrameSchema) -> pd.DataFrame:
-    """The lines of a table, without the header that some copies have."""
+    """The lines of a table, with `/` between folders and without the header of some copies."""
     table = read_table(path, schema, header=False)
-    return table if "/" in table.iloc[0, 0] else table[1:]
+    first = table.columns[0]
+    table[first] = table[first].str.replace("\\", "/")
+    return table if "/" in table[first].iloc[0] else table[1:]
 
 
 def _relative(path: str) -> str:
-    """`MURA-v1.1/train/…` without its first folder, which may be renamed; no slash at the end."""
-    return re.sub(r"^[^/]+/(?=(?:train|valid)/)", "", path.strip()).rstrip("/")
+    """`MURA-v1.1/train/…` without its first folders, which may be renamed; no slash at the end."""
+    return re.sub(r"^.*/(?=(?:train|valid)/XR_)", "", path, flags=re.IGNORECASE).rstrip("/")
+
+
+def _study(path: str) -> str:
+    """A study's folder in small letters, from its own path or that of one of its films."""
+    return re.sub(r"/[^/]+\.[^/]+$", "", _relative(path)).lower()

@@ -1,4 +1,7 @@
-"""NIH ChestX-ray14 (Wang et al. 2017, arXiv 1705.02315): whole, nested as on Kaggle, or a sample.
+"""NIH ChestX-ray14 (Wang et al. 2017, arXiv 1705.02315): whole, some of its archives, or a sample.
+
+Copies are nested as on Kaggle, made smaller, converted to another format, or name the official
+lists otherwise (`test_list_NIH.txt`); a film is found by its stem.
 
 Normal means `No Finding`, abnormal one of the findings that params/datasets.yaml chooses; a film
 with only other findings is neither, and is left out and counted. Findings were mined from reports
@@ -11,13 +14,9 @@ import pandas as pd
 import pandera.pandas as pandera
 
 from lib.datasets.entries import BadData, listed
-from lib.datasets.listing import (
-    BOX_COLUMNS,
-    Listing,
-    files_below,
-    first_table,
-    read_table,
-)
+from lib.datasets.film_files import locate, stem
+from lib.datasets.listing import BOX_COLUMNS, Listing
+from lib.datasets.owner_tables import find_table, first_table, read_table, read_text
 
 NORMAL = "No Finding"
 FINDINGS = {
@@ -32,7 +31,7 @@ FINDINGS = {
         "Pneumothorax",
     ),
 }
-TABLES = ("Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv", "sample_labels.csv")
+TABLES = ("Data_Entry_2017_v2020*.csv", "Data_Entry_2017*.csv", "sample_labels*.csv")
 UNUSED = [
     *("Follow-up #", "OriginalImage[Width", "Height]", "OriginalImagePixelSpacing[x", "y]"),
     *("OriginalImageWidth", "OriginalImageHeight"),
@@ -64,29 +63,30 @@ def read(folder: Path, entry: dict) -> Listing:
     """Lists the films that are normal or have a chosen finding. Raises BadData."""
     table = first_table(folder, *TABLES)
     films = read_table(table, ENTRIES)
-    findings = films["Finding Labels"].str.split("|").map(set)
+    findings = films["Finding Labels"].map(_findings)
     abnormal = findings.map(_chosen(entry).intersection).astype(bool)
-    used = abnormal | films["Finding Labels"].eq(NORMAL)
+    used = abnormal | findings.eq({NORMAL})
     _check_findings(findings, table)
-    found = {path.name: path for path in reversed(files_below(folder))}
-    names = films["Image Index"]
+    image_ids = films["Image Index"].map(stem)
     chosen = films.assign(
-        image_id=names.map(lambda name: Path(name).stem),
-        path=[str(found.get(name, folder / "images" / name)) for name in names],
+        image_id=image_ids,
+        path=locate(films["Image Index"], folder, table),
         patient_id=films["Patient ID"].astype(str),
-        study_id=names.map(
-            lambda name: Path(name).stem
-        ),  # the file's number is that of the follow-up
+        study_id=image_ids,  # the file's number is that of the follow-up
         body_part="chest",
         view=films["View Position"],
         sex=films["Patient Gender"],
         age=films["Patient Age"],
-        finding=films["Finding Labels"],
+        finding=films["Finding Labels"].str.replace(r"\s*\|\s*", "|", regex=True),
         label=abnormal.astype(int),
-        in_test_list=names.isin(_test_list(found)),
+        in_test_list=image_ids.str.lower().isin(_test_list(folder)),
     )[used]
     counts = {"films listed": len(films), "left out: other findings": int((~used).sum())}
-    return Listing(chosen, counts, _boxes(found))
+    return Listing(chosen, counts, _boxes(folder), has_test_list=True)
+
+
+def _findings(cell: str) -> set[str]:
+    return {finding.strip() for finding in cell.split("|")}
 
 
 def _chosen(entry: dict) -> set[str]:
@@ -108,16 +108,21 @@ def _check_findings(findings: pd.Series, table: Path) -> None:
         )
 
 
-def _test_list(found: dict[str, Path]) -> set[str]:
-    """The official test films; samples come without the list, and are split by patient."""
-    return set(found["test_list.txt"].read_text().split()) if "test_list.txt" in found else set()
+def _test_list(folder: Path) -> set[str]:
+    """The stems of the official test films; samples come without the list and are split."""
+    path = find_table(folder, "test_list*.txt")
+    try:
+        return {stem(name).lower() for name in read_text(path).split()} if path else set()
+    except (OSError, ValueError):
+        raise BadData(f"{path} cannot be read as text: get the owner's file again.") from None
 
 
-def _boxes(found: dict[str, Path]) -> pd.DataFrame:
-    if "BBox_List_2017.csv" not in found:
+def _boxes(folder: Path) -> pd.DataFrame:
+    table = find_table(folder, "BBox_List_2017*.csv")
+    if table is None:
         return pd.DataFrame(columns=BOX_COLUMNS)
-    boxes = read_table(found["BBox_List_2017.csv"], BOXES)
+    boxes = read_table(table, BOXES)
     boxes.columns = BOX_COLUMNS
-    boxes["image_id"] = boxes["image_id"].map(lambda name: Path(name).stem)
+    boxes["image_id"] = boxes["image_id"].map(stem)
     boxes["finding"] = boxes["finding"].replace("Infiltrate", "Infiltration")  # as in Data_Entry
     return boxes

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from lib.datasets.entries import BadData
+from lib.datasets.table import SPLITS, UNLABELLED
 
-SPLITS = ("train", "validation", "test")
 WORDS = ("normal", "abnormal")  # of the labels 0 and 1
 FOLDS = 13  # meets 15 % and 30 % well; more and smaller folds balance body parts worse
 
@@ -19,19 +19,20 @@ def split_by_patient(
     validation: float = 0.15,
     test: float = 0.3,
     test_list: pd.Series | None = None,
+    normals_only: bool = False,
 ) -> pd.Series:
     """Assigns train, validation or test to each film; a patient is never in two of them.
 
     Stratified by label and body part. `validation` and `test` are shares of the films. Where some
     films are in a test list (bool, one a film), those are the test films and no others, and
-    `validation` is a share of the rest, which may then be normal films alone. The films' order does
-    not matter. Raises BadData.
+    `validation` is a share of the rest, which may then be normal films alone, as all films may be
+    with `normals_only`. The films' order does not matter. Raises BadData.
     """
     split = pd.Series("train", index=films.index)
     listed = np.zeros(len(films), bool) if test_list is None else test_list.to_numpy(bool)
     split[listed] = "test"
     rest = films[~listed].sort_values("image_id")
-    fold, folds = _folds(rest, seed, normals_suffice=listed.any())
+    fold, folds = _folds(rest, seed, normals_suffice=listed.any() or normals_only)
     validation_folds = max(1, round(validation * folds))
     test_folds = 0 if listed.any() else max(1, round(test * folds))
     split[fold.index[fold < validation_folds + test_folds]] = "test"
@@ -39,11 +40,13 @@ def split_by_patient(
     return split
 
 
-def check_split(films: pd.DataFrame, name: str) -> None:
+def check_split(films: pd.DataFrame, name: str, normals_only: bool = False) -> None:
     """Raises BadData if a patient is in two splits, or a split lacks normal or abnormal films.
 
-    Warns where every abnormal film is in a test list: who learns from normal films can still run.
+    Warns where every abnormal film is in a test list, or `normals_only` says that there is none:
+    who learns from normal films can still run.
     """
+    films = films[films["split"].ne(UNLABELLED)]
     shared = int(films.groupby("patient_id")["split"].nunique().gt(1).sum())
     if shared:  # no patient is named: these may be the user's own
         raise BadData(
@@ -51,7 +54,14 @@ def check_split(films: pd.DataFrame, name: str) -> None:
             "set `official_split: false` in params/datasets.yaml, or correct the list."
         )
     needed = [(part, label) for part in SPLITS for label in (0, 1)]
-    if not films.loc[films["split"].ne("test"), "label"].eq(1).any():
+    if normals_only:
+        needed = [(part, 0) for part in SPLITS]
+        warnings.warn(
+            f"{name} has normal films alone: methods that learn from them are trained and score "
+            "films, and nothing can be measured.",
+            stacklevel=2,
+        )
+    elif not films.loc[films["split"].ne("test"), "label"].eq(1).any():
         needed = [("train", 0), ("validation", 0), ("test", 0), ("test", 1)]
         warnings.warn(
             f"{name}: every abnormal film is in the test list, so methods that learn from labels "
@@ -79,6 +89,8 @@ def _folds(films: pd.DataFrame, seed: int, normals_suffice: bool) -> tuple[pd.Se
             "check the classes and the test list of params/datasets.yaml, or add films."
         )
     strata = films["label"].astype(str) + films["body_part"]
+    if strata.value_counts().max() < folds:  # a small set of many parts
+        strata = films["label"].astype(str)
     # Here, as scikit-learn takes a second to import, and every cell imports this file.
     from sklearn.model_selection import StratifiedGroupKFold
 

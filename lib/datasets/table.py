@@ -11,6 +11,9 @@ from pandera.errors import SchemaErrors
 
 from lib.datasets.entries import BadData
 
+SPLITS = ("train", "validation", "test")
+UNLABELLED = "unlabelled"  # in the place of a split: a film without a label, which is only scored
+
 # File names that are not UTF-8 come back from a table as they went in.
 ODD_NAMES = "surrogateescape"
 
@@ -30,7 +33,7 @@ INDEX = pandera.DataFrameSchema(
         "age": pandera.Column(float, pandera.Check.in_range(0, 120), nullable=True),
         "finding": TEXT,
         "label": pandera.Column(float, pandera.Check.isin([0.0, 1.0]), nullable=True),
-        "split": pandera.Column(str, pandera.Check.isin(["train", "validation", "test"])),
+        "split": pandera.Column(str, pandera.Check.isin([*SPLITS, UNLABELLED])),
         "width": PIXELS,
         "height": PIXELS,
     },

@@ -80,8 +80,9 @@ class DeepSVDD(Detector):
         self.boundary, self.nu, self.epsilon = boundary, nu, epsilon
         self.warm_up_epochs = warm_up_epochs
         self.pretraining_epochs = self.epochs if pretraining_epochs is None else pretraining_epochs
-        resnet = {"latent_dim": latent_dim, "width": width, "blocks": blocks}
-        self.encoder = encoder or networks.residual_encoder(self.image_size, **resnet)  # phi
+        self.encoder = encoder or networks.residual_encoder(
+            self.image_size, latent_dim, width, blocks
+        )  # phi
         self.add_spheres()
 
     def add_spheres(self):
@@ -140,13 +141,16 @@ class DeepSVDD(Detector):
             return {}
         shared = ("image_size", "latent_dim", "width", "batch_size", "augmentation", "seed")
         autoencoder = Autoencoder(
-            epochs=self.pretraining_epochs,
-            **{name: getattr(self, name) for name in (*shared, *self.players["loss"])},
+            **{name: getattr(self, name) for name in (*shared, *self.players["loss"])}
         )
-        options.pop("epochs", None)  # those of the second stage
+        return self.pretrained(autoencoder, x, y, validation_data, **options)
+
+    def pretrained(self, first, x, y=None, validation_data=None, **options):
+        """Train `first`, a Detector, on films not known to be abnormal; return its losses."""
+        options["epochs"] = self.pretraining_epochs  # not those of the second stage
         if validation_data is not None:
             validation_data = (not_abnormal(*validation_data),)
-        history = autoencoder.fit(not_abnormal(x, y), None, validation_data, **options)
+        history = first.fit(not_abnormal(x, y), None, validation_data, **options)
         return prefixed("pretraining", history)
 
     def place_center(self, x):

@@ -30,7 +30,6 @@ from typing import ClassVar
 import keras
 
 from lib import networks
-from lib.detector import not_abnormal, prefixed
 from lib.methods.deep_sad import DeepSAD
 from lib.methods.nsa import NSA
 
@@ -67,12 +66,9 @@ class NSADeepSAD(DeepSAD):
         shared = ("image_size", "width", "members", "batch_size", "seed")
         rate = {"learning_rate": self.pretraining_learning_rate}
         first = NSA(**{name: getattr(self, name) for name in shared}, **rate)
-        options["epochs"] = self.pretraining_epochs
-        if validation_data is not None:
-            validation_data = (not_abnormal(*validation_data),)
-        history = first.fit(not_abnormal(x, y), None, validation_data, **options)
+        earlier = self.pretrained(first, x, y, validation_data, **options)
         self.description.set_weights(first.description().get_weights())
-        return prefixed("pretraining", history)
+        return earlier
 
     def compute_losses(self, x, y=None, training=False):
         """The compactness of W h(x); what NSA learnt stays as it is."""

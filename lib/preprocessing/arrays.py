@@ -14,7 +14,7 @@ import pandas as pd
 from lib import ROOT, grid, processes
 from lib.datasets.entries import BadData, load_entry
 from lib.datasets.table import ODD_NAMES, load_index
-from lib.films import UnreadableFilm, read_film
+from lib.films import UnreadableFilm, read_film, read_mask
 from lib.preprocessing.film import prepare, warp_mask
 
 BOX = ("x", "y", "width", "height")  #: columns of an annotation, empty where a mask file stands
@@ -131,9 +131,9 @@ def draw_lesions(annotations: pd.DataFrame, shape: tuple[int, int], data: Path) 
 
 def _read_mask(path: Path, shape: tuple[int, int]) -> np.ndarray:
     try:
-        mask = read_film(path)
+        mask = read_mask(path)
     except UnreadableFilm as reason:
         raise ValueError(f"its mask {path}: {reason}") from None
     if mask.shape != shape:
         raise ValueError(f"its mask {path} has {mask.shape} pixels, the film {shape}")
-    return np.uint8(mask > 0)
+    return mask

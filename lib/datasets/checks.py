@@ -1,0 +1,156 @@
+"""What an entry of params/datasets.yaml may say; each slip is answered in one sentence."""
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import PurePosixPath
+from typing import Any
+
+from lib.datasets.errors import BadData
+
+FILE = "params/datasets.yaml"
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_place(value: Any) -> bool:
+    """One folder or glob; a number, as of a grade, is a folder's name too."""
+    return _is_text(value) or type(value) is int
+
+
+def _are_globs(value: Any) -> bool:
+    globs = value if isinstance(value, list) else [value]
+    return bool(globs) and all(_is_place(glob) and str(glob).strip() != "." for glob in globs)
+
+
+def _are_words(value: Any) -> bool:
+    words = value if isinstance(value, list) else [value]
+    return bool(words) and all(_is_place(word) or isinstance(word, bool) for word in words)
+
+
+def _is_truth(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+#: For each key, what its value must be, and what to write.
+PLACE = (_is_place, "a folder below the films, as `our_films`")
+GLOBS = (_are_globs, "a folder or a glob, as `healthy` or `*.png`, or a list of them")
+WORD = (_is_text, "a word in quotation marks")
+TRUTH = (_is_truth, "true or false")
+EXPRESSION = (_is_text, "a regular expression in single quotes")
+COLUMN = (_is_text, "a column of the table")
+COLUMNS = (_are_words, "a column of the table, or a list of them")
+NAMED = (_is_text, "a column of the table, or a regular expression on the path in single quotes")
+LABELS = (_are_words, "the labels of the class, as [normal], or the columns that stand for them")
+COMMON: dict[str, tuple[Callable, str]] = {
+    "layout": WORD,
+    "folder": PLACE,
+    "body": (lambda value: value in ("chest", "limb"), "chest or limb"),
+    "upright": TRUTH,
+    "official_split": TRUTH,
+    "peers": TRUTH,
+    "test_patients": (_is_text, "a file below params/test_patients/"),
+    "images": (lambda value: isinstance(value, dict), "settings, as {equalize: none}"),
+}
+UNCERTAIN = {"leave_out": None, "normal": 0.0, "abnormal": 1.0}  # -> the label of such films
+TABLE: dict[str, tuple[Callable, str]] = {
+    "table": GLOBS,
+    **dict.fromkeys(("path", "label"), COLUMN),
+    **dict.fromkeys(("normal", "abnormal", "test"), LABELS),
+    "uncertain": (lambda value: value in UNCERTAIN, ", ".join(UNCERTAIN)),
+    **dict.fromkeys(("patient", "study", "split"), NAMED),
+    **dict.fromkeys(("view", "sex", "age", "body_part"), COLUMNS),
+}
+LAYOUTS: dict[str, dict[str, tuple[Callable, str]]] = {
+    "mura": {},
+    "nih": {"abnormal": GLOBS},
+    "rsna": {},
+    "folder": {
+        **dict.fromkeys(("normal", "abnormal", "unlabelled", "test", "masks"), GLOBS),
+        **dict.fromkeys(("patient", "study"), EXPRESSION),
+        **dict.fromkeys(("view", "body_part"), WORD),
+    },
+    **dict.fromkeys(("table", "chexpert", "mimic", "vindr"), TABLE),
+}
+NEEDED = {"nih": ("abnormal",), "folder": ("normal",), "table": ("table", "path", "normal")}
+PATHS = ("folder", "table", "normal", "abnormal", "unlabelled", "test", "masks")
+EXPRESSIONS = ("patient", "study")
+
+
+def check_names(entries: Any) -> None:
+    """Raises BadData where a name is none that pages, DVC and the shell can take."""
+    if not isinstance(entries, dict):
+        raise BadData(f"{FILE}: `datasets` is a list: write one `name: {{layout: ...}}` a line.")
+    taken: dict[str, str] = {}
+    for name in entries:
+        if not (isinstance(name, str) and NAME.fullmatch(name)):
+            raise BadData(
+                f"{FILE}: {str(name)!r} cannot name a data set: use letters, digits, _ and -, "
+                "with a letter first."
+            )
+        if (other := taken.setdefault(name.lower(), name)) != name:
+            raise BadData(f"{FILE}: {other} and {name} differ in case alone: rename one.")
+
+
+def check_entry(name: str, entry: Any) -> None:
+    """Raises BadData, in one sentence, at the first thing that is wrong with an entry."""
+    where = f"{FILE}: {name}"
+    if not isinstance(entry, dict):
+        raise BadData(f"{where} is empty: write `layout`, `folder` and `body` below it.")
+    if entry.get("layout") not in LAYOUTS:
+        raise BadData(f"{where} needs a `layout`, one of {', '.join(LAYOUTS)}.")
+    allowed = COMMON | LAYOUTS[entry["layout"]]
+    if unknown := sorted(str(key) for key in entry.keys() - allowed.keys()):
+        others = [layout for layout, keys in LAYOUTS.items() if unknown[0] in keys]
+        hint = f", or the layout {' or '.join(others)}" if others else ""
+        raise BadData(
+            f"{where} has an unknown key `{unknown[0]}`: use {', '.join(sorted(allowed))}{hint}."
+        )
+    needed = ("folder", "body", *NEEDED.get(entry["layout"], ()))
+    if missing := [key for key in needed if key not in entry]:
+        raise BadData(f"{where} lacks `{missing[0]}`: add it.")
+    for key, (is_right, remedy) in allowed.items():
+        if key in entry and not is_right(entry[key]):
+            raise BadData(f"{where} has `{key}: {_shown(entry[key])}`: write {remedy}.")
+    _check_paths(where, entry)
+    _check_expressions(where, entry)
+    _check_test_list(where, entry)
+
+
+def _shown(value: Any) -> str:
+    """A value as it is typed in YAML."""
+    words = {"None": "null", "True": "true", "False": "false", "": "''"}
+    return words.get(str(value), str(value))
+
+
+def _check_paths(where: str, entry: dict) -> None:
+    for path in _globs(entry, PATHS):
+        if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+            raise BadData(f"{where} leaves the data folder with `{path}`: name folders below it.")
+
+
+def _globs(entry: dict, keys: Iterable[str]) -> Iterable[str]:
+    for key in keys:
+        value = entry.get(key, [])
+        yield from map(str, value if isinstance(value, list) else [value])
+
+
+def _check_expressions(where: str, entry: dict) -> None:
+    for key in EXPRESSIONS:
+        try:
+            re.compile(entry.get(key, ""))
+        except re.error as error:
+            raise BadData(
+                f"{where}: `{key}: {entry[key]}` is no regular expression ({error.msg}): correct "
+                "it; the first group in brackets is what names the patient or the study."
+            ) from None
+
+
+def _check_test_list(where: str, entry: dict) -> None:
+    if "test_patients" in entry and entry["layout"] == "folder":
+        if "patient" not in entry:
+            raise BadData(f"{where} lacks `patient`, which `test_patients` needs: add it.")
+        if "test" in entry:
+            raise BadData(f"{where} has both `test` and `test_patients`: keep one.")

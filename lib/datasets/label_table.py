@@ -1,0 +1,136 @@
+"""Any folder of films whose labels stand in a table.
+
+The entry names the table's columns: `path` (of each film its path, its file's name or its stem),
+then either `label`, whose cells say what is seen (one word or several, `|` between them), with the
+words that are `normal` and `abnormal`; or, where each label has a column of its own, the columns
+that are `normal` and `abnormal`, with cells of 1, 0, -1 (uncertain) or nothing. `abnormal: any`
+stands for all labels that are not normal. Films of neither class are left out and counted.
+"""
+
+import re
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from lib.datasets.entries import BadData, listed
+from lib.datasets.film_files import locate
+from lib.datasets.labels import column_of, labels_of, plain
+from lib.datasets.listing import Listing, digest, files_below
+from lib.datasets.owner_tables import read_cells
+
+FACTS = ("view", "sex", "age", "body_part")
+ITS_TABLE = "its table"  # the column of read_rows that names the file a row is from
+
+
+def read(folder: Path, entry: dict) -> Listing:
+    """Lists the films of the entry's tables. Raises BadData."""
+    tables = find_tables(folder, entry)
+    return films_of(read_rows(tables), tables[0], folder, entry)
+
+
+def find_tables(folder: Path, entry: dict) -> list[Path]:
+    """Finds the files below the folder that the globs of `table` match. Raises BadData."""
+    files = {path.relative_to(folder).as_posix().lower(): path for path in files_below(folder)}
+    globs = [glob.lower() for glob in listed(entry, "table")]
+    tables = [files[name] for glob in globs for name in files if PurePosixPath(name).match(glob)]
+    if not tables:
+        raise BadData(
+            f"No file below {folder} matches `table: {', '.join(listed(entry, 'table'))}`: put the "
+            "table there, or correct `table` in params/datasets.yaml."
+        )
+    return list(dict.fromkeys(tables))
+
+
+def read_rows(tables: list[Path]) -> pd.DataFrame:
+    """Reads tables into one, as text, copies of a row once. Raises BadData."""
+    rows = [read_cells(table).assign(**{ITS_TABLE: table.name.lower()}) for table in tables]
+    return pd.concat(rows, ignore_index=True).fillna("").drop_duplicates(ignore_index=True)
+
+
+def films_of(
+    rows: pd.DataFrame, table: Path, folder: Path, entry: dict, has_test_list: bool = False
+) -> Listing:
+    """Lists the films of a table that was read. Raises BadData.
+
+    rows: text, one or several a film; table: the file to name; has_test_list: as in Listing.
+    """
+    paths = rows[column_of(rows, str(entry["path"]), table)]
+    located = locate(paths, folder, table, unique=True)
+    film = located.where(located.ne(""), paths)
+    facts = _facts(rows, paths.str.replace("\\", "/"), table, entry).assign(path=located, film=film)
+    if "split" in entry and not has_test_list and not facts["in_test_list"].any():
+        raise BadData(
+            f"{table} has no film whose `{entry['split']}` is {', '.join(_test_values(entry))}: "
+            "correct `test` or `split` in params/datasets.yaml."
+        )
+    _check_agreement(facts, table)
+    films = facts.drop_duplicates("film").join(labels_of(rows, film, table, entry), on="film")
+    reasons = films["reason"].value_counts().drop("", errors="ignore")
+    counts = {"films listed": len(films)} | {f"left out: {why}": n for why, n in reasons.items()}
+    films = _with_ids(films[films["label"].notna()], folder)
+    return Listing(films, counts, has_test_list=has_test_list or "split" in entry)
+
+
+def _facts(rows: pd.DataFrame, paths: pd.Series, table: Path, entry: dict) -> pd.DataFrame:
+    """What the table says of each row's film, apart from its labels."""
+    facts = {key: _first(rows, table, entry, key) for key in FACTS}
+    facts["patient_id"] = _named(rows, paths, table, entry, "patient")
+    facts["study_id"] = _named(rows, paths, table, entry, "study")
+    split = _named(rows, paths, table, entry, "split")
+    facts["in_test_list"] = split.map(plain).isin(map(plain, _test_values(entry)))
+    return pd.DataFrame(facts)
+
+
+def _test_values(entry: dict) -> list[str]:
+    return listed(entry, "test") or ["test"]
+
+
+def _first(rows: pd.DataFrame, table: Path, entry: dict, key: str) -> pd.Series:
+    """The cells of a key's column or, of several columns, the first that is not empty."""
+    cells = pd.Series("", index=rows.index)
+    for name in listed(entry, key):
+        cells = cells.where(cells.ne(""), rows[column_of(rows, name, table)])
+    return cells
+
+
+def _named(rows: pd.DataFrame, paths: pd.Series, table: Path, entry: dict, key: str) -> pd.Series:
+    """What a key finds: the cells of the column it names or else, a regular expression, in paths.
+
+    There its first group counts, or the whole match where it has no group.
+    """
+    if key not in entry:
+        return pd.Series("", index=rows.index)
+    name = str(entry[key])
+    if name.lower() in map(str.lower, rows) or not re.search(r"[\\(\[]", name):
+        return rows[column_of(rows, name, table)]
+    try:
+        groups = re.compile(name).groups
+    except re.error:
+        raise BadData(
+            f"params/datasets.yaml: `{key}: {name}` is neither a column of {table} nor a regular "
+            "expression: correct it."
+        ) from None
+    cells = paths.str.extract(name if groups else f"({name})")[0]
+    if cells.isna().any():
+        raise BadData(
+            f"params/datasets.yaml: `{key}: {name}` is no column of {table}, and finds nothing in "
+            "some films' paths: make it match them all, or leave it out."
+        )
+    return cells
+
+
+def _check_agreement(facts: pd.DataFrame, table: Path) -> None:
+    """Raises BadData where rows of one film name two patients, or are in and outside the test."""
+    for fact, words in (("patient_id", "two patients"), ("in_test_list", "two parts of the split")):
+        if facts.groupby("film")[fact].nunique().gt(1).any():
+            raise BadData(f"{table} gives one film {words}: correct its rows.")
+
+
+def _with_ids(films: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """Films with ids that show no name in a path or table, as it may be a patient's."""
+    paths = [Path(path).relative_to(folder).as_posix() if path else "" for path in films["path"]]
+    image_ids = pd.Series(map(digest, paths), index=films.index, dtype=str)
+    studies = (films["patient_id"] + "/" + films["study_id"]).map(digest)
+    return films.assign(
+        image_id=image_ids, study_id=studies.where(films["study_id"].ne(""), image_ids)
+    )

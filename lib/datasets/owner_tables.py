@@ -1,0 +1,134 @@
+"""The CSV tables of an owner, as they are published or as another program saved them again."""
+
+import codecs
+import csv
+import gzip
+import io
+import re
+import warnings
+import zlib
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import pandas as pd
+import pandera.pandas as pandera
+from pandera.errors import SchemaErrors
+
+from lib.datasets.entries import BadData
+from lib.datasets.listing import files_below
+
+SEPARATORS = ",;\t"
+NO_TABLE = (OSError, EOFError, zlib.error, csv.Error, ValueError, pd.errors.ParserWarning)
+
+
+def find_table(folder: Path, *patterns: str) -> Path | None:
+    """Finds the first of these tables that lies anywhere below the folder, in any case.
+
+    Of several that match a pattern, the shortest name is the owner's: others are `… (1).csv`.
+    """
+    files = files_below(folder)
+    for pattern in patterns:
+        matches = [path for path in files if fnmatchcase(path.name.lower(), pattern.lower())]
+        if matches:
+            return min(matches, key=lambda path: len(path.name))
+    return None
+
+
+def first_table(folder: Path, *patterns: str) -> Path:
+    """Finds a table as `find_table` does. Raises BadData without one."""
+    if table := find_table(folder, *patterns):
+        return table
+    name = patterns[0].replace("*", "")
+    raise BadData(f"{folder / name} is missing: put the owner's table there.")
+
+
+def read_table(path: Path, schema: pandera.DataFrameSchema, header: bool = True) -> pd.DataFrame:
+    """Reads an owner's table and validates it; empty cells become "" in text, NaN in numbers.
+
+    Without a header the schema's columns are taken in their order. Raises BadData.
+    """
+    cells = read_cells(path, None if header else list(schema.columns))
+    names = {name.lower(): name for name in schema.columns}
+    cells = cells.rename(columns=lambda name: names.get(name.lower(), name))
+    for name in cells.columns.intersection(list(schema.columns)):
+        cells[name] = _with_points(cells[name], str(schema.columns[name].dtype))
+    try:
+        return schema.validate(cells, lazy=True)
+    except SchemaErrors as errors:
+        first = errors.failure_cases.iloc[0]
+        raise BadData(f"{path} {_complaint(first)}: get the owner's file again.") from None
+
+
+def read_cells(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+    """Reads a table as text without spaces around it, empty cells as "". Raises BadData.
+
+    Without `columns`, its first line names them. Separators are commas, semicolons or tabs; the
+    text is UTF-8, UTF-16 or, as from a spreadsheet in Western Europe, Windows-1252. Empty rows are
+    dropped, and so are empty columns without a name and a first one, of row numbers.
+    """
+    if not path.is_file():
+        raise BadData(f"{path} is missing: put the owner's table there.")
+    try:
+        text = read_text(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
+            cells = pd.read_csv(
+                io.StringIO(text),
+                sep=_separator(text),
+                header=0 if columns is None else None,
+                names=columns,
+                dtype=str,
+                keep_default_na=False,
+                index_col=False,
+            )
+    except NO_TABLE:
+        remedy = "save it as CSV" if _is_workbook(path) else "get the owner's file again"
+        raise BadData(f"{path} cannot be read as a table: {remedy}.") from None
+    cells = cells.fillna("").rename(columns=str.strip)
+    cells = cells.apply(lambda column: column.str.strip())
+    nameless = [name for name in cells if re.match("Unnamed: ", name)]
+    dropped = [name for name in nameless if name == cells.columns[0] or cells[name].eq("").all()]
+    cells = cells.drop(columns=dropped)
+    return cells[cells.ne("").any(axis=1)].reset_index(drop=True)
+
+
+def read_text(path: Path) -> str:
+    """Reads a text file, whatever program saved it. Raises ValueError or OSError if it is none."""
+    content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        text = content.decode("utf-16")
+    else:
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = content.decode("cp1252")
+    if "\0" in text:
+        raise ValueError(f"{path} is no text")
+    return re.sub(r'\A"?sep=."?\r?\n', "", text)  # a line for Excel alone
+
+
+def _separator(text: str) -> str:
+    """The character that cuts the first line into most cells."""
+    line = text.lstrip("\r\n").partition("\n")[0]
+    return max(SEPARATORS, key=lambda mark: len(next(csv.reader([line], delimiter=mark), [])))
+
+
+def _is_workbook(path: Path) -> bool:
+    return path.suffix.lower() in (".xlsx", ".xls", ".ods", ".numbers")
+
+
+def _with_points(cells: pd.Series, dtype: str) -> pd.Series:
+    """Numbers as Python writes them: with a decimal point, and whole ones without."""
+    if dtype == "float64":
+        return cells.str.replace(",", ".").replace("", None)
+    return cells.str.replace(r"[.,]0*$", "", regex=True) if dtype == "int64" else cells
+
+
+def _complaint(failure: pd.Series) -> str:
+    case = str(failure["failure_case"])[:60]
+    match failure["check"]:
+        case "column_in_dataframe":
+            return f"lacks the column {case!r}"
+        case "column_in_schema":
+            return f"has an unknown column {case!r}"
+    return f"has {case!r} in its column {failure['column']!r}"

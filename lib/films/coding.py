@@ -1,0 +1,96 @@
+"""Decodes the pixels of a DICOM, once it is sure that they can be decoded and will not swell."""
+
+import numpy as np
+from pydicom import Dataset
+from pydicom.encaps import get_frame
+from pydicom.pixels import get_decoder, pixel_array
+from pydicom.pixels.common import PhotometricInterpretation
+from pydicom.uid import UID, RLELossless, UID_dictionary
+
+from lib.films.refusals import UnreadableFilm
+from lib.films.tags import number, text
+
+COLOURS = {str(word) for word in PhotometricInterpretation}
+NO_SIZES = {0xC4, 0xC8, 0xCC}  # markers of JPEG among those that state a size, C0 to CF
+
+
+def decoded(film: Dataset) -> np.ndarray:
+    """Decode a film's pixels as they are stored, (height, width), of colours (height, width, 3).
+
+    Adds to the film what its header left out. Raises UnreadableFilm.
+    """
+    _complete(film)
+    _check_syntax(film)
+    if film.file_meta.TransferSyntaxUID.is_encapsulated:
+        _check_frame(film)
+        return pixel_array(film, index=0)
+    return _native(film)
+
+
+def _complete(film: Dataset) -> None:
+    """Give a header what it left out, as viewers assume it."""
+    colour = text(film, "PhotometricInterpretation").upper()
+    samples = int(number(film, "SamplesPerPixel") or (3 if colour[:3] in ("RGB", "YBR") else 1))
+    if colour not in COLOURS:
+        colour = "MONOCHROME2" if samples == 1 else "RGB"
+    stored = int(number(film, "BitsStored") or number(film, "BitsAllocated") or 8)
+    bits = int(number(film, "BitsAllocated") or (8 if stored <= 8 else 16))
+    film.SamplesPerPixel, film.PhotometricInterpretation = samples, colour
+    film.BitsAllocated, film.BitsStored = bits, min(bits, stored)
+    for tag in ("PixelRepresentation", "PlanarConfiguration"):
+        setattr(film, tag, int(number(film, tag) or 0))
+    film.NumberOfFrames = 1
+
+
+def _check_syntax(film: Dataset) -> None:
+    """Raise UnreadableFilm for pixels in a transfer syntax that is not read, or not the stated."""
+    syntax: UID = film.file_meta.TransferSyntaxUID
+    try:
+        readable = get_decoder(syntax).is_available
+    except NotImplementedError:
+        readable = False
+    if not readable:
+        name = syntax.name if syntax in UID_dictionary else "unknown"
+        raise UnreadableFilm(f"a DICOM in a transfer syntax that is not read: {name}")
+    if film["PixelData"].is_undefined_length and not syntax.is_encapsulated:
+        raise UnreadableFilm("a DICOM whose pixels are coded, but it does not say how")
+
+
+def _check_frame(film: Dataset) -> None:
+    """Raise UnreadableFilm for a frame that would decode into more than its header says."""
+    frame = get_frame(film.PixelData, 0, number_of_frames=1)
+    size = film.Columns, film.Rows, film.SamplesPerPixel
+    if film.file_meta.TransferSyntaxUID == RLELossless:  # 1 byte becomes 64 at most
+        fits = len(frame) <= 2 * int(np.prod(size)) * film.BitsAllocated // 8 + 64
+    else:
+        fits = coded_size(frame) == size
+    if not fits:
+        raise UnreadableFilm("truncated or damaged")
+
+
+def coded_size(frame: bytes) -> tuple[int, int, int] | None:
+    """Read (width, height, colours) as a JPEG, JPEG-LS or JPEG 2000 stream itself states them."""
+    if not frame.startswith(b"\xff\xd8"):
+        start = frame.index(b"\xff\x4f\xff\x51")
+        right, bottom, left, top = np.frombuffer(frame, ">u4", 4, start + 8).tolist()
+        return right - left, bottom - top, int.from_bytes(frame[start + 40 : start + 42])
+    at = 2
+    while frame[at] == 0xFF:
+        marker = frame[at + 1]
+        if (0xC0 <= marker <= 0xCF and marker not in NO_SIZES) or marker == 0xF7:
+            height, width = np.frombuffer(frame, ">u2", 2, at + 5).tolist()
+            return width, height, frame[at + 9]
+        at += 1 if marker == 0xFF else 2 + int.from_bytes(frame[at + 2 : at + 4])
+    return None
+
+
+def _native(film: Dataset) -> np.ndarray:
+    """Pixels that are not coded; shifted down where they stand in the high bits of their words."""
+    bits, low = film.BitsStored, int(number(film, "HighBit") or 0) + 1 - film.BitsStored
+    if low <= 0:
+        return pixel_array(film, index=0)
+    film.BitsStored = min(bits + low, film.BitsAllocated)
+    stored = pixel_array(film, index=0)
+    film.BitsStored = bits
+    misstated = stored.max() < 2**bits  # a wrong HighBit: the low bits hold the film
+    return stored if misstated else stored >> low
