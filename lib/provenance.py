@@ -10,6 +10,7 @@ the entries of a list.
 import ast
 import hashlib
 import json
+import os
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
@@ -31,12 +32,18 @@ def trace() -> dict[str, str]:
 
 
 def commit() -> str:
-    """The short hash of the checked-out commit, marked when files in git differ from it."""
-    head = _git("rev-parse", "--short=10", "HEAD")
+    """The short hash of the checked-out commit, marked when files in git differ from it.
+
+    Where there is none, `none` and why: no git on this machine, or no checkout of it.
+    """
+    try:
+        head = _git("rev-parse", "--short=10", "HEAD")
+    except FileNotFoundError:
+        return "none (git is not installed)"
     # The grid says which cells run, not what a cell is: `make data` changes it.
     code = ("lib", "notebooks", "params", ":!params/study.yaml")
     changed = _git("status", "--porcelain", "--untracked-files=no", "--", *code)
-    return (head or "none") + (" with local changes" if changed else "")
+    return (head or "none (no git checkout)") + (" with local changes" if changed else "")
 
 
 def data_hash() -> str:
@@ -45,10 +52,8 @@ def data_hash() -> str:
 
 
 def data_source() -> str:
-    """Where the films of data/ come from: phantoms, or the name of a folder, not its path."""
-    if holds_phantoms():
-        return "phantoms"
-    return f"films of the folder {Path(data_import()['deps'][0]['path']).name}"
+    """Where the films of data/ come from, in words: a folder's name may be a clinic's."""
+    return "phantoms" if holds_phantoms() else "films of your own folder"
 
 
 def holds_phantoms(root: Path = ROOT) -> bool:
@@ -154,7 +159,11 @@ def _notebook_code(path: Path) -> ast.AST:
 
 
 def _git(*arguments: str) -> str:
-    answer = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
+    """What git answers in this checkout, whoever owns it; "" where it refuses."""
+    git = ["git", "-c", f"safe.directory={ROOT}"]
+    # In a folder of somebody's own repository it must not name that one's commit.
+    here = os.environ | {"GIT_CEILING_DIRECTORIES": str(ROOT.parent)}
+    answer = subprocess.run([*git, *arguments], cwd=ROOT, env=here, capture_output=True, text=True)
     return answer.stdout.strip()
 
 
