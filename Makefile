@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 STUDIES := label_fraction contamination as_published pretraining latent_size preparation
 FITS := "reconstruction" "adversarial svdd" "$(STUDIES) supervised"
 PAGES := "exploration svdd-page" \
-         "supervised-page preprocessing reconstruction-page adversarial-page $(STUDIES:%=%-page) comparison comparison-page"
+         "supervised-page preprocessing reconstruction-page adversarial-page $(STUDIES:%=%-page) unlabelled comparison comparison-page"
 study: $(READY)            ## rebuild every result and page
 ifeq ($(shell command -v nvidia-smi),)
 	dvc repro floors

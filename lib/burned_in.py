@@ -21,6 +21,11 @@ LENGTH = 2  # a line is at least so many times as long as it is high
 HEIGHT = 0.2  # of the longer side at most; what is higher is anatomy
 MARGIN = 0.25  # of a line's height, hidden around it
 
+#: Steps of the protocol of a data set.
+STATED = "films that say text is burned in"  # DICOM's BurnedInAnnotation is YES
+LOOKED_AT = "films looked at for burned-in text"
+SHOWN = "films that show text, of those looked at"
+
 
 class Looked(NamedTuple):
     """How many films show text, of how many that were looked at."""

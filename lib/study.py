@@ -190,14 +190,14 @@ def _validation_set(index: pd.DataFrame, labels) -> pd.DataFrame:
 
 
 def score(detector, films, index) -> pd.DataFrame:
-    """Every score that the detector has, of validation and test films; columns image_id, score, ...
+    """Every score that the detector has, of films outside training; columns image_id, score, ...
 
     Raises Collapsed where scores cannot rank films.
     """
     from lib.collapse import check_scores
     from lib.evidence import check_finite
 
-    rows = np.flatnonzero(index["split"].isin(["validation", "test"]))
+    rows = np.flatnonzero(index["split"].ne("train"))
     parts = []
     for some in np.array_split(rows, -(-len(rows) // FILMS_IN_MEMORY)):
         scores = detector.predict(to_float(films[some]), maps=False, verbose=0)
