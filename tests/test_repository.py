@@ -17,11 +17,11 @@ MODULES = sorted((ROOT / "lib").rglob("*.py"))
 
 # Ground floor first: a module imports only from its own floor's folder and from floors below it.
 FLOORS = [
-    *("processes", "films", "phantoms", "grid", "provenance"),
+    *("processes", "films", "burned_in", "phantoms", "grid", "provenance"),
     *("datasets", "source", "preprocessing"),
     *("networks", "noise", "lesions", "collapse", "detector", "samples", "losses", "methods"),
-    *("metrics", "floors", "figures", "evidence", "study", "studies", "cells"),
-    *("comparison", "report", "benchmark"),
+    *("metrics", "floors", "figures", "prose", "evidence", "study", "studies", "cells"),
+    *("comparison", "unlabelled", "report", "benchmark"),
 ]
 
 FILMS = {".dcm", ".dicom", ".jpg", ".jpeg"}

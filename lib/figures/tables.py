@@ -107,7 +107,10 @@ def distribution(
         axes.set(title=column.replace("_", " "), xlabel="", ylabel="films (%)")
     legend_above(figure, grid[0])
     medians = films.groupby("label")[columns].median().reindex(names)
-    said = [f"{c} {', '.join(f'{v:.4g} ({n})' for n, v in medians[c].items())}" for c in columns]
+    said = [
+        f"{column} " + ", ".join(f"{v:.4g} ({n})" for n, v in medians[column].dropna().items())
+        for column in columns
+    ]
     return described(
         figure, f"Distributions by label; medians: {'; '.join(said)}.".replace("_", " ")
     )
