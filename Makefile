@@ -13,7 +13,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 STUDIES := label_fraction contamination as_published pretraining latent_size preparation
 FITS := "-s reconstruction" "-s adversarial svdd" "-s $(STUDIES) supervised"
 PAGES := "-s exploration svdd-page" \
-         "-s supervised-page preprocessing reconstruction-page adversarial-page $(STUDIES:%=%-page) comparison comparison-page"
+         "-s supervised-page preprocessing reconstruction-page adversarial-page $(STUDIES:%=%-page) unlabelled comparison comparison-page"
 study: $(READY)            ## rebuild every result and page
 	python -m lib.preflight
 	@python -m lib.data changes

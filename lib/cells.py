@@ -17,7 +17,7 @@ class Finished(NamedTuple):
     """A finished cell."""
 
     info: dict  # cell.json: status, setting, score, parameters, number of films, duration, trace
-    scores: pd.DataFrame  # index and scores of validation and test films, by row of the arrays
+    scores: pd.DataFrame  # index and scores of all films but training ones, by row of the arrays
     history: pd.DataFrame  # one row an epoch
     # What lib/evidence keeps; each is empty where the method has nothing of the kind.
     maps: dict[str, np.ndarray]  # image_id (m,), map (m, h, w), reconstruction (m, h, w)
@@ -134,6 +134,22 @@ def method_card(method: str) -> str:
 def duration(cell: grid.Cell) -> float:
     """How long the cell took to train and score, in seconds."""
     return _info(cell)["duration_s"]
+
+
+def finished(dataset: str) -> dict[str, Finished]:
+    """The finished cells of the grid on a data set, by method, with the seed where it has several.
+
+    Trains nothing.
+    """
+    of_dataset = [cell for cell in grid.cells() if cell.dataset == dataset]
+    several = len({cell.seed for cell in of_dataset}) > 1
+    return {
+        f"{cell.method}, seed {cell.seed}" if several else cell.method: load(
+            dataset, cell.method, cell.seed
+        )
+        for cell in of_dataset
+        if (cell.folder / "cell.json").exists() and _info(cell)["status"] == "finished"
+    }
 
 
 def failures() -> list[str]:

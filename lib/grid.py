@@ -81,6 +81,11 @@ def datasets() -> list[str]:
     return list(parameters("study")["grid"]["datasets"])
 
 
+def unlabelled() -> list[str]:
+    """The data sets of the chosen grid that have films without a label, to be ranked."""
+    return list(parameters("study")["grid"].get("unlabelled", []))
+
+
 def profile_name() -> str:
     """The chosen profile: quick, hours or full."""
     return parameters("study")["profile"]

@@ -19,6 +19,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from statsmodels.stats.multitest import multipletests
 
+FEWEST = 5  # films of a group, or of either of its labels: of fewer nothing is said
+
 
 class Estimate(NamedTuple):
     """A value with the ends of its interval."""

@@ -10,6 +10,7 @@ the entries of a list.
 import ast
 import hashlib
 import json
+import os
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
@@ -32,8 +33,14 @@ def trace() -> dict[str, str]:
 
 
 def commit() -> str:
-    """The short hash of the checked-out commit, marked when files in git differ from it."""
-    head = _git("rev-parse", "--short=10", "HEAD")
+    """The short hash of the checked-out commit, marked when files in git differ from it.
+
+    Where there is none, `none` and why: no git on this machine, or no checkout of it.
+    """
+    try:
+        head = _git("rev-parse", "--short=10", "HEAD")
+    except FileNotFoundError:
+        return "none (git is not installed)"
     # The grid says which cells run, not what a cell is: `make data` changes it.
     code = ("lib", "notebooks", "params", ":!params/study.yaml")
     changed = _git("status", "--porcelain", "--untracked-files=no", "--", *code)
@@ -53,10 +60,8 @@ def data_hash(root: Path = ROOT) -> str:
 
 
 def data_source(root: Path = ROOT) -> str:
-    """Where the films of data/ come from: phantoms, or the name of a folder, not its path."""
-    if holds_phantoms(root):
-        return "phantoms"
-    return f"films of the folder {Path(_source(root)['folder']).name}"
+    """Where the films of data/ come from, in words: a folder's name may be a clinic's."""
+    return "phantoms" if holds_phantoms(root) else "films of your own folder"
 
 
 def holds_phantoms(root: Path = ROOT) -> bool:
@@ -173,9 +178,13 @@ def _notebook_code(path: Path) -> ast.AST:
 
 
 def _git(*arguments: str) -> str:
+    """What git answers in this checkout, whoever owns it; "" where it refuses or is not there."""
+    git = ["git", "-c", f"safe.directory={ROOT}", *arguments]
+    # In a folder of somebody's own repository it must not name that one's commit.
+    here = os.environ | {"GIT_CEILING_DIRECTORIES": str(ROOT.parent)}
     try:
-        answer = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
-    except FileNotFoundError:  # git is not installed
+        answer = subprocess.run(git, cwd=ROOT, env=here, capture_output=True, text=True)
+    except FileNotFoundError:
         return ""
     return answer.stdout.strip()
 

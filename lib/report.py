@@ -40,6 +40,13 @@ EXECUTED = ROOT / "build" / "notebooks"
 #: What a page shows of an output, best first; pictures must carry an alternative text.
 SHOWN = ["text/html", "text/markdown", "image/png", "image/jpeg", "text/plain"]
 PICTURES = {"image/png", "image/jpeg"}
+#: The path of a film: to the end of its quotation, else to a colon or the end of the line, as names
+#: of folders and files, which may be a patient's, hold spaces and commas.
+FILM = re.compile(
+    r"""(?P<quote>['"])[^'"\n]*?\bdata/(?=\S)(?:(?!(?P=quote)).)+(?P=quote)"""
+    r"""|(?:[^\s'"<>]*/)?\bdata/(?=\S)[^\n'"]+?(?=: |$)""",
+    re.MULTILINE,
+)
 #: The markup that tables and prose may consist of; any other is shown as text.
 TAGS = {
     *("h1", "h2", "h3", "h4", "h5", "h6", "p", "br", "hr", "div", "span", "blockquote", "pre"),
@@ -88,6 +95,7 @@ def run(notebook: Path, output: Path, parameters: dict[str, str], timeout: int =
     made["duration"] = f"{time.monotonic() - started:.0f} s"
     result = nbformat.read(executed, as_version=4)
     number_cells(result, stopped=error is not None)
+    hide_film_names(result)
     failure = explain(error, result) if error else undescribed_picture(result)
     write(output, render(result, output, failure=failure, made=made, pictures=notebook.parent))
     return "" if getattr(error, "ename", "") == "CellFailed" else failure
@@ -190,7 +198,7 @@ def explain(error: Exception, notebook: NotebookNode) -> str:
         reason = "the cell ran past its time limit"
     else:
         reason = f"{type(error).__name__}: {error}"
-    reason = " ".join(strip_ansi(reason).split()).rstrip(".")
+    reason = without_film_names(" ".join(strip_ansi(reason).split())).rstrip(".")
     heading = ""
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
@@ -199,6 +207,22 @@ def explain(error: Exception, notebook: NotebookNode) -> str:
             under = f", under “{heading}”," if heading else ""
             return f"Cell {cell.metadata.page.number}{under} failed: {reason}."
     return f"No cell could run: {reason}."
+
+
+def hide_film_names(notebook: NotebookNode) -> None:
+    """Take paths of films out of what cells printed and of their errors."""
+    for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
+        for part in ("text", "evalue"):
+            if part in output:
+                output[part] = without_film_names(strip_ansi(output[part]))
+        if "traceback" in output:
+            lines = "\n".join(output.traceback)
+            output.traceback = without_film_names(strip_ansi(lines)).split("\n")
+
+
+def without_film_names(text: str) -> str:
+    """Return the text with paths below data/ cut short: their names may be a patient's."""
+    return FILM.sub(lambda found: "{0}data/…{0}".format(found["quote"] or ""), text)
 
 
 def undescribed_picture(notebook: NotebookNode) -> str:

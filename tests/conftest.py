@@ -17,6 +17,7 @@ grids:
   phantoms: &phantoms
     seeds: [0]
     datasets: [rsna]
+    unlabelled: []
     supervised: {datasets: [rsna], methods: [resnet]}
     reconstruction: {datasets: [rsna], methods: [autoencoder, gaussian]}
     adversarial: {datasets: [rsna], methods: [f_anogan]}
@@ -43,6 +44,7 @@ grids:
   films: &films
     seeds: [0]
     datasets: &found [rsna]
+    unlabelled: []
     own_splits: [rsna]
     supervised: {datasets: *found, methods: [resnet]}
     reconstruction: {datasets: *found, methods: [autoencoder, gaussian]}

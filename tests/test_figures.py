@@ -7,8 +7,11 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from burned import burned, is_legible
+from burned import film as drawn_film
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from lib import ROOT, figures
 from lib.figures.films import map_scale, opacity
@@ -169,7 +172,7 @@ def test_figures_of_an_embedding_say_and_mark_who_is_where():
     }
     assert len(markers) == 3, "told apart by more than colour"
     by_group = figures.planes_by_group(PLANES, np.repeat(np.arange(10), 10)).get_label()
-    assert "30 others" in by_group
+    assert "30 other (3 groups)" in by_group
     told = figures.spheres(IN_SPHERES).get_label()
     assert told.index("sphere 4") < told.index("sphere 0"), "the fullest first"
     assert "sphere 0: 12 abnormal, 12 normal, 6 unknown" in told
@@ -221,7 +224,7 @@ def test_counts_are_bars_of_the_tables_numbers():
     assert drawn.loc["train", ["normal", "abnormal"]].tolist() == [20, 20]
     assert drawn.loc["test", ["normal", "unknown"]].tolist() == [20, 20]
     others = [text.get_text() for text in finding.get_yticklabels()]
-    assert len(others) == 11 and "others" in others
+    assert len(others) == 11 and "other (4 groups)" in others
     assert "train 20 normal, 20 abnormal" in figure.get_label()
 
 
@@ -371,6 +374,76 @@ def test_pairs_join_the_fits_of_a_seed():
     np.testing.assert_allclose(lines["mean over seeds"].get_xdata(), [0.75, 0.525, 0.6])
     assert [text.get_text() for text in axes.get_yticklabels()] == ["drocc", "dmsvdd"]
     assert "drocc corrected 0.75; drocc as published 0.53" in figure.get_label()
+
+
+def test_a_group_of_a_few_films_is_no_group_of_a_page():
+    parts = ["hand"] * 12 + ["wrist"] * 5 + ["elbow"] * 4 + ["MUSTER ERIKA", "foot"]
+    splits = ["train"] * 20 + ["validation"] * 2 + ["test"]
+    index = pd.DataFrame({"split": splits, "body_part": parts, "label": 0.0})
+    figure = figures.counts(index)
+    split, part = ([text.get_text() for text in axes.get_yticklabels()] for axes in figure.axes)
+    assert part == ["hand", "other (3 groups)", "wrist"]
+    assert split == ["train", "validation", "test"]
+    assert "MUSTER" not in figure.get_label()
+
+
+ODD = ["$x_1$", "a$b^c", "<b>_|*#`", "\\alpha $", "😀 шея", "\u202eיד", "z" * 300, "\udce9"]
+#: Each figure that shows words of the data, made of one of them.
+OF_WORDS = {
+    "films": lambda word: figures.films(FILMS[:1], [word]),
+    "preprocessing_steps": lambda word: figures.preprocessing_steps(STEPS, [word, word]),
+    "residual_overlay": lambda word: figures.residual_overlay(FILMS, None, MAPS, [word] * 5),
+    "chain": lambda word: figures.chain(DRAWN[:, :1], [word]),
+    "counts": lambda word: figures.counts(INDEX.assign(finding=[word] * 50 + ["other"] * 50)),
+    "planes_by_group": lambda word: figures.planes_by_group(PLANES, np.array([word] * 100)),
+    "forest": lambda word: figures.forest(GROUPS.assign(group=["all", word])),
+    "leaderboard": lambda word: figures.leaderboard(RESULTS.assign(dataset=word)),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Glyph")
+@pytest.mark.parametrize("name", OF_WORDS)
+def test_words_of_the_data_are_drawn_to_the_letter(name):
+    for word in ODD:
+        figure = OF_WORDS[name](word)
+        figures.encode(figure)
+        drawn = [text for axes in figure.axes for text in axes.findobj(Text)]
+        assert not any(text.get_parse_math() for text in drawn)
+        assert len(word) > 100 or not word.isprintable() or word in figure.get_label()
+        assert all(axes.get_window_extent().width > 60 for axes in figure.axes)
+
+
+def test_long_names_that_begin_alike_keep_their_own_bars():
+    index = pd.DataFrame({"finding": ["z" * 300 + "1"] * 6 + ["z" * 300 + "2"] * 7, "label": 1.0})
+    (axes,) = figures.counts(index).axes
+    assert [bar.get_width() for bar in axes.patches] == [7, 6]
+
+
+NAMED = np.stack([burned(drawn_film(128), share=0.07), drawn_film(128)])
+#: Each figure of films, made of films of which the first has a name burned in.
+OF_FILMS = {
+    "films": lambda: figures.films(NAMED),
+    "preprocessing_steps": lambda: figures.preprocessing_steps(
+        [{"normalised": NAMED[0], "body": NAMED[0] * (NAMED[0] > 60)}]
+    ),
+    "samples": lambda: figures.samples(NAMED[None], ["epoch 1"]),
+    "chain": lambda: figures.chain(NAMED[:, None][[0, 1, 0]], ["wrist"]),
+    "residual_overlay": lambda: figures.residual_overlay(
+        NAMED, NAMED[::-1], np.abs(NAMED - NAMED[::-1].astype(float)), ["one", "two"]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OF_FILMS)
+def test_no_figure_of_real_films_shows_a_burned_in_name(name, monkeypatch):
+    monkeypatch.setattr("lib.provenance.holds_phantoms", lambda: False)
+    for layer in (image.get_array() for axes in OF_FILMS[name]().axes for image in axes.images):
+        assert not is_legible(np.uint8(255 * layer[..., 3] if layer.ndim == 3 else layer))
+
+
+def test_phantoms_are_drawn_as_they_are():
+    (image,) = figures.films(NAMED[:1]).axes[0].images
+    assert is_legible(image.get_array())
 
 
 def test_figures_and_report_need_no_tensorflow():

@@ -1,6 +1,8 @@
 """Fingerprints follow imports and code, and nothing else."""
 
 import json
+import os
+import subprocess
 
 import pytest
 
@@ -66,6 +68,45 @@ def test_the_trace_names_commit_data_and_packages():
     trace = provenance.trace()
     assert {"commit", "data", "keras", "numpy"} <= set(trace)
     assert all(isinstance(value, str) and value for value in trace.values())
+
+
+def _checkout(folder, monkeypatch):
+    """A repository with one commit; its hash."""
+    (folder / "lib").mkdir(parents=True)
+    (folder / "lib/a.py").write_text("")
+    me = ("-c", "user.name=t", "-c", "user.email=t@t")
+    for command in (["init", "-q"], ["add", "-A"], [*me, "commit", "-qm", "one"]):
+        subprocess.run(["git", *command], cwd=folder, check=True)
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True)
+    monkeypatch.setattr(provenance, "ROOT", folder)
+    return head.stdout[:10]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to give files to another user")
+def test_the_commit_of_a_checkout_of_another_owner_is_named(tmp_path, monkeypatch):
+    head = _checkout(tmp_path / "ours", monkeypatch)
+    for path in [tmp_path / "ours", *(tmp_path / "ours").rglob("*")]:
+        os.chown(path, 1000, 1000, follow_symlinks=False)
+    plain = subprocess.run(["git", "status"], cwd=tmp_path / "ours", capture_output=True, text=True)
+    assert "dubious ownership" in plain.stderr
+    assert provenance.commit() == head
+    (tmp_path / "ours/lib/a.py").write_text("A = 1\n")
+    assert provenance.commit() == f"{head} with local changes"
+
+
+def test_a_copy_without_git_says_so_and_names_no_other_repository(tmp_path, monkeypatch):
+    _checkout(tmp_path, monkeypatch)
+    (tmp_path / "unpacked").mkdir()
+    monkeypatch.setattr(provenance, "ROOT", tmp_path / "unpacked")
+    assert provenance.commit() == "none (no git checkout)"
+    monkeypatch.setenv("PATH", "")
+    assert provenance.commit() == "none (git is not installed)"
+
+
+def test_the_source_of_the_films_names_no_folder(monkeypatch):
+    assert provenance.data_source() == "phantoms"
+    monkeypatch.setattr(provenance, "holds_phantoms", lambda *_: False)
+    assert provenance.data_source() == "films of your own folder"
 
 
 def test_a_study_depends_on_the_code_and_parameters_of_its_methods_and_cells_not_on_studies(

@@ -59,9 +59,9 @@ def make_page(folder, *sources, arguments=(), prose="## Films\n\n[next](../x/02_
 @pytest.fixture(scope="module")
 def good(tmp_path_factory):
     """A page with a figure, hostile markup, warnings, a progress bar, and paths of this machine."""
-    paths = "import sys, lib\nprint(lib.ROOT / 'data/x.png', sys.executable)"
+    paths = "import sys, lib\nprint(lib.ROOT / 'build/x.png', sys.executable)"
     noise = "from tqdm import tqdm\nfor _ in tqdm(range(3)): pass\nprint('w', file=sys.stderr)"
-    arguments = ["-p", "seed", "7", "-p", "dataset", str(ROOT / "data/nih")]
+    arguments = ["-p", "seed", "7", "-p", "dataset", str(ROOT / "build/nih")]
     folder = tmp_path_factory.mktemp("good")
     sources = ["print(dataset, 6 * seed)", FIGURE, TABLE, paths, noise]
     return make_page(
@@ -77,13 +77,13 @@ def test_a_page_shows_results_folded_code_alt_texts_and_its_trace(good):
     assert good.status == 0
     assert page.title.text == "A page about films & <b>more</b>"
     assert page.html["lang"] == "en"
-    assert "data/nih 42" in page.main.text
+    assert "build/nih 42" in page.main.text
     assert all(code.find_parent("details") for code in page.select(".highlight"))
     assert "Parameters of this run" in page.text
     assert [image["alt"] for image in page("img", src=True)] == ['a line from "1" to 2']
     trace = {row.dt.text: row.dd.text for row in page.footer("div")}
     assert trace["notebook"] == "sample.ipynb"
-    assert trace["parameters"] == "dataset = 'data/nih', seed = 7, rate = 0.1, quick = True"
+    assert trace["parameters"] == "dataset = 'build/nih', seed = 7, rate = 0.1, quick = True"
     assert {"commit", "data", "pandas", "duration"} <= set(trace)
     assert page.find("a", class_="skip")["href"] == f"#{page.main['id']}"
     assert page.nav.a["href"] == "index.html"
@@ -120,7 +120,7 @@ def test_markup_comes_out_escaped(good):
 
 def test_a_page_names_no_folder_of_this_machine(good):
     text = good.file.read_text()
-    assert "data/x.png" in text
+    assert "build/x.png" in text
     for folder in (ROOT, Path.home(), good.file.parent, "/tmp/"):
         assert str(folder) not in text
 
@@ -129,16 +129,16 @@ def test_a_page_names_no_folder_of_this_machine(good):
 def test_a_browser_renders_the_page_without_an_error(good, tmp_path):
     seen, log = opened(good.file, tmp_path)
     assert "CONSOLE" not in log
-    assert "data/nih 42" in seen.text
+    assert "build/nih 42" in seen.text
     assert all(image["alt"] for image in seen("img", src=True))
 
 
 def test_a_failure_is_told_at_the_top_and_the_rest_is_marked(tmp_path, capsys):
-    fails = "print('before')\nraise ValueError('no films\\nin data/nih')"
+    fails = "print('before')\nraise ValueError('no films\\nin build/nih')"
     status, _, page = make_page(tmp_path, "1 + 1", fails, "print('never')", FIGURE)
     assert status == 1
     banner = page.main.find(class_="failure")
-    sentence = "Cell 3, under “Films”, failed: ValueError: no films in data/nih."
+    sentence = "Cell 3, under “Films”, failed: ValueError: no films in build/nih."
     assert sentence in banner.text and sentence in capsys.readouterr().err
     cell = page.find(id=banner.a["href"][1:])
     assert cell.select_one(".output > pre").text.strip() == "before"
@@ -146,6 +146,37 @@ def test_a_failure_is_told_at_the_top_and_the_rest_is_marked(tmp_path, capsys):
     marks = [mark.text for mark in page.select("summary em")]
     assert marks == ["(failed)", "(not run)", "(not run)"]
     assert page.footer
+
+
+PATIENT = "MUSTERMANN, ERIKA 1964"
+FILM = f"{ROOT}/data/ours/healthy/{PATIENT}/IM 1.dcm"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "open(film)",
+        "raise ValueError(f'{film}: truncated')",
+        "from lib import cells\nraise cells.CellFailed(f'Cell a/b/0 failed. OSError: {film}')",
+        "print(film, 'is odd')\nraise KeyError(film)",
+        "import warnings\nwarnings.warn(f'{film}: no profile')\n1 / 0",
+    ],
+)
+def test_no_error_or_message_of_a_page_names_a_film(tmp_path, source, capsys, monkeypatch):
+    monkeypatch.setenv("FILM", FILM)
+    _, file, page = make_page(tmp_path, f"import os\nfilm = os.environ['FILM']\n{source}")
+    assert "data/…" in page.main.text
+    for text in (file.read_text(), capsys.readouterr().err):
+        assert not re.search("MUSTER|ERIKA|1964|IM 1|healthy", text)
+    assert "Cell 2" in page.main.find(class_="failure").text
+
+
+def test_what_is_cut_short_is_the_path_alone():
+    cut = report.without_film_names
+    assert cut("cannot read data/a b/c.dcm: truncated: yes") == "cannot read data/…: truncated: yes"
+    assert cut("No such file: '/x/data/O Neill, P/1.png' (2)") == "No such file: 'data/…' (2)"
+    for text in ("the folder data/ is empty", "metadata/x", "build/index/ours.csv: no film"):
+        assert cut(text) == text
 
 
 @pytest.mark.parametrize(

@@ -96,11 +96,16 @@ def compare(
 def judge(
     dataset: str, method: str, seed: int = 0, build: Path = ROOT / "build", resamples: int = 1000
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Results and ROC curve of one cell, as `compare` has them. Raises BrokenCell."""
+    """Results and ROC curve of one cell, as `compare` has them. Raises BrokenCell.
+
+    Both are empty where the test films lack one of the labels.
+    """
     index = load_index(build / f"index/{dataset}.csv")
     scored = read_cell(grid.cell(dataset, method, seed), index, build)
-    weights = metrics.patient_weights(scored.split("test")["patient_id"], resamples)
-    rows, curve = _measured(scored, weights, index, build)
+    test, rows, curve = scored.split("test"), [], []
+    if enough(test["label"]):
+        weights = metrics.patient_weights(test["patient_id"], resamples)
+        rows, curve = _measured(scored, weights, index, build)
     return pd.DataFrame(rows, columns=COLUMNS), pd.DataFrame(curve, columns=TABLES["roc"])
 
 
@@ -109,10 +114,13 @@ def against_best_floor(
 ) -> dict:
     """The paired test of one cell and the floor that scores best on its test films.
 
-    A dictionary of the columns of tests.csv. Raises BrokenCell or BadData without scores.
+    A dictionary of the columns of tests.csv, empty where the test films lack one of the labels.
+    Raises BrokenCell or BadData without scores.
     """
     index = load_index(build / f"index/{dataset}.csv")
     scored = read_cell(grid.cell(dataset, method, seed), index, build)
+    if not enough(scored.split("test")["label"]):
+        return {}
     return paired_tests([scored], read_floors(dataset, index, build))[0]
 
 

@@ -12,7 +12,6 @@ from lib.comparison.scores import Scored
 
 FILM_COLUMNS = ["patient_id", "study_id", "body_part", "view", "finding", "label", "split", "score"]
 DECISIONS = ("recall", "specificity", "f1", "kappa")
-FEWEST = 5  # films of either label, or with a lesion; smaller groups have no rows
 
 Measure = Callable[[np.ndarray], dict[str, np.ndarray]]  # weights -> value by name
 
@@ -42,14 +41,14 @@ def rows_of_maps(scored: Scored, resamples: int, index: pd.DataFrame, build: Pat
     rows = []
     for level, films in annotated.items():
         chosen = np.isin(scored.maps["image_id"], sorted(films & test))
-        if chosen.sum() >= FEWEST:
+        if chosen.sum() >= metrics.FEWEST:
             rows += _located(level, scored, chosen, resamples, index, build)
     return rows
 
 
 def enough(label: pd.Series) -> bool:
     """Whether there are films enough of either label for a number that says something."""
-    return min(label.eq(0).sum(), label.eq(1).sum()) >= FEWEST
+    return min(label.eq(0).sum(), label.eq(1).sum()) >= metrics.FEWEST
 
 
 def _level(level, test, validation, weights, columns) -> Iterator[dict]:

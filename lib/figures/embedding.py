@@ -17,8 +17,10 @@ from lib.figures.style import (
     VERMILLION,
     described,
     label_names,
+    largest_groups,
     legend_above,
     panels,
+    short,
     styled,
 )
 
@@ -39,9 +41,10 @@ def planes(points: Mapping[str, np.ndarray], labels: np.ndarray) -> Figure:
 def planes_by_group(points: Mapping[str, np.ndarray], groups: np.ndarray) -> Figure:
     """The same with films marked by a group (n,), as their body part; the commonest seven."""
     groups = pd.Series(groups).astype(str).replace("", "not stated")
-    largest = groups.value_counts().index[: len(OTHER)]
-    named = groups.where(groups.isin(largest), "others")
-    marks = dict(zip(largest, OTHER, strict=False)) | {"others": ("#b6bcc3", ".")}
+    named = largest_groups(groups, len(OTHER))
+    rest = set(named) - set(groups)
+    largest = [name for name in named.value_counts().index if name not in rest]
+    marks = dict(zip(largest, OTHER, strict=False)) | dict.fromkeys(rest, ("#b6bcc3", "."))
     return _planes(points, named.to_numpy(), marks)
 
 
@@ -76,7 +79,8 @@ def _planes(points, names: np.ndarray, marks: Mapping[str, tuple[str, str]]) -> 
         for name in shown:
             colour, marker = marks[name]
             here = place[names == name]
-            axes.scatter(*here.T, s=18, c=colour, marker=marker, alpha=0.7, lw=0.6, label=name)
+            dots = {"c": colour, "marker": marker, "label": short(name, 30)}
+            axes.scatter(*here.T, s=18, alpha=0.7, lw=0.6, **dots)
         axes.set(title=title, xticks=[], yticks=[])
     legend_above(figure, grid[0])
     counted = ", ".join(f"{(names == name).sum()} {name}" for name in shown)

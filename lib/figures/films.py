@@ -1,14 +1,19 @@
-"""Figures of films: grids, steps of preprocessing, what generators draw, maps in red over films."""
+"""Figures of films: grids, steps of preprocessing, what generators draw, maps in red over films.
+
+Text burned into real films, as a patient's name, is hidden on every one of them.
+"""
 
 import textwrap
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lib.figures.style import DPI, SKY, WIDTH, described, styled
+from lib import burned_in, provenance
+from lib.figures.style import DPI, SKY, WIDTH, described, short, styled
 
 #: Pixels between cells, for a line of a title, and for the name of a row.
 GAP, LINE, MARGIN = 8, 15, 22
@@ -31,7 +36,7 @@ def films(
     rows = [titles[start : start + columns] for start in range(0, len(titles), columns)]
     figure, cells = _cells(rows, height, width)
     for n, axes in enumerate(cell for row in cells for cell in row):
-        draw(axes, images[n])
+        draw(axes, *without_text([images[n]]))
         if lesions is not None:
             outline(axes, lesions[n])
     outlined = 0 if lesions is None else sum(bool(np.any(mask)) for mask in lesions)
@@ -54,10 +59,11 @@ def preprocessing_steps(
     headings = [names] + [[""] * len(names)] * (len(steps) - 1)
     figure, cells = _cells(headings, side, side, margin=MARGIN if any(titles) else 0)
     for row, pictures, title in zip(cells, steps, titles, strict=True):
-        row[0].set_ylabel(textwrap.shorten(title, side // 6), fontsize=9)
+        row[0].set_ylabel(short(title, side // 6), fontsize=9)
+        shown = dict(zip(pictures, without_text(list(pictures.values())), strict=True))
         for axes, name in zip(row, names, strict=True):
-            if name in pictures:
-                draw(axes, pictures[name])
+            if name in shown:
+                draw(axes, shown[name])
     text = f"{len(steps)} films{_listed(titles)}; the columns are the steps {', '.join(names)}."
     return described(figure, text)
 
@@ -68,7 +74,8 @@ def samples(pictures: np.ndarray, titles: Sequence[str]) -> Figure:
 
     A column holds one code, or one film, at all these times.
     """
-    figure = _table_of_pictures(pictures, titles, [""] * len(pictures[0]))
+    shown = [[without_text([picture])[0] for picture in row] for row in pictures]
+    figure = _table_of_pictures(shown, titles, [""] * len(pictures[0]))
     text = f"{len(pictures[0])} pictures that the generator drew at each of {len(titles)} times"
     return described(figure, text + f"{_listed(titles)}.")
 
@@ -81,7 +88,8 @@ def chain(steps: np.ndarray, titles: Sequence[str]) -> Figure:
     """
     between = ["with noise", *[""] * (len(steps) - 3)][: len(steps) - 2]
     names = ["film", *between, "reconstruction"]
-    figure = _table_of_pictures(np.swapaxes(steps, 0, 1), titles, names)
+    shown = [without_text(list(film)) for film in np.swapaxes(steps, 0, 1)]
+    figure = _table_of_pictures(shown, titles, names)
     text = f"{len(titles)} films{_listed(titles)}, each in {len(steps)} pictures: the film, "
     text += "the film with noise, " * (len(steps) > 2)
     text += f"{len(steps) - 3} on the way back, " * (len(steps) > 3)
@@ -96,7 +104,7 @@ def _table_of_pictures(pictures, titles: Sequence[str], names: Sequence[str]) ->
     headings = [list(names)] + [[""] * len(names)] * (len(titles) - 1)
     figure, cells = _cells(headings, int(height * zoom), int(width * zoom), margin=MARGIN)
     for row, drawn, title in zip(cells, pictures, titles, strict=True):
-        row[0].set_ylabel(textwrap.fill(title, int(height * zoom) // 6), fontsize=9)
+        row[0].set_ylabel(textwrap.fill(short(title), max(8, int(height * zoom) // 6)), fontsize=9)
         for axes, picture in zip(row, drawn, strict=True):
             draw(axes, picture)
     return figure
@@ -116,6 +124,8 @@ def residual_overlay(
     one scale for all films, which the figure states. Lesions (0/1 masks) are outlined in blue.
     """
     images, maps = np.asarray(images), np.asarray(maps, float)
+    pictures = [images] if reconstructions is None else [images, np.asarray(reconstructions)]
+    *pictures, maps = _without_text_of_any(pictures, maps)
     kinds = ["map over the film"]
     if reconstructions is not None:
         kinds.insert(0, "reconstruction")
@@ -127,14 +137,12 @@ def residual_overlay(
     figure, cells = _cells(rows, height, width, foot=LINE + GAP)
     film_cells = iter(cell for row in cells for cell in row)
     scale = map_scale(maps)
-    for n, image in enumerate(images):
-        film, *middle, over = (next(film_cells) for _ in range(1 + len(kinds)))
-        draw(film, image)
-        draw(over, image)
-        overlay(over, maps[n], scale, image.shape)
-        for axes in middle:
-            draw(axes, reconstructions[n])
-        for axes in (film, over):
+    for n, layers in enumerate(zip(*pictures, strict=True)):
+        *columns, over = (next(film_cells) for _ in range(1 + len(kinds)))
+        for axes, layer in zip([*columns, over], [*layers, layers[0]], strict=True):
+            draw(axes, layer)
+        overlay(over, maps[n], scale, layers[0].shape)
+        for axes in (columns[0], over):
             if lesions is not None:
                 outline(axes, lesions[n])
     low, high = scale
@@ -145,6 +153,37 @@ def residual_overlay(
     return described(
         figure, f"{len(images)} films, each with its map in red{_listed(titles)}. {note}"
     )
+
+
+def without_text(layers: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return layers (h, w) of one film, as its steps, without the text burned into any of them.
+
+    Layers of one size are taken to lie over each other: text on one is hidden on all. Nobody is
+    named on phantoms, which stay as they are.
+    """
+    if provenance.holds_phantoms():
+        return list(layers)
+    boxes: dict[tuple, list] = {}
+    for layer in layers:
+        boxes.setdefault(np.shape(layer), []).extend(burned_in.text_boxes(np.asarray(layer)))
+    return [burned_in.hidden(layer, boxes[np.shape(layer)]) for layer in layers]
+
+
+def _without_text_of_any(pictures: Sequence[np.ndarray], maps: np.ndarray) -> list[np.ndarray]:
+    """Pictures (n, h, w) of films, and the maps over them, which may be coarser or finer.
+
+    The difference between a film and its reconstruction would spell the text again.
+    """
+    if provenance.holds_phantoms():
+        return [*pictures, maps]
+    height, width = np.shape(pictures[0])[1:]
+    nearest = {"dsize": (width, height), "interpolation": cv2.INTER_NEAREST}
+    shown = []
+    for *layers, values in zip(*pictures, maps, strict=True):
+        boxes = np.concatenate([burned_in.text_boxes(layer) for layer in layers])
+        layers.append(cv2.resize(values, **nearest))
+        shown.append([burned_in.hidden(layer, boxes) for layer in layers])
+    return [np.array(layers) for layers in zip(*shown, strict=True)]
 
 
 def map_scale(maps: np.ndarray) -> tuple[float, float]:
@@ -215,7 +254,8 @@ def _cells(
     titles: Sequence[Sequence[str]], height: int, width: int, margin: int = 0, foot: int = 0
 ) -> tuple[Figure, list[list[Axes]]]:
     """Return a figure of titled cells, placed to the pixel so that films are not resampled."""
-    titles = [[textwrap.fill(title, max(8, width // 7)) for title in row] for row in titles]
+    across_a_cell = max(8, width // 7)
+    titles = [[textwrap.fill(short(title), across_a_cell) for title in row] for row in titles]
     heads = [LINE * max(1 + t.count("\n") if t else 0 for t in row) + GAP for row in titles]
     across = margin + max(map(len, titles)) * (width + GAP) - GAP
     down = sum(heads) + height * len(titles) + foot

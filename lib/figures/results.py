@@ -19,6 +19,7 @@ from lib.figures.style import (
     legend_above,
     line_styles,
     panels,
+    short,
     styled,
 )
 
@@ -121,7 +122,7 @@ def leaderboard(results: pd.DataFrame, measure: str = "AUROC", chance: float = 0
             _dots(axes, runs, places, {"color": GREY, "mfc": "white"} if floor else {"color": BLUE})
         axes.axvline(chance, color=INK, linewidth=1, linestyle=":")
         _names(axes, order.index)
-        axes.set(title=dataset, xlabel=measure)
+        axes.set(title=short(dataset, 40), xlabel=measure)
         ranks = ", ".join(f"{name} {value:.2f}" for name, value in order.items())
         said.append(f"{dataset}: {ranks}")
     grid[0].plot([], [], "o", color=BLUE, label="method")
@@ -289,7 +290,7 @@ def _dots(axes: Axes, rows: pd.DataFrame, places: np.ndarray, style: dict) -> No
 
 
 def _names(axes: Axes, names: list[str]) -> None:
-    axes.set_yticks(range(len(names)), names)
+    axes.set_yticks(range(len(names)), [short(name) for name in names])
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.grid(axis="y", visible=False)
 

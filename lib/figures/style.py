@@ -11,6 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from lib.metrics import FEWEST
+
 DPI = 100
 #: The width of a page's column, in pixels.
 WIDTH = 840
@@ -29,6 +31,7 @@ LABELS = {
 STYLE = {
     "font.family": "sans-serif",
     "font.size": 10,
+    "text.parse_math": False,  # a word of the data may hold a dollar sign
     "text.hinting": "none",  # hinted glyphs lose their upper edge between two pixels
     "axes.titlesize": 11,
     "axes.titleweight": "bold",
@@ -82,14 +85,32 @@ def line_styles(number: int) -> list[dict[str, str]]:
     return list(islice(styles, number))
 
 
+def short(text: str, width: int = 60) -> str:
+    """Return a word of the data as a figure can draw it: one line of at most `width` characters.
+
+    Letters that no font has, as half of one in a file name that is not UTF-8, become spaces.
+    """
+    drawable = "".join(letter if letter.isprintable() else " " for letter in str(text))
+    line = " ".join(drawable.split())
+    return line if len(line) <= width else f"{line[: width - 1]}…"
+
+
+def largest_groups(values: pd.Series, most: int, fewest: int = FEWEST) -> pd.Series:
+    """Name the `most` commonest words of a series that have `fewest` films, the rest together."""
+    films = values.value_counts()
+    named = films.index[:most][films[:most] >= fewest]
+    rest = len(films) - len(named)
+    return values.where(values.isin(named), f"other ({rest} group{'s' * (rest > 1)})")
+
+
 def label_names(label: pd.Series | np.ndarray) -> pd.Series:
     """Return "normal", "abnormal" or "unknown" for labels 0, 1 and empty."""
     return pd.Series(label).map({0: "normal", 1: "abnormal"}).fillna("unknown")
 
 
 def described(figure: Figure, text: str) -> Figure:
-    """Attach the description `text` to `figure`."""
-    figure.set_label(text)
+    """Attach the description `text` to `figure`; half a letter in it becomes a question mark."""
+    figure.set_label(text.encode("utf-8", "replace").decode())
     return figure
 
 

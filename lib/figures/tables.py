@@ -15,10 +15,13 @@ from lib.figures.style import (
     VERMILLION,
     described,
     label_names,
+    largest_groups,
     legend_above,
     panels,
+    short,
     styled,
 )
+from lib.metrics import FEWEST
 
 
 @styled
@@ -27,26 +30,31 @@ def counts(
 ) -> Figure:
     """Draw how many films of each label an index table has, by each column that is not empty.
 
-    The ten commonest values of a column are shown, the rest is added up as "others".
+    The ten commonest values of a column are shown. The rest, and values of fewer than FEWEST films,
+    which may be one patient's, are added up as "other". Splits are shown however small they are.
     """
     index = index.replace("", np.nan)
     by = [column for column in by if column in index and index[column].notna().any()]
     label = label_names(index["label"])
-    tables = [_counted(index[column].reset_index(drop=True), label) for column in by]
+    fewest = {"split": 1}
+    tables = [
+        _counted(index[column].reset_index(drop=True), label, fewest.get(column, FEWEST))
+        for column in by
+    ]
     height = 70 + 30 * max(len(table) for table in tables)
     figure, grid = panels(len(tables), columns=2, height=height)
     for axes, column, table in zip(grid, by, tables, strict=True):
         _stacked_bars(axes, table)
         axes.set_title(column.replace("_", " "))
     legend_above(figure, grid[0])
-    said = [f"{column}: {_said(table)}" for column, table in zip(by, tables, strict=True)]
-    return described(figure, f"Number of films by {'. By '.join(said)}.".replace("_", " "))
+    names = (column.replace("_", " ") for column in by)
+    said = [f"{name}: {_said(table)}" for name, table in zip(names, tables, strict=True)]
+    return described(figure, f"Number of films by {'. By '.join(said)}.")
 
 
-def _counted(values: pd.Series, label: pd.Series) -> pd.DataFrame:
+def _counted(values: pd.Series, label: pd.Series, fewest: int) -> pd.DataFrame:
     values = values.astype("object").where(values.notna(), "not known").astype(str)
-    common = values.value_counts().index[:10]
-    values = values.where(values.isin(common), "others")
+    values = largest_groups(values, 10, fewest)
     table = pd.crosstab(values, label).reindex(columns=list(LABELS), fill_value=0)
     table = table.loc[:, table.sum() > 0]
     return table.loc[table.sum(axis=1).sort_values(ascending=False).index]
@@ -57,12 +65,13 @@ def _stacked_bars(axes: Axes, table: pd.DataFrame) -> None:
     for name, number in table.items():
         colour, _, hatch = LABELS[name]
         style = {"color": colour, "hatch": hatch, "edgecolor": "white", "height": 0.7}
-        axes.barh(table.index, number, left=left, label=name, **style)
+        axes.barh(range(len(table)), number, left=left, label=name, **style)
         left += number.to_numpy()
     for row, total in enumerate(left):
         axes.annotate(
             f"{total:,.0f}", (total, row), (4, 0), textcoords="offset points", va="center"
         )
+    axes.set_yticks(range(len(table)), [short(name, 40) for name in table.index])
     axes.invert_yaxis()
     axes.margins(x=0.14)
     axes.grid(axis="y", visible=False)
@@ -98,7 +107,10 @@ def distribution(
         axes.set(title=column.replace("_", " "), xlabel="", ylabel="films (%)")
     legend_above(figure, grid[0])
     medians = films.groupby("label")[columns].median().reindex(names)
-    said = [f"{c} {', '.join(f'{v:.4g} ({n})' for n, v in medians[c].items())}" for c in columns]
+    said = [
+        f"{column} " + ", ".join(f"{v:.4g} ({n})" for n, v in medians[column].dropna().items())
+        for column in columns
+    ]
     return described(
         figure, f"Distributions by label; medians: {'; '.join(said)}.".replace("_", " ")
     )
@@ -128,6 +140,8 @@ def training_curves(history: pd.DataFrame) -> Figure:
         values = pd.concat(drawn.values())
         if values.min() > 0 and values.max() > 20 * values.min():
             axes.set_yscale("log")
+            axes.yaxis.set_major_formatter("{x:g}")  # powers would be written as mathematics
+            axes.yaxis.set_minor_formatter("")
         axes.set(title=loss.replace("_", " "), xlabel="epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)
     legend_above(figure, grid[0])

@@ -1,0 +1,60 @@
+"""What a cell found, in words that follow from its numbers, also where nothing can be measured."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from lib import ROOT, metrics
+from lib.comparison.rows import enough
+from lib.datasets.table import load_index
+
+
+def unmeasured(dataset: str, build: Path = ROOT / "build") -> str:
+    """Say why nothing is measured on the test films of a data set; "" where something is."""
+    index = load_index(build / f"index/{dataset}.csv")
+    label = index.loc[index["split"].eq("test"), "label"]
+    if enough(label):
+        return ""
+    return (
+        f"Nothing is measured on {dataset}: of its test films {label.eq(0).sum()} are normal and "
+        f"{label.eq(1).sum()} abnormal, and {metrics.FEWEST} of either are the least."
+    )
+
+
+def thresholds(validation: pd.DataFrame) -> dict[str, float]:
+    """The thresholds that validation films (label, score) can set, by name.
+
+    The 95 % quantile of normal films, and the score that finds 90 % of the abnormal ones.
+    """
+    known = validation[validation["label"].notna()]
+    chosen = {}
+    if known["label"].eq(0).any():
+        normals = known.loc[known["label"].eq(0), "score"]
+        chosen["95 % of normals"] = metrics.threshold_from_normals(normals)
+    if known["label"].eq(1).any():
+        chosen["90 % recall"] = metrics.threshold_for_recall(known["label"], known["score"])
+    return chosen
+
+
+def result(info: dict, results: pd.DataFrame, floor: dict, follows: pd.Series | None = None) -> str:
+    """Say in Markdown what a cell scored, how it stands to the best floor, and what it follows.
+
+    `info` is its cell.json, `results` as from `judge`, `floor` as from `against_best_floor`,
+    `follows` as from `what_it_follows`.
+    """
+    auroc = results.query("level == 'image' and group == 'all' and metric == 'auroc'")
+    sentences = [unmeasured(info["dataset"])]
+    if len(auroc):
+        value = auroc.iloc[0]
+        verdict = "beats" if floor["low"] > 0 else "does **not** clearly beat"
+        sentences = [
+            f"AUROC **{value['value']:.3f}** [{value['low']:.3f}, {value['high']:.3f}] over "
+            f"{value['n']:.0f} test films, {value['base_rate']:.0%} of them abnormal.",
+            f"It {verdict} the best {floor['method_b']} (difference {floor['difference']:+.3f} "
+            f"[{floor['low']:+.3f}, {floor['high']:+.3f}]).",
+        ]
+    if follows is not None and len(follows):
+        strongest = f"{follows.index[0]} most ({follows.iloc[0]:+.2f})"
+        sentences.append(f"Over normal films its score follows {strongest}.")
+    head = f"{info['method']} on {info['dataset']}, {info['setting']}: "
+    return head + " ".join(sentences)

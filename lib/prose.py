@@ -1,0 +1,55 @@
+"""Words of the data in the prose and tables of pages: to the letter, and never a film's name."""
+
+import html
+import re
+from collections.abc import Iterable
+from itertools import pairwise
+
+import pandas as pd
+
+from lib import burned_in
+
+
+def literal(text: str) -> str:
+    """Write a word of the data so that Markdown and HTML show it as it is."""
+    whole = html.escape(str(text).encode("utf-8", "replace").decode())
+    return re.sub(r"[^\w\s&;.,:/-]|_", lambda mark: f"&#{ord(mark[0])};", whole)
+
+
+def by_reason(problems: pd.DataFrame) -> pd.DataFrame:
+    """Sum up films that were left out: reason, films, numbers, the commonest reason first.
+
+    `problems` has columns number and reason; a path in it is not used.
+    """
+    groups = problems.groupby("reason", sort=False)["number"]
+    table = groups.agg(films="size", numbers=ranges).reset_index()
+    return table.sort_values("films", ascending=False, kind="stable")
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """Write whole numbers in short: 1-4, 9."""
+    ordered = sorted(set(numbers))
+    gaps = [last + 1 < first for last, first in pairwise(ordered)]
+    firsts = [n for n, begins in zip(ordered, [True, *gaps], strict=True) if begins]
+    lasts = [n for n, ends in zip(ordered, [*gaps, True], strict=True) if ends]
+    runs = zip(firsts, lasts, strict=True)
+    return ", ".join(f"{first}" if first == last else f"{first}-{last}" for first, last in runs)
+
+
+def about_burned_in_text(protocol: pd.DataFrame) -> str:
+    """Say how many films state and how many show burned-in text, and what that means.
+
+    `protocol` has columns step and count, with the steps that lib.burned_in names.
+    """
+    counts = protocol.set_index("step")["count"]
+    stated = counts.get(burned_in.STATED, 0)
+    looked, shown = counts.get(burned_in.LOOKED_AT, 0), counts.get(burned_in.SHOWN, 0)
+    sample = f"of {looked} films looked at, {shown} show text"
+    sentence = f"{stated} films state that text is burned in"
+    sentence += f"; {sample}. " if looked else "; no film was looked at. "
+    if not stated + shown:
+        return sentence + "That no name is on any film is not certain: look before you publish."
+    return sentence + (
+        "Pages cover it. The films, the arrays in `build/` and what a method has learnt keep it: "
+        "see whether it names anybody before you give any of these to others."
+    )

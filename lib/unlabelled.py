@@ -1,0 +1,82 @@
+"""Films without a label, ranked by what each finished cell of the grid scores them.
+
+`python -m lib.unlabelled ours` writes build/unlabelled/ours.csv, one row a film, the most
+suspicious first. It stays on this machine: it says which file a film's number is.
+
+- number: what pages call the film; it stays as long as the films do
+- path, image_id: as in the index
+- median: of the methods' percentiles, by which the films are in order; no method is preferred
+- one column a method: the percentile of the film's score among those of validation normals, 100
+  where it is higher than all of them
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lib import ROOT, cells
+from lib.comparison.fusion import rank_average
+from lib.datasets.entries import BadData
+from lib.datasets.table import ODD_NAMES, UNLABELLED, load_index
+
+FILM = ["number", "image_id", "path", "median"]
+
+
+def write_ranks(dataset: str, build: Path = ROOT / "build") -> pd.DataFrame:
+    """Write the table of a data set. Raises BadData where it has no such film or no scores."""
+    index = load_index(build / f"index/{dataset}.csv")
+    films = index.loc[index["split"].eq(UNLABELLED), ["image_id", "path"]]
+    if films.empty:
+        raise BadData(
+            f"{dataset} has no film without a label: take it out of `unlabelled` in the grid of "
+            "params/study.yaml."
+        )
+    percentiles = {name: percentile(cell.scores) for name, cell in cells.finished(dataset).items()}
+    if not percentiles:
+        raise BadData(f"No method has scored the films of {dataset}: run `dvc repro -k`.")
+    table = films.assign(number=np.arange(1, len(films) + 1)).set_index("image_id", drop=False)
+    table = table.assign(median=pd.DataFrame(percentiles).median(axis=1), **percentiles)
+    table = table.sort_values(["median", "number"], ascending=[False, True])
+    table = table[[*FILM, *percentiles]].round(2)
+    path = build / f"unlabelled/{dataset}.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    table.to_csv(unfinished, index=False, errors=ODD_NAMES)
+    unfinished.replace(path)
+    return table
+
+
+def percentile(scores: pd.DataFrame) -> pd.Series:
+    """Of each film without a label, by image_id, the percentile among validation normals.
+
+    `scores` has columns image_id, split, label, score. Films that score alike count half.
+    """
+    normal = scores["split"].eq("validation") & scores["label"].eq(0)
+    new = scores.loc[scores["split"].eq(UNLABELLED)].set_index("image_id")["score"]
+    share = rank_average(scores.loc[normal, ["score"]].to_numpy(), new.to_numpy()[:, None])
+    return pd.Series(100 * share, new.index)
+
+
+def load_ranks(dataset: str, build: Path = ROOT / "build") -> pd.DataFrame:
+    """Read the table of a data set without its paths, which no page shows."""
+    table = pd.read_csv(
+        build / f"unlabelled/{dataset}.csv", dtype={"image_id": str}, encoding_errors=ODD_NAMES
+    )
+    return table.drop(columns="path")
+
+
+def methods_of(ranks: pd.DataFrame) -> list[str]:
+    """The columns of a table of ranks that are methods."""
+    return [column for column in ranks if column not in FILM]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Rank the films of a data set without a label.")
+    parser.add_argument("dataset")
+    try:
+        write_ranks(parser.parse_args().dataset)
+    except BadData as error:
+        sys.exit(str(error))
