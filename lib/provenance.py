@@ -71,7 +71,9 @@ def holds_phantoms(root: Path = ROOT) -> bool:
 
 def _source(root: Path) -> dict:
     """What params/study.yaml says that data/ is a copy of: `folder`, and the `list` of files."""
-    return YAML(typ="safe").load(root / "params/study.yaml")["source"]
+    study = root / "params/study.yaml"
+    phantoms = {"folder": str(PHANTOMS), "list": str(PHANTOMS)}
+    return YAML(typ="safe").load(study)["source"] if study.exists() else phantoms
 
 
 def versions() -> dict[str, str]:

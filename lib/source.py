@@ -181,11 +181,16 @@ def _take_up(sets: list[DataSet], folder: Path) -> list[str]:
     found = [data_set.name for data_set in sets if data_set.name not in beside]
     source = {"folder": str(folder), "list": LIST}
     source["places"] = {place: str(path) for place, path in places.items()}
-    return _write_study("films", source, found, beside)
+    new = [data_set.name for data_set in sets if data_set.films["split"].eq(UNLABELLED).any()]
+    return _write_study("films", source, found, beside, new)
 
 
 def _write_study(
-    grid_name: str, source: dict, found: Sequence[str] = (), beside: Sequence[str] = ()
+    grid_name: str,
+    source: dict,
+    found: Sequence[str] = (),
+    beside: Sequence[str] = (),
+    unlabelled: Sequence[str] = (),
 ) -> list[str]:
     """Write `source` and the grid into params/study.yaml; returns the data sets of the grid."""
     yaml = YAML()
@@ -200,6 +205,7 @@ def _write_study(
     if found or beside:
         study["grid"]["own_splits"][:] = found
         study["grid"]["datasets"][:] = [*found, *beside]
+        study["grid"]["unlabelled"][:] = unlabelled
     for key in list(study["source"]):
         del study["source"][key]
     study["source"].update(source)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lib import files, processes
+from lib import burned_in, files, processes
 from lib.datasets import (
     chexpert,
     copies,
@@ -148,7 +148,7 @@ def _examined(films, name: str, films_folder: Path, data: Path):
     counts = {
         "left out: no films (reports, folders' lists, several frames)": (left_out & ~unreadable),
         "left out: unreadable": unreadable,
-        "films that say text is burned in": facts["burned_in"].eq("YES") & ~left_out,
+        burned_in.STATED: facts["burned_in"].eq("YES") & ~left_out,
     }
     needed = {step: int(which.sum()) for step, which in counts.items()}
     seen = {step: count for step, count in needed.items() if count or step.endswith("unreadable")}
