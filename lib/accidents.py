@@ -17,6 +17,8 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+#: What the system, its loader of libraries, and backends say of it.
+NO_MEMORY = ("Cannot allocate memory", "failed to map segment", "RESOURCE_EXHAUSTED", "OOM when")
 PATIENCE = 30  # seconds in which a process may clean up after itself
 AGAIN = "Nothing was kept; `dvc repro` tries it again."
 
@@ -49,9 +51,9 @@ def accident(error: BaseException) -> str:
     An error that an accident caused is that accident.
     """
     text = textwrap.shorten(str(error), 300)
+    if isinstance(error, MemoryError) or any(words in text for words in NO_MEMORY):
+        return f"There is not enough memory ({text}): end other programs, or use a larger machine."
     match error:
-        case MemoryError():
-            return "There is not enough memory: close other programs, or use a larger machine."
         case BrokenProcessPool():
             return "A worker process died, most often for want of memory: give it more of it."
         case ImportError():

@@ -21,6 +21,8 @@ class Told(Exception):
     ("error", "sentence"),
     [
         (MemoryError(), "not enough memory"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "not enough memory"),
+        (ImportError("libx.so: failed to map segment from shared object"), "not enough memory"),
         (OSError(errno.ENOSPC, "No space left on device", "maps.npz"), "disk is full .*maps.npz"),
         (OSError(errno.EDQUOT, "Disk quota exceeded"), "disk is full"),
         (OSError("Can't write data (No space left on device)"), "No space left on device"),
