@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from ruamel.yaml import YAML
 
-from lib import ROOT
+from lib import ROOT, files
 from lib.data import check_space
 from lib.datasets.entries import BadData
 from lib.datasets.originals import originals, shown, write_list
@@ -209,9 +209,8 @@ def _write_study(
     for key in list(study["source"]):
         del study["source"][key]
     study["source"].update(source)
-    unfinished = study_file.with_name(".study.yaml.unfinished")
-    yaml.dump(study, unfinished)
-    unfinished.replace(study_file)
+    with files.whole_file(study_file) as unfinished:
+        yaml.dump(study, unfinished)
     return list(study["grid"]["datasets"])
 
 

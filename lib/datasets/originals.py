@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from lib.datasets.entries import BadData
 from lib.datasets.listing import is_circular, is_visible
+from lib.files import whole_file
 
 #: What stops a copy: what it is, and what to do.
 PROBLEMS = {
@@ -82,12 +83,10 @@ def originals(folders: Mapping[str, Path]) -> Originals:
 
 def write_list(path: Path, files: Iterable[Original]) -> None:
     """Write a list of originals, whole or not at all."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    with unfinished.open("w", encoding="utf-8", newline="") as file:
+    with whole_file(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(Original._fields)
         rows.writerows(files)
-    unfinished.replace(path)
 
 
 def read_list(path: Path) -> list[Original]:
