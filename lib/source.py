@@ -49,7 +49,7 @@ def use(folder: Path, peers: bool = False) -> list[str]:
     sets = survey(folder, ROOT, peers)
     for data_set in studied(sets):
         _try_preparation(data_set)
-    print(_answer(sets, folder))
+    print(answer(sets, folder))
     if not studied(sets):
         raise BadData(f"Nothing in {folder} can be studied: nothing was changed.")
     return _take_up(studied(sets), folder)
@@ -107,7 +107,7 @@ def _read(path: str) -> np.ndarray | None:
 # --- what is answered
 
 
-def _answer(sets: list[DataSet], folder: Path) -> str:
+def answer(sets: list[DataSet], folder: Path) -> str:
     """A table of what will be studied, notes on it, and what will not be studied, with reasons."""
     good = studied(sets)
     notes = [line for data_set in good for line in _notes(data_set, folder)]

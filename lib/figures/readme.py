@@ -1,19 +1,33 @@
 """The pictures of the README, from phantoms only: `make pictures`."""
 
+import shutil
 import sys
+import textwrap
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from lib import ROOT, figures, grid, provenance
+from lib import ROOT, figures, grid, provenance, source
+from lib.datasets.survey import survey
 from lib.datasets.table import load_index
-from lib.films import read_film
+from lib.films import read_film, read_mask
 from lib.preprocessing import prepare, warp_mask
 
 FOLDER = ROOT / "docs"
 SIZE = 160  # pixels a side
 TEN = {"mura": 6, "nih": 2, "rsna": 2}  # films of each data set, half of them with a lesion
+COLUMNS = 110  # characters of a line of text that is drawn
+#: Four data sets that somebody might have: a third of RSNA, one in order, one too small, one misnamed.
+ENTRIES = """
+datasets:
+  rsna: {layout: rsna, folder: rsna, body: chest}
+  hands: {layout: folder, folder: hands, normal: healthy, abnormal: fracture, body: limb}
+  ankles: {layout: folder, folder: ankles, normal: healthy, abnormal: fracture, body: limb}
+  hips: {layout: folder, folder: hips, normal: Healthy, abnormal: fracture, body: limb}
+"""
 
 
 def phantoms() -> None:
@@ -27,7 +41,7 @@ def phantoms() -> None:
             ):
                 prepared = prepare(read_film(ROOT / "data" / film.path), SIZE, crop=False)
                 mask = (ROOT / "data/masks" / film.path).with_suffix(".png")
-                drawn = read_film(mask) if mask.exists() else np.zeros((film.height, film.width))
+                drawn = read_mask(mask) if mask.exists() else np.zeros((film.height, film.width))
                 pictures.append(prepared.image)
                 lesions.append(warp_mask(drawn.astype("uint8"), prepared.matrix, SIZE))
                 titles.append(f"{film.body_part}, {word}")
@@ -42,6 +56,41 @@ def leaderboard() -> None:
     _write(figures.leaderboard(shown), "leaderboard.png")
 
 
+def answer() -> None:
+    """Draw what `make data` answers for a folder of the four data sets of ENTRIES."""
+    with TemporaryDirectory() as place:
+        folder = Path(place, "films")
+        _fill(folder)
+        Path(place, "params").mkdir()
+        Path(place, "params/datasets.yaml").write_text(ENTRIES)
+        text = source.answer(survey(folder, Path(place)), folder).replace(place, "/path/to")
+    wrapped = [textwrap.fill(line, COLUMNS, subsequent_indent="    ") for line in text.splitlines()]
+    lines = ["$ make data FROM=/path/to/films", "", *"\n".join(wrapped).splitlines()]
+    figure = plt.figure(figsize=(9.2, 0.185 * len(lines) + 0.3), facecolor="#1f2430")
+    style = {"family": "monospace", "size": 8.5, "color": "#e6e6e6", "va": "top"}
+    figure.text(
+        0.015, 1 - 0.15 / figure.get_figheight(), "\n".join(lines), linespacing=1.35, **style
+    )
+    figure.set_label("What make data answers: which sets will be studied, which will not, and why.")
+    _write(figure, "make_data.png")
+
+
+def _fill(folder: Path) -> None:
+    """Copy phantoms into a folder as the four data sets would lie there."""
+    shutil.copytree(ROOT / "data/rsna", folder / "rsna")
+    films = sorted((folder / "rsna/stage_2_train_images").iterdir())
+    for number, film in enumerate(films):
+        if number % 3:
+            film.unlink()
+    hands = load_index(ROOT / "build/index/mura.csv").query("body_part == 'hand'")
+    for label, kind in enumerate(("healthy", "fracture")):
+        paths = hands.loc[hands["label"].eq(label), "path"]
+        for name, most in {"hands": 80, "ankles": 8, "hips": 40}.items():
+            (folder / name / kind).mkdir(parents=True)
+            for number, path in enumerate(paths[:most]):
+                shutil.copy(ROOT / "data" / path, folder / name / kind / f"{number:03}.png")
+
+
 def _write(figure, name: str) -> None:
     FOLDER.mkdir(exist_ok=True)
     figure.savefig(Path(FOLDER, name), metadata={"Software": None})
@@ -53,3 +102,4 @@ if __name__ == "__main__":
         sys.exit("The README shows phantoms only: run `make data` and `dvc repro` first.")
     phantoms()
     leaderboard()
+    answer()
