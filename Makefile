@@ -5,21 +5,27 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: study test lab data reports record benchmark lock pictures
+.PHONY: study faults test lab data reports record benchmark lock pictures
 
 # A small network keeps one core busy, and so does a notebook: without a GPU, three lanes of cells and studies run beside
-# each other, then two lanes of pages.
+# each other, then two lanes of pages. What fails in a lane fails again in the last line, which says so. `exec` lets a
+# signal for make reach the lanes.
 STUDIES := label_fraction contamination as_published pretraining latent_size preparation
-FITS := "reconstruction" "adversarial svdd" "$(STUDIES) supervised"
-PAGES := "exploration svdd-page" \
-         "supervised-page preprocessing reconstruction-page adversarial-page $(STUDIES:%=%-page) unlabelled comparison comparison-page"
+FITS := "-s reconstruction" "-s adversarial svdd" "-s $(STUDIES) supervised"
+PAGES := "-s exploration svdd-page" \
+         "-s supervised-page preprocessing reconstruction-page adversarial-page $(STUDIES:%=%-page) unlabelled comparison comparison-page"
 study: $(READY)            ## rebuild every result and page
+	python -m lib.preflight
+	@python -m lib.data changes
 ifeq ($(shell command -v nvidia-smi),)
-	dvc repro floors
-	for lane in $(FITS); do dvc --wait-for-lock repro -s $$lane & done; wait
-	for lane in $(PAGES); do dvc --wait-for-lock repro -s $$lane & done; wait
+	-exec python -m lib.lanes floors
+	-exec python -m lib.lanes $(FITS)
+	-exec python -m lib.lanes $(PAGES)
 endif
-	dvc repro
+	python -m lib.lanes
+
+faults: $(READY)           ## kill, fill and interrupt a small study, and see whether it heals: an hour or more
+	python -m tests.faults
 
 test: $(READY)             ## run the tests
 	pytest --numprocesses logical --maxprocesses 4 --dist loadfile
@@ -27,9 +33,11 @@ test: $(READY)             ## run the tests
 lab: $(READY)              ## open the notebooks
 	jupyter lab notebooks
 
+# The folder's name as it was typed, whatever is in it: make reads $$ for $, and the recipe gets it from its environment.
 FROM := build/phantoms
+override export FROM := $(value FROM)
 data: $(READY)             ## make data FROM=folder: study the films of that folder; without FROM, phantoms again
-	python -m lib.source $(FROM) $(if $(PEERS),--peers)  # PEERS=yes: also as the reference codes split them
+	python -m lib.source $(if $(PEERS),--peers) -- "$$FROM"  # PEERS=yes: also as the reference codes split them
 
 reports: $(READY)          ## read the pages in a browser, on this machine only
 	python -m http.server --bind 127.0.0.1 --directory reports 8000
@@ -49,6 +57,7 @@ $(READY): requirements.txt pyproject.toml
 	sed -n '/^uv==/,/# via/p' requirements.txt | $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r /dev/stdin
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --require-hashes --compile-bytecode -r requirements.txt
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --no-deps --no-build-isolation -e .
+	test -e .git || $(BIN)/dvc config --local core.no_scm true  # the ZIP of the repository has no git
 	touch $@
 
 lock:                      ## pin the packages of pyproject.toml anew

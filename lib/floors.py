@@ -14,7 +14,6 @@ training films state the same, or none states it.
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 import cv2
@@ -24,8 +23,9 @@ from sklearn.decomposition import PCA
 from sklearn.tree import DecisionTreeClassifier
 from tqdm import tqdm
 
-from lib import ROOT
+from lib import ROOT, accidents, files
 from lib.datasets.entries import BadData
+from lib.datasets.split import FEWEST_NORMALS
 from lib.datasets.table import load_index
 
 SHORTCUT = "shortcut_"
@@ -51,10 +51,8 @@ def write_floors(dataset: str, build: Path = ROOT / "build") -> pd.DataFrame:
         ],
         axis=1,
     )[scored]
-    path = build / f"floors/{dataset}.csv"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    floors.to_csv(unfinished := path.with_suffix(".unfinished"), index=False, float_format="%.6g")
-    unfinished.replace(path)
+    with files.whole_file(build / f"floors/{dataset}.csv") as unfinished:
+        floors.to_csv(unfinished, index=False, float_format="%.6g")
     return floors
 
 
@@ -153,15 +151,16 @@ def _read(dataset: str, build: Path) -> tuple[pd.DataFrame, np.ndarray]:
     films = np.load(path, mmap_mode="r")
     if len(films) != len(index):
         raise BadData(f"{path} has {len(films)} films and the index {len(index)}: {remedy}")
-    if (index["split"].eq("train") & index["label"].eq(0)).sum() < 10:
-        raise BadData(f"{dataset} has fewer than 10 normal training films, which its floors need.")
+    if (index["split"].eq("train") & index["label"].eq(0)).sum() < FEWEST_NORMALS:
+        raise BadData(
+            f"{dataset} has fewer than {FEWEST_NORMALS} normal training films, which its floors "
+            "need: add normal films."
+        )
     return index, films
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Write what shortcuts and simple detectors score.")
     parser.add_argument("dataset")
-    try:
+    with accidents.in_one_sentence(BadData):
         write_floors(parser.parse_args().dataset)
-    except BadData as error:
-        sys.exit(str(error))

@@ -3,6 +3,7 @@
 import math
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
@@ -25,7 +26,7 @@ def each(
     Over all cores, or so many `workers`; one is this process itself. A worker gets `chunk` items at
     a time, which is to be more than it does while another worker starts, and calls `start()` before
     its first. Raises what `function` raises, and BrokenProcessPool when a worker dies; then, and
-    when it is interrupted, it starts no more items.
+    when it is interrupted, it ends its workers. They end with this process, however it ends.
     """
     items = list(items)
     workers = min(workers or os.cpu_count() or 1, math.ceil(len(items) / chunk))
@@ -35,8 +36,27 @@ def each(
         return
     # Spawned, not forked: a notebook may hold TensorFlow's threads, which a fork would not survive.
     spawn = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, spawn, start)
+    pool = ProcessPoolExecutor(workers, spawn, _begin, (start,))
+    others = multiprocessing.active_children()
     try:
-        yield from tqdm(pool.map(function, items, chunksize=chunk), **bar)
+        results = pool.map(function, items, chunksize=chunk)
+        yield from tqdm(results, **bar)
+    except BaseException:
+        for worker in multiprocessing.active_children():
+            if worker not in others:
+                worker.terminate()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _begin(start: Callable | None) -> None:
+    """Prepare a worker, which nobody would end if this process were killed."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if start is not None:
+        start()
+
+
+def _end_with_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)

@@ -17,13 +17,14 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from lib import ROOT, grid
+from lib import ROOT, accidents, grid
 
-PHANTOMS = Path("build/phantoms")  # what data.dvc imports by default
+PHANTOMS = Path("build/phantoms")  # what data/ is a copy of by default
+NOT_COPIED = "not copied yet"  # the hash of films that `dvc repro` has not copied to data/
 FINGERPRINTS = ROOT / "build/code"
 STAGES = ("phantoms", "datasets", "preprocessing", "floors", "comparison")
 PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn", "opencv-python-headless")
-RECORDS_ONLY = {"lib.provenance"}  # it notes where numbers come from and cannot change one
+CHANGES_NO_NUMBER = {"lib.provenance", "lib.files", "lib.accidents"}  # no code of theirs can
 
 
 def trace() -> dict[str, str]:
@@ -43,27 +44,36 @@ def commit() -> str:
     # The grid says which cells run, not what a cell is: `make data` changes it.
     code = ("lib", "notebooks", "params", ":!params/study.yaml")
     changed = _git("status", "--porcelain", "--untracked-files=no", "--", *code)
-    return (head or "none (no git checkout)") + (" with local changes" if changed else "")
+    return (head or "none (no git)") + (" with local changes" if changed else "")
 
 
-def data_hash() -> str:
-    """The hash under which DVC keeps the films of data/."""
-    return data_import()["outs"][0].get("md5", "not imported yet")
+def data_hash(root: Path = ROOT) -> str:
+    """The hash by which DVC knows the films of data/, once they are the ones that were chosen."""
+    lock, films = root / "dvc.lock", root / _source(root)["list"]
+    stage = (YAML(typ="safe").load(lock)["stages"] if lock.exists() else {}).get("data")
+    if not stage or root / stage["deps"][0]["path"] != films:
+        return NOT_COPIED
+    listed = films.is_file() and hashlib.md5(films.read_bytes()).hexdigest()
+    if listed and listed != stage["deps"][0]["md5"]:
+        return NOT_COPIED
+    return stage["outs"][0]["md5"]
 
 
-def data_source() -> str:
+def data_source(root: Path = ROOT) -> str:
     """Where the films of data/ come from, in words: a folder's name may be a clinic's."""
-    return "phantoms" if holds_phantoms() else "films of your own folder"
+    return "phantoms" if holds_phantoms(root) else "films of your own folder"
 
 
 def holds_phantoms(root: Path = ROOT) -> bool:
-    """Whether data.dvc imports the phantoms, not a folder of films."""
-    return (root / data_import(root)["deps"][0]["path"]).resolve() == (root / PHANTOMS).resolve()
+    """Whether data/ is a copy of the phantoms, not of a folder of films."""
+    return Path(_source(root)["list"]) == PHANTOMS
 
 
-def data_import(root: Path = ROOT) -> dict:
-    """The content of data.dvc: where the films of data/ come from, and their hash once imported."""
-    return YAML(typ="safe").load(root / "data.dvc")
+def _source(root: Path) -> dict:
+    """What params/study.yaml says that data/ is a copy of: `folder`, and the `list` of files."""
+    study = root / "params/study.yaml"
+    phantoms = {"folder": str(PHANTOMS), "list": str(PHANTOMS)}
+    return YAML(typ="safe").load(study)["source"] if study.exists() else phantoms
 
 
 def versions() -> dict[str, str]:
@@ -96,6 +106,17 @@ def write_fingerprints(folder: Path = FINGERPRINTS) -> None:
         (folder / f"{notebook.stem}.txt").write_text(code)
 
 
+def write_what_is_asked(build: Path = ROOT / "build") -> None:
+    """Name the cells and the data sets of the pre-training study where they leave their results.
+
+    Stages depend on these folders, which are there so even when the grid asks for none.
+    """
+    studies = grid.studies().get("pretraining", {}).get("datasets", [])
+    for folder, asked in {"cells": grid.cells(), "studies/pretraining": studies}.items():
+        (build / folder).mkdir(parents=True, exist_ok=True)
+        (build / folder / "asked.txt").write_text("".join(f"{name}\n" for name in asked))
+
+
 def _methods_of_the_grid() -> dict[str, str]:
     """The file of lib/methods behind each name that a grid may ask for."""
     files = [path.stem for path in sorted((ROOT / "lib/methods").glob("[!_]*.py"))]
@@ -107,7 +128,7 @@ def _reachable(roots) -> dict[str, Path]:
     while waiting:
         name = waiting.pop()
         path = _file_of(name)
-        if path and name not in found and name not in RECORDS_ONLY:
+        if path and name not in found and name not in CHANGES_NO_NUMBER:
             found[name] = path
             waiting += _imports(ast.parse(path.read_text()), name)
     return found
@@ -159,13 +180,18 @@ def _notebook_code(path: Path) -> ast.AST:
 
 
 def _git(*arguments: str) -> str:
-    """What git answers in this checkout, whoever owns it; "" where it refuses."""
-    git = ["git", "-c", f"safe.directory={ROOT}"]
+    """What git answers in this checkout, whoever owns it; "" where it refuses or is not there."""
+    git = ["git", "-c", f"safe.directory={ROOT}", *arguments]
     # In a folder of somebody's own repository it must not name that one's commit.
     here = os.environ | {"GIT_CEILING_DIRECTORIES": str(ROOT.parent)}
-    answer = subprocess.run([*git, *arguments], cwd=ROOT, env=here, capture_output=True, text=True)
+    try:
+        answer = subprocess.run(git, cwd=ROOT, env=here, capture_output=True, text=True)
+    except FileNotFoundError:
+        return ""
     return answer.stdout.strip()
 
 
 if __name__ == "__main__":
-    write_fingerprints()
+    with accidents.in_one_sentence():
+        write_fingerprints()
+        write_what_is_asked()

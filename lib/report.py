@@ -23,6 +23,8 @@ sys.modules.setdefault("rfc3987_syntax", None)
 import bleach
 import nbformat
 import papermill
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpecManager
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbconvert import HTMLExporter
 from nbconvert.filters import strip_ansi
@@ -31,7 +33,7 @@ from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
-from lib import ROOT, provenance
+from lib import ROOT, accidents, files, provenance
 
 #: Where executed notebooks stay.
 EXECUTED = ROOT / "build" / "notebooks"
@@ -61,6 +63,13 @@ ATTRIBUTES = {
     "td": ["colspan", "rowspan"],
     "th": ["colspan", "rowspan", "scope"],
 }
+
+
+class OwnKernel(AsyncKernelManager):
+    """Runs notebooks in this very Python, whatever kernels the machine calls python3."""
+
+    def _kernel_spec_manager_default(self) -> KernelSpecManager:
+        return KernelSpecManager(kernel_dirs=[])
 
 
 def run(notebook: Path, output: Path, parameters: dict[str, str], timeout: int = 21600) -> str:
@@ -149,6 +158,7 @@ def execute(notebook: Path, executed: Path, values: dict, timeout: int) -> Excep
             cwd=ROOT,
             start_timeout=300,
             execution_timeout=timeout,
+            kernel_manager_class=OwnKernel,
             config=Config(KernelManager={"transport_encryption": "auto"}),
         )
     except Exception as error:  # whatever it is, the page shall tell it
@@ -311,10 +321,8 @@ def without_machine_paths(text: str) -> str:
 
 def write(output: Path, text: str) -> None:
     """Write `text` to `output` whole or not at all."""
-    output.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = output.with_name(f".{output.name}.unfinished")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(output)
+    with files.whole_file(output) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -332,4 +340,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with accidents.in_one_sentence():
+        sys.exit(main())

@@ -1,9 +1,10 @@
 """Points the study at a folder of films: `make data FROM=folder`; `make data` for phantoms again.
 
+The folder is surveyed before anything is written: what can be studied, what cannot, and why. Then
+two local files change: data.csv, the list of the films, and params/study.yaml, its `source` and its
+grid. The folder itself is only read: lib/data.py, a stage of dvc.yaml, copies the films to data/.
 With `PEERS=yes` the grid also has the data sets on the protocols of the reference codes, whose
 numbers stand in reports/real/peers.csv: not for every study (`own_splits`).
-Changes two local files: the path in data.dvc and the grid of params/study.yaml. The folder itself
-is only read: `dvc repro` copies its films into data/.
 """
 
 import argparse
@@ -13,38 +14,185 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
+import numpy as np
+import pandas as pd
 from ruamel.yaml import YAML
 
-from lib import ROOT
+from lib import ROOT, files
+from lib.data import check_space
 from lib.datasets.entries import BadData
-from lib.datasets.index import readable
+from lib.datasets.originals import originals, shown, write_list
+from lib.datasets.survey import DataSet, studied, survey
+from lib.datasets.table import SPLITS, UNLABELLED
+from lib.films import UnreadableFilm, read_film
+from lib.preprocessing.arrays import settings
+from lib.preprocessing.film import prepare
 from lib.provenance import PHANTOMS
+
+LIST = "data.csv"  # the films to copy, where they are not phantoms
+LABELS = {0.0: "normal", 1.0: "abnormal"}
+MOST_FINDINGS = 4  # that are told apart; NIH has hundreds of combinations
 
 
 def use(folder: Path, peers: bool = False) -> list[str]:
-    """Point data.dvc and the grid at `folder`; returns the data sets that the grid now has.
+    """Point the study at `folder`, or at the phantoms; returns the data sets that its grid now has.
 
-    `peers`: add the entries that are marked so.
-    Raises BadData, changing nothing, when the folder holds no data set that can be read.
+    `peers`: add the entries that are marked so. Prints what will be studied and what will not.
+    Raises BadData, changing nothing, when nothing can be studied.
     """
     if (ROOT / folder).resolve() == (ROOT / PHANTOMS).resolve():
-        return _write("phantoms", PHANTOMS, None)
+        names = _write_study("phantoms", {"folder": str(PHANTOMS), "list": str(PHANTOMS)})
+        (ROOT / LIST).unlink(missing_ok=True)
+        return names
+    folder = _checked(folder)
+    sets = survey(folder, ROOT, peers)
+    for data_set in studied(sets):
+        _try_preparation(data_set)
+    print(_answer(sets, folder))
+    if not studied(sets):
+        raise BadData(f"Nothing in {folder} can be studied: nothing was changed.")
+    return _take_up(studied(sets), folder)
+
+
+def _checked(folder: Path) -> Path:
+    """The folder's absolute path. Raises BadData where it cannot be a folder of films."""
+    if not folder.exists() and str(folder).startswith("~"):
+        folder = folder.expanduser()
+    folder = Path(os.path.abspath(folder))
     if not folder.is_dir():
         raise BadData(
-            f"{folder} is not a folder: give the one that holds MURA-v1.1/, nih/, rsna/ or yours."
+            f"{shown(folder)} is not a folder: give the one that holds MURA-v1.1/, nih/, rsna/ or "
+            "yours, as make data FROM='/path/to/films'."
         )
-    found = readable(folder)
-    if not found:
+    if shown(folder) != str(folder):
         raise BadData(
-            f"{folder} holds no data set of params/datasets.yaml: describe yours there first."
+            f"{shown(folder)} has a name that is not UTF-8 or not of one line: rename it."
         )
-    beside = readable(folder, peers=True) if peers else []
-    return _write("films", Path(os.path.relpath(folder, ROOT)), found, beside)
+    real, root = folder.resolve(), ROOT.resolve()
+    if real == root or real in root.parents:
+        raise BadData(f"{folder} holds the study itself: put the films in a folder of their own.")
+    for own in ("data", "build"):
+        if real.is_relative_to((ROOT / own).resolve()):
+            raise BadData(
+                f"{folder} is in the study's own {own}/: move the films to a folder elsewhere and "
+                "name that one."
+            )
+    return folder
 
 
-def _write(
-    grid_name: str, folder: Path, found: list[str] | None, beside: Sequence[str] = ()
+def _try_preparation(data_set: DataSet) -> None:
+    """Prepare one film as the entry's `images` ask; where that fails, the set is not studied."""
+    films = (film for path in data_set.films["path"] if (film := _read(path)) is not None)
+    try:
+        if (film := next(films, None)) is None:
+            raise BadData("none of its films can be read.")
+        prepare(film, **settings(data_set.name, entry=data_set.entry))
+    except BadData as reason:
+        data_set.reason = str(reason)
+    except (ValueError, TypeError, cv2.error) as reason:
+        data_set.reason = f"its `images` in params/datasets.yaml cannot be used ({reason})."
+    else:
+        return
+    data_set.films = data_set.films[:0]
+
+
+def _read(path: str) -> np.ndarray | None:
+    try:
+        return read_film(path)
+    except UnreadableFilm:
+        return None
+
+
+# --- what is answered
+
+
+def _answer(sets: list[DataSet], folder: Path) -> str:
+    """A table of what will be studied, notes on it, and what will not be studied, with reasons."""
+    good = studied(sets)
+    notes = [line for data_set in good for line in _notes(data_set, folder)]
+    bad = [f"  {data_set.name}: {data_set.reason}" for data_set in sets if data_set not in good]
+    lines = []
+    if good:
+        title = (
+            "Too small to be studied, but good for an index" if good[0].reason else "To be studied"
+        )
+        lines += [f"{title}, of {folder}:", _table(good), ""]
+    lines += ["Notes:", *notes, ""] if notes else []
+    lines += ["Not to be studied:", *bad, ""] if bad else []
+    if not sets:
+        lines += [
+            f"{folder} holds no data set of params/datasets.yaml: describe yours there, as README "
+            "shows under `Your own films`, or name the folder that holds MURA-v1.1/, nih/ or rsna/."
+        ]
+    return "\n".join(lines)
+
+
+def _table(sets: list[DataSet]) -> str:
+    table = pd.DataFrame([row for data_set in sets for row in _rows(data_set)])
+    for name in ("data set", "class"):  # to the left, as words are read
+        cells = pd.Series([name, *table[name]])
+        header, *table[name] = cells.str.ljust(cells.str.len().max())
+        table = table.rename(columns={name: header})
+    return table.to_string(index=False)
+
+
+def _rows(data_set: DataSet) -> list[dict]:
+    """One row a class: its films, patients, and films in each split."""
+    rows = []
+    for name, films in data_set.films.groupby(_classes(data_set.films), observed=True):
+        row = {"data set": "" if rows else data_set.name, "class": name, "films": len(films)}
+        row["patients"] = films["patient_id"].nunique()
+        rows.append(row | {part: int(films["split"].eq(part).sum()) for part in SPLITS})
+    return rows
+
+
+def _classes(films: pd.DataFrame) -> pd.Series:
+    """Normal, abnormal or unlabelled, in this order; with the finding, where there are few."""
+    labels = films["label"].astype(float).map(LABELS).fillna(UNLABELLED)
+    order = [*LABELS.values(), UNLABELLED]
+    named = films["finding"].ne("") & films["finding"].str.lower().ne(labels)
+    few = films["finding"].groupby(labels).transform("nunique") <= MOST_FINDINGS
+    classes = labels.where(~(named & few), labels + ": " + films["finding"])
+    by_label = sorted(set(zip(labels.map(order.index), classes, strict=True)))
+    return classes.astype(pd.CategoricalDtype([name for _, name in by_label]))
+
+
+def _notes(data_set: DataSet, folder: Path) -> list[str]:
+    """What of a set is left out or needs a word."""
+    notes = [f"{count} films left out: {reason}" for reason, count in data_set.counts.items()]
+    notes += data_set.remarks
+    notes += [data_set.reason] if data_set.reason else []
+    if data_set.folder != folder / data_set.entry["folder"]:
+        notes.append(f"found in {data_set.folder}")
+    return [f"  {data_set.name}: {note}" for note in notes]
+
+
+# --- what is written
+
+
+def _take_up(sets: list[DataSet], folder: Path) -> list[str]:
+    """List the films of the sets and put the sets into the grid; returns the names in the grid."""
+    places = {place: path for data_set in sets for place, path in data_set.places.items()}
+    films = originals(places).files
+    check_space(films, ROOT)
+    write_list(ROOT / LIST, films)
+    beside = [data_set.name for data_set in sets if data_set.entry.get("peers")]
+    found = [data_set.name for data_set in sets if data_set.name not in beside]
+    source = {"folder": str(folder), "list": LIST}
+    source["places"] = {place: str(path) for place, path in places.items()}
+    new = [data_set.name for data_set in sets if data_set.films["split"].eq(UNLABELLED).any()]
+    return _write_study("films", source, found, beside, new)
+
+
+def _write_study(
+    grid_name: str,
+    source: dict,
+    found: Sequence[str] = (),
+    beside: Sequence[str] = (),
+    unlabelled: Sequence[str] = (),
 ) -> list[str]:
+    """Write `source` and the grid into params/study.yaml; returns the data sets of the grid."""
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 200
@@ -54,21 +202,36 @@ def _write(
     for grid in study["grids"].values():
         grid.anchor.always_dump = True  # ruamel drops the anchors that no alias points at
     study["grid"] = study["grids"][grid_name]
-    if found:
+    if found or beside:
         study["grid"]["own_splits"][:] = found
         study["grid"]["datasets"][:] = [*found, *beside]
-    yaml.dump(study, study_file)
-    (ROOT / "data.dvc").write_text(f"deps:\n- path: {folder.as_posix()}\nouts:\n- path: data\n")
+        study["grid"]["unlabelled"][:] = unlabelled
+    for key in list(study["source"]):
+        del study["source"][key]
+    study["source"].update(source)
+    with files.whole_file(study_file) as unfinished:
+        yaml.dump(study, unfinished)
     return list(study["grid"]["datasets"])
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Read the command line, and answer in one sentence where something is wrong."""
     parser = argparse.ArgumentParser(description="Point the study at a folder of films.")
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", help="the folder, or build/phantoms")
     parser.add_argument("--peers", action="store_true", help="also the reference codes' protocols")
+    arguments = parser.parse_args()
     warnings.showwarning = lambda message, *_: print(message, file=sys.stderr)
+    if not arguments.folder:
+        sys.exit("FROM is empty: name a folder, as make data FROM='/path/to/films'.")
     try:
-        names = use(**vars(parser.parse_args()))
+        names = use(Path(arguments.folder), arguments.peers)
     except BadData as error:
         sys.exit(str(error))
-    print(f"The study now reads {', '.join(names)}. Run `dvc repro`.")
+    print(
+        f"The study now reads {', '.join(names)}: run `make study`. Films are taken as they are "
+        "now; after a change say `make data` again."
+    )
+
+
+if __name__ == "__main__":
+    main()

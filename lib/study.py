@@ -1,7 +1,8 @@
 """One cell of the study: data set, method and seed become weights, scores, history and evidence.
 
 `python -m lib.study mura deep_svdd 0` trains and scores that cell. A method that fails or collapses
-is a result too: its reason is left in cell.json, its page shows it, and the other cells go on.
+is a result too: its reason is left in cell.json, its page shows it, and the other cells go on. An
+accident of the machine is none: it stops the cell, and leaves the results that were there.
 """
 
 import argparse
@@ -11,8 +12,7 @@ import shutil
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from lib import ROOT, grid, provenance
+from lib import ROOT, accidents, files, grid, methods, provenance
 from lib.datasets.entries import BadData, load_entry
 from lib.datasets.table import load_index
 from lib.datasets.training import setting_name, training_set
@@ -28,6 +28,13 @@ from lib.preprocessing.network_input import augmentation_for, to_float
 
 FILMS_IN_MEMORY = 1024  # as floats, which scoring takes
 FILMS_WITH_SAMPLES = 6  # validation normals for what is drawn during training
+#: What speaks of a method, beside a collapse: labels that it needs and the films lack (BadData),
+#: parameters that it does not take, mistakes in its code. All follow from what a cell depends on,
+#: so trying again would end alike. Any other error is an accident.
+OF_THE_METHOD = (
+    *(BadData, TypeError, ValueError, NotImplementedError),
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, NameError),
+)
 
 
 class Trained(NamedTuple):
@@ -42,17 +49,22 @@ class Trained(NamedTuple):
 def run(cell: grid.Cell, parameters: dict | None = None) -> None:
     """Train and score a cell; leave the results in its folder, or the reason for failing.
 
-    `parameters` replaces the profile's entry of the method. Raises BadData where the films or the
-    parameters are missing. That, MemoryError and interruptions leave nothing behind: they say
-    something about this copy of the study or the machine, and not about the method.
+    `parameters` replaces the profile's entry of the method. Waits for another process that is at
+    work on the cell. Raises BadData where the films or the parameters are missing. That, accidents
+    and interruptions leave what was there: they say something about this copy of the study or the
+    machine, and not about the method.
     """
     parameters = entry_of(cell.method) if parameters is None else parameters
     index, films = index_and_films(cell.dataset)
-    with whole_or_not_at_all(cell.folder) as folder:
+    methods.check_backend()
+    import lib.detector  # noqa: F401 - before the attempt: that it fails is no fault of a method
+
+    with files.locked(cell.folder), files.whole_folder(cell.folder) as folder:
         outcome = attempt(lambda: _train_and_score(cell, parameters, index, films, folder))
         if outcome["status"] == "failed":
             print(outcome.pop("traceback"), file=sys.stderr)
-            _empty(folder)
+            shutil.rmtree(folder)
+            folder.mkdir()
         outcome |= {**asdict(cell), "parameters": parameters, "trace": provenance.trace()}
         (folder / "cell.json").write_text(json.dumps(outcome, indent=1))
 
@@ -60,30 +72,19 @@ def run(cell: grid.Cell, parameters: dict | None = None) -> None:
 def attempt(work: Callable[[], dict]) -> dict:
     """What `work` returns, with its status, reason and duration; a failure is a result too.
 
-    MemoryError and interruptions are raised: they say nothing about a method.
+    Raises what says nothing about a method, as accidents and interruptions do.
     """
+    from lib.collapse import Collapsed  # here, as it imports Keras
+
     started = time.monotonic()
     try:
         outcome = {"status": "finished", "reason": "", **work()}
-    except MemoryError:
-        raise
-    except Exception as error:
+    except (Collapsed, *OF_THE_METHOD) as error:
+        if accidents.accident(error):
+            raise
         reason = f"{type(error).__name__}: {error}"
         outcome = {"status": "failed", "reason": reason, "traceback": traceback.format_exc()}
     return outcome | {"duration_s": round(time.monotonic() - started, 1)}
-
-
-@contextmanager
-def whole_or_not_at_all(folder: Path) -> Iterator[Path]:
-    """An empty folder that takes the place of `folder` at the end, unless the block is left."""
-    partial = folder.with_name(f".{folder.name}.partial")
-    _empty(partial)
-    try:
-        yield partial
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def entry_of(method: str) -> dict:
@@ -162,8 +163,6 @@ def _build(cell, size, parameters):
     """
     import keras
 
-    from lib import methods
-
     keras.utils.set_random_seed(cell.seed)
     augment = parameters.pop("augment", False)
     augmentation = _augmentation(cell.dataset) if augment else None
@@ -190,7 +189,7 @@ def _validation_set(index: pd.DataFrame, labels) -> pd.DataFrame:
 
 
 def score(detector, films, index) -> pd.DataFrame:
-    """Every score that the detector has, of films outside training; columns image_id, score, ...
+    """Every score that the detector has, of all films but the training films: image_id, score, ...
 
     Raises Collapsed where scores cannot rank films.
     """
@@ -221,18 +220,11 @@ def _annotated(dataset) -> pd.Series:
     return pd.read_csv(path, dtype={"image_id": str})["image_id"]
 
 
-def _empty(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Train and score one cell of the study.")
     parser.add_argument("dataset")
     parser.add_argument("method")
     parser.add_argument("seed", type=int)
     asked = parser.parse_args()
-    try:
+    with accidents.in_one_sentence(BadData):
         run(grid.cell(asked.dataset, asked.method, asked.seed))
-    except BadData as error:
-        sys.exit(str(error))

@@ -11,13 +11,12 @@ suspicious first. It stays on this machine: it says which file a film's number i
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from lib import ROOT, cells
+from lib import ROOT, accidents, cells, files
 from lib.comparison.fusion import rank_average
 from lib.datasets.entries import BadData
 from lib.datasets.table import ODD_NAMES, UNLABELLED, load_index
@@ -41,11 +40,8 @@ def write_ranks(dataset: str, build: Path = ROOT / "build") -> pd.DataFrame:
     table = table.assign(median=pd.DataFrame(percentiles).median(axis=1), **percentiles)
     table = table.sort_values(["median", "number"], ascending=[False, True])
     table = table[[*FILM, *percentiles]].round(2)
-    path = build / f"unlabelled/{dataset}.csv"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    table.to_csv(unfinished, index=False, errors=ODD_NAMES)
-    unfinished.replace(path)
+    with files.whole_file(build / f"unlabelled/{dataset}.csv") as unfinished:
+        table.to_csv(unfinished, index=False, errors=ODD_NAMES)
     return table
 
 
@@ -76,7 +72,5 @@ def methods_of(ranks: pd.DataFrame) -> list[str]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Rank the films of a data set without a label.")
     parser.add_argument("dataset")
-    try:
+    with accidents.in_one_sentence(BadData):
         write_ranks(parser.parse_args().dataset)
-    except BadData as error:
-        sys.exit(str(error))

@@ -12,6 +12,7 @@ from lib import ROOT
 
 SMALL_STUDY = """
 profile: tiny
+source: {folder: build/phantoms, list: build/phantoms}
 grids:
   phantoms: &phantoms
     seeds: [0]

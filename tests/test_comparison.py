@@ -1,5 +1,6 @@
 """The comparison of a tiny study whose scores are known, with cells that failed or broke."""
 
+import hashlib
 import json
 from datetime import date
 
@@ -422,6 +423,18 @@ def test_a_sweep_leaves_out_films_of_unknown_label_and_says_nothing_of_too_few()
     assert sweep_auroc(pd.DataFrame(), films).empty
 
 
+def write_source(root, path="data.csv", md5="abc.dir"):
+    """What params/study.yaml and dvc.lock say of films that `dvc repro` has copied to data/."""
+    listed = "of real films"
+    (root / "data.csv").write_text(listed)
+    (root / "params").mkdir(exist_ok=True)
+    study = {"source": {"folder": "/media/ada/films", "list": path}}
+    dep = {"path": path, "md5": hashlib.md5(listed.encode()).hexdigest()}
+    lock = {"stages": {"data": {"deps": [dep], "outs": [{"path": "data", "md5": md5}]}}}
+    (root / "params/study.yaml").write_text(json.dumps(study))
+    (root / "dvc.lock").write_text(json.dumps(lock))
+
+
 @pytest.fixture
 def root(build, tmp_path_factory):
     """A repository whose data/ holds real films, compared and published."""
@@ -430,7 +443,7 @@ def root(build, tmp_path_factory):
     (root / "reports").mkdir()
     (root / "build").symlink_to(build)
     (root / "reports/results.csv").write_bytes((build / "comparison/results.csv").read_bytes())
-    (root / "data.dvc").write_text("deps:\n- path: ../films\nouts:\n- md5: abc.dir\n  path: data\n")
+    write_source(root)
     return root
 
 
@@ -442,7 +455,7 @@ def test_record_says_where_the_numbers_come_from(root):
     pd.testing.assert_frame_equal(
         *(rows.sort_values(keys, ignore_index=True) for rows in (results, again))
     )
-    assert str(date.today()) in line and "abc.dir" in line and "../films" not in line
+    assert str(date.today()) in line and "abc.dir" in line and "/media/ada" not in line
     text = (kept / "README.md").read_text()
     assert line in text and "| limbs | test | 60 | 60 | 0 |" in text
 
@@ -471,8 +484,7 @@ def test_a_record_keeps_what_was_not_run_again(root):
 
 def test_a_record_of_other_films_replaces_what_was_there(root):
     record(root)
-    data = root / "data.dvc"
-    data.write_text(data.read_text().replace("abc.dir", "def.dir"))
+    write_source(root, md5="def.dir")
     results = pd.read_csv(root / "reports/results.csv")
     results.query("method == 'deep_svdd'").to_csv(root / "reports/results.csv", index=False)
     record(root)
@@ -524,12 +536,12 @@ def refused(root, reason):
 
 
 def test_record_refuses_phantoms(root):
-    (root / "data.dvc").write_text("deps:\n- path: build/phantoms\nouts:\n- md5: a\n  path: data\n")
+    write_source(root, path="build/phantoms")
     refused(root, "phantoms")
 
 
 def test_record_refuses_films_that_were_never_run(root):
-    (root / "data.dvc").write_text("deps:\n- path: ../films\nouts:\n- path: data\n")
+    (root / "data.csv").write_text("films that `dvc repro` has not copied")
     refused(root, "no results yet")
 
 

@@ -13,7 +13,7 @@ from test_films import write_dicom
 
 from lib import ROOT
 from lib.datasets.__main__ import main
-from lib.datasets.entries import BadData, available, load_entries
+from lib.datasets.entries import BadData, load_entries
 from lib.datasets.index import build_index, write_tables
 from lib.datasets.listing import age_in_years
 from lib.datasets.split import check_split, split_by_patient
@@ -601,28 +601,6 @@ def test_load_index_gives_types_and_refuses_what_is_no_index(tmp_path):
         load_index(path)
     with pytest.raises(BadData, match="is missing"):
         load_index(tmp_path / "none.csv")
-
-
-def test_available_and_readable(tmp_path):
-    odd = {**OURS, "patient": "(nobody)"}
-    write_lines(
-        tmp_path / "params/datasets.yaml",
-        [json.dumps({"datasets": {"b": odd, "a": OURS, "again": OURS, "c": MURA}})],
-    )
-    write_ours(tmp_path / "films")
-    assert available(tmp_path / "films", tmp_path) == ["b", "a", "again"]
-    with pytest.warns(UserWarning, match=r"b is left out: .*finds nobody"):
-        assert readable(tmp_path / "films", tmp_path) == ["a"]
-
-
-def test_the_peers_protocols_are_found_apart_from_the_studys_own(tmp_path):
-    theirs = OURS | {"test_patients": "params/test_patients/half.txt", "peers": True}
-    entries = {"theirs": theirs, "ours": OURS, "rsna_theirs": RSNA | {"peers": True}}
-    write_lines(tmp_path / "params/datasets.yaml", [json.dumps({"datasets": entries})])
-    write_lines(tmp_path / "params/test_patients/half.txt", ["ada1", "ada2", "ada3"])
-    write_ours(tmp_path / "films")
-    assert readable(tmp_path / "films", tmp_path) == ["ours"]
-    assert readable(tmp_path / "films", tmp_path, peers=True) == ["theirs"]
 
 
 # --- splits and training sets

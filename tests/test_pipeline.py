@@ -1,6 +1,7 @@
 """The rules of the graph: what each edit runs again, and what a broken cell leaves behind."""
 
 import json
+import shutil
 
 import nbformat
 import numpy as np
@@ -154,8 +155,9 @@ def test_other_films_and_back_again_retrains_nothing_and_leaves_the_films_alone(
         folder = tmp_path / "kermany/chest_xray/train" / kind
         folder.mkdir(parents=True)
         for number in range(12):
-            film = np.random.default_rng(number).integers(0, 255, (64, 64), np.uint8)
-            name = f"person{number + 50 * len(kind)}_a.jpeg"
+            seed = number + 50 * len(kind)
+            film = np.random.default_rng(seed).integers(0, 255, (64, 64), np.uint8)
+            name = f"person{seed}_a.jpeg"
             Image.fromarray(film).save(folder / name)
     before = unread(tmp_path)
     trained = study.durations()
@@ -170,6 +172,7 @@ def test_other_films_and_back_again_retrains_nothing_and_leaves_the_films_alone(
     assert "python -m lib.studies" not in back.stdout
     assert study.durations() == trained
     assert unread(tmp_path) == before
+    assert changed_stages(study) == set()
 
 
 def test_a_broken_cell_says_why_and_the_rest_is_built(study):
@@ -187,3 +190,30 @@ def test_a_broken_cell_says_why_and_the_rest_is_built(study):
     mended = study.dvc("repro")
     assert mended.returncode == 0
     assert "failed" not in study.page("svdd-rsna-deep_svdd-0")
+
+
+def test_results_outlive_a_comparison_that_fails(study):
+    published = study.folder / "reports/results.csv"
+    before = published.read_text()
+    study.edit("lib/comparison/rows.py", "def rows_of_films(", "def rows_of_nothing(")
+    assert study.dvc("repro", "comparison").returncode != 0
+    assert published.read_text() == before
+
+
+def test_a_grid_without_studies_is_compared_and_its_pages_say_what_was_not_fitted(study):
+    text = (study.folder / "params/study.yaml").read_text()
+    grid, films = text.split("  films: &films")
+    for dataset in ("as_published", "label_fraction", "pretraining"):
+        start = grid.index("datasets: [rsna]", grid.index(f"{dataset}:"))
+        grid = f"{grid[:start]}datasets: []{grid[start + len('datasets: [rsna]') :]}"
+    (study.folder / "params/study.yaml").write_text(f"{grid}  films: &films{films}")
+    shutil.rmtree(study.folder / "build/studies")
+    repro = study.dvc("repro", "comparison", "svdd-page@rsna-deep_svdd-0")
+    assert repro.returncode == 0, repro.stderr
+    assert "python -m lib.study " not in repro.stdout
+    assert "not fitted in these forms" in study.page("svdd-rsna-deep_svdd-0")
+    assert "study: " not in (study.folder / "reports/results.csv").read_text()
+
+    study.run("git", "checkout", "-q", "params")
+    assert study.dvc("repro").returncode == 0
+    assert "study: " in (study.folder / "reports/results.csv").read_text()

@@ -124,3 +124,19 @@ def test_a_study_depends_on_the_code_and_parameters_of_its_methods_and_cells_not
     assert json.loads(parameters) == [profile["anoddpm_gaussian"], profile["autoencoder"]]
     for method in grid.methods():
         assert "lib.studies" not in (tmp_path / f"{method}.txt").read_text()
+
+
+def test_without_git_the_commit_is_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(provenance, "ROOT", tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert provenance.commit() == "none (no git)"
+    monkeypatch.setenv("PATH", "")  # git is not even installed
+    assert provenance.commit() == "none (no git)"
+
+
+def test_folders_that_stages_depend_on_exist_when_the_grid_asks_for_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr("lib.grid.cells", list)
+    monkeypatch.setattr("lib.grid.studies", dict)
+    provenance.write_what_is_asked(tmp_path)
+    for folder in ("cells", "studies", "studies/pretraining"):
+        assert (tmp_path / folder).is_dir()

@@ -17,11 +17,11 @@ MODULES = sorted((ROOT / "lib").rglob("*.py"))
 
 # Ground floor first: a module imports only from its own floor's folder and from floors below it.
 FLOORS = [
-    *("processes", "films", "burned_in", "phantoms", "grid", "provenance"),
-    *("datasets", "source", "preprocessing"),
+    *("files", "accidents", "processes", "lanes", "films", "burned_in", "phantoms", "grid"),
+    *("provenance", "datasets", "data", "preprocessing", "source"),
     *("networks", "noise", "lesions", "collapse", "detector", "samples", "losses", "methods"),
     *("metrics", "floors", "figures", "prose", "evidence", "study", "studies", "cells"),
-    *("comparison", "unlabelled", "report", "benchmark"),
+    *("comparison", "unlabelled", "report", "benchmark", "preflight"),
 ]
 
 FILMS = {".dcm", ".dicom", ".jpg", ".jpeg"}

@@ -1,11 +1,15 @@
 """What a cell may see of the films, what it keeps, and what stops it."""
 
+import errno
+import json
+import re
 from typing import ClassVar
 
 import keras
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 from keras import layers, ops
 
 from lib import cells, grid, study
@@ -130,7 +134,39 @@ def test_a_cell_keeps_what_a_page_shows(toy_study):
     np.testing.assert_array_equal(near_and_far.films, pictures[test.index[[0, 1, -2, -1]]])
 
 
-@pytest.mark.parametrize("stop", [MemoryError, KeyboardInterrupt])
+def accident_of_tensorflow():
+    return tf.errors.ResourceExhaustedError(None, None, "out of memory")
+
+
+def mistake_on_a_full_disk():
+    """What closing a file raises that could not be written."""
+    error = ValueError("the file cannot be closed")
+    error.__context__ = OSError(errno.ENOSPC, "No space left on device")
+    return error
+
+
+@pytest.mark.parametrize(
+    "accident",
+    [
+        MemoryError(),
+        OSError(errno.ENOSPC, "No space left on device"),
+        mistake_on_a_full_disk(),
+        PermissionError(),
+        ModuleNotFoundError("No module named 'torch'"),
+        accident_of_tensorflow(),
+        RuntimeError("can't start new thread"),
+    ],
+    ids=repr,
+)
+def test_an_accident_is_no_result(accident):
+    def broken_off():
+        raise accident
+
+    with pytest.raises(type(accident)):
+        study.attempt(broken_off)
+
+
+@pytest.mark.parametrize("stop", [MemoryError, KeyboardInterrupt, PermissionError])
 def test_what_breaks_a_cell_off_leaves_no_trace_and_the_cell_that_was_there(
     toy_study, monkeypatch, stop
 ):
@@ -143,8 +179,35 @@ def test_what_breaks_a_cell_off_leaves_no_trace_and_the_cell_that_was_there(
     monkeypatch.setattr(study, "score", broken_off)
     with pytest.raises(stop):
         study.run(toy_study, {"epochs": 1})
-    assert [path.name for path in toy_study.folder.parent.iterdir()] == ["0"]
+    assert {path.name for path in toy_study.folder.parent.iterdir()} == {".0.lock", "0"}
     assert (toy_study.folder / "cell.json").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        ({"epochs": 1, "labels": "all"}, "BadData: toy has no abnormal training film"),
+        ({"epochs": 1, "widht": 8}, "TypeError: .* keyword argument 'widht'"),
+        ({"epochs": 1, "score": "bottom"}, "ValueError: DrawingToy has no score 'bottom'"),
+        ({"epochs": 1, "learning_rate": 1e30}, "Collapsed: .* became nan"),
+    ],
+)
+def test_what_speaks_of_the_method_is_a_result(toy_study, parameters, reason):
+    path = study.ROOT / "build/index/toy.csv"
+    films = pd.read_csv(path)
+    films.loc[films["split"].eq("train"), "label"] = 0
+    films.to_csv(path, index=False)
+    study.run(toy_study, parameters)
+    outcome = json.loads((toy_study.folder / "cell.json").read_text())
+    assert outcome["status"] == "failed" and re.match(reason, outcome["reason"])
+
+
+@pytest.mark.parametrize("backend", ["torch", "nonsense"])
+def test_another_backend_is_named_and_no_result(toy_study, monkeypatch, backend):
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    with pytest.raises(BadData, match=backend):
+        study.run(toy_study, {"epochs": 1})
+    assert not toy_study.folder.exists()
 
 
 def test_a_method_that_fails_leaves_its_reason_and_nothing_else(toy_study, monkeypatch):
@@ -157,6 +220,19 @@ def test_a_method_that_fails_leaves_its_reason_and_nothing_else(toy_study, monke
     assert [path.name for path in toy_study.folder.iterdir()] == ["cell.json"]
     with pytest.raises(cells.CellFailed, match="Collapsed: top: 80 of 80 values are not finite"):
         cells.load("toy", "drawing", 0)
+
+
+def test_films_without_a_label_are_scored_and_neither_watched_nor_trained_on(toy_study):
+    path = study.ROOT / "build/index/toy.csv"
+    films = pd.read_csv(path)
+    films.loc[:9, ["split", "label"]] = "unlabelled", np.nan
+    films.to_csv(path, index=False)
+    study.run(toy_study, {"epochs": 1})
+    scores = pd.read_csv(toy_study.folder / "scores.csv")
+    assert set(scores["image_id"]) == set(films.loc[films["split"].ne("train"), "image_id"])
+    known = films["split"].eq("train") & films["label"].eq(0)
+    outcome = json.loads((toy_study.folder / "cell.json").read_text())
+    assert outcome["status"] == "finished" and outcome["films"]["training"] == known.sum()
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from test_comparison import films_of_limbs, one, table
+from test_comparison import films_of_limbs, one, table, write_source
 
 from lib import metrics
 from lib.comparison import COLUMNS, compare
@@ -262,7 +262,7 @@ def test_record_has_tables_of_studies(build, tmp_path_factory):
     (root / "reports").mkdir()
     (root / "build").symlink_to(build)
     (root / "reports/results.csv").write_bytes((build / "comparison/results.csv").read_bytes())
-    (root / "data.dvc").write_text("deps:\n- path: ../films\nouts:\n- md5: abc.dir\n  path: data\n")
+    write_source(root)
     record(root)
     lines = (root / "reports/real/README.md").read_text().splitlines()
     rows = [line.split(" | ") for line in lines if "| label_fraction |" in line]

@@ -35,7 +35,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from lib import ROOT, grid, metrics
+from lib import ROOT, files, grid, metrics
 from lib.comparison.fusion import Fused, fuse
 from lib.comparison.rows import enough, rows_of_films, rows_of_maps
 from lib.comparison.scores import (
@@ -246,7 +246,6 @@ def _origin(scored: Scored) -> dict:
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     rounded = table.round(4).replace(-0.0, 0.0)
-    rounded.to_csv(unfinished := path.with_suffix(".unfinished"), index=False)
-    unfinished.replace(path)
+    with files.whole_file(path) as unfinished:
+        rounded.to_csv(unfinished, index=False)

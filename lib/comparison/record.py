@@ -18,7 +18,7 @@ from lib.comparison.peers import EXPLANATION, beside_peers, number, read_peers
 from lib.comparison.studies import without_studies
 from lib.datasets.entries import BadData
 from lib.datasets.table import load_index
-from lib.provenance import commit, data_import, holds_phantoms
+from lib.provenance import NOT_COPIED, commit, data_hash, holds_phantoms
 
 SPLITS = ["train", "validation", "test"]
 OVER_SEEDS = {
@@ -35,21 +35,21 @@ def record(root: Path = ROOT) -> str:
 
     Raises BadData, changing nothing, when data/ holds phantoms or the results are of other films.
     """
-    films = data_import(root)
+    films = data_hash(root)
     if holds_phantoms(root):
         raise BadData("data/ holds phantoms, not real films: nothing was recorded.")
     published, kept = root / "reports/results.csv", root / "reports/real"
-    if "md5" not in films["outs"][0] or not published.exists():
+    if films == NOT_COPIED or not published.exists():
         raise BadData("These films have no results yet: run `dvc repro` first.")
     results = pd.read_csv(published, dtype={"seed": str}).fillna({"seed": ""})
     counts = pd.concat(_counts(name, results, root) for name in results["dataset"].unique())
-    runs = _runs(results, films["outs"][0]["md5"], root)
+    runs = _runs(results, films, root)
     tables = {"results": results, "runs": runs, "films": counts}
     tables = {name: _with_earlier(name, table, runs, kept) for name, table in tables.items()}
     tables["results"] = _with_means(tables["results"])
     line = (
         f"Last recorded on {date.today()} at commit {commit()}, with the profile "
-        f"`{grid.parameters('study')['profile']}`, from the films of MD5 {films['outs'][0]['md5']}."
+        f"`{grid.parameters('study')['profile']}`, from the films of MD5 {films}."
     )
     _write(line, tables, read_peers(root), kept)
     return line

@@ -5,7 +5,9 @@ import sys
 import warnings
 from pathlib import Path
 
-from lib import ROOT
+import pandas as pd
+
+from lib import ROOT, accidents, burned_in, files, provenance
 from lib.datasets.entries import BadData, load_entry, load_split_settings
 from lib.datasets.index import build_index, write_tables
 
@@ -17,23 +19,32 @@ def main(names: list[str], root: Path = ROOT) -> None:
     entries = {name: load_entry(name, root) for name in names}
     for name, entry in entries.items():
         tables = build_index(name, entry, root / "data", _salt(root), load_split_settings(root))
+        if not provenance.holds_phantoms(root):
+            tables["protocol"] = _with_text(tables["protocol"], tables[""], root / "data")
         write_tables(tables, name, root / "build/index")
         print(tables["protocol"].to_string(index=False))
+
+
+def _with_text(protocol: pd.DataFrame, index: pd.DataFrame, data: Path) -> pd.DataFrame:
+    """The protocol, and how many of some films show burned-in text, which may be a name."""
+    looked = burned_in.share_with_text([data / path for path in index["path"]])
+    counts = {burned_in.LOOKED_AT: looked.films, burned_in.SHOWN: looked.with_text}
+    rows = pd.DataFrame({"step": counts.keys(), "count": counts.values()})
+    return pd.concat([protocol, rows], ignore_index=True)
 
 
 def _salt(root: Path) -> str:
     """What patient ids are hashed with: drawn once, the same for the whole study."""
     path = root / "build/salt"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_hex(16))
-    return path.read_text()
+    with files.locked(path):  # the indices of two data sets may be the first to ask, at once
+        if not (path.exists() and path.read_text()):
+            with files.whole_file(path) as unfinished:
+                unfinished.touch(mode=0o600)
+                unfinished.write_text(secrets.token_hex(16))
+        return path.read_text()
 
 
 if __name__ == "__main__":
     warnings.showwarning = lambda message, *_: print(message, file=sys.stderr)
-    try:
+    with accidents.in_one_sentence(BadData):
         main(sys.argv[1:])
-    except BadData as error:
-        sys.exit(str(error))

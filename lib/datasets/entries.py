@@ -9,7 +9,7 @@ from lib import ROOT
 from lib.datasets.checks import FILE, check_entry, check_names
 from lib.datasets.errors import BadData
 
-__all__ = ["BadData", "available", "listed", "load_entries", "load_entry", "load_split_settings"]
+__all__ = ["BadData", "listed", "load_entries", "load_entry", "load_split_settings"]
 
 TEST_PATIENTS = "params/test_patients"  # the folder of their lists; dvc.yaml depends on it
 SPLIT = {"validation": 0.15, "test": 0.3, "seed": 0}
@@ -48,11 +48,6 @@ def load_split_settings(root: Path = ROOT) -> dict:
     """Reads `split` (validation, test, seed) of the profile that params/study.yaml names."""
     profile = _yaml(root / "params/study.yaml").get("profile", "quick")
     return SPLIT | (_yaml(root / f"params/{profile}.yaml").get("split") or {})
-
-
-def available(data: Path = ROOT / "data", root: Path = ROOT) -> list[str]:
-    """Names the data sets of params/datasets.yaml whose folder lies below `data`."""
-    return [name for name, entry in load_entries(root).items() if (data / entry["folder"]).is_dir()]
 
 
 def listed(entry: dict, key: str) -> list[str]:

@@ -110,6 +110,8 @@ def _without_films(folder: Path, key: str, glob: str) -> str:
     )
     there = f"its folders are {', '.join(names[:8])}" if names else "it has no folders"
     leave = {"abnormal": "; leave `abnormal` out to study normal films alone"}.get(key, "")
+    if alike := [name for name in names if name.lower() == glob.lower()]:
+        leave = f"; write `{key}: {alike[0]}`"
     return f"`{key}: {glob}` matches no film below {folder}: {there}{leave}."
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lib import processes
+from lib import burned_in, files, processes
 from lib.datasets import (
     chexpert,
     copies,
@@ -76,9 +76,8 @@ def write_tables(tables: dict[str, pd.DataFrame], name: str, folder: Path) -> No
     folder.mkdir(parents=True, exist_ok=True)
     for kind, table in tables.items():
         path = folder / (f"{name}.{kind}.csv" if kind else f"{name}.csv")
-        unfinished = path.with_name(f".{path.name}.unfinished")
-        table.to_csv(unfinished, index=False, errors=ODD_NAMES)
-        unfinished.replace(path)
+        with files.whole_file(path) as unfinished:
+            table.to_csv(unfinished, index=False, errors=ODD_NAMES)
 
 
 def list_films(name: str, entry: dict, data: Path) -> Listing:
@@ -149,7 +148,7 @@ def _examined(films, name: str, films_folder: Path, data: Path):
     counts = {
         "left out: no films (reports, folders' lists, several frames)": (left_out & ~unreadable),
         "left out: unreadable": unreadable,
-        "films that say text is burned in": facts["burned_in"].eq("YES") & ~left_out,
+        burned_in.STATED: facts["burned_in"].eq("YES") & ~left_out,
     }
     needed = {step: int(which.sum()) for step, which in counts.items()}
     seen = {step: count for step, count in needed.items() if count or step.endswith("unreadable")}

@@ -58,13 +58,13 @@ def files_below(folder: Path) -> list[Path]:
     files = []
     for parent, folders, names in os.walk(folder, followlinks=True):
         folders[:] = sorted(
-            name for name in folders if is_visible(name) and not _is_circular(Path(parent, name))
+            name for name in folders if is_visible(name) and not is_circular(Path(parent, name))
         )
         files += [Path(parent, name) for name in sorted(names) if is_visible(name)]
     return files
 
 
-def _is_circular(folder: Path) -> bool:
+def is_circular(folder: Path) -> bool:
     """Whether a folder is a link to one of the folders through which it was reached."""
     if not folder.is_symlink():
         return False

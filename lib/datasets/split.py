@@ -9,6 +9,7 @@ from lib.datasets.entries import BadData
 from lib.datasets.table import SPLITS, UNLABELLED
 
 WORDS = ("normal", "abnormal")  # of the labels 0 and 1
+FEWEST_NORMALS = 10  # normal training films that the floors of a data set need
 FOLDS = 13  # meets 15 % and 30 % well; more and smaller folds balance body parts worse
 
 

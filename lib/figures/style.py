@@ -52,8 +52,10 @@ STYLE = {
     "hatch.linewidth": 0.6,
     "figure.facecolor": "white",
 }
+#: matplotlib's own settings, and not those of a matplotlibrc that lies where Python was started.
+DEFAULTS = {name: value for name, value in mpl.rcParamsDefault.items() if "backend" not in name}
 #: Decorates the functions that draw, so that no setting of theirs reaches a notebook's own figures.
-styled = mpl.rc_context(STYLE)
+styled = mpl.rc_context(DEFAULTS | STYLE)
 
 
 def panels(number: int, columns: int = 3, height: int = 300) -> tuple[Figure, list[Axes]]:

@@ -1,7 +1,13 @@
 """The methods of the study: one file, one class, found by the file's name without a registry."""
 
 import importlib
+import importlib.util
+import os
 from pathlib import Path
+
+from lib.datasets.entries import BadData
+
+BACKENDS = ("tensorflow", "jax")  #: of Keras, on which lib.detector can train
 
 
 def names() -> list[str]:
@@ -32,3 +38,13 @@ def find(name: str) -> type:
     if len(own) != 1:
         raise ValueError(f"lib/methods/{name}.py must define exactly one Detector, not {len(own)}.")
     return own[0]
+
+
+def check_backend() -> None:
+    """Raise BadData, importing nothing, where KERAS_BACKEND names one that does not run here."""
+    backend = os.environ.get("KERAS_BACKEND") or BACKENDS[0]
+    if backend not in BACKENDS or not importlib.util.find_spec(backend):
+        raise BadData(
+            f"The Keras backend {backend} does not run here: unset KERAS_BACKEND, or set it to "
+            f"{' or '.join(BACKENDS)}, whichever is installed."
+        )

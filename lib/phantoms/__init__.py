@@ -1,13 +1,12 @@
 """Synthetic radiographs with exact lesion masks, in the layouts of MURA, NIH and RSNA."""
 
-import os
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 import cv2
 
-from lib import processes
+from lib import files, processes
 from lib.phantoms import cohorts, owners
 from lib.phantoms.drawing import draw_twins
 
@@ -23,18 +22,14 @@ def draw(
     folder = Path(folder)
     if folder.exists() and any(folder.iterdir()):
         raise FileExistsError(f"{folder} is not empty; remove it, or name another folder")
-    unfinished = folder.with_name(f"{folder.name}.unfinished-{os.getpid()}")
-    unfinished.mkdir(parents=True)
     if not isinstance(films, Mapping):
         films = dict.fromkeys(cohorts.PLANS, films)
     twins = [t for dataset, plan in cohorts.PLANS.items() for t in plan(films[dataset], seed)]
-    boxes = _draw_all(twins, unfinished, seed, workers)
-    for dataset in cohorts.PLANS:
-        mine = [t for t in twins if t.dataset == dataset]
-        getattr(owners, f"write_{dataset}")(unfinished, mine, boxes)
-    if folder.exists():
-        folder.rmdir()
-    unfinished.rename(folder)
+    with files.whole_folder(folder) as unfinished:
+        boxes = _draw_all(twins, unfinished, seed, workers)
+        for dataset in cohorts.PLANS:
+            mine = [t for t in twins if t.dataset == dataset]
+            getattr(owners, f"write_{dataset}")(unfinished, mine, boxes)
 
 
 def _draw_all(

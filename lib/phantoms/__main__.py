@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from lib import ROOT
+from lib import ROOT, accidents
 from lib.phantoms import draw
 
 if __name__ == "__main__":
@@ -13,4 +13,5 @@ if __name__ == "__main__":
         sys.exit("usage: python -m lib.phantoms FOLDER (for example build/phantoms)")
     parameters = ROOT / "params" / "datasets.yaml"
     settings = YAML(typ="safe").load(parameters) if parameters.exists() else {}
-    draw(Path(sys.argv[1]), **settings.get("phantoms", {}))
+    with accidents.in_one_sentence(FileExistsError):
+        draw(Path(sys.argv[1]), **settings.get("phantoms", {}))

@@ -2,6 +2,7 @@
 
 import sys
 
+from lib import accidents
 from lib.datasets.entries import BadData
 from lib.films import UnreadableFilm
 from lib.preprocessing.arrays import write_arrays
@@ -9,9 +10,8 @@ from lib.preprocessing.arrays import write_arrays
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: python -m lib.preprocessing DATASET (for example mura)")
-    try:
-        write_arrays(sys.argv[1])
-    except BadData as reason:
-        sys.exit(str(reason))
-    except UnreadableFilm as reason:
-        sys.exit(f"{reason}; mend or remove it, then run the index again.")
+    with accidents.in_one_sentence(BadData):
+        try:
+            write_arrays(sys.argv[1])
+        except UnreadableFilm as reason:
+            raise BadData(f"{reason}; mend or remove it, then run the index again.") from None

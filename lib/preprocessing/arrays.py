@@ -1,17 +1,17 @@
 """All films of a data set become three arrays on disk, row-aligned with its index."""
 
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from inspect import signature
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
 import pandas as pd
 
-from lib import ROOT, grid, processes
+from lib import ROOT, files, grid, processes
 from lib.datasets.entries import BadData, load_entry
 from lib.datasets.table import ODD_NAMES, load_index
 from lib.films import UnreadableFilm, read_film, read_mask
@@ -38,12 +38,12 @@ def write_arrays(dataset: str) -> None:
     write_films(index, annotations, ROOT / "data", target, settings(dataset))
 
 
-def settings(dataset: str, change: dict | None = None) -> dict:
+def settings(dataset: str, change: dict | None = None, entry: dict | None = None) -> dict:
     """Arguments of `prepare` for a data set: `images:` of the profile, changed by its own entry's.
 
     `change` is put over both. Raises BadData for a setting that `prepare` does not know.
     """
-    entry = load_entry(dataset)
+    entry = entry or load_entry(dataset)
     chosen = grid.profile()["images"] | entry.get("images", {}) | {"body": entry["body"]}
     chosen |= change or {}
     if unknown := sorted(chosen.keys() - signature(prepare).parameters.keys()):
@@ -78,25 +78,23 @@ def write_films(
         _fill(arrays, prepared)
 
 
-def _fill(arrays: list[np.ndarray], rows: Iterable[tuple[np.ndarray, ...]]) -> None:
+def _fill(arrays: list[BinaryIO], rows: Iterable[tuple[np.ndarray, ...]]) -> None:
     """Write rows, each with one picture per array, one after another."""
-    for number, pictures in enumerate(rows):
+    for pictures in rows:
         for array, picture in zip(arrays, pictures, strict=True):
-            array[number] = picture
+            array.write(np.asarray(picture, np.uint8).tobytes())
 
 
 @contextmanager
-def _new_array(path: Path, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
-    """A uint8 array on disk that takes its place only when it is complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial_path = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        array = np.lib.format.open_memmap(partial_path, "w+", np.uint8, shape)
+def _new_array(path: Path, shape: tuple[int, ...]) -> Iterator[BinaryIO]:
+    """A .npy file of a uint8 array, whose rows are to be written; in place only when complete.
+
+    Not a memory map: a full disk would kill the process that writes to one, without an error.
+    """
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    with files.whole_file(path) as unfinished, unfinished.open("wb") as array:
+        np.lib.format.write_array_header_1_0(array, header)
         yield array
-        array.flush()
-        partial_path.rename(path)
-    finally:
-        partial_path.unlink(missing_ok=True)
 
 
 def _prepare_one(film: tuple[Path, pd.DataFrame | None], data: Path, settings: dict):

@@ -1,9 +1,8 @@
 """The command line of a study."""
 
 import argparse
-import sys
-from concurrent.futures.process import BrokenProcessPool
 
+from lib import accidents
 from lib.datasets.entries import BadData
 from lib.studies.plan import find
 from lib.studies.run import run
@@ -14,12 +13,5 @@ if __name__ == "__main__":
     parser.add_argument("study")
     parser.add_argument("dataset")
     asked = parser.parse_args()
-    try:
+    with accidents.in_one_sentence(BadData):
         run(find(asked.study, asked.dataset))
-    except BadData as error:
-        sys.exit(str(error))
-    except BrokenProcessPool:
-        sys.exit(
-            f"A worker of the study {asked.study} died, most often for want of memory; nothing "
-            "was kept. Run it again with more memory."
-        )

@@ -18,11 +18,11 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from lib import ROOT, grid, processes, provenance
+from lib import ROOT, files, grid, methods, processes, provenance
 from lib.datasets.table import load_index
 from lib.preprocessing import arrays
 from lib.studies.plan import Fit, Study, variant_name
-from lib.study import attempt, entry_of, index_and_films, score, train, whole_or_not_at_all
+from lib.study import attempt, entry_of, index_and_films, score, train
 
 
 class Job(NamedTuple):
@@ -40,15 +40,20 @@ class Job(NamedTuple):
 def run(study: Study, workers: int | None = None) -> None:
     """Fit and score all of a study, and leave scores.csv and fits.json in its folder.
 
-    One worker is this process itself. Raises BadData where films or parameters are missing. That,
-    MemoryError, the death of a worker and interruptions leave nothing behind and keep what was
-    there.
+    One worker is this process itself. Waits for another process that is at work on the study.
+    Raises BadData where films or parameters are missing. That, accidents, the death of a worker and
+    interruptions leave nothing behind and keep what was there.
     """
     index_and_films(study.dataset)  # what is missing is said before any worker starts
+    methods.check_backend()
     fits = study.fits()
     entries = {method: entry_of(method) for method in study.methods}
     started = time.monotonic()
-    with whole_or_not_at_all(study.folder) as folder, _pictures(study) as pictures:
+    with (
+        files.locked(study.folder),
+        files.whole_folder(study.folder) as folder,
+        _pictures(study, folder) as pictures,
+    ):
         jobs = [
             Job(study.dataset, fit, {**entries[fit.method], **fit.change}, pictures[fit.variant])
             for fit in fits
@@ -90,11 +95,13 @@ def fit_and_score(job: Job) -> tuple[dict, pd.DataFrame]:
     origin = {"method": fit.method, "variant": fit.variant, "seed": fit.seed}
     scores = pd.DataFrame({"image_id": [], "score": []})
 
+    index, films = index_and_films(job.dataset)
+    if job.pictures is not None:
+        films = np.load(job.pictures, mmap_mode="r")
+    import lib.detector  # noqa: F401 - before the attempt, as for a cell
+
     def work() -> dict:
         nonlocal scores
-        index, films = index_and_films(job.dataset)
-        if job.pictures is not None:
-            films = np.load(job.pictures, mmap_mode="r")
         cell = grid.cell(job.dataset, fit.method, fit.seed)
         own = {name: value for name, value in job.parameters.items() if name != "images"}
         trained = train(cell, own, index, films, watched=False, verbose=0)
@@ -107,11 +114,14 @@ def fit_and_score(job: Job) -> tuple[dict, pd.DataFrame]:
 
 
 @contextmanager
-def _pictures(study: Study) -> Iterator[dict[str, Path | None]]:
-    """For each variant the array of films that it prepares otherwise, `images` in it, or None."""
+def _pictures(study: Study, place: Path) -> Iterator[dict[str, Path | None]]:
+    """For each variant the array of films that it prepares otherwise, `images` in it, or None.
+
+    The arrays lie below `place` until the block ends.
+    """
     index = load_index(ROOT / f"build/index/{study.dataset}.csv")
     nothing_drawn = pd.DataFrame({"image_id": []})
-    with TemporaryDirectory(prefix=f".{study.name}-", dir=ROOT / "build") as folder:
+    with TemporaryDirectory(dir=place) as folder:
         found = {}
         for number, change in enumerate(study.variants):
             found[variant_name(change)] = None

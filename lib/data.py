@@ -1,0 +1,248 @@
+"""data/: the study's own copy of the films. `python -m lib.data` is the stage `data` of dvc.yaml.
+
+Copied are the phantoms, or the films that `make data FROM=folder` listed in data.csv. The copy
+takes the place of the earlier one when it is whole, and only if nothing is lost with the earlier
+one: each file in data/ must have been copied there (`data/.films.csv` lists them), and its original
+must still be there, or be one that can be made again.
+"""
+
+import fcntl
+import filecmp
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from dvc.fs import localfs
+from ruamel.yaml import YAML
+from tqdm.contrib.concurrent import thread_map
+
+from lib import ROOT
+from lib.datasets.entries import BadData
+from lib.datasets.originals import Original, originals, read_list, write_list
+from lib.provenance import PHANTOMS
+
+COPIED = ".films.csv"  # in data/: the originals of its films; .dvcignore hides it from DVC
+LITTER = {COPIED, ".DS_Store", "Thumbs.db", "desktop.ini"}  # not of the user's making
+SPARE = 2**28  # bytes that stay free on the disk
+AGAIN = "say `make data FROM=folder` again"
+
+
+def copy(root: Path = ROOT) -> None:
+    """Make data/ a copy of the films that params/study.yaml names, whole or not at all.
+
+    Films that were copied before and have not changed are kept. Raises BadData, changing nothing.
+    """
+    with _alone(root):
+        _copy(root, planned(root))
+
+
+def planned(root: Path = ROOT) -> list[Original]:
+    """The films that data/ is to hold. Raises BadData."""
+    source = YAML(typ="safe").load(root / "params/study.yaml")["source"]
+    place = root / source["list"]
+    if not place.is_dir():
+        return read_list(place)
+    files = originals({".": place})
+    files.check()
+    return files.files
+
+
+def changes(root: Path = ROOT) -> str:
+    """Say whether the user's folder has changed since `make data` listed its films."""
+    source = YAML(typ="safe").load(root / "params/study.yaml")["source"]
+    if "places" not in source:
+        return "data/ is a copy of the phantoms."
+    places = {place: Path(folder) for place, folder in source["places"].items()}
+    before, now = set(planned(root)), set(originals(places).files)
+    if before == now:
+        return f"data/ is a copy of the films of {source['folder']} as they are now."
+    return (
+        f"Of the films of {source['folder']}, {len(now - before)} are new or changed and "
+        f"{len(before - now)} gone or changed since `make data` listed them: {AGAIN} to study them."
+    )
+
+
+def check_space(films: list[Original], folder: Path) -> None:
+    """Raise BadData if the films do not fit on the disk of `folder`."""
+    if not films or _shares_bytes(films[0], folder):
+        return
+    needed, free = sum(film.size for film in films) + SPARE, shutil.disk_usage(folder).free
+    if needed > free:
+        raise BadData(
+            f"The copy of the films needs {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free "
+            "where data/ lies: free some, or make data/ a link to a folder on a larger disk."
+        )
+
+
+def _copy(root: Path, films: list[Original]) -> None:
+    data = (root / "data").resolve()  # it may be a link to a larger disk
+    unfinished, earlier = (data.with_name(f".data.{word}") for word in ("unfinished", "earlier"))
+    _clear(data, unfinished, earlier)
+    _check_nothing_is_lost(data, films, root)
+    if changed := [film for film in films if not film.is_unchanged()]:
+        raise BadData(
+            f"{len(changed)} of {len(films)} films are gone or have changed since `make data` "
+            f"listed them: {AGAIN}; data/ stays as it is."
+        )
+    try:
+        _copy_all(films, data, unfinished)
+        _check_nothing_is_lost(data, films, root)  # it takes a while to copy, and a user may go on
+        if data.exists():
+            data.rename(earlier)
+        unfinished.rename(data)
+    finally:
+        _clear(data, unfinished, earlier)
+
+
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """Wait for a copy that another process is making, as one does whose `dvc repro` was killed."""
+    folder = os.open(root, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)  # ends with the process, whatever ends it
+        yield
+    finally:
+        os.close(folder)
+
+
+def _clear(data: Path, unfinished: Path, earlier: Path) -> None:
+    """Remove what an interrupted copy left; an earlier data/ returns if no new one is in place."""
+    if earlier.exists() and not data.exists():
+        earlier.rename(data)
+    for folder in (unfinished, earlier):
+        if folder.exists():
+            shutil.rmtree(folder)
+
+
+def _check_nothing_is_lost(data: Path, films: Iterable[Original], root: Path) -> None:
+    """Raise BadData if data/ holds a file that was not copied there or has no original any more."""
+    files, copied = _files(data), _copied(data)
+    if not files or (not copied and _are_known_phantoms(root)):
+        return
+    copies = {place for place, path in files.items() if _is_copy(path, copied.get(place))}
+    wanted = {film.place: film for film in films}
+    strange = [p for p in files if p not in copies and not _is_equal(files[p], wanted.get(p))]
+    if strange:
+        raise BadData(
+            f"data/ holds {len(strange)} files that are not copies of the study's films, the first "
+            f"in data/{_start(strange[0])}: move them to a folder of your own and say `make data "
+            "FROM=folder`; data/ stays as it is."
+        )
+    orphans = [place for place in sorted(copies) if _is_orphan(copied[place])]
+    if orphans:
+        raise BadData(
+            f"data/ holds the only copy of {len(orphans)} films, as their originals are gone, the "
+            f"first in data/{_start(orphans[0])}: move them to a folder of your own; data/ stays "
+            "as it is."
+        )
+
+
+def _files(data: Path) -> dict[str, Path]:
+    """All files in data/ by place, links too; not what operating systems leave in a folder."""
+    files = {}
+    for parent, folders, names in os.walk(data):
+        links = [name for name in folders if Path(parent, name).is_symlink()]
+        for name in [*names, *links]:
+            if name not in LITTER and not name.startswith("._"):
+                path = Path(parent, name)
+                files[path.relative_to(data).as_posix()] = path
+    return files
+
+
+def _copied(data: Path) -> dict[str, Original]:
+    try:
+        return {film.place: film for film in read_list(data / COPIED)}
+    except BadData:  # made before copies were listed, or not by the study
+        return {}
+
+
+def _are_known_phantoms(root: Path) -> bool:
+    """Whether data/ holds the phantoms of dvc.lock: copied there before copies were listed."""
+    from dvc.repo import Repo  # here, as it takes a second
+
+    lock = root / "dvc.lock"
+    stage = YAML(typ="safe").load(lock)["stages"].get("data") if lock.exists() else None
+    if not stage or stage["deps"][0]["md5"] != stage["outs"][0]["md5"]:
+        return False
+    with Repo(str(root)) as repo:
+        (copy,) = repo.find_outs_by_path(str(root / "data"))
+        return copy.get_hash().value == stage["outs"][0]["md5"]
+
+
+def _is_copy(path: Path, film: Original | None) -> bool:
+    facts = path.lstat()
+    return film is not None and (facts.st_size, facts.st_mtime_ns) == (film.size, film.mtime_ns)
+
+
+def _is_equal(path: Path, film: Original | None) -> bool:
+    """Whether a file in data/ is, byte by byte, the one that is to come to its place."""
+    if film is None or path.is_symlink() or not os.path.isfile(film.path):
+        return False
+    return filecmp.cmp(path, film.path, shallow=False)
+
+
+def _is_orphan(film: Original) -> bool:
+    """Whether a film's original is gone; the study can make phantoms again."""
+    is_phantom = film.path.endswith(f"/{PHANTOMS}/{film.place}")
+    return not is_phantom and not os.path.isfile(film.path)
+
+
+def _start(place: str) -> str:
+    """The first two folders of a place: what lies deeper may name a patient."""
+    return "/".join(Path(place).parent.parts[:2])
+
+
+def _copy_all(films: list[Original], data: Path, unfinished: Path) -> None:
+    before = _copied(data)
+    for folder in {unfinished / Path(film.place).parent for film in films} | {unfinished}:
+        folder.mkdir(parents=True, exist_ok=True)
+    kept = {film.place for film in films if before.get(film.place) == film}
+    kept = {place for place in kept if (data / place).is_file()}
+    check_space([film for film in films if film.place not in kept], unfinished)
+    work = partial(_copy_one, kept=kept, data=data, unfinished=unfinished)
+    workers = min(16, 4 * (os.cpu_count() or 1))
+    thread_map(work, films, max_workers=workers, chunksize=16, desc="films of data/", unit="film")
+    write_list(unfinished / COPIED, films)
+
+
+def _copy_one(film: Original, kept: set[str], data: Path, unfinished: Path) -> None:
+    target = unfinished / film.place
+    if film.place in kept and _is_copy(data / film.place, film):
+        try:
+            return os.link(data / film.place, target)  # both are the study's own
+        except OSError:  # a disk without hard links
+            pass
+    _copy_bytes(film.path, target)
+    os.utime(target, ns=(film.mtime_ns, film.mtime_ns))
+
+
+def _copy_bytes(source: str | Path, target: Path) -> None:
+    """Copy a file without its rights; the disk shares the bytes where it can."""
+    try:
+        localfs.reflink(source, target)
+    except (OSError, NotImplementedError):
+        shutil.copyfile(source, target)
+
+
+def _shares_bytes(film: Original, folder: Path) -> bool:
+    trial = folder / ".trial"
+    try:
+        localfs.reflink(film.path, trial)
+        return True
+    except (OSError, NotImplementedError):
+        return False
+    finally:
+        trial.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    try:
+        print(changes()) if sys.argv[1:] == ["changes"] else copy()
+    except BadData as error:
+        sys.exit(str(error))
+    except OSError as error:
+        sys.exit(f"The films cannot be copied ({error.strerror}); data/ stays as it is.")

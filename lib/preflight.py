@@ -1,0 +1,94 @@
+"""What would stop every stage of the study: looked at, and mended where that is safe, beforehand.
+
+`python -m lib.preflight` comes first in `make study`. It mends files that DVC was writing when it
+was killed, removes what was left unfinished, and names a Keras backend that does not run here and a
+disk that is nearly full.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+from ruamel.yaml import YAML, YAMLError
+from voluptuous import Invalid, Schema
+
+from lib import ROOT, accidents, files, methods
+from lib.datasets.entries import BadData
+
+ROOM = 2e9  # bytes: below this much, films or weights may fail to find room
+
+
+def check(root: Path = ROOT) -> None:
+    """Mend what can be mended, and say so. Raises BadData where somebody has to do something."""
+    methods.check_backend()
+    mend_lock_of_paths(root)
+    mend_record_of_stages(root)
+    for folder in ("build", "reports"):
+        files.remove_leftovers(root / folder, "**/*")
+    if (free := shutil.disk_usage(root).free) < ROOM:
+        _say(f"Only {free / 1e9:.1f} GB are free on the disk of the study, which may need more.")
+
+
+def mend_lock_of_paths(root: Path) -> None:
+    """Remove .dvc/tmp/rwlock, in which DVC notes who uses which path, when it is broken.
+
+    Every command of DVC would stop at it. Raises BadData while DVC runs here: the note is its own.
+    """
+    lock = root / ".dvc/tmp/rwlock"
+    if not lock.exists() or _holds_an_object(lock.read_bytes()):
+        return
+    _refuse_while_dvc_runs(root, lock)
+    lock.unlink()
+    _say(f"{lock} was broken, as DVC leaves it when it is killed while it writes: removed.")
+
+
+def mend_record_of_stages(root: Path) -> None:
+    """Take dvc.lock from git when it is broken; what it no longer knows, DVC's cache still does."""
+    record = root / "dvc.lock"
+    if not record.exists() or _fits(record, COMPILED_LOCKFILE_SCHEMA):
+        return
+    _refuse_while_dvc_runs(root, record)
+    command = ["git", "show", "HEAD:./dvc.lock"]
+    kept = subprocess.run(command, cwd=root, capture_output=True) if shutil.which("git") else None
+    record.unlink()
+    if kept and kept.returncode == 0:
+        record.write_bytes(kept.stdout)
+    _say(f"{record} was broken, as DVC leaves it when it is killed while it writes: made again.")
+
+
+def _holds_an_object(content: bytes) -> bool:
+    try:
+        return isinstance(json.loads(content), dict)
+    except ValueError:
+        return False
+
+
+def _fits(file: Path, schema: Schema) -> bool:
+    """Whether a YAML file has the form that DVC asks of it."""
+    try:
+        return bool(schema(YAML(typ="safe").load(file)))
+    except (YAMLError, Invalid, UnicodeDecodeError, FileNotFoundError):
+        return False
+
+
+def _refuse_while_dvc_runs(root: Path, file: Path) -> None:
+    for process in psutil.process_iter(["pid", "cmdline", "cwd"]):
+        words = [Path(word).name for word in (process.info["cmdline"] or [])[:3]]
+        if "dvc" in words and process.info["cwd"] == str(root):
+            raise BadData(
+                f"{file} is broken while DVC runs here (process {process.pid}): wait until it "
+                "ends, or end it, and try again."
+            )
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    with accidents.in_one_sentence(BadData):
+        check()

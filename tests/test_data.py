@@ -1,0 +1,328 @@
+"""data/ is a copy that comes whole or not at all, and no file of a user's is lost with the last."""
+
+import errno
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from lib import ROOT, data
+from lib.datasets.entries import BadData
+from lib.datasets.originals import originals, read_list, write_list
+
+
+def write(path: Path, text: str = "film") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def choose(root: Path, **places: Path) -> None:
+    """Point the repository at films below data/, as `make data FROM=folder` does."""
+    listing = originals(places)
+    listing.check()
+    write(root / "params/study.yaml")
+    write_list(root / "data.csv", listing.files)
+    source = {"folder": "films", "list": "data.csv"}
+    source["places"] = {place: str(folder) for place, folder in places.items()}
+    YAML().dump({"source": source}, root / "params/study.yaml")
+
+
+def state(folder: Path) -> dict:
+    """All that is known of files but when they were read."""
+    facts = {path: path.lstat() for path in folder.rglob("*")}
+    return {
+        p: (s.st_ino, s.st_mode, s.st_nlink, s.st_size, s.st_mtime_ns) for p, s in facts.items()
+    }
+
+
+def contents(folder: Path) -> dict[str, str]:
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != data.COPIED]
+    return {path.relative_to(folder).as_posix(): path.read_text() for path in files}
+
+
+@pytest.fixture
+def films(tmp_path) -> Path:
+    """A user's films."""
+    for name in ("healthy/1.png", "healthy/2.png", "fracture/3.png"):
+        write(tmp_path / "films" / name, name)
+    return tmp_path / "films"
+
+
+@pytest.fixture
+def root(tmp_path, films, monkeypatch) -> Path:
+    """A repository whose data/ is a copy of the films."""
+    root = tmp_path / "repository"
+    choose(root, ours=films)
+    monkeypatch.setattr(data, "_are_known_phantoms", lambda root: False)
+    data.copy(root)
+    return root
+
+
+def refused(root: Path, match: str) -> None:
+    """The copy stops with a sentence, and data/ is as it was."""
+    before = state(root / "data")
+    with pytest.raises(BadData, match=match):
+        data.copy(root)
+    assert state(root / "data") == before
+    assert {path.name for path in root.iterdir()} == {"data", "data.csv", "params"}
+
+
+def test_films_are_copied_and_the_users_own_stay_as_they_are(root, films):
+    (films / "fracture/3.png").chmod(0o400)
+    before = state(films)
+    choose(root, ours=films)
+    data.copy(root)
+    assert state(films) == before
+    assert contents(root / "data") == {f"ours/{k}": v for k, v in contents(films).items()}
+    copy = (root / "data/ours/fracture/3.png").stat()
+    assert copy.st_nlink == 1 and copy.st_mtime == (films / "fracture/3.png").stat().st_mtime
+
+
+def test_unchanged_films_are_not_copied_again(root, films):
+    inodes = {path.name: path.stat().st_ino for path in (root / "data").rglob("*.png")}
+    write(films / "healthy/2.png", "taken again")
+    write(films / "healthy/4.png")
+    assert "2 are new or changed and 1 gone or changed" in data.changes(root)
+    refused(root, r"1 of 3 films are gone or have changed.*say `make data FROM=folder` again")
+    choose(root, ours=films)
+    assert "as they are now" in data.changes(root)
+    data.copy(root)
+    again = {path.name: path.stat().st_ino for path in (root / "data").rglob("*.png")}
+    same = {name for name in again if again[name] == inodes.get(name)}
+    assert same == {"1.png", "3.png"} and set(again) == {"1.png", "2.png", "3.png", "4.png"}
+
+
+def test_links_are_followed(root, films, tmp_path):
+    store = tmp_path / "store"
+    (films / "healthy/link.png").symlink_to(write(store / "9.png"))
+    (films / "implant").symlink_to(write(store / "implant/10.png").parent)
+    choose(root, ours=films)
+    data.copy(root)
+    assert {"ours/healthy/link.png", "ours/implant/10.png"} < set(contents(root / "data"))
+    assert not any(path.is_symlink() for path in (root / "data").rglob("*"))
+    write(store / "implant/11.png")
+    assert "1 are new" in data.changes(root)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (lambda folder: (folder / "a").symlink_to("nowhere"), "films/a leads nowhere"),
+        (lambda folder: (folder / "a").symlink_to("a"), "films/a leads nowhere"),
+        (lambda folder: (folder / "b").symlink_to(".."), "is a link to a folder that it lies in"),
+        (lambda folder: os.mkfifo(folder / "pipe"), "films/pipe is neither a file nor a folder"),
+        (lambda folder: write(folder / "two\nlines"), r"two\\nlines has a line break"),
+        (
+            lambda folder: os.mkdir(os.fsencode(folder) + b"/M\xfcller"),
+            r"films/M\\xfcller has a name that is not UTF-8: rename it",
+        ),
+    ],
+)
+def test_what_cannot_be_copied_is_refused_by_name(films, spoil, sentence):
+    spoil(films)
+    with pytest.raises(BadData, match=sentence):
+        originals({"ours": films}).check()
+
+
+def test_odd_names_survive_the_list(films, tmp_path):
+    names = [
+        "a b",
+        "ü",
+        "u\u0308",
+        "back\\slash",
+        "quo\"te'",
+        "#",
+        "$HOME",
+        "a,b",
+        "-",
+        "*[x]?",
+        "~",
+    ]
+    for name in names:
+        write(films / "odd" / name)
+    listing = originals({".": films})
+    listing.check()
+    write_list(tmp_path / "list.csv", listing.files)
+    assert read_list(tmp_path / "list.csv") == listing.files
+    assert {f"odd/{name}" for name in names} < {file.place for file in listing.files}
+
+
+@pytest.mark.parametrize("place", ["theirs/healthy/ada_lovelace.png", ".hidden", "ours/new.png"])
+def test_a_file_that_was_put_into_data_stops_the_copy(root, films, place):
+    write(root / "data" / place)
+    refused(root, "data/ holds 1 files that are not copies")
+    with pytest.raises(BadData) as raised:
+        data.copy(root)
+    assert "lovelace" not in str(raised.value)
+    write(films.parent / "others/1.png")
+    choose(root, others=films.parent / "others")
+    refused(root, "holds 1 files")
+
+
+def test_a_changed_or_linked_file_in_data_stops_the_copy(root, films, tmp_path):
+    (root / "data/ours/healthy/1.png").write_text("annotated by hand")
+    (root / "data/theirs").symlink_to(write(tmp_path / "theirs/1.png").parent)
+    refused(root, "data/ holds 2 files")
+    assert (tmp_path / "theirs/1.png").exists()
+
+
+def test_what_nobody_would_miss_does_not_stop_the_copy(root, films, tmp_path):
+    write(root / "data/.DS_Store")
+    write(root / "data/ours/._1.png")
+    shutil.copytree(write(tmp_path / "theirs/1.png", "the same").parent, root / "data/theirs")
+    choose(root, ours=films, theirs=tmp_path / "theirs")  # it was copied there by hand before
+    data.copy(root)
+    assert len(contents(root / "data")) == 4
+
+
+def test_the_only_copy_of_films_stays(root, films, tmp_path):
+    films.rename(tmp_path / "unplugged")
+    choose(root, others=write(tmp_path / "others/1.png").parent)
+    refused(root, "data/ holds the only copy of 3 films, .* the first in data/ours/fracture:")
+    choose(root, ours=Path(shutil.copytree(tmp_path / "unplugged", tmp_path / "of_the_same_names")))
+    refused(root, "data/ holds the only copy of 3 films")
+    (tmp_path / "unplugged").rename(films)
+    choose(root, others=tmp_path / "others")
+    data.copy(root)
+    assert list(contents(root / "data")) == ["others/1.png"]
+
+
+def test_a_copy_without_a_list_is_the_users_unless_it_is_the_phantoms(root, films, monkeypatch):
+    (root / "data" / data.COPIED).write_text("nonsense")
+    choose(root, others=write(films.parent / "others/1.png").parent)
+    refused(root, "data/ holds 3 files")
+    monkeypatch.setattr(data, "_are_known_phantoms", lambda root: True)
+    data.copy(root)
+
+
+def test_data_may_be_a_link_to_a_larger_disk(root, films, tmp_path):
+    (tmp_path / "disk").mkdir()
+    (root / "data").rename(tmp_path / "disk/data")
+    (root / "data").symlink_to(tmp_path / "disk/data")
+    write(films / "healthy/4.png")
+    choose(root, ours=films)
+    data.copy(root)
+    assert (root / "data").is_symlink() and len(contents(root / "data")) == 4
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["data"]
+
+
+def test_a_full_disk_leaves_everything_as_it_was(root, films, monkeypatch):
+    write(films / "healthy/4.png")
+    choose(root, ours=films)
+    monkeypatch.setattr(data, "_shares_bytes", lambda *_: False)
+    usage = shutil.disk_usage(root)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1))
+    refused(root, "needs 0.3 GB, and 0.0 GB are free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(data, "_copy_bytes", full)
+    before = state(root / "data")
+    with pytest.raises(OSError, match="No space left"):
+        data.copy(root)
+    assert state(root / "data") == before and not list(root.glob(".data.*"))
+
+
+def test_a_killed_copy_leaves_the_old_films_or_the_new(root, films):
+    """Killed at any moment, also between the two renames; the next copy mends all."""
+    for number in range(800):
+        write(films / f"many/{number}.png", str(number))
+    choose(root, ours=films)
+    script = f"from pathlib import Path; from lib import data; data.copy(Path({str(root)!r}))"
+    for wait in (0.0, 0.05, 0.15):
+        copy = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
+        while copy.poll() is None and not (root / ".data.unfinished").exists():
+            time.sleep(0.002)
+        time.sleep(wait)
+        copy.send_signal(signal.SIGKILL)
+        copy.wait()
+        assert len(contents(root / "data")) in (3, 803)
+    (root / "data").rename(root / ".data.earlier")  # between the renames
+    write(root / ".data.unfinished/ours/half.png")
+    data.copy(root)
+    assert contents(root / "data") == {f"ours/{k}": v for k, v in contents(films).items()}
+    assert not list(root.glob(".data.*"))
+
+
+def test_two_copies_wait_for_each_other(root, films):
+    for number in range(400):
+        write(films / f"many/{number}.png", str(number))
+    choose(root, ours=films)
+    script = f"from pathlib import Path; from lib import data; data.copy(Path({str(root)!r}))"
+    both = [subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE) for _ in "ab"]
+    assert [copy.communicate()[1][-1:] and copy.returncode for copy in both] == [0, 0]
+    assert len(contents(root / "data")) == 403
+
+
+# --- in DVC
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """A small DVC repository, without git, with the stage `data` of dvc.yaml and two others."""
+    root = tmp_path / "repository"
+    shutil.copytree(ROOT / "lib", root / "lib", ignore=shutil.ignore_patterns("__pycache__"))
+    (root / ".dvc").mkdir()
+    for name in (".dvc/config", ".dvcignore"):
+        shutil.copy(ROOT / name, root / name)
+    stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+    phantoms = {"cmd": "mkdir -p build/phantoms; echo phantom > build/phantoms/1.dcm"}
+    index = {"cmd": "ls -R data > seen.txt", "deps": ["data"], "outs": ["seen.txt"]}
+    small = {"phantoms": phantoms | {"outs": ["build/phantoms"]}, "data": stages["data"]}
+    small["index"] = {"matrix": {"dataset": ["x"]}} | index
+    YAML().dump({"vars": ["params/study.yaml"], "stages": small}, root / "dvc.yaml")
+    phantoms_again(root)
+    dvc(root, "config", "--local", "core.no_scm", "true")  # as `make` does where there is no git
+    return root
+
+
+def phantoms_again(root: Path) -> None:
+    write(root / "params/study.yaml", "source: {folder: build/phantoms, list: build/phantoms}\n")
+
+
+def dvc(root: Path, *arguments: str, rc: int = 0) -> str:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path, "PYTHONPATH": str(root)}
+    answer = subprocess.run(
+        ["dvc", *arguments], cwd=root, env=environment, capture_output=True, text=True
+    )
+    assert answer.returncode == rc or (rc and answer.returncode), answer.stdout + answer.stderr
+    return answer.stdout + answer.stderr
+
+
+def test_dvc_never_removes_what_a_user_put_into_data(repository, films):
+    root = repository
+    dvc(root, "repro", "index@x")
+    assert list(contents(root / "data")) == ["1.dcm"]
+    hashes = YAML(typ="safe").load(root / "dvc.lock")["stages"]["data"]
+    assert hashes["outs"][0]["md5"] == hashes["deps"][0]["md5"], "the list of copies is not hashed"
+
+    theirs = write(root / "data/theirs/1.png")
+    os.link(theirs, films / "linked.png")
+    before = state(root / "data")
+    assert "data/ holds 1 files that are not copies" in dvc(root, "repro", "index@x", rc=1)
+    choose(root, ours=films)
+    answer = dvc(root, "repro", rc=1)
+    assert "data/ holds 1 files" in answer and "Traceback" not in answer
+    dvc(root, "checkout", "--force")
+    dvc(root, "repro", "--force", rc=1)
+    assert state(root / "data") == before
+
+    (root / "data/theirs").rename(films / "theirs")
+    (root / "data" / data.COPIED).unlink()  # phantoms may go without it
+    choose(root, ours=films)
+    dvc(root, "repro", "index@x")
+    assert len(contents(root / "data")) == 5
+    assert "up to date" in dvc(root, "repro", "index@x")
+    phantoms_again(root)
+    assert "index@x' is cached" in dvc(root, "repro", "index@x")
+    assert list(contents(root / "data")) == ["1.dcm"]

@@ -1,0 +1,304 @@
+"""`make data FROM=folder`: what is found, what is refused, in which words, and what is written."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from ruamel.yaml import YAML
+
+from lib import ROOT, grid, source
+from lib.datasets.entries import BadData, load_entries
+from lib.datasets.survey import SHIPPED
+
+OURS = (
+    "  ours: {layout: folder, folder: ours, normal: healthy, abnormal: [fracture, implant], "
+    r"patient: '^(p\d+)_', body: chest}" + "\n"
+)
+SMALL = (
+    "  small: {layout: folder, folder: small, normal: healthy, abnormal: fracture, body: limb}\n"
+)
+
+
+def film(path: Path, seed: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    grey = np.random.default_rng(seed).integers(0, 255, (24, 24), np.uint8)
+    Image.fromarray(grey).save(path)
+
+
+def write_films(folder: Path, patients: int = 24, classes=("healthy", "fracture", "implant")):
+    """A film of each class of so many patients."""
+    for position, name in enumerate(classes):
+        for number in range(patients):
+            film(folder / name / f"p{number:03}_{position}.png", 100 * position + number)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def ready(tmp_path_factory) -> Path:
+    """A folder with a good set of one's own, and one that is too small."""
+    folder = tmp_path_factory.mktemp("ready") / "films"
+    write_films(folder / "ours")
+    write_films(folder / "small", 12, ("healthy", "fracture"))
+    return folder
+
+
+@pytest.fixture
+def films(ready, tmp_path) -> Path:
+    """The same, to be spoilt."""
+    return Path(shutil.copytree(ready, tmp_path / "films"))
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch) -> Path:
+    """A repository with the committed parameters and two entries of a user's own."""
+    root = tmp_path / "repository"
+    shutil.copytree(ROOT / "params", root / "params")
+    describe(root, OURS + SMALL)
+    for module in (grid, source):
+        monkeypatch.setattr(module, "ROOT", root)
+    return root
+
+
+def describe(root: Path, entries: str) -> None:
+    text = (ROOT / "params/datasets.yaml").read_text()
+    (root / "params/datasets.yaml").write_text(text + entries)
+
+
+def places(root: Path) -> dict:
+    return YAML(typ="safe").load(root / "params/study.yaml")["source"].get("places")
+
+
+def refused(root: Path, folder: Path, match: str, capsys) -> str:
+    """Nothing is written, and the answer says why; returns the answer."""
+    before = (root / "params/study.yaml").read_bytes()
+    capsys.readouterr()
+    with pytest.raises(BadData) as raised:
+        source.use(folder)
+    answer = f"{capsys.readouterr().out}{raised.value}"
+    assert match in answer, answer
+    assert (root / "params/study.yaml").read_bytes() == before
+    assert not (root / "data.csv").exists()
+    return answer
+
+
+# --- what is answered
+
+
+def test_a_table_says_what_will_be_studied_and_what_not_and_why(root, films, capsys):
+    (films / "ours/healthy/p000_0.png").write_bytes(b"")
+    broken = SMALL.replace("small:", "broken:").replace("healthy", "Healthy")
+    describe(root, OURS + SMALL + broken)
+    assert source.use(films) == ["ours"]
+    answer = capsys.readouterr().out
+    rows = [line.split() for line in answer.splitlines() if "abnormal:" in line]
+    assert [row[1:4] for row in rows] == [["fracture", "24", "24"], ["implant", "24", "24"]]
+    assert all(sum(map(int, row[4:])) == 24 for row in rows)
+    assert "small: too small: 6 normal films are in training" in answer
+    assert "broken: `normal: Healthy` matches no film" in answer and "`normal: healthy`" in answer
+    assert "kermany" not in answer, "nobody misses a data set that comes with the study"
+    assert places(root) == {"ours": str(films / "ours")}
+    assert (root / "data.csv").read_text().count("\n") == 1 + 72, "the small set is not copied"
+
+
+def test_a_set_that_is_too_small_alone_can_still_be_indexed(root, films, capsys):
+    shutil.rmtree(films / "ours")
+    assert source.use(films) == ["small"]
+    answer = capsys.readouterr().out
+    assert "Too small to be studied" in answer
+    assert "ours: `folder: ours` was not found" in answer, "an entry of one's own is missed"
+
+
+def test_the_entries_that_come_with_the_study_are_known():
+    assert set(load_entries(ROOT)) == SHIPPED, "name what comes with the study in the survey"
+
+
+def test_films_that_do_not_open_are_found_before_they_are_copied(root, films, capsys):
+    for number, path in enumerate((films / "ours/fracture").iterdir()):
+        if number < 4:
+            path.write_bytes(b"not a film")
+    source.use(films)
+    assert "of 24 films that were tried cannot be read (" in capsys.readouterr().out
+    for path in (films / "ours").rglob("*.png"):
+        path.write_bytes(b"not a film")
+    source.use(films)  # the small set is left
+    assert "24 of 24 films that were tried cannot be read, the first" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (
+            lambda ours: (ours / "healthy/a.png").symlink_to("gone"),
+            "ours/healthy/a.png leads nowhere",
+        ),
+        (
+            lambda ours: (ours / "healthy/up").symlink_to(".."),
+            "is a link to a folder that it lies in",
+        ),
+        (
+            lambda ours: os.rename(ours / "healthy", os.fsencode(ours) + b"/gesund\xfc"),
+            r"gesund\xfc has a name that is not UTF-8",
+        ),
+    ],
+)
+def test_a_broken_set_does_not_stop_the_others(root, films, spoil, sentence, capsys):
+    spoil(films / "ours")
+    assert source.use(films) == ["small"]
+    assert sentence in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("images", ["{equalise: none}", "{equalize: nun}", "{size: wide}"])
+def test_images_that_cannot_be_prepared_are_refused(root, films, images, capsys):
+    describe(root, OURS.replace("body:", f"images: {images}, body:"))
+    refused(root, films, "`images`", capsys)
+
+
+def test_a_slip_in_the_entries_is_answered_in_one_sentence(root, films, capsys):
+    describe(root, OURS.replace("'^", '"^').replace("_'", '_"'))
+    refused(root, films, "params/datasets.yaml, line", capsys)
+
+
+# --- where films are found
+
+
+def test_links_lead_to_films(root, films, tmp_path):
+    (films / "ours/implant").rename(tmp_path / "store")
+    (films / "ours/implant").symlink_to(tmp_path / "store")
+    source.use(films)
+    assert (root / "data.csv").read_text().count("ours/implant/") == 2 * 24
+
+
+@pytest.mark.parametrize("below", ["ours/healthy", "ours", ".", ".."])
+def test_from_may_be_the_sets_folder_or_one_above_or_below(root, ready, below, capsys):
+    source.use(ready / below)
+    assert places(root)["ours"] == str(ready / "ours")
+
+
+def test_from_may_be_a_set_of_another_name(root, ready, tmp_path, capsys):
+    (tmp_path / "2024").symlink_to(ready / "ours")
+    assert source.use(tmp_path / "2024") == ["ours"]
+    assert places(root) == {"ours": str(tmp_path / "2024")}
+    assert f"found in {tmp_path / '2024'}" in capsys.readouterr().out
+
+
+def test_archives_in_a_folder_of_their_own_name_and_other_capitals(root, films):
+    (films / "ours").rename(films / "inner")
+    (films / "OURS").mkdir()
+    (films / "inner").rename(films / "OURS/OURS")
+    assert source.use(films) == ["ours"]
+    assert places(root) == {"ours": str(films / "OURS/OURS")}
+
+
+def test_a_set_in_two_places_is_named(root, ready, tmp_path, capsys):
+    for name in ("a", "b"):
+        (tmp_path / "both" / name).mkdir(parents=True)
+        (tmp_path / "both" / name / "ours").symlink_to(ready / "ours")
+    refused(root, tmp_path / "both", "name one of them with FROM", capsys)
+
+
+def test_masks_beside_the_set_are_copied_with_it(root, films):
+    film(films / "masks/ours/fracture/p001_1.png", 0)
+    source.use(films)
+    assert places(root)["masks/ours"] == str(films / "masks/ours")
+
+
+# --- FROM
+
+
+@pytest.mark.parametrize(
+    ("folder", "sentence"),
+    [
+        ("nowhere", "nowhere is not a folder"),
+        ("films/ours/healthy/p001_0.png", "is not a folder"),
+        ("repository", "holds the study itself"),
+        (".", "holds the study itself"),
+        ("repository/data/mine", "in the study's own data/"),
+        ("repository/build/phantoms/nih", "in the study's own build/"),
+        ("empty", "holds no data set of params/datasets.yaml"),
+    ],
+)
+def test_folders_that_cannot_be_studied_change_nothing(root, films, folder, sentence, capsys):
+    for name in ("data/mine", "build/phantoms/nih"):
+        (root / name).mkdir(parents=True)
+    describe(root, "") if folder == "empty" else None
+    (films.parent / "empty").mkdir()
+    refused(root, films.parent / folder, sentence, capsys)
+
+
+def test_disk_space_is_looked_at_first(root, films, monkeypatch, capsys):
+    monkeypatch.setattr("lib.data._shares_bytes", lambda *_: False)
+    usage = shutil.disk_usage(root)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1))
+    refused(root, films, "and 0.0 GB are free", capsys)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("my films", "films (2)", "Anna's films", "films & more", 'a "b"', "a#b", "$HOME", "$(x)"),
+        *("`ls`", "ü", "a;b", "a%b", "back\\slash", "-dash", "*", "films/"),
+    ],
+)
+def test_make_hands_over_the_name_of_any_folder(tmp_path, name):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    python = tmp_path / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\nfor argument; do :; done\nprintf '<%s>' \"$argument\"\n")
+    python.chmod(0o755)
+    command = ["make", "--silent", "-o", ".venv/ready", "data", f"FROM={name}"]
+    answer = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert answer.stdout == f"<{name}>"
+
+
+def test_a_folder_may_be_named_from_home(root, ready, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(ready.parent))
+    source.use(Path("~") / ready.name)
+    assert places(root)["ours"] == str(ready / "ours")
+
+
+def test_an_empty_name_is_no_folder(root, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["source", "--", ""])
+    with pytest.raises(SystemExit, match="FROM is empty"):
+        source.main()
+
+
+# --- what is written
+
+
+def test_pointing_at_a_folder_and_back_leaves_no_trace(root, films):
+    before = (root / "params/study.yaml").read_bytes()
+    assert source.use(films) == ["ours"]
+    assert {cell.dataset for cell in grid.cells()} == {"ours"}
+    source.use(source.PHANTOMS)
+    after = YAML(typ="safe").load(root / "params/study.yaml")
+    first = YAML(typ="safe").load(before)
+    assert after["grid"] == first["grids"]["phantoms"] and after["source"] == first["source"]
+    assert not (root / "data.csv").exists()
+
+
+def test_the_committed_grid_survives_a_round_trip_to_the_byte(root):
+    before = (root / "params/study.yaml").read_bytes()
+    source.use(source.PHANTOMS)
+    assert (root / "params/study.yaml").read_bytes() == before
+
+
+def test_the_peers_protocols_join_the_grid_when_asked_for_but_not_every_study(root, tmp_path):
+    describe(root, "")
+    folder = tmp_path / "elsewhere/knee_oa/ClaheDataset224"
+    for place in [f"{part}/{grade}" for part in ("train", "val", "test") for grade in (0, 2)]:
+        for number in range(12):
+            code = sum(map(ord, place)) % 89 * 100 + number
+            film(folder / place / f"9{code:06}L.png", code)
+    assert source.use(tmp_path / "elsewhere") == ["knee_oa"]
+    found = source.use(tmp_path / "elsewhere", peers=True)
+    assert found == ["knee_oa", "knee_oa_peers", "knee_oa_peers_labels"]
+    families = {cell.family for cell in grid.cells() if cell.dataset == "knee_oa_peers"}
+    assert families == {"supervised", "reconstruction", "svdd"}
+    assert grid.studies()["label_fraction"]["datasets"] == found
+    assert grid.studies()["contamination"]["datasets"] == ["knee_oa"]
+    assert source.use(tmp_path / "elsewhere") == ["knee_oa"]
+    assert {cell.dataset for cell in grid.cells()} == {"knee_oa"}
