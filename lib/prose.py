@@ -3,7 +3,6 @@
 import html
 import re
 from collections.abc import Iterable
-from itertools import pairwise
 
 import pandas as pd
 
@@ -13,7 +12,7 @@ from lib import burned_in
 def literal(text: str) -> str:
     """Write a word of the data so that Markdown and HTML show it as it is."""
     whole = html.escape(str(text).encode("utf-8", "replace").decode())
-    return re.sub(r"[^\w\s&;.,:/-]|_", lambda mark: f"&#{ord(mark[0])};", whole)
+    return re.sub(r"[^\w\s&;]|_", lambda mark: f"&#{ord(mark[0])};", whole)
 
 
 def by_reason(problems: pd.DataFrame) -> pd.DataFrame:
@@ -28,11 +27,12 @@ def by_reason(problems: pd.DataFrame) -> pd.DataFrame:
 
 def ranges(numbers: Iterable[int]) -> str:
     """Write whole numbers in short: 1-4, 9."""
-    ordered = sorted(set(numbers))
-    gaps = [last + 1 < first for last, first in pairwise(ordered)]
-    firsts = [n for n, begins in zip(ordered, [True, *gaps], strict=True) if begins]
-    lasts = [n for n, ends in zip(ordered, [*gaps, True], strict=True) if ends]
-    runs = zip(firsts, lasts, strict=True)
+    runs: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
     return ", ".join(f"{first}" if first == last else f"{first}-{last}" for first, last in runs)
 
 

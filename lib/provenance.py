@@ -35,12 +35,9 @@ def trace() -> dict[str, str]:
 def commit() -> str:
     """The short hash of the checked-out commit, marked when files in git differ from it.
 
-    Where there is none, `none` and why: no git on this machine, or no checkout of it.
+    `none (no git)` where git is not installed, or this copy of the study is no checkout.
     """
-    try:
-        head = _git("rev-parse", "--short=10", "HEAD")
-    except FileNotFoundError:
-        return "none (git is not installed)"
+    head = _git("rev-parse", "--short=10", "HEAD")
     # The grid says which cells run, not what a cell is: `make data` changes it.
     code = ("lib", "notebooks", "params", ":!params/study.yaml")
     changed = _git("status", "--porcelain", "--untracked-files=no", "--", *code)

@@ -9,7 +9,16 @@ import pandas as pd
 import pytest
 
 from lib import ROOT, metrics
-from lib.comparison import COLUMNS, ORIGIN, compare, mean_over_seeds, what_it_follows
+from lib.comparison import (
+    COLUMNS,
+    ORIGIN,
+    against_best_floor,
+    compare,
+    findings,
+    judge,
+    mean_over_seeds,
+    what_it_follows,
+)
 from lib.comparison.peers import read_peers
 from lib.comparison.record import record
 from lib.comparison.scores import BrokenCell, Scored, read_cell, read_floors
@@ -544,3 +553,51 @@ def test_record_refuses_results_of_other_films(root):
 def test_scored_films_carry_no_training_film(build):
     scored = read_cell(GOOD, load_index(build / "index/limbs.csv"), build)
     assert isinstance(scored, Scored) and set(scored.films["split"]) == {"validation", "test"}
+
+
+def changed(build, **columns):
+    """The index with other columns, in the place of the first."""
+    index = pd.read_csv(build / "index/limbs.csv", dtype={"image_id": str}).assign(**columns)
+    index.to_csv(build / "index/limbs.csv", index=False)
+    return index
+
+
+def test_nothing_is_measured_of_normals_alone_and_a_sentence_says_so(build):
+    changed(build, label=0, finding="")
+    results = compare([GOOD, AGAIN], build, 20, fusions={"both": ["deep_svdd", "deep_svdd"]})
+    assert results.empty and list(table(build, "results")) == COLUMNS
+    rows, curve = judge("limbs", "deep_svdd", build=build)
+    floor = against_best_floor("limbs", "deep_svdd", build=build)
+    assert rows.empty and curve.empty and floor == {}
+    follows = what_it_follows("limbs", "deep_svdd", build=build)
+    assert set(follows.index) == {"mean grey", "shortcut view"}
+    sentence = findings.unmeasured("limbs", build)
+    assert sentence.endswith("120 are normal and 0 abnormal, and 5 of either are the least.")
+    validation = pd.DataFrame({"label": [0.0, 0.0, np.nan], "score": [1, 3, 9]})
+    assert findings.thresholds(validation) == {"95 % of normals": pytest.approx(2.9)}
+
+
+def test_films_without_a_label_change_no_number_of_the_others(build, monkeypatch):
+    index = films_of_limbs()
+    new = index["split"].eq("test") & index["patient_id"].isin([f"p{n}" for n in range(20)])
+    test = index[index["split"].eq("test") & ~new]
+    changed(build, split=index["split"].mask(new, "unlabelled"), label=index["label"].mask(new))
+    compare([GOOD], build, resamples=20)
+    row = one(table(build, "results"), method="deep_svdd")
+    scores = pd.read_csv(build / "cells/limbs/deep_svdd/0/scores.csv", dtype={"image_id": str})
+    area = metrics.auroc(test["label"], test.merge(scores, on="image_id")["score"])
+    assert row["n"] == len(test) and row["value"] == pytest.approx(area, abs=1e-4)
+    assert not table(build, "results").isna().to_numpy()[:, COLUMNS.index("n") :].any()
+
+
+def test_the_result_of_a_cell_in_words(build, monkeypatch):
+    monkeypatch.setattr(findings, "unmeasured", lambda dataset: "Nothing is measured.")
+    info = {"method": "deep_svdd", "dataset": "limbs", "setting": "unlabelled"}
+    rows, _ = judge("limbs", "deep_svdd", build=build, resamples=20)
+    floor = against_best_floor("limbs", "deep_svdd", build=build)
+    follows = pd.Series({"mean grey": -0.25})
+    words = findings.result(info, rows, floor, follows)
+    assert words.startswith("deep_svdd on limbs, unlabelled: AUROC **0.")
+    assert "It beats the best floor: " in words and "follows mean grey most (-0.25)." in words
+    words = findings.result(info, rows[:0], {}, follows[:0])
+    assert words == "deep_svdd on limbs, unlabelled: Nothing is measured."

@@ -150,3 +150,19 @@ def test_a_missing_data_set_is_one_sentence(monkeypatch):
     monkeypatch.setattr("sys.argv", ["floors", "no_such_set"])
     with pytest.raises(SystemExit, match=r"no_such_set\.csv is missing: write it"):
         runpy.run_module("lib.floors", run_name="__main__")
+
+
+def test_normals_alone_and_films_without_a_label_have_floors(dataset, tmp_path):
+    index, films = dataset
+    new = index["split"].eq("test") & (index.index % 2 == 0)
+    index = index.assign(
+        label=pd.Series(0.0, index.index).mask(new), split=index["split"].mask(new, "unlabelled")
+    )
+    for folder in ("index", "images"):
+        (tmp_path / folder).mkdir()
+    index.to_csv(tmp_path / "index/noise.csv", index=False)
+    np.save(tmp_path / "images/noise.npy", films)
+    floors = write_floors("noise", build=tmp_path)
+    assert set(floors["image_id"]) == set(index.loc[index["split"].ne("train"), "image_id"])
+    assert not floors.isna().any(axis=None)
+    assert not floors.columns.str.startswith("shortcut_").any(), "no label, so nothing to learn"

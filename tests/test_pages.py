@@ -150,6 +150,77 @@ def test_a_page_shows_what_its_method_has(small_study):
     assert all(name in drawn.text for name in ("sum", "image", "feature"))
 
 
+NAME = "MUSTERMANN ERIKA"
+
+
+@pytest.fixture
+def index_of(small_study):
+    """Changes columns of the index, and notes a film that could not be read; put back after it."""
+    path = small_study.folder / "build/index/rsna.csv"
+    problems = path.with_suffix(".problems.csv")
+    before = {file: file.read_bytes() for file in (path, problems)}
+
+    def change(**columns):
+        index = pd.read_csv(path, dtype={"image_id": str}).assign(**columns)
+        index.to_csv(path, index=False)
+        problems.write_text(f"number,reason,path\n1,truncated,rsna/{NAME}/1.dcm\n")
+        return index
+
+    yield change
+    for file, content in before.items():
+        file.write_bytes(content)
+
+
+def page_of(study, notebook, **parameters):
+    """The page of a notebook, made now."""
+    pairs = [word for pair in parameters.items() for word in ("-p", *pair)]
+    place = ("python", "-m", "lib.report", f"notebooks/{notebook}.ipynb", "build/page.html")
+    made = study.run(*place, *pairs)
+    assert made.returncode == 0, made.stderr[-2000:]
+    return BeautifulSoup((study.folder / "build/page.html").read_text(), "html.parser")
+
+
+def test_films_without_a_label_are_ranked_on_a_page_that_names_none(small_study, index_of):
+    index = pd.read_csv(small_study.folder / "build/index/rsna.csv")
+    new = index["split"].eq("test") & (index.index % 3 == 0)
+    paths = [f"ours/{NAME}/{number}.dcm" for number in index.index]
+    index_of(split=index["split"].mask(new, "unlabelled"), label=index["label"].mask(new))
+    index_of(path=paths)
+    ranked = small_study.run("python", "-m", "lib.unlabelled", "rsna")
+    assert ranked.returncode == 0, ranked.stderr
+    local = pd.read_csv(small_study.folder / "build/unlabelled/rsna.csv")
+    assert len(local) == new.sum() and local["path"].str.contains(NAME).all()
+    page = page_of(small_study, "08_unlabelled", dataset="rsna")
+    said = " ".join(page.text.split())
+    assert f"{new.sum()} films without a label, scored by 5 methods: resnet, autoencoder" in said
+    assert "not a medical device" in said and NAME not in str(page)
+    assert f"film {local['number'][0]}: " in page("img")[-2]["alt"] + page("img")[-1]["alt"]
+    first = page_of(small_study, "01_exploration", dataset="rsna")
+    assert NAME not in str(first) and "NaN" not in first.main.text
+    assert [cell.text for cell in first.find("td", string="truncated").parent("td")] == [
+        *("truncated", "1", "1")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("notebook", "method"),
+    [
+        ("02_preprocessing", None),
+        ("03_supervised", "resnet"),
+        ("04_reconstruction", "autoencoder"),
+        ("05_svdd", "deep_svdd"),
+    ],
+)
+def test_pages_of_normals_alone_say_that_nothing_is_measured(
+    small_study, index_of, notebook, method
+):
+    index_of(label=0)
+    page = page_of(small_study, notebook, dataset="rsna", **({"method": method} if method else {}))
+    outputs = "\n".join(output.text for output in page(class_="output"))
+    assert not page.find(class_="failure") and not re.search(r"\bnan\b", outputs, re.IGNORECASE)
+    assert method is None or "Nothing is measured on rsna" in outputs
+
+
 def test_an_unknown_parameter_is_an_error(small_study):
     report = ("python", "-m", "lib.report", "notebooks/01_exploration.ipynb", "build/x.html")
     done = small_study.run(*report, "-p", "datset", "rsna")

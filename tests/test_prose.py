@@ -1,0 +1,73 @@
+"""Words of the data come to a page as they are; films as reasons, counts and numbers."""
+
+import pandas as pd
+import pytest
+from bs4 import BeautifulSoup
+from nbconvert.filters import markdown2html
+
+from lib import burned_in, prose, report
+
+ODD = [
+    *("$x_1$ and $y$", "a_b_c", "**bold**", "<b>bold</b>", "a|b", "# head", "`code`", "[a](b)"),
+    *(
+        "&lt;",
+        "\\alpha",
+        "1. one",
+        "~~gone~~",
+        "😀",
+        "שלום",
+        "z" * 300,
+        "<script>alert(1)</script>",
+    ),
+]
+
+
+@pytest.mark.parametrize("word", ODD)
+def test_a_word_survives_markdown_and_tables_to_the_letter(word):
+    text = f"Data: **{prose.literal(word)}**.\n\n- {prose.literal(word)}: one\n\n"
+    text += f"| a | b |\n| --- | --- |\n| {prose.literal(word)} | 1 |\n"
+    page = BeautifulSoup(report.safe_html(markdown2html(text)), "html.parser")
+    assert page.strong.text == word
+    assert page.li.text.strip() == f"{word}: one"
+    assert [cell.text for cell in page("td")] == [word, "1"]
+    table = pd.DataFrame({"reason": [word]}).style.hide(axis="index").format(escape="html")
+    cells = BeautifulSoup(report.safe_html(table.to_html()), "html.parser")("td")
+    assert [cell.text for cell in cells] == [word]
+
+
+def test_half_a_letter_becomes_a_question_mark():
+    assert prose.literal("caf\udce9").endswith("&#63;")
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [([], ""), ([7], "7"), ([9, 2, 1, 3, 4], "1-4, 9"), ([1, 3, 5, 6], "1, 3, 5-6")],
+)
+def test_numbers_are_written_as_ranges(numbers, text):
+    assert prose.ranges(numbers) == text
+
+
+def test_films_left_out_are_summed_up_by_reason_without_a_path():
+    problems = pd.DataFrame(
+        {
+            "number": [1, 2, 3, 4],
+            "reason": ["truncated", "one grey level", "truncated", "truncated"],
+            "path": ["ours/MUSTER ERIKA/1.dcm"] * 4,
+        }
+    )
+    table = prose.by_reason(problems)
+    assert table.to_numpy().tolist() == [["truncated", 3, "1, 3-4"], ["one grey level", 1, "2"]]
+    assert prose.by_reason(problems[:0]).empty
+
+
+def test_the_sentence_on_burned_in_text_has_the_numbers_of_the_protocol():
+    def sentence(**counts):
+        steps = {getattr(burned_in, name): count for name, count in counts.items()}
+        protocol = pd.DataFrame({"step": steps.keys(), "count": steps.values()})
+        return prose.about_burned_in_text(protocol)
+
+    both = sentence(STATED=60, LOOKED_AT=100, SHOWN=12)
+    assert "60 films state" in both and "of 100 films looked at, 12 show text" in both
+    assert "before you give" in both
+    assert "no film was looked at" in sentence() and "look before you publish" in sentence()
+    assert "before you give" in sentence(LOOKED_AT=9, SHOWN=1)
