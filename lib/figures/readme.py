@@ -20,7 +20,7 @@ FOLDER = ROOT / "docs"
 SIZE = 160  # pixels a side
 TEN = {"mura": 6, "nih": 2, "rsna": 2}  # films of each data set, half of them with a lesion
 COLUMNS = 110  # characters of a line of text that is drawn
-#: Four data sets that somebody might have: a third of RSNA, one in order, one too small, one misnamed.
+#: What somebody might have: a third of RSNA, a set in order, one too small and one misspelt.
 ENTRIES = """
 datasets:
   rsna: {layout: rsna, folder: rsna, body: chest}
