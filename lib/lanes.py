@@ -26,8 +26,8 @@ class Ended(Exception):
 def run(lanes: list[list[str]], patience: float = PATIENCE) -> int:
     """Run commands beside each other, each with its descendants in a process group of its own.
 
-    Return the status. SIGINT, SIGTERM or SIGHUP reaches the lanes as SIGINT, which DVC leaves
-    to the command that it runs; what has not ended after `patience` seconds is killed.
+    Return the status. SIGINT, SIGTERM or SIGHUP ends the lanes and reaches what they run as SIGINT;
+    what has not ended after `patience` seconds is killed.
     """
     for number in SIGNALS:
         # A handler is not inherited, and a signal that is ignored would be. `nohup` ignores SIGHUP.
@@ -44,8 +44,12 @@ def run(lanes: list[list[str]], patience: float = PATIENCE) -> int:
 
 
 def end_all(lanes: list[subprocess.Popen], patience: float) -> None:
-    """Interrupt the process group of each lane, and kill what outlives the patience."""
+    """End each lane and interrupt what it runs; kill what outlives the patience.
+
+    DVC itself is ended, since with -k an interrupted stage would be followed by the next.
+    """
     for lane in lanes:
+        lane.terminate()
         signal_group(lane, signal.SIGINT)
     end = time.monotonic() + patience
     while any(signal_group(lane, 0) for lane in lanes) and time.monotonic() < end:

@@ -11,13 +11,14 @@ import pytest
 
 from lib import lanes
 
-#: A lane like DVC: it ignores SIGINT while its command runs, and ends when that has ended.
+#: A lane like `dvc repro -k`: it ignores SIGINT while a command runs, and goes on with the next.
 LIKE_DVC = """
 import signal, subprocess, sys
-command = subprocess.Popen(["sleep", "60"])
-signal.signal(signal.SIGINT, signal.SIG_IGN)
-print(command.pid, flush=True)
-command.wait()
+for stage in range(3):
+    command = subprocess.Popen(["sleep", "60"])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    print(command.pid, flush=True)
+    command.wait()
 """
 TWO_LANES = f"""
 import sys
@@ -57,7 +58,7 @@ def test_a_signal_ends_all_lanes_and_their_commands(number, shell):
 
 
 def test_what_does_not_end_when_it_is_interrupted_is_killed():
-    deaf = ["sh", "-c", "trap '' INT; echo deaf; sleep 60"]
+    deaf = ["sh", "-c", "trap '' INT TERM; echo deaf; sleep 60"]
     lane = subprocess.Popen(deaf, process_group=0, stdout=subprocess.PIPE, text=True)
     lane.stdout.readline()
     lanes.end_all([lane], patience=0.3)
