@@ -81,6 +81,30 @@ def test_a_film_of_both_classes_is_an_error_that_names_both(tmp_path):
         index_of(tmp_path, ALONE)
 
 
+def test_a_film_saved_again_in_the_other_class_is_named_and_counted(tmp_path):
+    for number in range(24):
+        path = tmp_path / f"ours/{('healthy', 'broken')[number % 2]}/{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(film(number)).save(path)
+    Image.fromarray(saved_again(film(4), 75, 1)).save(tmp_path / "ours/broken/again.png")
+    with pytest.warns(UserWarning, match=r"2 films are in both .* ours/broken/again.png and ours"):
+        tables = index_of(tmp_path, ALONE)
+    assert counts(tables)["in both classes in nearly the same form"] == 2
+
+
+def test_a_film_without_a_label_may_be_a_copy_of_a_test_film(tmp_path):
+    for part, patients in (("train", range(10)), ("test", range(10, 16))):
+        for patient in patients:
+            write_film(tmp_path / f"ours/{part}/healthy/p{patient}_1.png")
+            write_film(tmp_path / f"ours/{part}/broken/p{patient}_2.png")
+    (tmp_path / "ours/new").mkdir()
+    tested = (tmp_path / "ours/test/healthy/p10_1.png").read_bytes()
+    (tmp_path / "ours/new/q.png").write_bytes(tested)
+    entry = OURS | {"normal": "*/healthy", "abnormal": "*/broken", "test": "test"}
+    index = index_of(tmp_path, entry | {"unlabelled": "new"})[""]
+    assert index["split"].eq("unlabelled").sum() == 1 and len(index) == 33
+
+
 def test_an_owners_film_with_two_labels_is_left_out_and_counted(tmp_path):
     write_nih(tmp_path, rows=nih_rows())
     normal = (tmp_path / "nih/images/00000003_000.png").read_bytes()

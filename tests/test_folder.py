@@ -1,5 +1,7 @@
 """A user's own folder: classes, findings, masks, studies, films without a label, normals alone."""
 
+import unicodedata
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -30,6 +32,7 @@ def write_mask(path, width=32, height=24):
         ("knees/*.png", "knees"),
         ("healthy/*", "healthy"),
         ("healthy/*/*", "healthy"),
+        ("healthy/images", "healthy"),
         ("**/implant/**", "implant"),
         ("frac*", "frac*"),
         ("*", "abnormal"),
@@ -60,16 +63,23 @@ def test_no_folder_of_a_patient_becomes_a_finding_or_leaves_the_paths(tmp_path, 
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"normal": "Healthy"}, r"`normal: Healthy` matches no film below .*: its folders are bro"),
+        (
+            {"normal": "Healthy"},
+            r"`normal: Healthy` matches no film below .*: its folders are apart, bro",
+        ),
         ({"abnormal": "implant"}, "leave `abnormal` out to study normal films alone"),
         ({"test": "Test"}, "`test: Test` matches no film"),
         ({"unlabelled": "new"}, "`unlabelled: new` matches no film"),
+        ({"test": "apart"}, "`test: apart` holds no film of a class below"),
+        ({"abnormal": "apart/none"}, "`abnormal: apart/none` (holds|matches) no film"),
         ({"normal": "a**b"}, r"`normal: a\*\*b` (is no glob|matches no film)"),
         ({"abnormal": "healthy/ada1*"}, r"both normal and abnormal.*`normal: healthy/\*\.png`"),
     ],
 )
 def test_globs_that_match_nothing_or_too_much_are_named(tmp_path, change, sentence):
     write_ours(tmp_path)
+    write_film(tmp_path / "ours/apart/x.png")
+    (tmp_path / "ours/apart/none").mkdir()
     with pytest.raises(BadData, match=sentence) as raised:
         index_of(tmp_path, PLAIN | change)
     assert "\n" not in str(raised.value)
@@ -104,6 +114,13 @@ def test_what_is_no_film_is_counted_by_kind(tmp_path):
         ("ours/broken/ada{}_2_seg.png", {}),
         ("ours/ground_truth/broken/ada{}_2_mask.png", {}),
         ("ours/masks/ada{}_2.png", {}),
+        ("ours/Masks/ada{}_2.png", {}),
+        ("ours/broken/masks/ada{}_2.png", {}),
+        ("ours/broken/labels/ada{}_2.png", {}),
+        ("ours/broken/mask_ada{}_2.png", {}),
+        ("ours/broken/ada{}_2.png.mask.png", {}),
+        ("ours/broken/ada{}_2mask.png", {}),
+        ("ours/broken/ada{}_2_roi.png", {}),
         ("ours/outlines/broken/ada{}_2.png", {"masks": "outlines"}),
         ("masks/ours/broken/ada{}_2.png", {}),
     ],
@@ -130,6 +147,36 @@ def test_several_masks_of_one_film_and_masks_of_none(tmp_path):
     write_mask(tmp_path / "ours/broken/ada3_2_mask.png", 40, 40)
     with pytest.raises(BadData, match=r"ada3_2_mask.png is not a mask of 32 x 24 pixels"):
         index_of(tmp_path, OURS)
+
+
+def test_films_and_masks_in_folders_of_each_class(tmp_path):
+    for number in range(12):
+        for kind in ("healthy", "broken"):
+            write_film(tmp_path / f"ours/{kind}/images/{number:03}.png")
+            write_mask(tmp_path / f"ours/{kind}/masks/{number:03}.png")
+    tables = index_of(tmp_path, PLAIN)
+    assert len(tables[""]) == 24 and set(tables[""]["finding"]) == {"healthy", "broken"}
+    films = tables[""].set_index("image_id")["path"]
+    drawn = tables["annotations"].set_index("image_id")["mask"]
+    assert len(drawn) == 24 and drawn.index.is_unique
+    assert all(films[i].replace("images", "masks") == mask for i, mask in drawn.items())
+
+
+def test_a_folder_for_validation_is_split_with_the_rest_and_counted(tmp_path):
+    for part, patients in (("train", range(10)), ("val", range(10, 14))):
+        for patient in patients:
+            write_film(tmp_path / f"ours/{part}/healthy/p{patient}_1.png")
+            write_film(tmp_path / f"ours/{part}/broken/p{patient}_2.png")
+    found = counts(index_of(tmp_path, PLAIN | {"normal": "*/healthy", "abnormal": "*/broken"}))
+    assert found["of a folder for validation, split with the rest"] == 8
+
+
+def test_umlauts_are_found_in_either_form(tmp_path):
+    for number in range(12):
+        write_film(tmp_path / unicodedata.normalize("NFD", f"ours/gesünd/{number}.png"))
+        write_film(tmp_path / f"ours/broken/{number}.png")
+    entry = PLAIN | {"normal": unicodedata.normalize("NFC", "gesünd")}
+    assert len(index_of(tmp_path, entry)[""]) == 24
 
 
 def test_masks_of_films_of_one_name_follow_their_folders(tmp_path):

@@ -53,16 +53,21 @@ def together(films: pd.DataFrame, name: str, own: bool) -> tuple[pd.DataFrame, d
     nearly = own and len(films) <= MOST
     group = near_groups(films["appearance"]) if nearly else films["pixels"]
     copied = group.groupby(group).transform("size") > 1
-    if (mixed := films["label"].groupby(group).nunique().gt(1).sum()) > 0:
+    mixed = films["label"].groupby(group).transform("nunique") > 1
+    if mixed.any():
+        one, other = films[group.eq(group[mixed].iloc[0])].drop_duplicates("label")["path"]
         warnings.warn(
-            f"{name}: {mixed} films are in both classes in nearly the same form: look at them.",
+            f"{name}: {mixed.sum()} films are in both classes in nearly the same form, for example "
+            f"{one} and {other}: look at them.",
             stacklevel=2,
         )
     leaves = films["in_test_list"].groupby(group).transform("any") & ~films["in_test_list"]
+    leaves &= films["label"].notna()  # what is only scored may be there twice
     counts = {
         "left out: the same film in both classes": labels > 1,
         "left out: the same film, or nearly, as one of the test list": leaves,
         "the same film, or nearly, as another: one patient's": copied & ~leaves,
+        "in both classes in nearly the same form": mixed,
     }
     films, group = films[~leaves], group[~leaves]
     films = films.assign(patient_id=_merged(films["patient_id"], group))

@@ -15,7 +15,7 @@ import pandas as pd
 
 from lib.datasets.entries import BadData
 from lib.datasets.listing import files_below
-from lib.datasets.masks import TREES
+from lib.datasets.masks import FOLDERS
 from lib.films import FILM_SUFFIXES
 
 NOT_FILMS = {"dicomdir", "readme", "license", "lockfile", "version", "autorun"}
@@ -61,7 +61,7 @@ def _film_files(folder: Path) -> list[Path]:
     films = [
         path
         for path in films
-        if set(TREES).isdisjoint(map(str.lower, path.relative_to(folder).parts[:-1]))
+        if FOLDERS.isdisjoint(map(str.lower, path.relative_to(folder).parts[:-1]))
     ]
     return sorted(films, key=lambda path: len(path.parts))
 

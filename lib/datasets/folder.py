@@ -5,6 +5,7 @@ an export is often a patient's.
 """
 
 import re
+import unicodedata
 import warnings
 from collections import Counter
 from pathlib import Path, PurePosixPath
@@ -14,27 +15,32 @@ import pandas as pd
 from lib.datasets.entries import BadData, listed
 from lib.datasets.film_files import is_film_name
 from lib.datasets.listing import Listing, digest, files_below, is_visible
-from lib.datasets.masks import find_masks, masks_of
+from lib.datasets.masks import IMAGES, find_masks, masks_of
 
 UNREAD_SUFFIXES = {  # pictures that are not read; they are counted by name
-    *(".npy", ".npz", ".nii", ".gz", ".mha", ".mhd", ".nrrd", ".heic", ".heif", ".avif", ".jxl"),
+    *(".npy", ".npz", ".nii", ".gz", ".mha", ".mhd", ".nrrd", ".heic", ".heif", ".jxl"),
     *(".pdf", ".svg", ".eps", ".psd", ".raw", ".img", ".zip", ".tar", ".rar", ".7z"),
 }
+VALIDATION = {"val", "valid", "validation", "dev"}
 CLASSES = {"normal": 0.0, "abnormal": 1.0, "unlabelled": float("nan")}
 
 
 def read(folder: Path, entry: dict) -> Listing:
     """Lists the films that `normal`, `abnormal` and `unlabelled` match. Raises BadData."""
     files = files_below(folder)
-    masks = find_masks(files, folder, entry)
+    masks = find_masks(list(filter(is_film_name, files)), folder, entry)
     classes = _classes(folder, entry, set(masks))
-    test = set().union(*_matched(folder, entry, "test", set(masks)).values())
+    test = _test(folder, entry, set(masks), set(classes))
     films = pd.DataFrame(
         [_film(path, folder, entry, *classes[path], path in test) for path in sorted(classes)]
     )
     counts = _counts(files, set(classes), set(masks))
     drawn, strays = masks_of(dict(zip(films["path"], films["image_id"], strict=True)), masks)
     counts |= {"left out: masks without a film": strays} if strays else {}
+    held_out = sum(
+        not VALIDATION.isdisjoint(_folders(path, folder)) for path in set(classes) - test
+    )
+    counts |= {"of a folder for validation, split with the rest": held_out} if held_out else {}
     return Listing(films, counts, masks=drawn)
 
 
@@ -74,6 +80,21 @@ def _classes(folder: Path, entry: dict, masks: set[Path]) -> dict[Path, tuple[st
     return {path: (key, finding_of(glob, key)) for path, (key, glob) in globs.items()}
 
 
+def _test(folder: Path, entry: dict, masks: set[Path], films: set[Path]) -> set[Path]:
+    """The films of the test list. Raises BadData where `test` holds none of a class."""
+    test = set().union(*_matched(folder, entry, "test", masks).values())
+    if test and not test & films:
+        raise BadData(
+            f"`test: {', '.join(listed(entry, 'test'))}` holds no film of a class below {folder}: "
+            "make the globs of the classes match the test films too, as `*/healthy`."
+        )
+    return test
+
+
+def _folders(path: Path, folder: Path) -> set[str]:
+    return set(map(str.lower, path.relative_to(folder).parts[:-1]))
+
+
 def _matched(folder: Path, entry: dict, key: str, masks: set[Path]) -> dict[str, set[Path]]:
     """For each glob of a key its films: those it matches and those below folders it matches.
 
@@ -82,7 +103,8 @@ def _matched(folder: Path, entry: dict, key: str, masks: set[Path]) -> dict[str,
     matched: dict[str, set[Path]] = {}
     for glob in listed(entry, key):
         try:
-            paths = list(folder.glob(glob))
+            forms = [unicodedata.normalize(form, glob) for form in ("NFC", "NFD")]
+            paths = [path for form in dict.fromkeys([glob, *forms]) for path in folder.glob(form)]
         except (ValueError, NotImplementedError, IndexError, re.error):
             raise BadData(
                 f"params/datasets.yaml: `{key}: {glob}` is no glob: name a folder, or files as "
@@ -110,6 +132,8 @@ def _without_films(folder: Path, key: str, glob: str) -> str:
     )
     there = f"its folders are {', '.join(names[:8])}" if names else "it has no folders"
     leave = {"abnormal": "; leave `abnormal` out to study normal films alone"}.get(key, "")
+    if glob in names:
+        return f"`{key}: {glob}` holds no film in {folder}: put films there, or correct `{key}`."
     if alike := [name for name in names if name.lower() == glob.lower()]:
         leave = f"; write `{key}: {alike[0]}`"
     return f"`{key}: {glob}` matches no film below {folder}: {there}{leave}."
@@ -123,7 +147,9 @@ def finding_of(glob: str, key: str) -> str:
     parts = [
         part
         for part in PurePosixPath(glob).parts
-        if re.search(r"\w", re.sub(r"\[.*?\]", "", part)) and not re.search(r"[*?\]].*\.", part)
+        if re.search(r"\w", re.sub(r"\[.*?\]", "", part))
+        and not re.search(r"[*?\]].*\.", part)
+        and part.lower() not in IMAGES
     ]
     return parts[-1] if parts else key
 

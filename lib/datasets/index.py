@@ -40,7 +40,7 @@ READERS = {
 OPEN = ("mura", "nih", "rsna")  # layouts whose patients' ids are public, as all the films are
 OWNERS = (*OPEN, "chexpert", "mimic", "vindr")  # whose owners name patients and answer for labels
 MOST_UNREADABLE = 0.05  # of the films: more, and the copy of the data is broken
-ONE_PATIENT = 0.5  # of the films: more from one patient of whom the films speak is a placeholder
+ONE_PATIENT = 0.2  # of the films: more from one patient of whom the films speak is a placeholder
 ANNOTATION_COLUMNS = ["image_id", "finding", "x", "y", "width", "height", "mask"]
 FACTS = ["patient_id", "view", "sex", "age", "body_part"]  # that a DICOM may add to its table
 
@@ -192,7 +192,7 @@ def _examine(path: str, folder: str) -> dict:
     except (OSError, ValueError):  # a name that no file system takes, or a file kept from reading
         return {"reason": "cannot be opened"}
     height, width = grey.shape
-    said = {"body_part": words.body_part, "view": words.view}
+    said = {"body_part": words.body_part, "view": words.view, "patient_id": str.upper}
     facts |= {fact: word(facts.get(fact, "")) for fact, word in said.items()}
     return {"width": width, "height": height, **facts, **copies.hashes(grey)}
 

@@ -1,9 +1,10 @@
 """Lesion masks among a user's own files: which file is one, and of which film.
 
-A mask lies beside its film as NAME_mask.png, or in a tree of its own below the set's folder: one
-named `ground_truth` or `masks`, or those of the entry's key `masks`. There it has its film's name,
-with or without `_mask`, and as much of its film's path as tells films of one name apart.
-A mask is an image of its film's size, 0 where there is no lesion, and is never studied as a film.
+A mask lies beside its film, as NAME_mask.png, or in a folder of masks at any depth below the set's
+folder: one called `masks`, `ground_truth` or the like, or those of the entry's key `masks`. There
+it has its film's name, with or without `mask`, and as much of its film's path as tells films of one
+name apart. A mask is an image of its film's size, 0 where there is no lesion, and is never studied
+as a film.
 """
 
 import re
@@ -12,23 +13,35 @@ from pathlib import Path
 
 from lib.datasets.entries import listed
 
-TREES = ("ground_truth", "masks", "mask")
-ENDING = re.compile(r"[ _.-](mask|masks|seg|segmentation|gt)(?:[ _.-]?\d+)?$", re.IGNORECASE)
+FOLDERS = {
+    *("mask", "masks", "ground_truth", "groundtruth", "ground-truth", "gt", "labels", "label"),
+    *("segmentation", "segmentations", "annotation", "annotations"),
+}
+IMAGES = {"image", "images", "img", "imgs", "films"}  # folders that stand beside those of masks
+SUFFIX = re.compile(r"\.(?:png|jpe?g|tiff?|bmp|dcm)$", re.IGNORECASE)
+NUMBER = r"(?:[ _.-]?\d+)?"
+MASK = re.compile(rf"[ _.-]*\(?masks?\)?{NUMBER}$|^masks?[ _.-]+", re.IGNORECASE)
+#: Words that may be part of a film's own name, so that they count only beside that film.
+OTHER = re.compile(rf"[ _.-](?:seg|segmentation|gt|label|roi|annotation){NUMBER}$", re.IGNORECASE)
 
 
 def find_masks(files: list[Path], folder: Path, entry: dict) -> list[Path]:
     """The files below the set's folder that are masks, by their own names or their folders'.
 
-    Endings other than `mask` may be part of a film's name, so they count only beside that film.
+    A folder that a class of the entry names is none of masks, whatever it is called.
     """
-    trees = [folder / tree for tree in listed(entry, "masks") or TREES]
+    trees = [folder / tree for tree in listed(entry, "masks")]
+    globs = [glob for key in ("normal", "abnormal", "unlabelled") for glob in listed(entry, key)]
+    folders = FOLDERS.difference(part.lower() for glob in globs for part in Path(glob).parts)
     stems = {path.with_suffix("") for path in files}
 
     def is_mask(path: Path) -> bool:
-        ending = ENDING.search(path.stem)
-        beside = ending and path.with_name(path.stem[: ending.start()]) in stems
-        named = ending and ending[1].lower().startswith("mask")
-        return bool(beside or named) or any(path.is_relative_to(tree) for tree in trees)
+        below = path.relative_to(folder).parts[:-1]
+        beside = OTHER.search(path.stem) and path.with_name(OTHER.sub("", path.stem)) in stems
+        apart = not folders.isdisjoint(map(str.lower, below)) or any(
+            path.is_relative_to(tree) for tree in trees
+        )
+        return bool(beside or MASK.search(path.stem)) or apart
 
     return [path for path in files if is_mask(path)]
 
@@ -43,11 +56,17 @@ def masks_of(films: dict[str, str], masks: list[Path]) -> tuple[dict[str, list[P
         by_stem[Path(film).stem.lower()].append(Path(film))
     drawn: dict[str, list[Path]] = defaultdict(list)
     for mask in masks:
-        candidates = by_stem[ENDING.sub("", mask.stem).lower()] or by_stem[mask.stem.lower()]
-        nearest = _nearest(mask, candidates)
+        nearest = _nearest(mask, _of_its_name(mask, by_stem))
         if len(nearest) == 1:
             drawn[films[str(nearest[0])]].append(mask)
     return dict(drawn), len(masks) - sum(map(len, drawn.values()))
+
+
+def _of_its_name(mask: Path, films: dict[str, list[Path]]) -> list[Path]:
+    """The films that a mask's name is, without what it says of itself, the whole name last."""
+    names = (MASK.sub("", mask.stem), OTHER.sub("", mask.stem), mask.stem)
+    found = (films.get(SUFFIX.sub("", name).lower()) for name in names)
+    return next(filter(None, found), [])
 
 
 def _nearest(mask: Path, films: list[Path]) -> list[Path]:
@@ -58,10 +77,15 @@ def _nearest(mask: Path, films: list[Path]) -> list[Path]:
 
 def _shared_folders(mask: Path, film: Path) -> int:
     """How many folders the two share, counted upwards from the files."""
-    pairs = zip(mask.parent.parts[::-1], film.parent.parts[::-1], strict=False)
     number = 0
-    for one, other in pairs:
-        if one.lower() != other.lower():
+    for one, other in zip(_folders(mask), _folders(film), strict=False):
+        if one != other:
             break
         number += 1
     return number
+
+
+def _folders(path: Path) -> list[str]:
+    """The folders of a file from itself upwards, but for those that only say what it is."""
+    names = [part.lower() for part in path.parent.parts[::-1]]
+    return [name for name in names if name not in FOLDERS | IMAGES]
