@@ -22,6 +22,7 @@ STATES = {
     **dict.fromkeys(("", "0", "false", "no", "nan"), "does not hold"),
     "-1": "uncertain",
 }
+ITS_TABLE = "its table"  # the column of rows of several tables that names the file of each
 COLUMN_KEYS = ("path", "patient", "study", "view", "sex", "age", "body_part", "split")
 LONGEST = 60  # characters of a word; more are a code or a sentence, and no finding's name
 UNKNOWN = float("nan")
@@ -79,9 +80,10 @@ def column_of(rows: pd.DataFrame, name: str, table: Path) -> str:
     try:
         return spellings[name] if name in spellings else spellings[name.strip().lower()]
     except KeyError:
+        columns = [column for column in rows if column != ITS_TABLE]
         raise BadData(
             f"{table} has no column {name!r}, which params/datasets.yaml names: it has "
-            f"{', '.join(rows.columns[:12])}."
+            f"{', '.join(columns[:12])}."
         ) from None
 
 
