@@ -406,7 +406,8 @@ def test_words_that_are_no_class_are_left_out(tmp_path):
 
 
 def test_lists_and_codes_in_a_cell(tmp_path):
-    cells = ("['normal']", "['COPD signs', 'old fracture']", "1 2 " * 99, "[]", "normal", "")
+    several = "['COPD signs', 'old fracture']"
+    cells = ("['normal']", several, "1 2 " * 99, "[]", several, "")
     write_ours(
         tmp_path / "ours",
         "File,Diagnosis,Patient",
@@ -414,8 +415,8 @@ def test_lists_and_codes_in_a_cell(tmp_path):
     )
     listing = label_table.read(tmp_path / "ours", BY_WORD)
     assert listing.films["finding"].value_counts().to_dict() == {
-        "normal": 8,
-        "COPD signs|old fracture": 4,
+        "normal": 4,
+        "COPD signs|old fracture": 8,
         "abnormal": 4,
     }
     assert listing.counts["left out: neither class"] == 8
@@ -459,6 +460,7 @@ def test_several_rows_of_a_film_are_joined(tmp_path):
     tables = tables_of(tmp_path, BY_WORD)
     assert counts(tables)["films listed"] == 24
     assert tables[""]["finding"].value_counts().to_dict() == {"normal": 12, "mass": 12}
+    assert counts(tables)["of these, rows disagree: counted as abnormal"] == 12
     table.write_text(table.read_text() + "\np1_1,mass,2\n")
     with pytest.raises(BadData, match=r"labels\.csv gives one film two patients"):
         tables_of(tmp_path, BY_WORD)
@@ -609,6 +611,20 @@ def test_free_text_makes_no_group_of_films(tmp_path):
         tmp_path / "ours", entry | dict.fromkeys(("view", "sex"), "File")
     ).films
     assert set(films["view"]) == {""} and set(films["sex"]) == {""}
+
+
+@pytest.mark.parametrize(("abnormal", "rare"), [("any", "abnormal"), (["mass", "Ada"], "Ada")])
+def test_a_word_of_few_films_is_no_finding_unless_the_entry_names_it(tmp_path, abnormal, rare):
+    def row(patient, film):
+        word = "normal" if film else {1: "Ada", 2: "Ada|mass"}.get(patient, "mass")
+        return f"p{patient}_{film}.png,{word},{patient}"
+
+    write_ours(tmp_path / "ours", "File,Diagnosis,Patient", row)
+    listing = label_table.read(tmp_path / "ours", BY_WORD | {"abnormal": abnormal})
+    findings = listing.films["finding"].value_counts().to_dict()
+    both = "|".join(sorted([rare, "mass"]))
+    assert findings == {"normal": 12, "mass": 10, rare: 1, both: 1}
+    assert "of these, rows disagree: counted as abnormal" not in listing.counts
 
 
 # --- presets

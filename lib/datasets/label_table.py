@@ -79,6 +79,8 @@ def films_of(
     films = facts.drop_duplicates("film").join(labels_of(rows, film, table, entry), on="film")
     reasons = films["reason"].value_counts().drop("", errors="ignore")
     counts = {"films listed": len(films)} | {f"left out: {why}": n for why, n in reasons.items()}
+    if disagree := int((films["disagree"] & films["label"].eq(1)).sum()):
+        counts["of these, rows disagree: counted as abnormal"] = disagree
     if unlisted := len(set(map(os.fspath, film_files(folder))).difference(located)):
         counts["left out: not in the table"] = unlisted
     films = _with_ids(films[films["label"].notna()], folder)
