@@ -131,7 +131,7 @@ def test_the_small_picture_that_a_phone_adds_is_not_looked_at(tmp_path):
 def test_pictures_of_several_frames_are_refused(tmp_path, kind):
     frames = [Image.fromarray(255 - GREY)]
     path = written(tmp_path / "film.x", as_bytes(GREY, kind, save_all=True, append_images=frames))
-    assert reason(path) == "several frames, not one film"
+    assert reason(path, NotAFilm) == "several frames, not one film"
 
 
 def test_films_of_one_grey_level_are_refused_and_masks_are_not(tmp_path):

@@ -2,13 +2,14 @@
 
 import gzip
 import os
+import shutil
 import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from lib.datasets import label_table
+from lib.datasets import label_table, mura
 from lib.datasets.entries import BadData, load_entries
 from lib.datasets.index import build_index
 from lib.datasets.listing import files_below
@@ -248,6 +249,18 @@ def test_a_table_of_other_films_is_named_with_what_is_there(tmp_path, entry, wri
         tables_of(tmp_path, entry)
 
 
+@pytest.mark.parametrize("list_folder", ["train", "XR"])
+def test_mura_reads_a_lists_own_folder_alike_wherever_it_lies(tmp_path, list_folder):
+    """`make data` reads it where it is, the index where it was copied to."""
+    write_mura(tmp_path / "MURA-v1.1")
+    there, copied = tmp_path / "MURA-v1.1/train", tmp_path / "data" / list_folder / "MURA-v1.1"
+    copied.parent.mkdir(parents=True)
+    shutil.copytree(there, copied)
+    listings = [mura.read(folder, MURA) for folder in (there, copied)]
+    one, other = (listing.films.drop(columns="path") for listing in listings)
+    assert len(one) == 32 and one.equals(other) and listings[0].counts == listings[1].counts
+
+
 # --- tables that another program saved again
 
 
@@ -308,6 +321,13 @@ def test_what_is_no_table_is_refused_in_one_sentence(tmp_path):
         with pytest.raises(BadData, match=f"{name} cannot be read as a table: {remedy}") as raised:
             read_cells(tmp_path / name)
         assert "\n" not in str(raised.value)
+
+
+def test_pipes_separate_cells_where_nothing_else_does(tmp_path):
+    write_table(tmp_path / "pipes.csv", ["File|Diagnosis", "p1.png|a, b; c"])
+    assert read_cells(tmp_path / "pipes.csv").to_numpy().tolist() == [["p1.png", "a, b; c"]]
+    write_table(tmp_path / "commas.csv", ["File,left|right", "p1.png,a|b"])
+    assert list(read_cells(tmp_path / "commas.csv")) == ["File", "left|right"]
 
 
 # --- links and names
@@ -386,7 +406,8 @@ def test_words_that_are_no_class_are_left_out(tmp_path):
 
 
 def test_lists_and_codes_in_a_cell(tmp_path):
-    cells = ("['normal']", "['COPD signs', 'old fracture']", "1 2 " * 99, "[]", "normal", "")
+    several = "['COPD signs', 'old fracture']"
+    cells = ("['normal']", several, "1 2 " * 99, "[]", several, "")
     write_ours(
         tmp_path / "ours",
         "File,Diagnosis,Patient",
@@ -394,8 +415,8 @@ def test_lists_and_codes_in_a_cell(tmp_path):
     )
     listing = label_table.read(tmp_path / "ours", BY_WORD)
     assert listing.films["finding"].value_counts().to_dict() == {
-        "normal": 8,
-        "COPD signs|old fracture": 4,
+        "normal": 4,
+        "COPD signs|old fracture": 8,
         "abnormal": 4,
     }
     assert listing.counts["left out: neither class"] == 8
@@ -439,6 +460,7 @@ def test_several_rows_of_a_film_are_joined(tmp_path):
     tables = tables_of(tmp_path, BY_WORD)
     assert counts(tables)["films listed"] == 24
     assert tables[""]["finding"].value_counts().to_dict() == {"normal": 12, "mass": 12}
+    assert counts(tables)["of these, rows disagree: counted as abnormal"] == 12
     table.write_text(table.read_text() + "\np1_1,mass,2\n")
     with pytest.raises(BadData, match=r"labels\.csv gives one film two patients"):
         tables_of(tmp_path, BY_WORD)
@@ -546,6 +568,65 @@ def test_entries_of_these_layouts_are_read(tmp_path, layout):
         load_entries(tmp_path)
 
 
+def test_each_of_several_tables_has_the_paths(tmp_path):
+    write_ours(tmp_path / "ours", WORD_HEADER, by_word)
+    header, *rows = (tmp_path / "ours/labels.csv").read_text().splitlines()
+    entry = BY_WORD | {"table": "labels*.csv"}
+    for name, some in (("labels.csv", rows[:12]), ("labels2.csv", rows[12:])):
+        write_table(tmp_path / "ours" / name, [header.replace("File", "FILE"), *some])
+    assert len(label_table.read(tmp_path / "ours", entry).films) == 24
+    write_table(tmp_path / "ours/labels2.csv", [header.replace("File", "Image"), *rows[12:]])
+    with pytest.raises(BadData, match=r"labels2\.csv has no column 'File', .* it has Image, Diag"):
+        label_table.read(tmp_path / "ours", entry)
+    with pytest.raises(BadData, match="has no column 'Class'") as raised:
+        label_table.read(tmp_path / "ours", BY_WORD | {"label": "Class"})
+    assert label_table.ITS_TABLE not in str(raised.value)
+
+
+def test_rows_without_a_path_are_films_that_are_not_there(tmp_path):
+    write_ours(tmp_path / "ours", WORD_HEADER, by_word)
+    with (tmp_path / "ours/labels.csv").open("a") as table:
+        table.write(",Normal,ada1,w,1,AP,PA\n,mass,ada2,w,1,AP,PA\n")
+    assert label_table.read(tmp_path / "ours", BY_WORD).counts["left out: not there"] == 2
+
+
+def test_films_that_no_table_lists_are_counted(tmp_path):
+    write_ours(tmp_path / "ours", WORD_HEADER, by_word)
+    assert "left out: not in the table" not in label_table.read(tmp_path / "ours", BY_WORD).counts
+    for name in ("films/p1_0.jpg", "films/new.png", "more/new.dcm.png"):
+        write_film(tmp_path / "ours" / name)
+    assert label_table.read(tmp_path / "ours", BY_WORD).counts["left out: not in the table"] == 3
+
+
+def test_free_text_makes_no_group_of_films(tmp_path):
+    def row(patient, film):
+        return f"p{patient}_{film}.png,{('normal', 'mass')[film]},{patient},PA view,Hand of Ada,m"
+
+    write_ours(tmp_path / "ours", "File,Diagnosis,Patient,View,Part,Sex", row)
+    entry = BY_WORD | {"view": "View", "body_part": "Part", "sex": "Sex"}
+    films = label_table.read(tmp_path / "ours", entry).films
+    assert set(films["view"]) == {"PA"} and set(films["sex"]) == {"M"}
+    assert set(films["body_part"]) == {"hand"}
+    films = label_table.read(
+        tmp_path / "ours", entry | dict.fromkeys(("view", "sex"), "File")
+    ).films
+    assert set(films["view"]) == {""} and set(films["sex"]) == {""}
+
+
+@pytest.mark.parametrize(("abnormal", "rare"), [("any", "abnormal"), (["mass", "Ada"], "Ada")])
+def test_a_word_of_few_films_is_no_finding_unless_the_entry_names_it(tmp_path, abnormal, rare):
+    def row(patient, film):
+        word = "normal" if film else {1: "Ada", 2: "Ada|mass"}.get(patient, "mass")
+        return f"p{patient}_{film}.png,{word},{patient}"
+
+    write_ours(tmp_path / "ours", "File,Diagnosis,Patient", row)
+    listing = label_table.read(tmp_path / "ours", BY_WORD | {"abnormal": abnormal})
+    findings = listing.films["finding"].value_counts().to_dict()
+    both = "|".join(sorted([rare, "mass"]))
+    assert findings == {"normal": 12, "mass": 10, rare: 1, both: 1}
+    assert "of these, rows disagree: counted as abnormal" not in listing.counts
+
+
 # --- presets
 
 CHEXPERT = {"layout": "chexpert", "folder": "CheXpert", "body": "chest"}
@@ -651,6 +732,10 @@ def test_vindr_of_kaggle(tmp_path):
     boxes = tables["annotations"]
     assert len(boxes) == 24  # in pixels of the film as it is stored
     assert boxes.iloc[0][["x", "y", "width", "height"]].tolist() == [4, 8, 10, 20]
+    rows[-1] = f"{23:032x},{BOX.format(2).replace('14,28', '33,60')}"
+    write_table(tmp_path / "vindr/train.csv", rows)
+    with pytest.warns(UserWarning, match="1 boxes leave their films, .* none of the boxes is used"):
+        assert tables_of(tmp_path, VINDR)["annotations"].empty
 
 
 def test_vindr_of_physionet(tmp_path):

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from lib.datasets.label_table import ITS_TABLE, films_of, find_tables, read_rows
-from lib.datasets.labels import column_of
+from lib.datasets.label_table import films_of, find_tables, read_rows
+from lib.datasets.labels import ITS_TABLE, column_of
 from lib.datasets.listing import Listing
 
 FINDINGS = [
@@ -38,7 +38,7 @@ def read(folder: Path, entry: dict) -> Listing:
     """Lists the films of train.csv and valid.csv. Raises BadData."""
     entry = KEYS | entry
     tables = find_tables(folder, entry)
-    rows = read_rows(tables)
+    rows = read_rows(tables, entry)
     path = column_of(rows, entry["path"], tables[0])
     rows[path] = rows[path].str.replace(r"^.*?(?=patient\d+[/\\])", "", regex=True)
     entry.setdefault("abnormal", findings_of(rows))

@@ -29,13 +29,27 @@ def locate(listed: pd.Series, folder: Path, table: Path, unique: bool = False) -
     `unique`: names mean nothing outside their folders, so one that fits several films is an error.
     Raises BadData, too, where none of the films is there.
     """
-    films = _film_files(folder)
+    films = film_files(folder)
     matches = _matches(listed.unique(), films)
     if not matches:
         raise BadData(_nothing_there(listed, films, folder, table))
     if unique:
         _check_unique(matches, folder, table)
     return listed.map(lambda name: os.fspath(matches[name][0]) if name in matches else "")
+
+
+def film_files(folder: Path) -> list[Path]:
+    """The files below a folder that may be films, the uppermost first.
+
+    Not those in folders of masks, as a mask often has its film's name.
+    """
+    films = [path for path in files_below(folder) if is_film_name(path)]
+    films = [
+        path
+        for path in films
+        if set(FOLDERS).isdisjoint(map(str.lower, path.relative_to(folder).parts[:-1]))
+    ]
+    return sorted(films, key=lambda path: len(path.parts))
 
 
 def stem(name: str) -> str:
@@ -50,20 +64,6 @@ def is_film_name(path: Path) -> bool:
     suffix = path.suffix.lower()
     named = not suffix or suffix in FILM_SUFFIXES or suffix[1:].isdigit()
     return named and path.name.lower() not in NOT_FILMS
-
-
-def _film_files(folder: Path) -> list[Path]:
-    """The files below a folder that may be films, the uppermost first.
-
-    Not those in folders of masks, as a mask often has its film's name.
-    """
-    films = [path for path in files_below(folder) if is_film_name(path)]
-    films = [
-        path
-        for path in films
-        if FOLDERS.isdisjoint(map(str.lower, path.relative_to(folder).parts[:-1]))
-    ]
-    return sorted(films, key=lambda path: len(path.parts))
 
 
 def _matches(listed: Iterable[str], films: list[Path]) -> dict[str, list[Path]]:

@@ -242,16 +242,23 @@ def _annotations(index: pd.DataFrame, listing: Listing, data: Path) -> pd.DataFr
         if listing.box_frame:
             scale = boxes[f"film_{length}"] / listing.box_frame
             boxes[[start, length]] = boxes[[start, length]].mul(scale, axis=0)
-        outside = (boxes[start] + boxes[length]) > boxes[f"film_{length}"] + 1
-        if outside.any() and not listing.box_frame:
-            warnings.warn(
-                f"{outside.sum()} boxes leave their films, which were made smaller: left out.",
-                stacklevel=2,
-            )
-            boxes = boxes[~outside]
+    if not listing.box_frame and (outside := _outside(boxes)):
+        warnings.warn(
+            f"{outside} boxes leave their films, which were made smaller: none of the boxes is "
+            "used, as the others do not fit either.",
+            stacklevel=2,
+        )
+        boxes = boxes[:0]
     both = pd.concat([masked, boxes.assign(mask="")])
     both = both.reindex(columns=ANNOTATION_COLUMNS)
     return both.sort_values(["image_id", "x", "y"], ignore_index=True)
+
+
+def _outside(boxes: pd.DataFrame) -> int:
+    """How many boxes, in pixels of their film, leave it by more than a pixel."""
+    right, bottom = boxes["x"] + boxes["width"], boxes["y"] + boxes["height"]
+    outside = right.gt(boxes["film_width"] + 1) | bottom.gt(boxes["film_height"] + 1)
+    return int(outside.sum())
 
 
 def _masks(film, listed: dict[str, list[Path]], data: Path) -> list[Path]:

@@ -7,25 +7,28 @@ that are `normal` and `abnormal`, with cells of 1, 0, -1 (uncertain) or nothing.
 stands for all labels that are not normal. Films of neither class are left out and counted.
 """
 
+import os
 import re
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from lib.datasets import words
 from lib.datasets.entries import BadData, listed
-from lib.datasets.film_files import locate
-from lib.datasets.labels import column_of, labels_of, plain
+from lib.datasets.film_files import film_files, locate
+from lib.datasets.labels import ITS_TABLE, column_of, labels_of, plain
 from lib.datasets.listing import Listing, digest, files_below
 from lib.datasets.owner_tables import read_cells
 
 FACTS = ("view", "sex", "age", "body_part")
-ITS_TABLE = "its table"  # the column of read_rows that names the file a row is from
+#: Text that is published, as groups of films: words that are known, and no name among them.
+KNOWN = {"view": words.view, "sex": words.sex, "body_part": words.body_part}
 
 
 def read(folder: Path, entry: dict) -> Listing:
     """Lists the films of the entry's tables. Raises BadData."""
     tables = find_tables(folder, entry)
-    return films_of(read_rows(tables), tables[0], folder, entry)
+    return films_of(read_rows(tables, entry), tables[0], folder, entry)
 
 
 def find_tables(folder: Path, entry: dict) -> list[Path]:
@@ -41,9 +44,17 @@ def find_tables(folder: Path, entry: dict) -> list[Path]:
     return list(dict.fromkeys(tables))
 
 
-def read_rows(tables: list[Path]) -> pd.DataFrame:
-    """Reads tables into one, as text, copies of a row once. Raises BadData."""
-    rows = [read_cells(table).assign(**{ITS_TABLE: table.name.lower()}) for table in tables]
+def read_rows(tables: list[Path], entry: dict) -> pd.DataFrame:
+    """Reads tables into one, as text, copies of a row once.
+
+    Raises BadData where one of them lacks the column of paths: its films would be nowhere.
+    """
+    rows = []
+    for table in tables:
+        cells = read_cells(table)
+        path = column_of(cells, str(entry["path"]), table)
+        cells = cells.rename(columns={path: str(entry["path"])})
+        rows.append(cells.assign(**{ITS_TABLE: table.name.lower()}))
     return pd.concat(rows, ignore_index=True).fillna("").drop_duplicates(ignore_index=True)
 
 
@@ -57,6 +68,7 @@ def films_of(
     paths = rows[column_of(rows, str(entry["path"]), table)]
     located = locate(paths, folder, table, unique=True)
     film = located.where(located.ne(""), paths)
+    film = film.where(film.ne(""), [f"row {number}" for number in rows.index])  # absent, not one
     facts = _facts(rows, paths.str.replace("\\", "/"), table, entry).assign(path=located, film=film)
     if "split" in entry and not has_test_list and not facts["in_test_list"].any():
         raise BadData(
@@ -67,6 +79,10 @@ def films_of(
     films = facts.drop_duplicates("film").join(labels_of(rows, film, table, entry), on="film")
     reasons = films["reason"].value_counts().drop("", errors="ignore")
     counts = {"films listed": len(films)} | {f"left out: {why}": n for why, n in reasons.items()}
+    if disagree := int((films["disagree"] & films["label"].eq(1)).sum()):
+        counts["of these, rows disagree: counted as abnormal"] = disagree
+    if unlisted := len(set(map(os.fspath, film_files(folder))).difference(located)):
+        counts["left out: not in the table"] = unlisted
     films = _with_ids(films[films["label"].notna()], folder)
     return Listing(films, counts, has_test_list=has_test_list or "split" in entry)
 
@@ -74,6 +90,7 @@ def films_of(
 def _facts(rows: pd.DataFrame, paths: pd.Series, table: Path, entry: dict) -> pd.DataFrame:
     """What the table says of each row's film, apart from its labels."""
     facts = {key: _first(rows, table, entry, key) for key in FACTS}
+    facts |= {key: facts[key].map(word) for key, word in KNOWN.items()}
     facts["patient_id"] = _named(rows, paths, table, entry, "patient")
     facts["study_id"] = _named(rows, paths, table, entry, "study")
     split = _named(rows, paths, table, entry, "split")
@@ -121,9 +138,9 @@ def _named(rows: pd.DataFrame, paths: pd.Series, table: Path, entry: dict, key: 
 
 def _check_agreement(facts: pd.DataFrame, table: Path) -> None:
     """Raises BadData where rows of one film name two patients, or are in and outside the test."""
-    for fact, words in (("patient_id", "two patients"), ("in_test_list", "two parts of the split")):
+    for fact, two in (("patient_id", "two patients"), ("in_test_list", "two parts of the split")):
         if facts.groupby("film")[fact].nunique().gt(1).any():
-            raise BadData(f"{table} gives one film {words}: correct its rows.")
+            raise BadData(f"{table} gives one film {two}: correct its rows.")
 
 
 def _with_ids(films: pd.DataFrame, folder: Path) -> pd.DataFrame:

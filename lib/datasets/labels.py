@@ -4,12 +4,15 @@ A film may have several rows, as one a reader or one a box: a label holds if it 
 A film is abnormal if any abnormal label holds. Else it is uncertain if one of its labels is, and
 the entry's `uncertain` says what becomes of it. Else it is normal if all columns of `normal` hold
 or, where words tell, if it has no other word than those of `normal`.
+
+A finding is published. So a word that the entry does not name is one only if several films have it:
+what a reader wrote of a single film may hold a name.
 """
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -22,8 +25,10 @@ STATES = {
     **dict.fromkeys(("", "0", "false", "no", "nan"), "does not hold"),
     "-1": "uncertain",
 }
+ITS_TABLE = "its table"  # the column of rows of several tables that names the file of each
 COLUMN_KEYS = ("path", "patient", "study", "view", "sex", "age", "body_part", "split")
 LONGEST = 60  # characters of a word; more are a code or a sentence, and no finding's name
+FEWEST = 5  # films that a word must occur for, unless the entry names it, to be a finding
 UNKNOWN = float("nan")
 
 
@@ -33,6 +38,7 @@ class Classes:
 
     abnormal: None stands for all labels that are not normal.
     words: labels are the words of one column, not columns of their own.
+    findings: the labels that may be published; None stands for all.
     uncertain: the label of films that are uncertain; None leaves them out.
     """
 
@@ -40,26 +46,30 @@ class Classes:
     abnormal: frozenset[str] | None
     words: bool
     uncertain: float | None
+    findings: frozenset[str] | None = None
 
     def label(self, holds: set[str], doubts: set[str]) -> tuple[float, str, str]:
         """The label and finding of a film or, if it has none, the reason."""
         known = (holds | doubts) if self.abnormal is None else (self.normal | self.abnormal)
         if abnormal := holds & known - self.normal:
-            return 1.0, _finding(abnormal), ""
+            return 1.0, self._finding(abnormal), ""
         if doubts & known:
             decided = self.uncertain is not None
             return (self.uncertain, "uncertain", "") if decided else (UNKNOWN, "", "uncertain")
         if holds and (holds <= self.normal if self.words else self.normal <= holds):
-            return 0.0, _finding(holds & self.normal), ""
+            return 0.0, self._finding(holds & self.normal), ""
         return UNKNOWN, "", "neither class"
 
-
-def _finding(labels: set[str]) -> str:
-    return "|".join(sorted({word if len(word) <= LONGEST else "abnormal" for word in labels}))
+    def _finding(self, labels: set[str]) -> str:
+        known = labels if self.findings is None else labels & self.findings
+        short = {label for label in known if len(label) <= LONGEST}
+        return "|".join(sorted(short | ({"abnormal"} if labels - short else set())))
 
 
 def labels_of(rows: pd.DataFrame, films: pd.Series, table: Path, entry: dict) -> pd.DataFrame:
-    """Labels each film: `label`, `finding` and, for those without a label, `reason`.
+    """Labels each film: `label`, `finding`, `reason` where it has no label, and `disagree`.
+
+    The rows of a film disagree where some are of one class by themselves, and some of the other.
 
     rows: the table as text; films: the film of each row; table: the file to name. Raises BadData.
     """
@@ -69,8 +79,20 @@ def labels_of(rows: pd.DataFrame, films: pd.Series, table: Path, entry: dict) ->
     else:
         classes, holds, doubts = _columns(rows, table, entry)
     held, doubted = _by_film(films, holds), _by_film(films, doubts)
+    if classes.words:
+        classes = replace(classes, findings=_findings(classes, held))
     labels = {film: classes.label(held[film], doubted[film]) for film in held}
-    return pd.DataFrame.from_dict(labels, "index", columns=["label", "finding", "reason"])
+    labels = pd.DataFrame.from_dict(labels, "index", columns=["label", "finding", "reason"])
+    by_row = [classes.label(*row)[0] for row in zip(holds, doubts, strict=True)]
+    by_row = pd.Series(by_row, index=films.index, dtype=float)
+    return labels.assign(disagree=by_row.groupby(films).nunique().gt(1))
+
+
+def _findings(classes: Classes, held: dict[str, set[str]]) -> frozenset[str]:
+    """The words that the entry names, and those that occur for several films."""
+    films = Counter(word for words in held.values() for word in words)
+    common = {word for word, number in films.items() if number >= FEWEST}
+    return classes.normal | (classes.abnormal or frozenset()) | common
 
 
 def column_of(rows: pd.DataFrame, name: str, table: Path) -> str:
@@ -79,9 +101,10 @@ def column_of(rows: pd.DataFrame, name: str, table: Path) -> str:
     try:
         return spellings[name] if name in spellings else spellings[name.strip().lower()]
     except KeyError:
+        columns = [column for column in rows if column != ITS_TABLE]
         raise BadData(
             f"{table} has no column {name!r}, which params/datasets.yaml names: it has "
-            f"{', '.join(rows.columns[:12])}."
+            f"{', '.join(columns[:12])}."
         ) from None
 
 

@@ -7,7 +7,6 @@ validation films are test films here (the true test set is hidden). A patient ma
 studies, with different labels, and several body parts.
 """
 
-import os
 import re
 from pathlib import Path
 
@@ -72,8 +71,13 @@ def _listed(table: Path) -> pd.Series:
 
 
 def _found(folder: Path, name: str) -> pd.Series:
-    """The films in the folders of a list."""
-    paths = [_relative(os.fspath(path)) for path in files_below(folder) if is_film_name(path)]
+    """The films in the folders of a list; XR_… outside one, as of train/ alone, are of `train`.
+
+    Folders above the set do not count: they change where the films are copied.
+    """
+    paths = [path.relative_to(folder) for path in files_below(folder) if is_film_name(path)]
+    alone = {path for path in paths if path.parts[0].lower().startswith("xr_")}
+    paths = [_relative(("train" / path if path in alone else path).as_posix()) for path in paths]
     films = {path for path in paths if FILM.match(path) and path.lower().startswith(name)}
     return pd.Series(sorted(films), dtype=str)
 

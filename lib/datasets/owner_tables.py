@@ -18,6 +18,7 @@ from lib.datasets.entries import BadData
 from lib.datasets.listing import files_below
 
 SEPARATORS = ",;\t"
+RARE_SEPARATOR = "|"  # counts where none of the others occurs: it also stands in NIH's cells
 NO_TABLE = (OSError, EOFError, zlib.error, csv.Error, ValueError, pd.errors.ParserWarning)
 
 
@@ -62,9 +63,9 @@ def read_table(path: Path, schema: pandera.DataFrameSchema, header: bool = True)
 def read_cells(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
     """Reads a table as text without spaces around it, empty cells as "". Raises BadData.
 
-    Without `columns`, its first line names them. Separators are commas, semicolons or tabs; the
-    text is UTF-8, UTF-16 or, as from a spreadsheet in Western Europe, Windows-1252. Empty rows are
-    dropped, and so are empty columns without a name and a first one, of row numbers.
+    Without `columns`, its first line names them. Separators are commas, semicolons, tabs or
+    `|`; the text is UTF-8, UTF-16 or, as from a spreadsheet in Western Europe, Windows-1252.
+    Empty rows are dropped, and so are empty columns without a name and a first one, of row numbers.
     """
     if not path.is_file():
         raise BadData(f"{path} is missing: put the owner's table there.")
@@ -110,6 +111,8 @@ def read_text(path: Path) -> str:
 def _separator(text: str) -> str:
     """The character that cuts the first line into most cells."""
     line = text.lstrip("\r\n").partition("\n")[0]
+    if RARE_SEPARATOR in line and not any(mark in line for mark in SEPARATORS):
+        return RARE_SEPARATOR
     return max(SEPARATORS, key=lambda mark: len(next(csv.reader([line], delimiter=mark), [])))
 
 

@@ -15,7 +15,8 @@ import pandas as pd
 import pandera.pandas as pandera
 
 from lib.datasets.film_files import stem
-from lib.datasets.label_table import ITS_TABLE, films_of, find_tables, read_rows
+from lib.datasets.label_table import films_of, find_tables, read_rows
+from lib.datasets.labels import ITS_TABLE
 from lib.datasets.listing import BOX_COLUMNS, Listing
 from lib.datasets.owner_tables import find_table, read_table
 
@@ -41,7 +42,8 @@ def read(folder: Path, entry: dict) -> Listing:
     from_physionet = find_table(folder, PHYSIONET["table"]) is not None
     entry = (PHYSIONET if from_physionet else KAGGLE) | entry
     tables = find_tables(folder, entry)
-    listing = films_of(read_rows(tables), tables[0], folder, entry, has_test_list=from_physionet)
+    rows = read_rows(tables, entry)
+    listing = films_of(rows, tables[0], folder, entry, has_test_list=from_physionet)
     names = [f"annotations_{name}.csv" for name in ("train", "test")]
     annotated = [find_table(folder, name) for name in names] if from_physionet else tables
     listing.boxes = _boxes([table for table in annotated if table], listing.films)

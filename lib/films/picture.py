@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageFile, ImageOps, TiffImagePlugin
 
 from lib.films.kinds import PICTURES
-from lib.films.refusals import UnreadableFilm, check_size
+from lib.films.refusals import NotAFilm, UnreadableFilm, check_size
 
 PHOTOMETRIC, WHITE_IS_ZERO = 262, 0  # a tag of TIFF, and its value for negatives
 DEEP = {"I;16", "I;16B", "I;16L", "I;16N", "I", "F"}  # Pillow's modes of more than 8 bits
@@ -81,7 +81,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         with picture:
             check_size(*picture.size)
             if frames:
-                raise UnreadableFilm("several frames, not one film")
+                raise NotAFilm("several frames, not one film")
             yield picture
 
 
