@@ -20,7 +20,7 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from lib import ROOT, files
-from lib.data import check_space
+from lib.data import check_apart, check_space, real_place
 from lib.datasets.entries import BadData
 from lib.datasets.originals import originals, shown, write_list
 from lib.datasets.survey import DataSet, studied, survey
@@ -175,7 +175,9 @@ def _take_up(sets: list[DataSet], folder: Path) -> list[str]:
     """List the films of the sets and put the sets into the grid; returns the names in the grid."""
     places = {place: path for data_set in sets for place, path in data_set.places.items()}
     films = originals(places).files
-    check_space(films, ROOT)
+    data = real_place(ROOT)
+    check_apart(films, places.values(), data)
+    check_space(films, data.parent)
     write_list(ROOT / LIST, films)
     beside = [data_set.name for data_set in sets if data_set.entry.get("peers")]
     found = [data_set.name for data_set in sets if data_set.name not in beside]

@@ -92,8 +92,9 @@ def test_unchanged_films_are_not_copied_again(root, films):
     assert "2 are new or changed and 1 gone or changed" in data.changes(root)
     refused(root, r"1 of 3 films are gone or have changed.*say `make data FROM=folder` again")
     choose(root, ours=films)
-    assert "as they are now" in data.changes(root)
+    assert "not yet a copy" in data.changes(root)
     data.copy(root)
+    assert "as they are now" in data.changes(root)
     again = {path.name: path.stat().st_ino for path in (root / "data").rglob("*.png")}
     same = {name for name in again if again[name] == inodes.get(name)}
     assert same == {"1.png", "3.png"} and set(again) == {"1.png", "2.png", "3.png", "4.png"}
@@ -194,6 +195,32 @@ def test_the_only_copy_of_films_stays(root, films, tmp_path):
     assert list(contents(root / "data")) == ["others/1.png"]
 
 
+def test_films_in_data_are_no_originals(root, films, tmp_path):
+    ours = root / "data/ours"
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/ours").symlink_to(ours)
+    choose(root, ours=tmp_path / "mine/ours")
+    refused(root, r"3 films that are to be copied lie in data/|data/ lies in")
+    before = [film._replace(path=str(ours / film.place[5:])) for film in data.planned(root)]
+    write_list(root / "data" / data.COPIED, before)  # as if copied from there
+    choose(root, others=write(tmp_path / "others/1.png").parent)
+    refused(root, "data/ holds the only copy of 3 films")
+
+
+@pytest.mark.parametrize("place", [".", "ours", "ours/healthy", "ours/healthy/new"])
+def test_data_may_not_lead_into_the_users_films(root, films, tmp_path, place):
+    (tmp_path / "mine").mkdir()
+    films.rename(tmp_path / "mine/ours")
+    (tmp_path / "mine/ours/healthy/new").mkdir()
+    choose(root, ours=tmp_path / "mine/ours")
+    shutil.rmtree(root / "data")
+    (root / "data").symlink_to(tmp_path / "mine" / place)
+    before = state(tmp_path / "mine")
+    with pytest.raises(BadData, match=r"data/ lies in|lie in data/"):
+        data.copy(root)
+    assert state(tmp_path / "mine") == before
+
+
 def test_a_copy_without_a_list_is_the_users_unless_it_is_the_phantoms(root, films, monkeypatch):
     (root / "data" / data.COPIED).write_text("nonsense")
     choose(root, others=write(films.parent / "others/1.png").parent)
@@ -211,6 +238,17 @@ def test_data_may_be_a_link_to_a_larger_disk(root, films, tmp_path):
     data.copy(root)
     assert (root / "data").is_symlink() and len(contents(root / "data")) == 4
     assert [path.name for path in (tmp_path / "disk").iterdir()] == ["data"]
+
+
+def test_data_may_not_be_a_link_to_nowhere_or_to_a_whole_disk(root, tmp_path, monkeypatch):
+    (root / "data").rename(tmp_path / "disk")
+    (root / "data").symlink_to(tmp_path / "unplugged")
+    with pytest.raises(BadData, match=r"data/ is a link to .*unplugged, which is no folder"):
+        data.copy(root)
+    (root / "data").unlink()
+    (root / "data").symlink_to(tmp_path / "disk")
+    monkeypatch.setattr(os.path, "ismount", lambda path: Path(path) == tmp_path / "disk")
+    refused(root, r"make data/ a link to a folder on that disk, for instance .*disk/films")
 
 
 def test_a_full_disk_leaves_everything_as_it_was(root, films, monkeypatch):

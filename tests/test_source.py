@@ -229,6 +229,34 @@ def test_folders_that_cannot_be_studied_change_nothing(root, films, folder, sent
     refused(root, films.parent / folder, sentence, capsys)
 
 
+@pytest.mark.parametrize(
+    ("link", "target"),
+    [
+        ("repository/data", "films/ours/healthy/new"),
+        ("films/ours/mine", "repository/data/ours"),
+        ("films/ours/healthy/p999_0.png", "repository/data/ours/1.png"),
+    ],
+)
+def test_films_and_data_are_kept_apart(root, films, link, target, capsys):
+    film(root / "data/ours/1.png", 0) if target.startswith("repository") else None
+    (films / "ours/healthy/new").mkdir()
+    (films.parent / link).symlink_to(films.parent / target)
+    refused(root, films, "data/ lies in" if "new" in target else "lie in data/ themselves", capsys)
+
+
+def test_space_is_measured_where_data_lies(root, films, tmp_path, monkeypatch, capsys):
+    (root / "data").symlink_to(tmp_path / "disk/films")
+    refused(root, films, "disk/films, which is no folder", capsys)
+    (tmp_path / "disk/films").mkdir(parents=True)
+    monkeypatch.setattr("lib.data._shares_bytes", lambda *_: False)
+    usage, full = shutil.disk_usage(root), tmp_path / "disk"
+    free = {full: 1}
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda path: usage._replace(free=free.get(path, 2**40))
+    )
+    refused(root, films, "and 0.0 GB are free", capsys)
+
+
 def test_disk_space_is_looked_at_first(root, films, monkeypatch, capsys):
     monkeypatch.setattr("lib.data._shares_bytes", lambda *_: False)
     usage = shutil.disk_usage(root)
