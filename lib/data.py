@@ -36,8 +36,28 @@ def copy(root: Path = ROOT) -> None:
 
     Films that were copied before and have not changed are kept. Raises BadData, changing nothing.
     """
-    with _alone(root):
+    with alone(root):
         _copy(root, planned(root))
+
+
+@contextmanager
+def alone(root: Path, wait: bool = True) -> Iterator[None]:
+    """Wait for a copy that another process is making, as one does whose `dvc repro` was killed.
+
+    Raises BadData, at once, where there is one and `wait` is False.
+    """
+    folder = os.open(root, os.O_RDONLY)
+    try:
+        # The lock ends with the process, whatever ends it.
+        fcntl.flock(folder, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
+    except BlockingIOError:
+        raise BadData(
+            "Films are being copied to data/: wait until they are, or stop the study, and say it "
+            "again; nothing was changed."
+        ) from None
+    finally:
+        os.close(folder)
 
 
 def planned(root: Path = ROOT) -> list[Original]:
@@ -137,23 +157,18 @@ def _copy(root: Path, films: list[Original]) -> None:
         )
     try:
         _copy_all(films, data, unfinished)
-        _check_nothing_is_lost(data, films, root)  # it takes a while to copy, and a user may go on
+        # It takes a while to copy, and a user may go on.
+        if planned(root) != films:
+            raise BadData(
+                "The list of films changed while they were copied: say `make study` again; data/ "
+                "stays as it is."
+            )
+        _check_nothing_is_lost(data, films, root)
         if data.exists():
             data.rename(earlier)
         unfinished.rename(data)
     finally:
         _clear(data, unfinished, earlier)
-
-
-@contextmanager
-def _alone(root: Path) -> Iterator[None]:
-    """Wait for a copy that another process is making, as one does whose `dvc repro` was killed."""
-    folder = os.open(root, os.O_RDONLY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)  # ends with the process, whatever ends it
-        yield
-    finally:
-        os.close(folder)
 
 
 def _clear(data: Path, unfinished: Path, earlier: Path) -> None:
@@ -271,6 +286,11 @@ def _copy_one(film: Original, kept: set[str], data: Path, unfinished: Path) -> N
         except OSError:  # a disk without hard links
             pass
     _copy_bytes(film.path, target)
+    if not film.is_unchanged():
+        raise BadData(
+            f"A film changed while it was copied, in data/{_start(film.place)}: wait until the "
+            f"films are all there, and {AGAIN}; data/ stays as it is."
+        )
     os.utime(target, ns=(film.mtime_ns, film.mtime_ns))
 
 

@@ -20,7 +20,7 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from lib import ROOT, files
-from lib.data import check_apart, check_space, real_place
+from lib.data import alone, check_apart, check_space, real_place
 from lib.datasets.entries import BadData
 from lib.datasets.originals import originals, shown, write_list
 from lib.datasets.survey import DataSet, studied, survey
@@ -42,8 +42,9 @@ def use(folder: Path, peers: bool = False) -> list[str]:
     Raises BadData, changing nothing, when nothing can be studied.
     """
     if (ROOT / folder).resolve() == (ROOT / PHANTOMS).resolve():
-        names = _write_study("phantoms", {"folder": str(PHANTOMS), "list": str(PHANTOMS)})
-        (ROOT / LIST).unlink(missing_ok=True)
+        with alone(ROOT, wait=False):
+            names = _write_study("phantoms", {"folder": str(PHANTOMS), "list": str(PHANTOMS)})
+            (ROOT / LIST).unlink(missing_ok=True)
         return names
     folder = _checked(folder)
     sets = survey(folder, ROOT, peers)
@@ -178,13 +179,14 @@ def _take_up(sets: list[DataSet], folder: Path) -> list[str]:
     data = real_place(ROOT)
     check_apart(films, places.values(), data)
     check_space(films, data.parent)
-    write_list(ROOT / LIST, films)
     beside = [data_set.name for data_set in sets if data_set.entry.get("peers")]
     found = [data_set.name for data_set in sets if data_set.name not in beside]
     source = {"folder": str(folder), "list": LIST}
     source["places"] = {place: str(path) for place, path in places.items()}
     new = [data_set.name for data_set in sets if data_set.films["split"].eq(UNLABELLED).any()]
-    return _write_study("films", source, found, beside, new)
+    with alone(ROOT, wait=False):
+        write_list(ROOT / LIST, films)
+        return _write_study("films", source, found, beside, new)
 
 
 def _write_study(

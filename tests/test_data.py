@@ -291,6 +291,33 @@ def test_a_killed_copy_leaves_the_old_films_or_the_new(root, films):
     assert not list(root.glob(".data.*"))
 
 
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda films: write(films / "healthy/2.png", "still grows"), "A film changed while it"),
+        (lambda films: choose(films.parent / "repository", ours=films / "healthy"), "The list of"),
+    ],
+)
+def test_what_changes_during_a_copy_stops_it(root, films, monkeypatch, change, sentence):
+    write(films / "healthy/2.png", "new")
+    choose(root, ours=films)
+    copy_bytes = data._copy_bytes
+
+    def copy_and_change(*paths):
+        copy_bytes(*paths)
+        change(films)
+
+    monkeypatch.setattr(data, "_copy_bytes", copy_and_change)
+    refused(root, f"{sentence}.*data/ stays as it is")
+
+
+def test_data_says_what_it_holds_when_the_study_is_pointed_elsewhere(root):
+    write(root / "params/study.yaml", "source: {folder: build/phantoms, list: build/phantoms}")
+    assert "data/ holds other films than the phantoms" in data.changes(root)
+    shutil.rmtree(root / "data")
+    assert data.changes(root) == "data/ is a copy of the phantoms."
+
+
 def test_two_copies_wait_for_each_other(root, films):
     for number in range(400):
         write(films / f"many/{number}.png", str(number))

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
-from lib import ROOT, grid, source
+from lib import ROOT, data, grid, source
 from lib.datasets.entries import BadData, load_entries
 from lib.datasets.survey import SHIPPED
 
@@ -295,6 +295,14 @@ def test_an_empty_name_is_no_folder(root, monkeypatch):
 
 
 # --- what is written
+
+
+def test_nothing_is_written_while_films_are_copied(root, films, capsys):
+    with data.alone(root):
+        refused(root, films, "Films are being copied to data/", capsys)
+        with pytest.raises(BadData, match="are being copied"):
+            source.use(source.PHANTOMS)
+    assert source.use(films) == ["ours"]
 
 
 def test_pointing_at_a_folder_and_back_leaves_no_trace(root, films):
