@@ -8,6 +8,7 @@ must still be there, or be one that can be made again.
 
 import fcntl
 import filecmp
+import hashlib
 import os
 import shutil
 import sys
@@ -195,6 +196,7 @@ def _check_nothing_is_lost(data: Path, films: Iterable[Original], root: Path) ->
             "FROM=folder`; data/ stays as it is."
         )
     orphans = [place for place in sorted(copies) if _is_orphan(copied[place], data)]
+    orphans = _without_twin(orphans, files, films)
     if orphans:
         raise BadData(
             f"data/ holds the only copy of {len(orphans)} films, as their originals are gone, the "
@@ -250,6 +252,21 @@ def _is_equal(path: Path, film: Original | None) -> bool:
 def _is_orphan(film: Original, data: Path) -> bool:
     """Whether a film has no original outside data/; the study can make phantoms again."""
     return not _is_phantom(film) and (not os.path.isfile(film.path) or _is_in(film, data))
+
+
+def _without_twin(
+    places: list[str], files: dict[str, Path], films: Iterable[Original]
+) -> list[str]:
+    """The places whose file is, byte by byte, none of the films, as where a folder was renamed."""
+    sizes = {files[place].stat().st_size for place in places}
+    twins = [film.path for film in films if film.size in sizes and os.path.isfile(film.path)]
+    known = set(thread_map(_digest, twins, desc="films compared", disable=not twins, leave=False))
+    return [place for place in places if _digest(files[place]) not in known]
+
+
+def _digest(path: str | Path) -> bytes:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def _is_phantom(film: Original) -> bool:

@@ -187,12 +187,26 @@ def test_the_only_copy_of_films_stays(root, films, tmp_path):
     films.rename(tmp_path / "unplugged")
     choose(root, others=write(tmp_path / "others/1.png").parent)
     refused(root, "data/ holds the only copy of 3 films, .* the first in data/ours/fracture:")
-    choose(root, ours=Path(shutil.copytree(tmp_path / "unplugged", tmp_path / "of_the_same_names")))
-    refused(root, "data/ holds the only copy of 3 films")
+    names = tmp_path / "of_the_same_names"
+    shutil.copytree(tmp_path / "unplugged", names)
+    write(names / "healthy/1.png", "others")
+    write(names / "healthy/2.png", "healthy/3.png")  # of the same size
+    choose(root, ours=names)
+    refused(root, "data/ holds the only copy of 2 films, .* the first in data/ours/healthy:")
     (tmp_path / "unplugged").rename(films)
     choose(root, others=tmp_path / "others")
     data.copy(root)
     assert list(contents(root / "data")) == ["others/1.png"]
+
+
+def test_a_folder_or_film_of_another_name_is_no_loss(root, films, tmp_path):
+    films.rename(tmp_path / "A2")
+    (tmp_path / "A2/healthy/1.png").rename(tmp_path / "A2/fracture/renamed.png")
+    choose(root, theirs=tmp_path / "A2")
+    data.copy(root)
+    assert contents(root / "data") == {
+        f"theirs/{name}": text for name, text in contents(tmp_path / "A2").items()
+    }
 
 
 def test_films_in_data_are_no_originals(root, films, tmp_path):

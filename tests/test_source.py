@@ -200,6 +200,25 @@ def test_a_set_in_two_places_is_named(root, ready, tmp_path, capsys):
     refused(root, tmp_path / "both", "name one of them with FROM", capsys)
 
 
+@pytest.mark.parametrize("below", ["ours/healthy", ".", "ours"])
+def test_one_set_of_films_is_studied_once(root, films, below):
+    describe(root, OURS + OURS.replace("  ours:", "  theirs:").replace("folder: ours", "folder: o"))
+    (films / "o").symlink_to("ours")
+    assert source.use(films / below) == ["ours"]
+    assert places(root) == {"ours": str(films / "ours")}
+
+
+def test_kermany_is_not_studied_in_two_sizes(root, tmp_path):
+    describe(root, "")
+    folder = tmp_path / "chest_xray"
+    for number in range(48):
+        part = ("train", "test")[number % 2]
+        film(folder / part / f"NORMAL/IM-{number:04}-0001.jpeg", number)
+        name = f"person{number}_bacteria_{number}.jpeg"
+        film(folder / part / "PNEUMONIA" / name, 100 + number)
+    assert source.use(folder) == ["kermany"]
+
+
 def test_masks_beside_the_set_are_copied_with_it(root, films):
     film(films / "masks/ours/fracture/p001_1.png", 0)
     source.use(films)

@@ -3,6 +3,7 @@
 Each entry is judged alone: one that is broken or too small does not stop the others.
 """
 
+import os
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -60,8 +61,9 @@ class DataSet:
 def survey(source: Path, root: Path = ROOT, peers: bool = False) -> list[DataSet]:
     """Find, try and count the data sets in a folder: those to study, and those that cannot be.
 
-    Of entries with one folder, the first serves. Entries that are marked so are taken up where
-    `peers` is True, and of a folder all. Raises BadData where params/datasets.yaml has a slip.
+    Of entries with one folder, the first serves: the same films are not studied twice. Entries
+    that are marked so are taken up where `peers` is True, and of a folder all. Raises BadData
+    where params/datasets.yaml has a slip.
     """
     entries = load_entries(root)
     own = {name: entry for name, entry in entries.items() if not entry.get("peers")}
@@ -73,8 +75,10 @@ def survey(source: Path, root: Path = ROOT, peers: bool = False) -> list[DataSet
     for name, folders in found.items():
         place = entries[name]["folder"]
         before = [s.folder for s in sets if not s.reason and s.entry["folder"] == place]
-        if not before or entries[name].get("peers"):
+        if entries[name].get("peers"):
             sets.append(_examined(name, entries[name], before[:1] or folders, root))
+        elif not before and (folders := _not_in(sets, folders)):
+            sets.append(_examined(name, entries[name], folders, root))
     missed = [name for name in own if name not in found and name not in SHIPPED]
     return sets + [_absent(name, own[name], source) for name in missed]
 
@@ -83,6 +87,12 @@ def studied(sets: list[DataSet]) -> list[DataSet]:
     """Those that can be studied; without any, those that are too small, whose index can be made."""
     good = [data_set for data_set in sets if not data_set.reason]
     return good or [data_set for data_set in sets if len(data_set.films)]
+
+
+def _not_in(sets: list[DataSet], folders: list[Path]) -> list[Path]:
+    """The folders that none of the sets is to be studied in, by whatever name or link."""
+    taken = {os.path.realpath(data_set.folder) for data_set in sets if not data_set.reason}
+    return [folder for folder in folders if os.path.realpath(folder) not in taken]
 
 
 # --- where the films of an entry lie
