@@ -22,7 +22,7 @@ from ruamel.yaml import YAML
 from lib import ROOT, files
 from lib.data import alone, check_apart, check_space, real_place
 from lib.datasets.entries import BadData
-from lib.datasets.originals import originals, shown, write_list
+from lib.datasets.originals import may_be_read, originals, shown, write_list
 from lib.datasets.survey import DataSet, studied, survey
 from lib.datasets.table import SPLITS, UNLABELLED
 from lib.films import UnreadableFilm, read_film
@@ -58,9 +58,11 @@ def use(folder: Path, peers: bool = False) -> list[str]:
 
 def _checked(folder: Path) -> Path:
     """The folder's absolute path. Raises BadData where it cannot be a folder of films."""
-    if not folder.exists() and str(folder).startswith("~"):
+    if not os.path.exists(folder) and str(folder).startswith("~"):
         folder = folder.expanduser()
     folder = Path(os.path.abspath(folder))
+    if _is_barred(folder):
+        raise BadData(f"{shown(folder)} may not be read: give yourself the right to read it.")
     if not folder.is_dir():
         raise BadData(
             f"{shown(folder)} is not a folder: give the one that holds MURA-v1.1/, nih/, rsna/ or "
@@ -80,6 +82,15 @@ def _checked(folder: Path) -> Path:
                 "name that one."
             )
     return folder
+
+
+def _is_barred(folder: Path) -> bool:
+    """Whether the user lacks a right to the folder, or to one above it."""
+    try:
+        folder.stat()
+    except OSError as error:
+        return isinstance(error, PermissionError)
+    return folder.is_dir() and not may_be_read(folder)
 
 
 def _try_preparation(data_set: DataSet) -> None:
@@ -231,6 +242,8 @@ def main() -> None:
         names = use(Path(arguments.folder), arguments.peers)
     except BadData as error:
         sys.exit(str(error))
+    except OSError as error:
+        sys.exit(f"The study stays as it is: {error.strerror}: {shown(error.filename or '')}.")
     print(
         f"The study now reads {', '.join(names)}: run `make study`. Films are taken as they are "
         "now; after a change say `make data` again."

@@ -1,5 +1,6 @@
 """`make data FROM=folder`: what is found, what is refused, in which words, and what is written."""
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -223,6 +224,72 @@ def test_masks_beside_the_set_are_copied_with_it(root, films):
     film(films / "masks/ours/fracture/p001_1.png", 0)
     source.use(films)
     assert places(root)["masks/ours"] == str(films / "masks/ours")
+
+
+# --- rights
+
+
+@pytest.fixture
+def without_root_rights():
+    """Root may read everything: lay down CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH for a while."""
+    libc = ctypes.CDLL(None)
+    if not hasattr(libc, "capset"):
+        pytest.skip("no capabilities here")
+    header, rights = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+    libc.capget(header, rights)
+    effective = rights[0]
+    rights[0] &= ~0b110
+    libc.capset(header, rights)
+    yield
+    rights[0] = effective
+    libc.capset(header, rights)
+
+
+@pytest.fixture(params=[0o000, 0o444])
+def barred(films, without_root_rights, request):
+    """Take the rights to folders below `films`."""
+    folders = []
+
+    def bar(*names: str) -> None:
+        for name in names:
+            (films / name).mkdir(parents=True, exist_ok=True)
+            (films / name).chmod(request.param)
+            folders.append(films / name)
+
+    yield bar
+    for folder in reversed(folders):
+        folder.chmod(0o755) if folder.exists() else None  # a test may rename its parent
+
+
+def test_folders_that_may_not_be_read_are_passed_over(root, films, barred):
+    film(films / "private/ours/1.png", 0)
+    film(films / "lost+found/1.png", 0)
+    barred("lost+found", "masks", "ours/lost+found", "private")
+    assert source.use(films) == ["ours"]
+    (films / "ours").rename(films / "2024")
+    assert source.use(films / "2024") == ["ours"]
+
+
+@pytest.mark.parametrize("name", ["ours/healthy", "ours", "ours/implant"])
+def test_a_set_that_may_not_be_read_is_named(root, films, barred, name, capsys):
+    barred(name)
+    assert source.use(films) == ["small"]
+    answer = capsys.readouterr().out
+    assert f"{films / name}" in answer and "may not be read" in answer, answer
+
+
+def test_a_class_that_may_not_be_read_is_named_where_no_set_is_found(root, films, barred, capsys):
+    (films / "ours").rename(films / "2024")
+    barred("2024/healthy")
+    assert "healthy (may not be read)" in refused(root, films / "2024", "was not found", capsys)
+
+
+@pytest.mark.parametrize("name", [".", "ours", "ours/healthy"])
+def test_from_without_rights_is_one_sentence(root, films, barred, name, capsys):
+    barred(name)
+    refused(root, films / name, f"{films / name} may not be read: give yourself the right", capsys)
+    barred(".")
+    refused(root, films / "ours", "ours may not be read", capsys)
 
 
 # --- FROM
