@@ -100,7 +100,8 @@ def real_place(root: Path) -> Path:
             f"data/ is the top folder of a disk, {real}: make data/ a link to a folder on that "
             f"disk, for instance {real / 'films'}."
         )
-    if data.is_symlink() and not real.is_dir():
+    interrupted = real.with_name(".data.earlier").exists()  # the next copy mends it
+    if data.is_symlink() and not real.is_dir() and not interrupted:
         raise BadData(
             f"data/ is a link to {real}, which is no folder: make it, or remove the link."
         )

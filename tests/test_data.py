@@ -252,6 +252,10 @@ def test_data_may_be_a_link_to_a_larger_disk(root, films, tmp_path):
     data.copy(root)
     assert (root / "data").is_symlink() and len(contents(root / "data")) == 4
     assert [path.name for path in (tmp_path / "disk").iterdir()] == ["data"]
+    (tmp_path / "disk/data").rename(tmp_path / "disk/.data.earlier")  # killed between the renames
+    assert data.real_place(root) == tmp_path / "disk/data"
+    data.copy(root)
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["data"]
 
 
 def test_data_may_not_be_a_link_to_nowhere_or_to_a_whole_disk(root, tmp_path, monkeypatch):
