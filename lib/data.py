@@ -121,10 +121,10 @@ def check_apart(films: Iterable[Original], folders: Iterable[Path], data: Path) 
             )
     inside = [film for film in films if _is_in(film, data)]
     if inside:
+        place = os.path.relpath(os.path.realpath(inside[0].path), data)
         raise BadData(
-            f"{len(inside)} films that are to be copied lie in data/ themselves, the first at "
-            f"data/{_start(inside[0].place)}: move them to a folder of your own; data/ stays as "
-            "it is."
+            f"{len(inside)} films that are to be copied lie in data/ themselves, the first in "
+            f"data/{_start(place)}: move them to a folder of your own; data/ stays as it is."
         )
 
 
@@ -148,15 +148,7 @@ def _copy(root: Path, films: list[Original]) -> None:
     data = Path(os.path.realpath(root / "data"))
     unfinished, earlier = (data.with_name(f".data.{word}") for word in ("unfinished", "earlier"))
     _clear(data, unfinished, earlier)
-    real_place(root)
-    source = _source(root)
-    check_apart(films, source.get("places", {".": root / source["list"]}).values(), data)
-    _check_nothing_is_lost(data, films, root)
-    if changed := [film for film in films if not film.is_unchanged()]:
-        raise BadData(
-            f"{len(changed)} of {len(films)} films are gone or have changed since `make data` "
-            f"listed them: {AGAIN}; data/ stays as it is."
-        )
+    _check_can_be_copied(data, films, root)
     try:
         _copy_all(films, data, unfinished)
         # It takes a while to copy, and a user may go on.
@@ -171,6 +163,19 @@ def _copy(root: Path, films: list[Original]) -> None:
         unfinished.rename(data)
     finally:
         _clear(data, unfinished, earlier)
+
+
+def _check_can_be_copied(data: Path, films: list[Original], root: Path) -> None:
+    """Raise BadData if a copy would fail or lose a file."""
+    real_place(root)
+    source = _source(root)
+    check_apart(films, source.get("places", {".": root / source["list"]}).values(), data)
+    _check_nothing_is_lost(data, films, root)
+    if changed := [film for film in films if not film.is_unchanged()]:
+        raise BadData(
+            f"{len(changed)} of {len(films)} films are gone or have changed since `make data` "
+            f"listed them: {AGAIN}; data/ stays as it is."
+        )
 
 
 def _clear(data: Path, unfinished: Path, earlier: Path) -> None:
