@@ -8,6 +8,7 @@ must still be there, or be one that can be made again.
 
 import fcntl
 import filecmp
+import hashlib
 import os
 import shutil
 import sys
@@ -36,14 +37,33 @@ def copy(root: Path = ROOT) -> None:
 
     Films that were copied before and have not changed are kept. Raises BadData, changing nothing.
     """
-    with _alone(root):
+    with alone(root):
         _copy(root, planned(root))
+
+
+@contextmanager
+def alone(root: Path, wait: bool = True) -> Iterator[None]:
+    """Wait for a copy that another process is making, as one does whose `dvc repro` was killed.
+
+    Raises BadData, at once, where there is one and `wait` is False.
+    """
+    folder = os.open(root, os.O_RDONLY)
+    try:
+        # The lock ends with the process, whatever ends it.
+        fcntl.flock(folder, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
+    except BlockingIOError:
+        raise BadData(
+            "Films are being copied to data/: wait until they are, or stop the study, and say it "
+            "again; nothing was changed."
+        ) from None
+    finally:
+        os.close(folder)
 
 
 def planned(root: Path = ROOT) -> list[Original]:
     """The films that data/ is to hold. Raises BadData."""
-    source = YAML(typ="safe").load(root / "params/study.yaml")["source"]
-    place = root / source["list"]
+    place = root / _source(root)["list"]
     if not place.is_dir():
         return read_list(place)
     files = originals({".": place})
@@ -52,18 +72,60 @@ def planned(root: Path = ROOT) -> list[Original]:
 
 
 def changes(root: Path = ROOT) -> str:
-    """Say whether the user's folder has changed since `make data` listed its films."""
-    source = YAML(typ="safe").load(root / "params/study.yaml")["source"]
+    """Say what data/ is a copy of, and whether the user's folder has changed meanwhile."""
+    source, copied = _source(root), set(_copied(root / "data").values())
     if "places" not in source:
-        return "data/ is a copy of the phantoms."
+        if all(map(_is_phantom, copied)):
+            return "data/ is a copy of the phantoms."
+        return "data/ holds other films than the phantoms: the next copy brings the phantoms."
     places = {place: Path(folder) for place, folder in source["places"].items()}
-    before, now = set(planned(root)), set(originals(places).files)
-    if before == now:
-        return f"data/ is a copy of the films of {source['folder']} as they are now."
-    return (
-        f"Of the films of {source['folder']}, {len(now - before)} are new or changed and "
-        f"{len(before - now)} gone or changed since `make data` listed them: {AGAIN} to study them."
-    )
+    listed, now = set(planned(root)), set(originals(places).files)
+    if listed != now:
+        return (
+            f"Of the films of {source['folder']}, {len(now - listed)} are new or changed and "
+            f"{len(listed - now)} gone or changed since `make data` listed them: {AGAIN} to study "
+            "them."
+        )
+    if listed != copied:
+        return f"data/ is not yet a copy of the films of {source['folder']}: it is made next."
+    return f"data/ is a copy of the films of {source['folder']} as they are now."
+
+
+def real_place(root: Path) -> Path:
+    """Where data/ really lies, as it may be a link to a larger disk. Raises BadData."""
+    data = root / "data"
+    real = Path(os.path.realpath(data))
+    if os.path.ismount(real):  # it could not be renamed
+        raise BadData(
+            f"data/ is the top folder of a disk, {real}: make data/ a link to a folder on that "
+            f"disk, for instance {real / 'films'}."
+        )
+    interrupted = real.with_name(".data.earlier").exists()  # the next copy mends it
+    if data.is_symlink() and not real.is_dir() and not interrupted:
+        raise BadData(
+            f"data/ is a link to {real}, which is no folder: make it, or remove the link."
+        )
+    return real
+
+
+def check_apart(films: Iterable[Original], folders: Iterable[Path], data: Path) -> None:
+    """Raise BadData if originals lie in data/, or data/ in one of the folders that are copied.
+
+    data: where data/ really lies. A new copy would take the originals away with the earlier one.
+    """
+    for folder in folders:
+        if data.is_relative_to(os.path.realpath(folder)):
+            raise BadData(
+                f"data/ lies in {folder}, whose films are to be copied to it: move data/ or, if "
+                "it is a link, make it lead elsewhere."
+            )
+    inside = [film for film in films if _is_in(film, data)]
+    if inside:
+        place = os.path.relpath(os.path.realpath(inside[0].path), data)
+        raise BadData(
+            f"{len(inside)} films that are to be copied lie in data/ themselves, the first in "
+            f"data/{_start(place)}: move them to a folder of your own; data/ stays as it is."
+        )
 
 
 def check_space(films: list[Original], folder: Path) -> None:
@@ -78,19 +140,24 @@ def check_space(films: list[Original], folder: Path) -> None:
         )
 
 
+def _source(root: Path) -> dict:
+    return YAML(typ="safe").load(root / "params/study.yaml")["source"]
+
+
 def _copy(root: Path, films: list[Original]) -> None:
-    data = (root / "data").resolve()  # it may be a link to a larger disk
+    data = Path(os.path.realpath(root / "data"))
     unfinished, earlier = (data.with_name(f".data.{word}") for word in ("unfinished", "earlier"))
     _clear(data, unfinished, earlier)
-    _check_nothing_is_lost(data, films, root)
-    if changed := [film for film in films if not film.is_unchanged()]:
-        raise BadData(
-            f"{len(changed)} of {len(films)} films are gone or have changed since `make data` "
-            f"listed them: {AGAIN}; data/ stays as it is."
-        )
+    _check_can_be_copied(data, films, root)
     try:
         _copy_all(films, data, unfinished)
-        _check_nothing_is_lost(data, films, root)  # it takes a while to copy, and a user may go on
+        # It takes a while to copy, and a user may go on.
+        if planned(root) != films:
+            raise BadData(
+                "The list of films changed while they were copied: say `make study` again; data/ "
+                "stays as it is."
+            )
+        _check_nothing_is_lost(data, films, root)
         if data.exists():
             data.rename(earlier)
         unfinished.rename(data)
@@ -98,15 +165,17 @@ def _copy(root: Path, films: list[Original]) -> None:
         _clear(data, unfinished, earlier)
 
 
-@contextmanager
-def _alone(root: Path) -> Iterator[None]:
-    """Wait for a copy that another process is making, as one does whose `dvc repro` was killed."""
-    folder = os.open(root, os.O_RDONLY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)  # ends with the process, whatever ends it
-        yield
-    finally:
-        os.close(folder)
+def _check_can_be_copied(data: Path, films: list[Original], root: Path) -> None:
+    """Raise BadData if a copy would fail or lose a file."""
+    real_place(root)
+    source = _source(root)
+    check_apart(films, source.get("places", {".": root / source["list"]}).values(), data)
+    _check_nothing_is_lost(data, films, root)
+    if changed := [film for film in films if not film.is_unchanged()]:
+        raise BadData(
+            f"{len(changed)} of {len(films)} films are gone or have changed since `make data` "
+            f"listed them: {AGAIN}; data/ stays as it is."
+        )
 
 
 def _clear(data: Path, unfinished: Path, earlier: Path) -> None:
@@ -132,7 +201,8 @@ def _check_nothing_is_lost(data: Path, films: Iterable[Original], root: Path) ->
             f"in data/{_start(strange[0])}: move them to a folder of your own and say `make data "
             "FROM=folder`; data/ stays as it is."
         )
-    orphans = [place for place in sorted(copies) if _is_orphan(copied[place])]
+    orphans = [place for place in sorted(copies) if _is_orphan(copied[place], data)]
+    orphans = _without_twin(orphans, files, films)
     if orphans:
         raise BadData(
             f"data/ holds the only copy of {len(orphans)} films, as their originals are gone, the "
@@ -185,10 +255,32 @@ def _is_equal(path: Path, film: Original | None) -> bool:
     return filecmp.cmp(path, film.path, shallow=False)
 
 
-def _is_orphan(film: Original) -> bool:
-    """Whether a film's original is gone; the study can make phantoms again."""
-    is_phantom = film.path.endswith(f"/{PHANTOMS}/{film.place}")
-    return not is_phantom and not os.path.isfile(film.path)
+def _is_orphan(film: Original, data: Path) -> bool:
+    """Whether a film has no original outside data/; the study can make phantoms again."""
+    return not _is_phantom(film) and (not os.path.isfile(film.path) or _is_in(film, data))
+
+
+def _without_twin(
+    places: list[str], files: dict[str, Path], films: Iterable[Original]
+) -> list[str]:
+    """The places whose file is, byte by byte, none of the films, as where a folder was renamed."""
+    sizes = {files[place].stat().st_size for place in places}
+    twins = [film.path for film in films if film.size in sizes and os.path.isfile(film.path)]
+    known = set(thread_map(_digest, twins, desc="films compared", disable=not twins, leave=False))
+    return [place for place in places if _digest(files[place]) not in known]
+
+
+def _digest(path: str | Path) -> bytes:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def _is_phantom(film: Original) -> bool:
+    return film.path.endswith(f"/{PHANTOMS}/{film.place}")
+
+
+def _is_in(film: Original, data: Path) -> bool:
+    return os.path.realpath(film.path).startswith(f"{data}{os.sep}")
 
 
 def _start(place: str) -> str:
@@ -217,6 +309,11 @@ def _copy_one(film: Original, kept: set[str], data: Path, unfinished: Path) -> N
         except OSError:  # a disk without hard links
             pass
     _copy_bytes(film.path, target)
+    if not film.is_unchanged():
+        raise BadData(
+            f"A film changed while it was copied, in data/{_start(film.place)}: wait until the "
+            f"films are all there, and {AGAIN}; data/ stays as it is."
+        )
     os.utime(target, ns=(film.mtime_ns, film.mtime_ns))
 
 

@@ -20,9 +20,9 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from lib import ROOT, files
-from lib.data import check_space
+from lib.data import alone, check_apart, check_space, real_place
 from lib.datasets.entries import BadData
-from lib.datasets.originals import originals, shown, write_list
+from lib.datasets.originals import may_be_read, originals, shown, write_list
 from lib.datasets.survey import DataSet, studied, survey
 from lib.datasets.table import SPLITS, UNLABELLED
 from lib.films import UnreadableFilm, read_film
@@ -42,8 +42,9 @@ def use(folder: Path, peers: bool = False) -> list[str]:
     Raises BadData, changing nothing, when nothing can be studied.
     """
     if (ROOT / folder).resolve() == (ROOT / PHANTOMS).resolve():
-        names = _write_study("phantoms", {"folder": str(PHANTOMS), "list": str(PHANTOMS)})
-        (ROOT / LIST).unlink(missing_ok=True)
+        with alone(ROOT, wait=False):
+            names = _write_study("phantoms", {"folder": str(PHANTOMS), "list": str(PHANTOMS)})
+            (ROOT / LIST).unlink(missing_ok=True)
         return names
     folder = _checked(folder)
     sets = survey(folder, ROOT, peers)
@@ -57,9 +58,11 @@ def use(folder: Path, peers: bool = False) -> list[str]:
 
 def _checked(folder: Path) -> Path:
     """The folder's absolute path. Raises BadData where it cannot be a folder of films."""
-    if not folder.exists() and str(folder).startswith("~"):
+    if not os.path.exists(folder) and str(folder).startswith("~"):
         folder = folder.expanduser()
     folder = Path(os.path.abspath(folder))
+    if _is_barred(folder):
+        raise BadData(f"{shown(folder)} may not be read: give yourself the right to read it.")
     if not folder.is_dir():
         raise BadData(
             f"{shown(folder)} is not a folder: give the one that holds MURA-v1.1/, nih/, rsna/ or "
@@ -79,6 +82,15 @@ def _checked(folder: Path) -> Path:
                 "name that one."
             )
     return folder
+
+
+def _is_barred(folder: Path) -> bool:
+    """Whether the user lacks a right to the folder, or to one above it."""
+    try:
+        folder.stat()
+    except OSError as error:
+        return isinstance(error, PermissionError)
+    return folder.is_dir() and not may_be_read(folder)
 
 
 def _try_preparation(data_set: DataSet) -> None:
@@ -175,14 +187,17 @@ def _take_up(sets: list[DataSet], folder: Path) -> list[str]:
     """List the films of the sets and put the sets into the grid; returns the names in the grid."""
     places = {place: path for data_set in sets for place, path in data_set.places.items()}
     films = originals(places).files
-    check_space(films, ROOT)
-    write_list(ROOT / LIST, films)
+    data = real_place(ROOT)
+    check_apart(films, places.values(), data)
+    check_space(films, data.parent)
     beside = [data_set.name for data_set in sets if data_set.entry.get("peers")]
     found = [data_set.name for data_set in sets if data_set.name not in beside]
     source = {"folder": str(folder), "list": LIST}
     source["places"] = {place: str(path) for place, path in places.items()}
     new = [data_set.name for data_set in sets if data_set.films["split"].eq(UNLABELLED).any()]
-    return _write_study("films", source, found, beside, new)
+    with alone(ROOT, wait=False):
+        write_list(ROOT / LIST, films)
+        return _write_study("films", source, found, beside, new)
 
 
 def _write_study(
@@ -227,6 +242,8 @@ def main() -> None:
         names = use(Path(arguments.folder), arguments.peers)
     except BadData as error:
         sys.exit(str(error))
+    except OSError as error:
+        sys.exit(f"The study stays as it is: {error.strerror}: {shown(error.filename or '')}.")
     print(
         f"The study now reads {', '.join(names)}: run `make study`. Films are taken as they are "
         "now; after a change say `make data` again."

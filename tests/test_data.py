@@ -92,8 +92,9 @@ def test_unchanged_films_are_not_copied_again(root, films):
     assert "2 are new or changed and 1 gone or changed" in data.changes(root)
     refused(root, r"1 of 3 films are gone or have changed.*say `make data FROM=folder` again")
     choose(root, ours=films)
-    assert "as they are now" in data.changes(root)
+    assert "not yet a copy" in data.changes(root)
     data.copy(root)
+    assert "as they are now" in data.changes(root)
     again = {path.name: path.stat().st_ino for path in (root / "data").rglob("*.png")}
     same = {name for name in again if again[name] == inodes.get(name)}
     assert same == {"1.png", "3.png"} and set(again) == {"1.png", "2.png", "3.png", "4.png"}
@@ -186,12 +187,52 @@ def test_the_only_copy_of_films_stays(root, films, tmp_path):
     films.rename(tmp_path / "unplugged")
     choose(root, others=write(tmp_path / "others/1.png").parent)
     refused(root, "data/ holds the only copy of 3 films, .* the first in data/ours/fracture:")
-    choose(root, ours=Path(shutil.copytree(tmp_path / "unplugged", tmp_path / "of_the_same_names")))
-    refused(root, "data/ holds the only copy of 3 films")
+    names = tmp_path / "of_the_same_names"
+    shutil.copytree(tmp_path / "unplugged", names)
+    write(names / "healthy/1.png", "others")
+    write(names / "healthy/2.png", "healthy/3.png")  # of the same size
+    choose(root, ours=names)
+    refused(root, "data/ holds the only copy of 2 films, .* the first in data/ours/healthy:")
     (tmp_path / "unplugged").rename(films)
     choose(root, others=tmp_path / "others")
     data.copy(root)
     assert list(contents(root / "data")) == ["others/1.png"]
+
+
+def test_a_folder_or_film_of_another_name_is_no_loss(root, films, tmp_path):
+    films.rename(tmp_path / "A2")
+    (tmp_path / "A2/healthy/1.png").rename(tmp_path / "A2/fracture/renamed.png")
+    choose(root, theirs=tmp_path / "A2")
+    data.copy(root)
+    assert contents(root / "data") == {
+        f"theirs/{name}": text for name, text in contents(tmp_path / "A2").items()
+    }
+
+
+def test_films_in_data_are_no_originals(root, films, tmp_path):
+    ours = root / "data/ours"
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/ours").symlink_to(ours)
+    choose(root, ours=tmp_path / "mine/ours")
+    refused(root, r"3 films that are to be copied lie in data/|data/ lies in")
+    before = [film._replace(path=str(ours / film.place[5:])) for film in data.planned(root)]
+    write_list(root / "data" / data.COPIED, before)  # as if copied from there
+    choose(root, others=write(tmp_path / "others/1.png").parent)
+    refused(root, "data/ holds the only copy of 3 films")
+
+
+@pytest.mark.parametrize("place", [".", "ours", "ours/healthy", "ours/healthy/new"])
+def test_data_may_not_lead_into_the_users_films(root, films, tmp_path, place):
+    (tmp_path / "mine").mkdir()
+    films.rename(tmp_path / "mine/ours")
+    (tmp_path / "mine/ours/healthy/new").mkdir()
+    choose(root, ours=tmp_path / "mine/ours")
+    shutil.rmtree(root / "data")
+    (root / "data").symlink_to(tmp_path / "mine" / place)
+    before = state(tmp_path / "mine")
+    with pytest.raises(BadData, match=r"data/ lies in|lie in data/"):
+        data.copy(root)
+    assert state(tmp_path / "mine") == before
 
 
 def test_a_copy_without_a_list_is_the_users_unless_it_is_the_phantoms(root, films, monkeypatch):
@@ -211,6 +252,21 @@ def test_data_may_be_a_link_to_a_larger_disk(root, films, tmp_path):
     data.copy(root)
     assert (root / "data").is_symlink() and len(contents(root / "data")) == 4
     assert [path.name for path in (tmp_path / "disk").iterdir()] == ["data"]
+    (tmp_path / "disk/data").rename(tmp_path / "disk/.data.earlier")  # killed between the renames
+    assert data.real_place(root) == tmp_path / "disk/data"
+    data.copy(root)
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["data"]
+
+
+def test_data_may_not_be_a_link_to_nowhere_or_to_a_whole_disk(root, tmp_path, monkeypatch):
+    (root / "data").rename(tmp_path / "disk")
+    (root / "data").symlink_to(tmp_path / "unplugged")
+    with pytest.raises(BadData, match=r"data/ is a link to .*unplugged, which is no folder"):
+        data.copy(root)
+    (root / "data").unlink()
+    (root / "data").symlink_to(tmp_path / "disk")
+    monkeypatch.setattr(os.path, "ismount", lambda path: Path(path) == tmp_path / "disk")
+    refused(root, r"make data/ a link to a folder on that disk, for instance .*disk/films")
 
 
 def test_a_full_disk_leaves_everything_as_it_was(root, films, monkeypatch):
@@ -251,6 +307,33 @@ def test_a_killed_copy_leaves_the_old_films_or_the_new(root, films):
     data.copy(root)
     assert contents(root / "data") == {f"ours/{k}": v for k, v in contents(films).items()}
     assert not list(root.glob(".data.*"))
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda films: write(films / "healthy/2.png", "still grows"), "A film changed while it"),
+        (lambda films: choose(films.parent / "repository", ours=films / "healthy"), "The list of"),
+    ],
+)
+def test_what_changes_during_a_copy_stops_it(root, films, monkeypatch, change, sentence):
+    write(films / "healthy/2.png", "new")
+    choose(root, ours=films)
+    copy_bytes = data._copy_bytes
+
+    def copy_and_change(*paths):
+        copy_bytes(*paths)
+        change(films)
+
+    monkeypatch.setattr(data, "_copy_bytes", copy_and_change)
+    refused(root, f"{sentence}.*data/ stays as it is")
+
+
+def test_data_says_what_it_holds_when_the_study_is_pointed_elsewhere(root):
+    write(root / "params/study.yaml", "source: {folder: build/phantoms, list: build/phantoms}")
+    assert "data/ holds other films than the phantoms" in data.changes(root)
+    shutil.rmtree(root / "data")
+    assert data.changes(root) == "data/ is a copy of the phantoms."
 
 
 def test_two_copies_wait_for_each_other(root, films):

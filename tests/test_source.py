@@ -1,5 +1,6 @@
 """`make data FROM=folder`: what is found, what is refused, in which words, and what is written."""
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -10,7 +11,7 @@ import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
-from lib import ROOT, grid, source
+from lib import ROOT, data, grid, source
 from lib.datasets.entries import BadData, load_entries
 from lib.datasets.survey import SHIPPED
 
@@ -200,10 +201,95 @@ def test_a_set_in_two_places_is_named(root, ready, tmp_path, capsys):
     refused(root, tmp_path / "both", "name one of them with FROM", capsys)
 
 
+@pytest.mark.parametrize("below", ["ours/healthy", ".", "ours"])
+def test_one_set_of_films_is_studied_once(root, films, below):
+    describe(root, OURS + OURS.replace("  ours:", "  theirs:").replace("folder: ours", "folder: o"))
+    (films / "o").symlink_to("ours")
+    assert source.use(films / below) == ["ours"]
+    assert places(root) == {"ours": str(films / "ours")}
+
+
+def test_kermany_is_not_studied_in_two_sizes(root, tmp_path):
+    describe(root, "")
+    folder = tmp_path / "chest_xray"
+    for number in range(48):
+        part = ("train", "test")[number % 2]
+        film(folder / part / f"NORMAL/IM-{number:04}-0001.jpeg", number)
+        name = f"person{number}_bacteria_{number}.jpeg"
+        film(folder / part / "PNEUMONIA" / name, 100 + number)
+    assert source.use(folder) == ["kermany"]
+
+
 def test_masks_beside_the_set_are_copied_with_it(root, films):
     film(films / "masks/ours/fracture/p001_1.png", 0)
     source.use(films)
     assert places(root)["masks/ours"] == str(films / "masks/ours")
+
+
+# --- rights
+
+
+@pytest.fixture
+def without_root_rights():
+    """Root may read everything: lay down CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH for a while."""
+    libc = ctypes.CDLL(None)
+    if not hasattr(libc, "capset"):
+        pytest.skip("no capabilities here")
+    header, rights = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+    libc.capget(header, rights)
+    effective = rights[0]
+    rights[0] &= ~0b110
+    libc.capset(header, rights)
+    yield
+    rights[0] = effective
+    libc.capset(header, rights)
+
+
+@pytest.fixture(params=[0o000, 0o444])
+def barred(films, without_root_rights, request):
+    """Take the rights to folders below `films`."""
+    folders = []
+
+    def bar(*names: str) -> None:
+        for name in names:
+            (films / name).mkdir(parents=True, exist_ok=True)
+            (films / name).chmod(request.param)
+            folders.append(films / name)
+
+    yield bar
+    for folder in reversed(folders):
+        folder.chmod(0o755) if folder.exists() else None  # a test may rename its parent
+
+
+def test_folders_that_may_not_be_read_are_passed_over(root, films, barred):
+    film(films / "private/ours/1.png", 0)
+    film(films / "lost+found/1.png", 0)
+    barred("lost+found", "masks", "ours/lost+found", "private")
+    assert source.use(films) == ["ours"]
+    (films / "ours").rename(films / "2024")
+    assert source.use(films / "2024") == ["ours"]
+
+
+@pytest.mark.parametrize("name", ["ours/healthy", "ours", "ours/implant"])
+def test_a_set_that_may_not_be_read_is_named(root, films, barred, name, capsys):
+    barred(name)
+    assert source.use(films) == ["small"]
+    answer = capsys.readouterr().out
+    assert f"{films / name}" in answer and "may not be read" in answer, answer
+
+
+def test_a_class_that_may_not_be_read_is_named_where_no_set_is_found(root, films, barred, capsys):
+    (films / "ours").rename(films / "2024")
+    barred("2024/healthy")
+    assert "healthy (may not be read)" in refused(root, films / "2024", "was not found", capsys)
+
+
+@pytest.mark.parametrize("name", [".", "ours", "ours/healthy"])
+def test_from_without_rights_is_one_sentence(root, films, barred, name, capsys):
+    barred(name)
+    refused(root, films / name, f"{films / name} may not be read: give yourself the right", capsys)
+    barred(".")
+    refused(root, films / "ours", "ours may not be read", capsys)
 
 
 # --- FROM
@@ -227,6 +313,34 @@ def test_folders_that_cannot_be_studied_change_nothing(root, films, folder, sent
     describe(root, "") if folder == "empty" else None
     (films.parent / "empty").mkdir()
     refused(root, films.parent / folder, sentence, capsys)
+
+
+@pytest.mark.parametrize(
+    ("link", "target"),
+    [
+        ("repository/data", "films/ours/healthy/new"),
+        ("films/ours/mine", "repository/data/ours"),
+        ("films/ours/healthy/p999_0.png", "repository/data/ours/1.png"),
+    ],
+)
+def test_films_and_data_are_kept_apart(root, films, link, target, capsys):
+    film(root / "data/ours/1.png", 0) if target.startswith("repository") else None
+    (films / "ours/healthy/new").mkdir()
+    (films.parent / link).symlink_to(films.parent / target)
+    refused(root, films, "data/ lies in" if "new" in target else "lie in data/ themselves", capsys)
+
+
+def test_space_is_measured_where_data_lies(root, films, tmp_path, monkeypatch, capsys):
+    (root / "data").symlink_to(tmp_path / "disk/films")
+    refused(root, films, "disk/films, which is no folder", capsys)
+    (tmp_path / "disk/films").mkdir(parents=True)
+    monkeypatch.setattr("lib.data._shares_bytes", lambda *_: False)
+    usage, full = shutil.disk_usage(root), tmp_path / "disk"
+    free = {full: 1}
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda path: usage._replace(free=free.get(path, 2**40))
+    )
+    refused(root, films, "and 0.0 GB are free", capsys)
 
 
 def test_disk_space_is_looked_at_first(root, films, monkeypatch, capsys):
@@ -267,6 +381,14 @@ def test_an_empty_name_is_no_folder(root, monkeypatch):
 
 
 # --- what is written
+
+
+def test_nothing_is_written_while_films_are_copied(root, films, capsys):
+    with data.alone(root):
+        refused(root, films, "Films are being copied to data/", capsys)
+        with pytest.raises(BadData, match="are being copied"):
+            source.use(source.PHANTOMS)
+    assert source.use(films) == ["ours"]
 
 
 def test_pointing_at_a_folder_and_back_leaves_no_trace(root, films):

@@ -15,6 +15,7 @@ FILM_COLUMNS = [
 BOX_COLUMNS = ["image_id", "finding", "x", "y", "width", "height"]
 BOX_FRAME = 1024  # pixels a side: NIH and RSNA draw their boxes on films of 1024 x 1024
 DAYS = {"Y": 365.25, "M": 365.25 / 12, "W": 7.0, "D": 1.0}
+LEFT_BY_SYSTEMS = {"__MACOSX", "lost+found", "$RECYCLE.BIN", "System Volume Information"}
 OLDEST = 120  # years; NIH and RSNA hold films of patients "aged" 148 to 411
 
 
@@ -73,7 +74,7 @@ def is_circular(folder: Path) -> bool:
 
 def is_visible(name: str) -> bool:
     """Whether a file or folder is the owner's own and not left there by an operating system."""
-    return not name.startswith(".") and name != "__MACOSX"
+    return not name.startswith(".") and name not in LEFT_BY_SYSTEMS
 
 
 def digest(text: str) -> str:

@@ -101,6 +101,11 @@ def read_list(path: Path) -> list[Original]:
     raise BadData(f"{path.name} is no list of films: write it again with `make data FROM=folder`.")
 
 
+def may_be_read(folder: Path) -> bool:
+    """Whether the user has the rights to list a folder and to open what is in it."""
+    return os.access(folder, os.R_OK | os.X_OK, effective_ids=True)
+
+
 def shown(path: str | Path) -> str:
     """A path as it can be printed, bytes that are not UTF-8 and control characters escaped."""
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
@@ -123,6 +128,8 @@ def _add(entry: os.DirEntry, place: str, listing: Originals) -> None:
         return _note(listing, problem, entry.path)
     try:
         facts = entry.stat()
+    except PermissionError:
+        return _note(listing, "may not be read", entry.path)
     except OSError:
         return _note(listing, "leads nowhere", entry.path)
     if stat.S_ISDIR(facts.st_mode):

@@ -3,6 +3,7 @@
 Each entry is judged alone: one that is broken or too small does not stop the others.
 """
 
+import os
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from lib import ROOT
 from lib.datasets.entries import BadData, listed, load_entries, load_split_settings
 from lib.datasets.index import MOST_UNREADABLE, list_films, split_films
 from lib.datasets.listing import is_visible
-from lib.datasets.originals import Originals, originals, shown
+from lib.datasets.originals import Originals, may_be_read, originals, shown
 from lib.datasets.split import FEWEST_NORMALS
 from lib.films import NotAFilm, UnreadableFilm, read_film
 
@@ -53,15 +54,16 @@ class DataSet:
         # Masks may lie where the first of the set's folders does: masks/ours/ with ours/.
         if place.parts and self.folder.parts[-len(place.parts) :] == place.parts:
             masks = self.folder.parents[len(place.parts) - 1] / "masks" / place
-            places |= {str("masks" / place): masks} if masks.is_dir() else {}
+            places |= {str("masks" / place): masks} if os.path.isdir(masks) else {}
         return places
 
 
 def survey(source: Path, root: Path = ROOT, peers: bool = False) -> list[DataSet]:
     """Find, try and count the data sets in a folder: those to study, and those that cannot be.
 
-    Of entries with one folder, the first serves. Entries that are marked so are taken up where
-    `peers` is True, and of a folder all. Raises BadData where params/datasets.yaml has a slip.
+    Of entries with one folder, the first serves: the same films are not studied twice. Entries
+    that are marked so are taken up where `peers` is True, and of a folder all. Raises BadData
+    where params/datasets.yaml has a slip.
     """
     entries = load_entries(root)
     own = {name: entry for name, entry in entries.items() if not entry.get("peers")}
@@ -73,8 +75,10 @@ def survey(source: Path, root: Path = ROOT, peers: bool = False) -> list[DataSet
     for name, folders in found.items():
         place = entries[name]["folder"]
         before = [s.folder for s in sets if not s.reason and s.entry["folder"] == place]
-        if not before or entries[name].get("peers"):
+        if entries[name].get("peers"):
             sets.append(_examined(name, entries[name], before[:1] or folders, root))
+        elif not before and (folders := _not_in(sets, folders)):
+            sets.append(_examined(name, entries[name], folders, root))
     missed = [name for name in own if name not in found and name not in SHIPPED]
     return sets + [_absent(name, own[name], source) for name in missed]
 
@@ -83,6 +87,12 @@ def studied(sets: list[DataSet]) -> list[DataSet]:
     """Those that can be studied; without any, those that are too small, whose index can be made."""
     good = [data_set for data_set in sets if not data_set.reason]
     return good or [data_set for data_set in sets if len(data_set.films)]
+
+
+def _not_in(sets: list[DataSet], folders: list[Path]) -> list[Path]:
+    """The folders that none of the sets is to be studied in, by whatever name or link."""
+    taken = {os.path.realpath(data_set.folder) for data_set in sets if not data_set.reason}
+    return [folder for folder in folders if os.path.realpath(folder) not in taken]
 
 
 # --- where the films of an entry lie
@@ -104,7 +114,7 @@ def _at(entries: dict[str, dict], source: Path) -> dict[str, list[Path]]:
             with warnings.catch_warnings(action="ignore"):
                 list_films(name, entries[name] | {"folder": "."}, source)
             return {name: [source]}
-        except BadData:
+        except (BadData, OSError):
             pass
     return {}
 
@@ -125,7 +135,12 @@ def _above(entries: dict[str, dict], source: Path) -> dict[str, list[Path]]:
 def _matches(folder: Path, glob: str) -> list[Path]:
     try:
         return list(folder.glob(glob))
-    except (ValueError, NotImplementedError, IndexError):  # the reader of films will say so
+    except (
+        ValueError,
+        NotImplementedError,
+        IndexError,
+        OSError,
+    ):  # the reader of films will say so
         return []
 
 
@@ -149,14 +164,14 @@ def _nested(places: list[Path]) -> Iterator[Path]:
     """Each place, and the folder of its own name in it, as an archive is often unpacked."""
     for place in places:
         yield place
-        if (inner := place / place.name).is_dir():
+        if os.path.isdir(inner := place / place.name):
             yield inner
 
 
 def _but_for_case(folder: Path, parts: tuple[str, ...]) -> Path | None:
     """The folder below `folder`, spelt with other capitals if need be."""
     for part in parts:
-        if (folder / part).is_dir():
+        if os.path.isdir(folder / part):
             folder /= part
             continue
         alike = [path for path in _folders(folder) if path.name.lower() == part.lower()]
@@ -167,14 +182,16 @@ def _but_for_case(folder: Path, parts: tuple[str, ...]) -> Path | None:
 
 
 def _folders(folder: Path) -> list[Path]:
+    """The folders in a folder; none where it may not be read: the search passes it over."""
     try:
-        return sorted(path for path in folder.iterdir() if is_visible(path.name) and path.is_dir())
+        return sorted(p for p in folder.iterdir() if is_visible(p.name) and os.path.isdir(p))
     except OSError:
         return []
 
 
 def _names(folder: Path) -> str:
-    names = [shown(path.name) for path in _folders(folder)]
+    folders = {path: "" if may_be_read(path) else " (may not be read)" for path in _folders(folder)}
+    names = [f"{shown(path.name)}{right}" for path, right in folders.items()]
     return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "") or "no folder"
 
 
@@ -195,6 +212,9 @@ def _examined(name: str, entry: dict, folders: list[Path], root: Path) -> DataSe
             return data_set
         except BadData as reason:
             data_set.reason = str(reason).removeprefix(f"{name}: ")
+            failed.append(data_set)
+        except OSError as error:
+            data_set.reason = f"{shown(error.filename or folder)} cannot be read: {error.strerror}."
             failed.append(data_set)
     return failed[0]
 
