@@ -11,7 +11,9 @@ import ast
 import hashlib
 import json
 import os
+import re
 import subprocess
+import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from lib import ROOT, accidents, grid
 
 PHANTOMS = Path("build/phantoms")  # what data/ is a copy of by default
 NOT_COPIED = "not copied yet"  # the hash of films that `dvc repro` has not copied to data/
+BEING_WRITTEN = 5  # seconds since its last change in which dvc.lock may be unfinished
 FINGERPRINTS = ROOT / "build/code"
 STAGES = ("phantoms", "datasets", "preprocessing", "floors", "comparison")
 PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn", "opencv-python-headless")
@@ -46,14 +49,31 @@ def commit() -> str:
 
 def data_hash(root: Path = ROOT) -> str:
     """The hash by which DVC knows the films of data/, once they are the ones that were chosen."""
-    lock, films = root / "dvc.lock", root / _source(root)["list"]
-    stage = (YAML(typ="safe").load(lock)["stages"] if lock.exists() else {}).get("data")
+    films, stage = root / _source(root)["list"], _recorded_copy(root / "dvc.lock")
     if not stage or root / stage["deps"][0]["path"] != films:
         return NOT_COPIED
     listed = films.is_file() and hashlib.md5(films.read_bytes()).hexdigest()
     if listed and listed != stage["deps"][0]["md5"]:
         return NOT_COPIED
     return stage["outs"][0]["md5"]
+
+
+def _recorded_copy(lock: Path) -> dict | None:
+    """What dvc.lock says of the stage `data`, if it has run.
+
+    Another lane may be writing the file, which takes DVC seconds: then it is read again. Only this
+    stage is read, as the whole file takes a second.
+    """
+    while lock.exists():
+        record = re.search(
+            r"^  data:\n(?:    .*\n)+?    outs:\n(?:    .*\n)+", lock.read_text(), re.M
+        )
+        if record and re.search(r"md5: [0-9a-f]{32}\.dir\n", record[0].partition("outs:")[2]):
+            return YAML(typ="safe").load(record[0])["data"]
+        if time.time() - lock.stat().st_mtime > BEING_WRITTEN:
+            break
+        time.sleep(0.2)
+    return None
 
 
 def data_source(root: Path = ROOT) -> str:

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import threading
 
 import pytest
 
@@ -132,3 +133,17 @@ def test_folders_that_stages_depend_on_exist_when_the_grid_asks_for_nothing(tmp_
     provenance.write_what_is_asked(tmp_path)
     for folder in ("cells", "studies", "studies/pretraining"):
         assert (tmp_path / folder).is_dir()
+
+
+@pytest.mark.parametrize("written", [0, 20, 150, 230])
+def test_the_hash_of_the_films_is_whole_while_dvc_writes_its_lock(tmp_path, written):
+    side = "    - path: {}\n      hash: md5\n      md5: " + "a" * 32 + ".dir\n"
+    record = "  data:\n    cmd: python -m lib.data\n    deps:\n" + side.format("build/phantoms")
+    record += "    outs:\n" + side.format("data")
+    whole = f"schema: '2.0'\nstages:\n{record}  other:\n    cmd: another\n"
+    lock = tmp_path / "dvc.lock"
+    lock.write_text(whole[:written])
+    finish = threading.Timer(0.3, lock.write_text, [whole])
+    finish.start()
+    assert provenance.data_hash(tmp_path) == "a" * 32 + ".dir"
+    finish.join()

@@ -47,7 +47,7 @@ def film_files(folder: Path) -> list[Path]:
     films = [
         path
         for path in films
-        if set(FOLDERS).isdisjoint(map(str.lower, path.relative_to(folder).parts[:-1]))
+        if FOLDERS.isdisjoint(map(str.lower, path.relative_to(folder).parts[:-1]))
     ]
     return sorted(films, key=lambda path: len(path.parts))
 
