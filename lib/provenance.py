@@ -68,7 +68,7 @@ def _recorded_copy(lock: Path) -> dict | None:
         record = re.search(
             r"^  data:\n(?:    .*\n)+?    outs:\n(?:    .*\n)+", lock.read_text(), re.M
         )
-        if record and re.search(r"md5: [0-9a-f]{32}\.dir\n", record[0].partition("outs:")[2]):
+        if record and re.search(r"md5: \S+\n", record[0].partition("outs:")[2]):
             return YAML(typ="safe").load(record[0])["data"]
         if time.time() - lock.stat().st_mtime > BEING_WRITTEN:
             break

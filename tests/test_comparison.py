@@ -7,6 +7,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from lib import ROOT, metrics
 from lib.comparison import (
@@ -432,7 +433,7 @@ def write_source(root, path="data.csv", md5="abc.dir"):
     dep = {"path": path, "md5": hashlib.md5(listed.encode()).hexdigest()}
     lock = {"stages": {"data": {"deps": [dep], "outs": [{"path": "data", "md5": md5}]}}}
     (root / "params/study.yaml").write_text(json.dumps(study))
-    (root / "dvc.lock").write_text(json.dumps(lock))
+    (root / "dvc.lock").write_text(yaml.safe_dump(lock))  # line by line, as DVC writes it
 
 
 @pytest.fixture
