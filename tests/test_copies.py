@@ -7,7 +7,16 @@ import pandas as pd
 import pytest
 from PIL import Image
 from scipy.ndimage import gaussian_filter
-from test_datasets import NIH, OURS, counts, index_of, nih_rows, write_film, write_nih, write_ours
+from test_datasets import (
+    NIH,
+    OURS,
+    counts,
+    index_of,
+    nih_rows,
+    write_nih,
+    write_ours,
+    write_parts,
+)
 
 from lib.datasets.copies import hashes, near_groups
 from lib.datasets.entries import BadData
@@ -60,10 +69,7 @@ def test_copies_are_one_patients_and_of_one_split(tmp_path):
 
 
 def test_a_copy_of_a_test_film_leaves_training(tmp_path):
-    for part, patients in (("train", range(10)), ("test", range(10, 16))):
-        for patient in patients:
-            write_film(tmp_path / f"ours/{part}/healthy/p{patient}_1.png")
-            write_film(tmp_path / f"ours/{part}/broken/p{patient}_2.png")
+    write_parts(tmp_path, train=range(10), test=range(10, 16))
     tested = (tmp_path / "ours/test/healthy/p10_1.png").read_bytes()
     (tmp_path / "ours/train/healthy/p99_1.png").write_bytes(tested)
     entry = OURS | {"normal": "*/healthy", "abnormal": "*/broken", "test": "test"}
@@ -93,10 +99,7 @@ def test_a_film_saved_again_in_the_other_class_is_named_and_counted(tmp_path):
 
 
 def test_a_film_without_a_label_may_be_a_copy_of_a_test_film(tmp_path):
-    for part, patients in (("train", range(10)), ("test", range(10, 16))):
-        for patient in patients:
-            write_film(tmp_path / f"ours/{part}/healthy/p{patient}_1.png")
-            write_film(tmp_path / f"ours/{part}/broken/p{patient}_2.png")
+    write_parts(tmp_path, train=range(10), test=range(10, 16))
     (tmp_path / "ours/new").mkdir()
     tested = (tmp_path / "ours/test/healthy/p10_1.png").read_bytes()
     (tmp_path / "ours/new/q.png").write_bytes(tested)

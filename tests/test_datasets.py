@@ -122,6 +122,14 @@ def write_ours(data, patients=range(12)):
         write_film(data / f"ours/{'broken' if patient % 2 else 'plate'}/ada{patient}_2.png")
 
 
+def write_parts(data, **parts):
+    """Folders of their own for parts of the films, each patient with a film of either class."""
+    for part, patients in parts.items():
+        for patient in patients:
+            write_film(data / f"ours/{part}/healthy/p{patient}_1.png")
+            write_film(data / f"ours/{part}/broken/p{patient}_2.png")
+
+
 def index_of(data, entry, **arguments):
     return build_index("films", entry, data, "salt", **arguments)
 
@@ -250,10 +258,7 @@ def test_any_folder(tmp_path):
 
 
 def test_any_folder_with_a_test_folder(tmp_path):
-    for part, patients in (("train", range(8)), ("test", range(8, 12))):
-        for patient in patients:
-            write_film(tmp_path / f"ours/{part}/healthy/p{patient}_1.png")
-            write_film(tmp_path / f"ours/{part}/broken/p{patient}_2.png")
+    write_parts(tmp_path, train=range(8), test=range(8, 12))
     entry = OURS | {"normal": "*/healthy", "abnormal": "*/broken", "test": "test"}
     index = index_of(tmp_path, entry)[""]
     assert (index["split"].eq("test") == index["path"].str.contains("/test/")).all()

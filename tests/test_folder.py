@@ -5,7 +5,7 @@ import unicodedata
 import numpy as np
 import pytest
 from PIL import Image
-from test_datasets import OURS, counts, index_of, noise, write_film, write_ours
+from test_datasets import OURS, counts, index_of, noise, write_film, write_ours, write_parts
 from test_films import write_dicom
 
 from lib.datasets import words
@@ -163,10 +163,7 @@ def test_films_and_masks_in_folders_of_each_class(tmp_path):
 
 
 def test_a_folder_for_validation_is_split_with_the_rest_and_counted(tmp_path):
-    for part, patients in (("train", range(10)), ("val", range(10, 14))):
-        for patient in patients:
-            write_film(tmp_path / f"ours/{part}/healthy/p{patient}_1.png")
-            write_film(tmp_path / f"ours/{part}/broken/p{patient}_2.png")
+    write_parts(tmp_path, train=range(10), val=range(10, 14))
     found = counts(index_of(tmp_path, PLAIN | {"normal": "*/healthy", "abnormal": "*/broken"}))
     assert found["of a folder for validation, split with the rest"] == 8
 
