@@ -31,10 +31,12 @@ from tests.conftest import Study, copy_of_working_tree
 
 GRID = """
 profile: tiny
+source: {folder: build/phantoms, list: build/phantoms}
 grids:
   phantoms: &phantoms
     seeds: [0]
     datasets: [rsna]
+    unlabelled: []
     supervised: &none {datasets: [], methods: []}
     reconstruction: {datasets: [rsna], methods: [autoencoder]}
     adversarial: *none
