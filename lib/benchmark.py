@@ -14,24 +14,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib import ROOT, grid
+from lib import ROOT, files, grid
 from lib.datasets.table import load_index
 from lib.preprocessing.arrays import settings, write_films
 
-KEPT = ROOT / "reports/benchmarks.csv"
+KEPT = files.REPORTS / "benchmarks.csv"
 FILMS = 256
-OF_THE_STUDY = (
-    "method",
-    "labels",
-    "contamination",
-    "augment",
-)  # parameters that are not a method's own
-
 
 def preprocessing_speed() -> list[dict]:
     """Films/s from DICOM file to picture, in one process and over all cores."""
     dataset = grid.datasets()[-1]
-    index = load_index(ROOT / f"build/index/{dataset}.csv").head(FILMS)
+    index = load_index(files.index(dataset)).head(FILMS)
     nothing = pd.DataFrame({"image_id": []})
     speed = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -54,10 +47,10 @@ def training_speed() -> list[dict]:
     size = profile["images"]["size"]
     films = np.random.default_rng(0).uniform(-1, 1, (FILMS, size, size, 1)).astype("float32")
     speeds = {"training": {}, "scoring": {}}
-    for name in sorted({cell.method for cell in grid.cells()}):
-        chosen = {key: value for key, value in profile[name].items() if key not in OF_THE_STUDY}
-        detector = methods.find(grid.method_of(name))(image_size=size, **chosen)
-        labels = np.arange(FILMS) % 2 if profile[name].get("labels") == "all" else None
+    for name in sorted({fit.method for fit in grid.fits()}):
+        parameters = grid.part(name, profile[name])
+        detector = methods.find(parameters.method)(image_size=size, **parameters.keywords)
+        labels = np.arange(FILMS) % 2 if parameters.labels == "all" else None
         speeds["training"][name] = FILMS / _seconds_per_epoch(detector, films, labels)
         detector.predict(films, verbose=0)  # compiles
         speeds["scoring"][name] = FILMS / _seconds(partial(detector.predict, films, verbose=0))
@@ -75,10 +68,10 @@ def diffusion_speed() -> list[dict]:
     profile = grid.profile()
     size = profile["images"]["size"]
     films = np.random.default_rng(0).uniform(-1, 1, (FILMS, size, size, 1)).astype("float32")
-    chosen = {k: v for k, v in profile["anoddpm"].items() if k not in OF_THE_STUDY}
-    few = methods.find("anoddpm")(image_size=size, **chosen)
+    keywords = grid.part("anoddpm", profile["anoddpm"]).keywords
+    few = methods.find("anoddpm")(image_size=size, **keywords)
     calls = few.noise_level
-    published = methods.find("anoddpm")(image_size=size, **{**chosen, "steps": calls, "eta": 1.0})
+    published = methods.find("anoddpm")(image_size=size, **{**keywords, "steps": calls, "eta": 1.0})
     speed = {}
     for detector, count, batch in ((published, 4, 1), (few, FILMS, 32)):
         predict = partial(detector.predict, batch_size=batch, verbose=0)

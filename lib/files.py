@@ -1,4 +1,4 @@
-"""The one way to write a file or a folder: whole or not at all, and by one process at a time.
+"""Where the files of build/ and reports/ are, and the one way to write them: whole or not at all.
 
 What is unfinished lies in a hidden folder beside its target and belongs to one attempt: its name
 holds the host, the process and the moment. Two attempts therefore never share it, and what a
@@ -14,11 +14,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from socket import gethostname
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 from filelock import FileLock, Timeout
 
+from lib import ROOT
+
+if TYPE_CHECKING:
+    from lib.grid import Fit
+
+BUILD = ROOT / "build"
+REPORTS = ROOT / "reports"
+RESULTS = REPORTS / "results.csv"
+RECORD = "record.json"  # in the folder of a fit: what made it and what came of it
 UNFINISHED = re.compile(r"\.(?P<name>.+)@(?P<host>[^@]+)-(?P<process>\d+)-\d+\.partial")
 
 
@@ -37,6 +46,49 @@ class Attempt(NamedTuple):
 
     def __str__(self) -> str:
         return f"process {self.process} on {self.host}"
+
+
+# Where files are. `build` is the folder build/ of another copy of the study, as in tests.
+
+
+def index(dataset: str, build: Path = BUILD) -> Path:
+    """One row per film of a data set."""
+    return build / f"index/{dataset}.csv"
+
+
+def annotations(dataset: str, build: Path = BUILD) -> Path:
+    """The lesions drawn in its films."""
+    return build / f"index/{dataset}.annotations.csv"
+
+
+def images(dataset: str, kind: str = "", build: Path = BUILD) -> Path:
+    """Its films as an array; of the kind `body` or `lesions`, their masks."""
+    return build / f"images/{'.'.join(filter(None, (dataset, kind)))}.npy"
+
+
+def floors(dataset: str, build: Path = BUILD) -> Path:
+    """The scores of its floors."""
+    return build / f"floors/{dataset}.csv"
+
+
+def trained(fit: "Fit", build: Path = BUILD) -> Path:
+    """The folder of a fit's weights."""
+    return build / "fits" / fit.place
+
+
+def scored(fit: "Fit", build: Path = BUILD) -> Path:
+    """The folder of what a fit's weights give: scores, maps, embeddings."""
+    return build / "scores" / fit.place
+
+
+def measured(dataset: str, build: Path = BUILD) -> Path:
+    """The folder of the tables measured on a data set."""
+    return build / "measures" / dataset
+
+
+def compared(build: Path = BUILD) -> Path:
+    """The folder of the tables of all data sets together."""
+    return build / "comparison"
 
 
 @contextmanager

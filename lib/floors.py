@@ -23,7 +23,7 @@ from sklearn.decomposition import PCA
 from sklearn.tree import DecisionTreeClassifier
 from tqdm import tqdm
 
-from lib import ROOT, accidents, files
+from lib import accidents, files
 from lib.datasets.entries import BadData
 from lib.datasets.split import FEWEST_NORMALS
 from lib.datasets.table import load_index
@@ -33,7 +33,7 @@ SIDE = 64  # pixels; larger films are shrunk to it for the detectors that learn 
 NORMALS = 5000  # training films at most for those detectors, drawn at random from seed 0
 
 
-def write_floors(dataset: str, build: Path = ROOT / "build") -> pd.DataFrame:
+def write_floors(dataset: str, build: Path = files.BUILD) -> pd.DataFrame:
     """Write build/floors/<dataset>.csv from the index and the images of the data set.
 
     Raises BadData in one sentence when these are absent or do not fit.
@@ -51,7 +51,7 @@ def write_floors(dataset: str, build: Path = ROOT / "build") -> pd.DataFrame:
         ],
         axis=1,
     )[scored]
-    with files.whole_file(build / f"floors/{dataset}.csv") as unfinished:
+    with files.whole_file(files.floors(dataset, build)) as unfinished:
         floors.to_csv(unfinished, index=False, float_format="%.6g")
     return floors
 
@@ -144,8 +144,9 @@ def _pixels(films: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 
 def _read(dataset: str, build: Path) -> tuple[pd.DataFrame, np.ndarray]:
-    index = load_index(build / f"index/{dataset}.csv")
-    path, remedy = build / f"images/{dataset}.npy", f"run `python -m lib.preprocessing {dataset}`."
+    index = load_index(files.index(dataset, build))
+    path = files.images(dataset, build=build)
+    remedy = f"run `python -m lib.preprocessing {dataset}`."
     if not path.exists():
         raise BadData(f"{path} is missing: {remedy}")
     films = np.load(path, mmap_mode="r")

@@ -1,89 +1,228 @@
-"""What params/ asks for: the cells of the study, its data sets, its profile."""
+"""What params/ asks for: the fits of the study, its ablations, data sets and profile.
 
+A *fit* is one training run: data set x method x variant x seed. The fits of the grid have no
+variant: their method runs with its entry of the profile as it is. An *ablation* is a set of fits
+with one thing changed (lib.variants); a variant that changes nothing is the grid's own fit.
+"""
+
+import re
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from ruamel.yaml import YAML
 
 from lib import ROOT
+from lib.datasets.errors import BadData
+from lib.variants import Labels, setting, variant_name
 
-#: Groups of cells in params/study.yaml, each a stage of dvc.yaml, and the family it belongs to:
-#: GANs have a group of their own, as they run on other data than the rest of their family.
-GROUPS = {
-    "supervised": "supervised",
-    "reconstruction": "reconstruction",
-    "adversarial": "reconstruction",
-    "svdd": "svdd",
-}
-#: In tables of results the family of a study is this and its name: its fits are no cells.
-STUDY = "study: "
+#: In tables of results the family of an ablation is this and its name.
+ABLATION = "ablation: "
+NO_VARIANT = "default"  # the folder of fits without a variant
+#: What an entry of a profile says about the study, and what holds where it says nothing.
+OF_THE_STUDY = {"labels": "none", "contamination": 0.0, "augment": False, "images": {}}
+NO_CHANGE = OF_THE_STUDY | {"as_published": False}
+NEEDED = ("question", "datasets", "methods", "seeds", "variants")  # of an ablation
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One point of the grid: a method of a family, trained on a data set from a seed."""
+class Fit:
+    """One training run; `variant` is empty or the name of a variant of an ablation."""
 
-    family: str
     dataset: str
     method: str
-    seed: int
+    variant: str = ""
+    seed: int = 0
 
     @property
-    def folder(self) -> Path:
-        """Where the cell leaves what it made."""
-        return ROOT / "build/cells" / self.dataset / self.method / str(self.seed)
+    def place(self) -> Path:
+        """The folder of its files, relative to those of all fits."""
+        folder = _folder(self.variant) if self.variant else NO_VARIANT
+        return Path(self.dataset, self.method, folder, str(self.seed))
 
     @property
     def page(self) -> str:
-        """The name of its page in reports/."""
-        return f"{self.family}-{self.dataset}-{self.method}-{self.seed}.html"
+        """The file of its card in reports/."""
+        return f"cards/{self.dataset}/{self.method}-{self.seed}.html"
+
+    @property
+    def family(self) -> str:
+        """The family of its method, `other` outside the grids."""
+        return families().get(self.method, "other")
+
+    @property
+    def entry(self) -> dict:
+        """The parameters of its method in the profile with its variant's. Raises BadData."""
+        changes = _variants() if self.variant else {"": {}}
+        if self.variant not in changes:
+            raise BadData(f"params/study.yaml has no variant {self.variant!r}.")
+        return entry_of(self.method) | changes[self.variant]
 
     def __str__(self) -> str:
-        return f"{self.dataset}/{self.method}/{self.seed}"
+        return "/".join(filter(None, (self.dataset, self.method, self.variant, str(self.seed))))
 
 
-def cells() -> list[Cell]:
-    """The cells that params/study.yaml asks for."""
-    chosen = parameters("study")["grid"]
+class Parameters(NamedTuple):
+    """An entry of a profile, parted into what is the study's and what is the method's."""
+
+    method: str  # the file of lib/methods
+    labels: Labels
+    contamination: float  # share of anomalies among the training films of unknown label
+    augment: bool  # whether training films are varied at random
+    images: dict  # how films are prepared otherwise than the data set's
+    updates: dict[str, int]  # lengths of training in updates, by the keyword that counts epochs
+    keywords: dict  # the method's own
+
+    @property
+    def setting(self) -> str:
+        """The labels that the method is given, in words."""
+        return setting(self.labels, self.contamination)
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """Fits on one data set with one thing changed; the first variant is the reference."""
+
+    name: str
+    dataset: str
+    question: str
+    methods: list[str]
+    seeds: list[int]
+    variants: dict[str, dict]  # name -> the parameters it changes
+    axis: str = ""  # what the percentages of its variants are
+    above: str = "above the reference"  # how pages read a difference above 0
+    below: str = "below the reference"
+
+    @property
+    def title(self) -> str:
+        """Its name in words."""
+        return self.name.replace("_", " ")
+
+    @property
+    def page(self) -> str:
+        """The file of its page in reports/."""
+        return f"ablations/{self.name}/{self.dataset}.html"
+
+    @property
+    def reference(self) -> str:
+        """The variant that the others are compared with."""
+        return next(iter(self.variants))
+
+    def fit(self, method: str, variant: str, seed: int) -> Fit:
+        """One of its fits: the grid's own where the variant leaves the method's entry as it is."""
+        change = self.variants[variant]
+        same = changes_nothing(change, entry_of(method), self.dataset)
+        return Fit(self.dataset, method, "" if same else variant, seed)
+
+    def fits(self) -> dict[tuple[str, str, int], Fit]:
+        """All of them by method, variant and seed, in this order."""
+        return {
+            (method, variant, seed): self.fit(method, variant, seed)
+            for method in self.methods
+            for variant in self.variants
+            for seed in self.seeds
+        }
+
+    def __str__(self) -> str:
+        return f"{self.title} on {self.dataset}"
+
+
+def fits() -> list[Fit]:
+    """The fits of the chosen grid, without those of ablations."""
+    grid = _grid()
+    blocks = [block for blocks in grid["families"].values() for block in blocks]
     return [
-        Cell(family, dataset, method, seed)
-        for group, family in GROUPS.items()
-        for dataset in chosen[group]["datasets"]
-        for method in chosen[group]["methods"]
-        for seed in chosen["seeds"]
+        Fit(dataset, method, seed=seed)
+        for block in blocks
+        for dataset in block["datasets"]
+        for method in block["methods"]
+        for seed in grid["seeds"]
     ]
+
+
+def fits_on(dataset: str) -> list[Fit]:
+    """The fits on a data set, those of the grid first, then those of ablations; each once."""
+    of_grid = [fit for fit in fits() if fit.dataset == dataset]
+    of_ablations = [
+        fit
+        for ablation in ablations()
+        if ablation.dataset == dataset
+        for fit in ablation.fits().values()
+    ]
+    return list(dict.fromkeys([*of_grid, *of_ablations]))
+
+
+def families() -> dict[str, str]:
+    """The family of each method, as the grids of params/study.yaml group them."""
+    return {
+        method: family
+        for grid in parameters("study")["grids"].values()
+        for family, blocks in grid["families"].items()
+        for block in blocks
+        for method in block["methods"]
+    }
+
+
+def ablations() -> list[Ablation]:
+    """The ablations of the chosen grid, one for each of their data sets. Raises BadData."""
+    return [
+        ablation(name, dataset)
+        for name, entry in _ablations().items()
+        for dataset in _checked(name, entry)["datasets"]
+    ]
+
+
+def ablation(name: str, dataset: str) -> Ablation:
+    """The ablation of that name on any data set. Raises BadData."""
+    entries = _ablations()
+    if name not in entries:
+        known = ", ".join(entries) or "none"
+        raise BadData(f"params/study.yaml has no ablation {name}; it has {known}.")
+    entry = dict(_checked(name, entries[name]))
+    del entry["datasets"]
+    return Ablation(name, dataset, **entry | {"variants": _named(entry["variants"])})
+
+
+def changes_nothing(change: dict, entry: dict, dataset: str) -> bool:
+    """Whether a variant leaves a method as its entry and the data set's preparation have it."""
+    images = parameters("datasets")["datasets"].get(dataset, {}).get("images", {})
+    usual = NO_CHANGE | entry | {"images": profile().get("images", {}) | images}
+    return all(
+        value.items() <= usual[name].items() if name == "images" else value == usual.get(name)
+        for name, value in change.items()
+    )
+
+
+def part(method: str, entry: dict) -> Parameters:
+    """Part an entry of the profile, or one that is put over it, into the study's and the method's.
+
+    The one place that knows which parameters are the study's.
+    """
+    rest = OF_THE_STUDY | {"method": method} | entry
+    updates = {name: rest.pop(name) for name in list(rest) if name.endswith("updates")}
+    in_epochs = {name.replace("updates", "epochs"): number for name, number in updates.items()}
+    return Parameters(
+        **{name: rest.pop(name) for name in ("method", *OF_THE_STUDY)},
+        updates={name: number for name, number in in_epochs.items() if name not in rest},
+        keywords=rest,
+    )
 
 
 def fusions() -> dict[str, list[str]]:
-    """Which scores the comparison puts together: {name: parts}, none where the grid names none."""
-    return parameters("study")["grid"].get("fusions", {})
-
-
-def studies() -> dict[str, dict]:
-    """The studies of the chosen grid: {name: datasets, methods, seeds, variants} (lib.studies)."""
-    return parameters("study")["grid"].get("studies", {})
-
-
-def cell(dataset: str, method: str, seed: int = 0) -> Cell:
-    """The cell of that name; outside the chosen grid too, so that a notebook can try any pair."""
-    grids = parameters("study")["grids"].values()
-    families = [
-        family
-        for group, family in GROUPS.items()
-        for grid in grids
-        if method in grid[group]["methods"]
-    ]
-    return Cell(families[0] if families else "other", dataset, method, seed)
+    """Which scores the comparison fuses: {name: parts}, none where the grid names none."""
+    return _grid().get("fusions", {})
 
 
 def datasets() -> list[str]:
     """The data sets of the chosen grid."""
-    return list(parameters("study")["grid"]["datasets"])
+    return list(_grid()["datasets"])
 
 
 def unlabelled() -> list[str]:
     """The data sets of the chosen grid that have films without a label, to be ranked."""
-    return list(parameters("study")["grid"].get("unlabelled", []))
+    return list(_grid().get("unlabelled", []))
 
 
 def profile_name() -> str:
@@ -96,6 +235,14 @@ def profile() -> dict:
     return parameters(profile_name())
 
 
+def entry_of(method: str) -> dict:
+    """The entry of a method in the chosen profile. Raises BadData where there is none."""
+    entries = profile()
+    if method not in entries:
+        raise BadData(f"params/{profile_name()}.yaml has no entry {method}: add one.")
+    return entries[method] or {}
+
+
 def methods() -> list[str]:
     """The entries of the profile that are methods."""
     return [name for name in profile() if name not in ("images", "split")]
@@ -104,11 +251,70 @@ def methods() -> list[str]:
 def method_of(name: str) -> str:
     """The file of lib/methods behind an entry of the profile: itself, or what its `method` names.
 
-    So one method may stand in the grid with several settings, as `anoddpm` and `anoddpm_gaussian`.
+    So one method may be in the grid with several settings, as `anoddpm` and `anoddpm_gaussian`.
     """
-    return profile().get(name, {}).get("method", name)
+    return (profile().get(name) or {}).get("method", name)
 
 
 def parameters(name: str) -> dict:
     """The content of params/<name>.yaml."""
-    return YAML(typ="safe").load(ROOT / f"params/{name}.yaml")
+    file = ROOT / f"params/{name}.yaml"
+    return deepcopy(_loaded(file, file.stat().st_mtime_ns))
+
+
+@lru_cache(maxsize=8)
+def _loaded(file: Path, _changed: int) -> dict:
+    return YAML(typ="safe").load(file)
+
+
+def _grid() -> dict:
+    return parameters("study")["grid"]
+
+
+def _ablations() -> dict[str, dict]:
+    return _grid().get("ablations") or {}
+
+
+def _variants() -> dict[str, dict]:
+    """The parameters that each variant of any grid's ablations changes, by its name."""
+    changes: dict[str, dict] = {}
+    for grid in [_grid(), *parameters("study")["grids"].values()]:
+        for entry in (grid.get("ablations") or {}).values():
+            for variant, change in _named((entry or {}).get("variants") or []).items():
+                same = [name for name in changes if _folder(name) == _folder(variant)]
+                if any(changes[name] != change for name in same):
+                    raise BadData(
+                        f"params/study.yaml has two variants {variant!r} that change different "
+                        "parameters: give one of them another `name`."
+                    )
+                changes[variant] = change
+    return changes
+
+
+def _folder(variant: str) -> str:
+    """The name of a variant without what a file system may not take."""
+    return re.sub(r"[^\w.=-]+", "-", variant).strip("-.")
+
+
+def _named(variants: list[dict]) -> dict[str, dict]:
+    """Variants without their `name`, by the name that pages call them."""
+    return {
+        variant_name(change): {key: change[key] for key in change if key != "name"}
+        for change in variants
+    }
+
+
+def _checked(name: str, entry: dict) -> dict:
+    """An ablation's entry. Raises BadData, in one sentence, where it is declared by half."""
+    if missing := [key for key in NEEDED if key not in (entry or {})]:
+        raise BadData(
+            f"The ablation {name} of params/study.yaml has no {', '.join(missing)}: it needs "
+            f"{', '.join(NEEDED)}."
+        )
+    empty = [key for key in ("methods", "seeds", "variants") if not entry[key]]
+    if entry["datasets"] and (empty or len(_named(entry["variants"])) < len(entry["variants"])):
+        raise BadData(
+            f"The ablation {name} of params/study.yaml needs methods, seeds, and variants that "
+            "all differ."
+        )
+    return entry

@@ -6,9 +6,12 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 from tqdm import tqdm
+
+CORES = os.cpu_count() or 1
 
 
 def each(
@@ -25,29 +28,38 @@ def each(
 
     Over all cores, or so many `workers`; one is this process itself. A worker gets `chunk` items at
     a time, which is to be more than it does while another worker starts, and calls `start()` before
-    its first. Raises what `function` raises, and BrokenProcessPool when a worker dies; then, and
-    when it is interrupted, it ends its workers. They end with this process, however it ends.
+    its first. Raises what `function` raises, and BrokenProcessPool when a worker dies.
     """
     items = list(items)
-    workers = min(workers or os.cpu_count() or 1, math.ceil(len(items) / chunk))
+    workers = min(workers or CORES, math.ceil(len(items) / chunk))
     bar = {"desc": title, "total": len(items), "unit": unit}
     if workers <= 1:
         yield from tqdm(map(function, items), **bar)
         return
+    with pool(workers, start) as executor:
+        yield from tqdm(executor.map(function, items, chunksize=chunk), **bar)
+
+
+@contextmanager
+def pool(workers: int, start: Callable | None = None) -> Iterator[ProcessPoolExecutor]:
+    """Worker processes, each of which calls `start()` first.
+
+    An error in the block, or its interruption, ends them. They end with this process, however it
+    ends.
+    """
     # Spawned, not forked: a notebook may hold TensorFlow's threads, which a fork would not survive.
     spawn = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, spawn, _begin, (start,))
+    executor = ProcessPoolExecutor(workers, spawn, _begin, (start,))
     others = multiprocessing.active_children()
     try:
-        results = pool.map(function, items, chunksize=chunk)
-        yield from tqdm(results, **bar)
+        yield executor
     except BaseException:
         for worker in multiprocessing.active_children():
             if worker not in others:
                 worker.terminate()
         raise
     finally:
-        pool.shutdown(cancel_futures=True)
+        executor.shutdown(cancel_futures=True)
 
 
 def _begin(start: Callable | None) -> None:

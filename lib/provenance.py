@@ -1,10 +1,9 @@
 """Where a number comes from: the code, the commit, the data and the packages behind it.
 
-`python -m lib.provenance` writes one fingerprint per stage, method, study and notebook into
-build/code/. A stage of dvc.yaml depends on its fingerprint instead of on files of lib/, so that it
-runs again when code that it can reach has changed, and not when a comment, a docstring or any other
-code has. The fingerprint of a study also holds the parameters of its methods: dvc.yaml cannot name
-the entries of a list.
+`python -m lib.provenance` writes one fingerprint per stage and notebook into build/code/. A stage
+of dvc.yaml depends on its fingerprint instead of on files of lib/, so that it runs again when code
+that it can reach has changed, and not when a comment, a docstring or any other code has. What fits
+depend on is written by lib.fits.recipes.
 """
 
 import ast
@@ -14,20 +13,26 @@ import os
 import re
 import subprocess
 import time
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 from ruamel.yaml import YAML
 
-from lib import ROOT, accidents, grid
+from lib import ROOT, accidents
 
 PHANTOMS = Path("build/phantoms")  # what data/ is a copy of by default
 NOT_COPIED = "not copied yet"  # the hash of films that `dvc repro` has not copied to data/
 BEING_WRITTEN = 5  # seconds since its last change in which dvc.lock may be unfinished
 FINGERPRINTS = ROOT / "build/code"
-STAGES = ("phantoms", "datasets", "preprocessing", "floors", "comparison")
+STAGES = {  # file in build/code/ -> the module that the stage runs
+    **{name: f"lib.{name}" for name in ("phantoms", "datasets", "preprocessing", "floors")},
+    **{"scores": "lib.fits.score", "comparison": "lib.comparison"},
+}
 PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn", "opencv-python-headless")
-CHANGES_NO_NUMBER = {"lib.provenance", "lib.files", "lib.accidents"}  # no code of theirs can
+#: No code of theirs can: of lib.grid the numbers see parameters, which are watched by their values.
+CHANGES_NO_NUMBER = {"lib.provenance", "lib.files", "lib.accidents", "lib.grid"}
 
 
 def trace() -> dict[str, str]:
@@ -100,44 +105,18 @@ def versions() -> dict[str, str]:
 
 def fingerprint(*roots: str) -> str:
     """One line per module of lib that the roots reach by imports: its name, its hash."""
-    lines = [f"{name} {_hash_of_code(path)}" for name, path in sorted(_reachable(roots).items())]
-    return "\n".join(lines) + "\n"
+    reachable = sorted(_reachable(roots).items())
+    return "".join(f"{name} {_code(name, path).hash}\n" for name, path in reachable)
 
 
 def write_fingerprints(folder: Path = FINGERPRINTS) -> None:
-    """Write the fingerprint of every stage, method, study and notebook into `folder`."""
-    (folder / "studies").mkdir(parents=True, exist_ok=True)
-    for stage in STAGES:
-        code = fingerprint(f"lib.{stage}", f"lib.{stage}.__main__")
-        (folder / f"{stage}.txt").write_text(code)
-    for name, method in _methods_of_the_grid().items():
-        code = fingerprint("lib.study", f"lib.methods.{method}")
-        (folder / f"{name}.txt").write_text(code)
-    for name, study in grid.studies().items():
-        files = [f"lib.methods.{grid.method_of(method)}" for method in study["methods"]]
-        parameters = json.dumps([grid.profile().get(method) for method in study["methods"]])
-        code = fingerprint("lib.studies.run", *files)
-        (folder / f"studies/{name}.txt").write_text(f"{code}{parameters}\n")
+    """Write the fingerprint of every stage and notebook into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for stage, module in STAGES.items():
+        (folder / f"{stage}.txt").write_text(fingerprint(module, f"{module}.__main__"))
     for notebook in sorted((ROOT / "notebooks").glob("*.ipynb")):
         code = fingerprint("lib.report", *_imports(_notebook_code(notebook), "notebook"))
         (folder / f"{notebook.stem}.txt").write_text(code)
-
-
-def write_what_is_asked(build: Path = ROOT / "build") -> None:
-    """Name the cells and the data sets of the pre-training study where they leave their results.
-
-    Stages depend on these folders, which are there so even when the grid asks for none.
-    """
-    studies = grid.studies().get("pretraining", {}).get("datasets", [])
-    for folder, asked in {"cells": grid.cells(), "studies/pretraining": studies}.items():
-        (build / folder).mkdir(parents=True, exist_ok=True)
-        (build / folder / "asked.txt").write_text("".join(f"{name}\n" for name in asked))
-
-
-def _methods_of_the_grid() -> dict[str, str]:
-    """The file of lib/methods behind each name that a grid may ask for."""
-    files = [path.stem for path in sorted((ROOT / "lib/methods").glob("[!_]*.py"))]
-    return {name: name for name in files} | {name: grid.method_of(name) for name in grid.methods()}
 
 
 def _reachable(roots) -> dict[str, Path]:
@@ -147,8 +126,22 @@ def _reachable(roots) -> dict[str, Path]:
         path = _file_of(name)
         if path and name not in found and name not in CHANGES_NO_NUMBER:
             found[name] = path
-            waiting += _imports(ast.parse(path.read_text()), name)
+            waiting += _code(name, path).imports
     return found
+
+
+class _Code(NamedTuple):
+    imports: tuple[str, ...]
+    hash: str
+
+
+def _code(name: str, path: Path) -> _Code:
+    return _read_code(name, path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1000)
+def _read_code(name: str, path: Path, _changed: int) -> _Code:
+    return _Code(tuple(_imports(ast.parse(path.read_text()), name)), _hash_of_code(path))
 
 
 def _imports(tree: ast.AST, importer: str) -> list[str]:
@@ -211,4 +204,3 @@ def _git(*arguments: str) -> str:
 if __name__ == "__main__":
     with accidents.in_one_sentence():
         write_fingerprints()
-        write_what_is_asked()

@@ -1,4 +1,4 @@
-"""Films without a label, ranked by what each finished cell of the grid scores them.
+"""Films without a label, ranked by what each finished fit of the grid scores them.
 
 `python -m lib.unlabelled ours` writes build/unlabelled/ours.csv, one row a film, the most
 suspicious first. It stays on this machine: it says which file a film's number is.
@@ -16,24 +16,25 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib import ROOT, accidents, cells, files
+from lib import accidents, files
 from lib.comparison.fusion import rank_average
 from lib.datasets.entries import BadData
 from lib.datasets.table import ODD_NAMES, UNLABELLED, load_index
+from lib.fits import store
 
 FILM = ["number", "image_id", "path", "median"]
 
 
-def write_ranks(dataset: str, build: Path = ROOT / "build") -> pd.DataFrame:
+def write_ranks(dataset: str, build: Path = files.BUILD) -> pd.DataFrame:
     """Write the table of a data set. Raises BadData where it has no such film or no scores."""
-    index = load_index(build / f"index/{dataset}.csv")
+    index = load_index(files.index(dataset, build))
     films = index.loc[index["split"].eq(UNLABELLED), ["image_id", "path"]]
     if films.empty:
         raise BadData(
             f"{dataset} has no film without a label: take it out of `unlabelled` in the grid of "
             "params/study.yaml."
         )
-    percentiles = {name: percentile(cell.scores) for name, cell in cells.finished(dataset).items()}
+    percentiles = {name: percentile(fit.scores) for name, fit in store.finished(dataset).items()}
     if not percentiles:
         raise BadData(f"No method has scored the films of {dataset}: run `dvc repro -k`.")
     table = films.assign(number=np.arange(1, len(films) + 1)).set_index("image_id", drop=False)
@@ -56,7 +57,7 @@ def percentile(scores: pd.DataFrame) -> pd.Series:
     return pd.Series(100 * share, new.index)
 
 
-def load_ranks(dataset: str, build: Path = ROOT / "build") -> pd.DataFrame:
+def load_ranks(dataset: str, build: Path = files.BUILD) -> pd.DataFrame:
     """Read the table of a data set without its paths, which no page shows."""
     table = pd.read_csv(
         build / f"unlabelled/{dataset}.csv", dtype={"image_id": str}, encoding_errors=ODD_NAMES

@@ -3,18 +3,25 @@
 import argparse
 import shutil
 
-from lib import ROOT, accidents, files, grid, studies
-from lib.comparison import compare
+from lib import accidents, files, grid
+from lib.comparison.compare import compare
+from lib.comparison.measures import write_measures
 from lib.comparison.record import record
-from lib.datasets.entries import BadData
+from lib.datasets.errors import BadData
 
-parser = argparse.ArgumentParser(description="Compare all cells and floors of the study.")
-parser.add_argument("task", nargs="?", choices=["compare", "record"], default="compare")
+parser = argparse.ArgumentParser(description="Measure the fits and floors of the study.")
+parser.add_argument(
+    "task", nargs="?", default="all", help="a data set to measure, `all` to compare, or `record`"
+)
 task = parser.parse_args().task
 with accidents.in_one_sentence(BadData):
     if task == "record":
         print(record())
+    elif task == "all":
+        compare(grid.datasets())
+        with files.whole_file(files.RESULTS) as unfinished:
+            shutil.copyfile(files.compared() / "results.csv", unfinished)
     else:
-        compare(grid.cells(), fusions=grid.fusions(), studies=studies.asked())
-        with files.whole_file(ROOT / "reports/results.csv") as unfinished:
-            shutil.copyfile(ROOT / "build/comparison/results.csv", unfinished)
+        fits = [fit for fit in grid.fits() if fit.dataset == task]
+        ablations = [ablation for ablation in grid.ablations() if ablation.dataset == task]
+        write_measures(task, fits, ablations, grid.fusions())

@@ -1,17 +1,18 @@
-"""What a cell found, in words that follow from its numbers, also where nothing can be measured."""
+"""What a fit shows, in words that follow from its numbers, also where nothing can be measured."""
 
 from pathlib import Path
 
 import pandas as pd
 
-from lib import ROOT, metrics
+from lib import files, metrics
 from lib.comparison.rows import enough
+from lib.comparison.tables import Measures
 from lib.datasets.table import load_index
 
 
-def unmeasured(dataset: str, build: Path = ROOT / "build") -> str:
+def unmeasured(dataset: str, build: Path = files.BUILD) -> str:
     """Say why nothing is measured on the test films of a data set; "" where something is."""
-    index = load_index(build / f"index/{dataset}.csv")
+    index = load_index(files.index(dataset, build))
     label = index.loc[index["split"].eq("test"), "label"]
     if enough(label):
         return ""
@@ -36,12 +37,12 @@ def thresholds(validation: pd.DataFrame) -> dict[str, float]:
     return chosen
 
 
-def result(info: dict, results: pd.DataFrame, floor: dict, follows: pd.Series | None = None) -> str:
-    """Say in Markdown what a cell scored, how it stands to the best floor, and what it follows.
+def result(info: dict, measures: Measures) -> str:
+    """Say in Markdown what a fit scores, how that compares with the best floor, what it follows.
 
-    `info` is its cell.json, `results` as from `judge`, `floor` as from `against_best_floor`,
-    `follows` as from `what_it_follows`.
+    `info` is the record of the fit.
     """
+    results, floor, follows = measures.results, measures.against_floor, measures.follows
     auroc = results.query("level == 'image' and group == 'all' and metric == 'auroc'")
     sentences = [unmeasured(info["dataset"])]
     if len(auroc):
@@ -53,7 +54,7 @@ def result(info: dict, results: pd.DataFrame, floor: dict, follows: pd.Series | 
             f"It {verdict} the best {floor['method_b']} (difference {floor['difference']:+.3f} "
             f"[{floor['low']:+.3f}, {floor['high']:+.3f}]).",
         ]
-    if follows is not None and len(follows):
+    if len(follows):
         strongest = f"{follows.index[0]} most ({follows.iloc[0]:+.2f})"
         sentences.append(f"Over normal films its score follows {strongest}.")
     head = f"{info['method']} on {info['dataset']}, {info['setting']}: "

@@ -12,19 +12,20 @@ from pathlib import Path
 
 import pandas as pd
 
-from lib import ROOT, grid
-from lib.comparison import COLUMNS, ORIGIN, mean_over_seeds
+from lib import ROOT, files, grid
+from lib.comparison.ablations import without_ablations
+from lib.comparison.compare import mean_over_seeds
 from lib.comparison.peers import EXPLANATION, beside_peers, number, read_peers
-from lib.comparison.studies import without_studies
+from lib.comparison.tables import COLUMNS, ORIGIN
 from lib.datasets.entries import BadData
 from lib.datasets.table import load_index
 from lib.provenance import NOT_COPIED, commit, data_hash, holds_phantoms
 
 SPLITS = ["train", "validation", "test"]
 OVER_SEEDS = {
-    "auroc_over_seeds": "Studies, AUROC on test films: the mean over seeds of each variant, with "
+    "auroc_over_seeds": "Ablations, AUROC on test films: the mean over seeds of each variant, with "
     "Student's t interval (95 %) of that mean.",
-    "auroc_difference": "Studies, differences in AUROC to the reference, paired by seed, with "
+    "auroc_difference": "Ablations, differences in AUROC from the reference, paired by seed, with "
     "Student's t interval (95 %) of their mean.",
 }
 LABELS = {0.0: "normal", 1.0: "abnormal"}
@@ -62,8 +63,8 @@ def _write(line: str, tables: dict[str, pd.DataFrame], peers: pd.DataFrame, kept
     where = "[runs.csv](runs.csv) says of each run at which commit and from which films it is."
     results = tables["results"]
     shown = [
-        *_auroc(without_studies(results), peers),
-        *_studies(results),
+        *_auroc(without_ablations(results), peers),
+        *_ablations(results),
         "Films:\n\n" + _table(tables["films"]),
     ]
     text = "\n".join(["# Results on real films\n", f"{line} {where}\n", *shown])
@@ -72,7 +73,7 @@ def _write(line: str, tables: dict[str, pd.DataFrame], peers: pd.DataFrame, kept
 
 def _counts(dataset: str, results: pd.DataFrame, root: Path) -> pd.DataFrame:
     """Films by split and label; BadData when the results are of another number of test films."""
-    index = load_index(root / f"build/index/{dataset}.csv")
+    index = load_index(files.index(dataset, root / "build"))
     tested = (index["split"].eq("test") & index["label"].notna()).sum()
     rows = results.query("dataset == @dataset and level == 'image' and group == 'all'")
     if rows["n"].ne(tested).any():
@@ -89,11 +90,10 @@ def _runs(results: pd.DataFrame, films: str, root: Path) -> pd.DataFrame:
     runs = results.loc[results["seed"].ne("mean"), ORIGIN].drop_duplicates()
 
     def trained_at(run) -> str:
-        said = f"cells/{run.dataset}/{run.method}/{run.seed}/cell.json"
-        if run.family.startswith(grid.STUDY):
-            said = f"studies/{run.family.removeprefix(grid.STUDY)}/{run.dataset}/fits.json"
-        made = root / "build" / said
-        return json.loads(made.read_text())["trace"]["commit"] if made.exists() else commit()
+        folder = root / "build/fits" / run.dataset / run.method
+        records = folder.glob(f"*/{run.seed}/{files.RECORD}")
+        commits = {json.loads(made.read_text())["trace"]["commit"] for made in records}
+        return ", ".join(sorted(commits)) or commit()
 
     at = [trained_at(run) for run in runs.itertuples()]
     profile = grid.parameters("study")["profile"]
@@ -116,13 +116,13 @@ def _with_earlier(name: str, table: pd.DataFrame, runs: pd.DataFrame, kept: Path
 
 
 def _with_means(results: pd.DataFrame) -> pd.DataFrame:
-    """Rows sorted by data set, the means over seeds worked out anew, but for those of studies."""
+    """Rows sorted by data set, the means over seeds worked out anew, but for those of ablations."""
     numbers = [*COLUMNS[COLUMNS.index("value") :]]
     results = results.assign(**results[numbers].apply(pd.to_numeric))
     results = results.sort_values(["dataset", "family", "method", "seed"], kind="stable")
     runs = results[results["seed"].ne("mean")]
-    of_studies = results[results["metric"].isin(OVER_SEEDS)].drop_duplicates([*ORIGIN, "metric"])
-    return pd.concat([runs, mean_over_seeds(runs).round(4), of_studies], ignore_index=True)
+    of_ablations = results[results["metric"].isin(OVER_SEEDS)].drop_duplicates([*ORIGIN, "metric"])
+    return pd.concat([runs, mean_over_seeds(runs).round(4), of_ablations], ignore_index=True)
 
 
 def _auroc(results: pd.DataFrame, peers: pd.DataFrame) -> list[str]:
@@ -155,13 +155,13 @@ def _one_a_method(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["seed"].eq("mean") | rows["seeds"].eq(1)]
 
 
-def _studies(results: pd.DataFrame) -> list[str]:
-    """Means over seeds of each variant of a study, and differences to its reference."""
+def _ablations(results: pd.DataFrame) -> list[str]:
+    """Means over seeds of each variant of an ablation, and differences to its reference."""
     tables = []
     for metric, title in OVER_SEEDS.items():
         rows = results[results["metric"].eq(metric)]
         table = rows[["dataset", "method", "setting", "n", "base_rate"]].copy()
-        table.insert(1, "study", rows["family"].str.removeprefix(grid.STUDY))
+        table.insert(1, "ablation", rows["family"].str.removeprefix(grid.ABLATION))
         ends = zip(rows["value"], rows["low"], rows["high"], strict=True)
         said = [f"{value:.3f} ({low:.3f} to {high:.3f})" for value, low, high in ends]
         table.insert(4, "AUROC (95 % over seeds)", said)

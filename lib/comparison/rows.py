@@ -1,4 +1,4 @@
-"""One row a number: the measures of a cell or floor, for each level and group, with intervals."""
+"""One row per number: the measures of a fit or floor, for each level and group, with intervals."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from lib import metrics
+from lib import files, metrics
 from lib.comparison.scores import Scored
 
 FILM_COLUMNS = ["patient_id", "study_id", "body_part", "view", "finding", "label", "split", "score"]
@@ -31,7 +31,7 @@ def rows_of_films(scored: Scored, weights: np.ndarray, index: pd.DataFrame) -> I
 
 def rows_of_maps(scored: Scored, resamples: int, index: pd.DataFrame, build: Path) -> list[dict]:
     """Rows of results at the levels of pixels and boxes; none without maps of annotated films."""
-    path = build / f"index/{scored.dataset}.annotations.csv"
+    path = files.annotations(scored.dataset, build)
     if not scored.maps or not path.exists():
         return []
     notes = pd.read_csv(path, dtype=str, keep_default_na=False)
@@ -123,8 +123,8 @@ def _estimated(level, group, measure: Measure, weights, label) -> Iterator[dict]
 
 def _located(level, scored, chosen, resamples, index, build) -> Iterator[dict]:
     rows = pd.Index(index["image_id"]).get_indexer(scored.maps["image_id"][chosen])
-    lesions = _masks(build / f"images/{scored.dataset}.lesions.npy", rows)
-    counted = lesions | _masks(build / f"images/{scored.dataset}.body.npy", rows)
+    lesions = _masks(files.images(scored.dataset, "lesions", build), rows)
+    counted = lesions | _masks(files.images(scored.dataset, "body", build), rows)
     width_and_height = lesions.shape[:0:-1]
     maps = np.array([cv2.resize(kept, width_and_height) for kept in scored.maps["map"][chosen]])
     weights = metrics.patient_weights(index["patient_id"].iloc[rows], resamples)

@@ -1,6 +1,5 @@
-"""Reads the scores of cells and floors, and refuses what cannot be compared."""
+"""Reads the scores of fits and floors, and refuses what cannot be compared."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,20 +8,22 @@ from zipfile import BadZipFile
 import numpy as np
 import pandas as pd
 
-from lib import grid, metrics
-from lib.datasets.entries import BadData
+from lib import files, metrics
+from lib.datasets.errors import BadData
+from lib.fits import store, work
 from lib.floors import SHORTCUT
+from lib.grid import Fit
 
 FLOOR = "floor"  # the family of floors
 
 
-class BrokenCell(ValueError):
-    """A cell has no scores that can be compared; the message says why in one sentence."""
+class BrokenFit(ValueError):
+    """A fit has no scores that can be compared; the message says why in one sentence."""
 
 
 @dataclass(frozen=True)
 class Scored:
-    """A cell or a floor with its scores."""
+    """A fit or a floor with its scores."""
 
     dataset: str
     method: str
@@ -31,6 +32,7 @@ class Scored:
     setting: str
     films: pd.DataFrame  # the validation and test films of known label: index and scores
     maps: dict[str, np.ndarray]  # image_id (m,), map (m, h, w); empty without maps
+    variant: str = ""
 
     @property
     def auroc(self) -> float:
@@ -43,23 +45,23 @@ class Scored:
         return self.films[self.films["split"].eq(name)].reset_index(drop=True)
 
 
-def read_cells(
-    cells: Iterable[grid.Cell], index: pd.DataFrame, build: Path
+def read_fits(
+    fits: Iterable[Fit], index: pd.DataFrame, build: Path
 ) -> tuple[list[Scored], list[dict]]:
-    """The cells of one data set with scores, and for each other one why it has none."""
-    found, failures = [], []
-    for cell in cells:
+    """The fits of one data set with scores, and for each other one why it has none."""
+    scored, failures = [], []
+    for fit in fits:
         try:
-            found.append(read_cell(cell, index, build))
-        except BrokenCell as error:
-            failures.append(asdict(cell) | {"reason": str(error)})
-    return found, failures
+            scored.append(read_fit(fit, index, build))
+        except BrokenFit as error:
+            failures.append(asdict(fit) | {"reason": str(error)})
+    return scored, failures
 
 
 def read_floors(dataset: str, index: pd.DataFrame, build: Path) -> list[Scored]:
     """The floors of a data set. Raises BadData when they do not fit its index."""
     try:
-        table = _read_scores(build / f"floors/{dataset}.csv", index)
+        table = _read_scores(files.floors(dataset, build), index)
     except ValueError as error:
         raise BadData(
             f"Floors of {dataset}: {error}; run `python -m lib.floors {dataset}`."
@@ -79,26 +81,25 @@ def _floor(dataset: str, name: str, table: pd.DataFrame, index: pd.DataFrame) ->
     return Scored(dataset, title, FLOOR, "", setting, labelled(index, scores), {})
 
 
-def read_cell(cell: grid.Cell, index: pd.DataFrame, build: Path) -> Scored:
-    """The scores and maps of one cell. Raises BrokenCell when it has none that can be compared."""
-    folder = build / "cells" / cell.dataset / cell.method / str(cell.seed)
-    if not (folder / "cell.json").exists():
-        raise BrokenCell(f"Cell {cell} has not run: run `dvc repro -k`.")
+def read_fit(fit: Fit, index: pd.DataFrame, build: Path) -> Scored:
+    """The scores and maps of one fit. Raises BrokenFit when it has none that can be compared."""
+    folder = files.scored(fit, build)
     try:
-        info = json.loads((folder / "cell.json").read_text())
-        if info["status"] != "finished":
-            raise BrokenCell(info["reason"])
+        record = store.record(fit, build)
+        if not record:
+            raise BrokenFit(f"The fit {fit} has not run: run `dvc repro -k`.")
+        if record["status"] != "finished":
+            raise BrokenFit(record["reason"])
         scores = _read_scores(folder / "scores.csv", index)
         if "score" not in scores:
             raise ValueError("scores.csv has no column score")
         maps = _read_maps(folder / "maps.npz")
-    except BrokenCell:
+    except BrokenFit:
         raise
     except (ValueError, KeyError, BadZipFile) as error:
-        remedy = f"run `python -m lib.study {cell.dataset} {cell.method} {cell.seed}`."
-        raise BrokenCell(f"Cell {cell}: {error}; {remedy}") from None
-    origin = (cell.dataset, cell.method, cell.family, str(cell.seed), info["setting"])
-    return Scored(*origin, labelled(index, scores), maps)
+        raise BrokenFit(f"The fit {fit}: {error}; run `{work.command('score', fit)}`.") from None
+    origin = (fit.dataset, fit.method, fit.family, str(fit.seed), record["setting"])
+    return Scored(*origin, labelled(index, scores), maps, fit.variant)
 
 
 def labelled(index: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:

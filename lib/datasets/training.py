@@ -1,13 +1,10 @@
 """Decides who is in the training set, and which of its labels a method may know."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 
-from lib.datasets.entries import BadData
-
-Labels = str | Mapping[str, float]
+from lib.datasets.errors import BadData
+from lib.variants import Labels
 
 
 def training_set(
@@ -54,20 +51,6 @@ def training_set(
     y[normal[:known_normal]] = 0.0
     y[abnormal[:known_abnormal]] = 1.0
     return _chosen(train.loc[[*normal, *abnormal[:wanted]]], y)
-
-
-def setting_name(labels: Labels = "none", contamination: float = 0.0) -> str:
-    """Names a setting: `unlabelled`, `supervised`, `5 % known normal + 5 % known abnormal`."""
-    if isinstance(labels, str):
-        name = {"none": "unlabelled", "all": "supervised"}[labels]
-    else:
-        shares = [
-            f"{100 * labels[key]:g} % known {key}"
-            for key in ("normal", "abnormal")
-            if labels.get(key)
-        ]
-        name = " + ".join(shares) or "unlabelled"
-    return f"{name}, {100 * contamination:g} % contamination" if contamination else name
 
 
 def _chosen(films: pd.DataFrame, y: pd.Series) -> pd.DataFrame:

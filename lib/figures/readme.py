@@ -10,7 +10,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from lib import ROOT, figures, grid, provenance, source
+from lib import ROOT, figures, files, grid, provenance, source
+from lib.comparison.ablations import without_ablations
 from lib.datasets.survey import survey
 from lib.datasets.table import load_index
 from lib.films import read_film, read_mask
@@ -34,7 +35,7 @@ def phantoms() -> None:
     """Draw ten phantoms, lesions outlined."""
     pictures, lesions, titles = [], [], []
     for dataset, number in TEN.items():
-        index = load_index(ROOT / f"build/index/{dataset}.csv")
+        index = load_index(files.index(dataset))
         for label, word in enumerate(("normal", "abnormal")):
             for film in (
                 index[index["label"].eq(label)].sample(number // 2, random_state=5).itertuples()
@@ -50,9 +51,9 @@ def phantoms() -> None:
 
 def leaderboard() -> None:
     """Draw the AUROC of detectors and floors of the last run."""
-    results = pd.read_csv(ROOT / "reports/results.csv", dtype={"seed": str})
+    results = pd.read_csv(files.RESULTS, dtype={"seed": str})
     shown = results.query("level == 'image' and group == 'all' and metric == 'auroc'")
-    shown = shown[~shown["family"].str.startswith(grid.STUDY)]
+    shown = without_ablations(shown)
     _write(figures.leaderboard(shown), "leaderboard.png")
 
 
@@ -82,7 +83,7 @@ def _fill(folder: Path) -> None:
     for number, film in enumerate(films):
         if number % 3:
             film.unlink()
-    hands = load_index(ROOT / "build/index/mura.csv").query("body_part == 'hand'")
+    hands = load_index(files.index("mura")).query("body_part == 'hand'")
     for label, kind in enumerate(("healthy", "fracture")):
         paths = hands.loc[hands["label"].eq(label), "path"]
         for name, most in {"hands": 80, "ankles": 8, "hips": 40}.items():

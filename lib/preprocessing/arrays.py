@@ -26,15 +26,15 @@ def write_arrays(dataset: str) -> None:
     Arguments of `prepare` stand under `images:` in params/<profile>.yaml; the data set's entry in
     params/datasets.yaml overrides them. Raises UnreadableFilm, naming the film, and BadData.
     """
-    index = load_index(ROOT / f"build/index/{dataset}.csv")
+    index = load_index(files.index(dataset))
     annotations = pd.read_csv(
-        ROOT / f"build/index/{dataset}.annotations.csv",
+        files.annotations(dataset),
         dtype={"image_id": str, "mask": str},
         keep_default_na=False,
         na_values={column: [""] for column in BOX},
         encoding_errors=ODD_NAMES,
     )
-    target = ROOT / "build/images" / dataset
+    target = files.images(dataset).with_suffix("")
     write_films(index, annotations, ROOT / "data", target, settings(dataset))
 
 

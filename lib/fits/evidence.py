@@ -1,15 +1,14 @@
-"""What a cell keeps of a trained detector to be looked at, beside its scores.
+"""What a trained detector shows of itself besides its scores, kept for the card of its fit.
 
 - `maps.npz`: image_id (m,), map (m, h, w) float16, reconstruction (m, h, w) uint8, of annotated
   test films and of others, over all ranks of the score.
-- `pictures.npz`: samples (k, m, h, w) uint8 with sample_titles (k,), what a generator drew as it
-  learnt; chain (steps, n, h, w) uint8 with chain_image_id (n,), from film to reconstruction.
+- `chain.npz`: chain (steps, n, h, w) uint8 with chain_image_id (n,), from film to reconstruction.
 - `embedding.npz`: image_id (m,), embedding (m, d) float32, sphere (m,), the number of the nearest
   one; of test films over all ranks.
 - `sweep.csv`: image_id, a column for each setting of the scoring, score: test films, over all
   ranks, scored under each of the settings that the method tries.
 
-A method that has no map, picture, embedding or setting to try leaves out the array or the file.
+A method that has no map, chain, embedding or setting to try leaves out the array or the file.
 """
 
 from pathlib import Path
@@ -20,8 +19,8 @@ from keras import ops
 
 from lib.collapse import check_values
 from lib.detector import Detector
+from lib.samples import to_grey
 from lib.preprocessing.network_input import to_float
-from lib.samples import Samples, to_grey
 
 FILMS_WITH_MAPS = 200  # annotated test films, and half as many of all test films
 FILMS_IN_CHAIN = 4
@@ -31,7 +30,6 @@ FILMS_IN_EMBEDDING = 500
 
 def keep(
     detector: Detector,
-    samples: Samples,
     films: np.ndarray,
     ranked: pd.DataFrame,
     annotated: pd.Series,
@@ -46,9 +44,9 @@ def keep(
     maps = maps_of(detector, films, films_with_maps(ranked, annotated))
     if maps:
         np.savez_compressed(folder / "maps.npz", **maps)
-    pictures = pictures_of(detector, samples, films, evenly(ranked, FILMS_IN_CHAIN))
-    if pictures:
-        np.savez_compressed(folder / "pictures.npz", **pictures)
+    chain = chain_of(detector, films, evenly(ranked, FILMS_IN_CHAIN))
+    if chain:
+        np.savez_compressed(folder / "chain.npz", **chain)
     embedding = embedding_of(detector, films, evenly(ranked, FILMS_IN_EMBEDDING))
     if embedding:
         np.savez_compressed(folder / "embedding.npz", **embedding)
@@ -93,15 +91,12 @@ def maps_of(detector, films, chosen: pd.DataFrame) -> dict[str, np.ndarray]:
     return kept
 
 
-def pictures_of(detector, samples, films, chosen: pd.DataFrame) -> dict[str, np.ndarray]:
-    """The arrays of pictures.npz; none where the method draws nothing."""
-    kept = {}
-    if samples.titles:
-        kept |= {"samples": samples.pictures, "sample_titles": np.array(samples.titles)}
+def chain_of(detector, films, chosen: pd.DataFrame) -> dict[str, np.ndarray]:
+    """The arrays of chain.npz; none where the method does not work in steps."""
     chain = detector.chain(to_float(films[chosen["row"].to_numpy()]))
-    if chain is not None:
-        kept |= {"chain": to_grey(chain), "chain_image_id": chosen["image_id"].to_numpy(str)}
-    return kept
+    if chain is None:
+        return {}
+    return {"chain": to_grey(chain), "chain_image_id": chosen["image_id"].to_numpy(str)}
 
 
 def embedding_of(detector, films, chosen: pd.DataFrame) -> dict[str, np.ndarray]:

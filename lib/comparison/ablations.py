@@ -1,0 +1,180 @@
+"""What an ablation shows: AUROC of each fit, means over seeds, and differences between variants.
+
+Two kinds of interval (95 %), which answer different questions: that of one fit is a bootstrap over
+the patients of the test set; that of a mean over seeds is Student's t interval, over the fits that
+finished. Differences are paired: a variant and the reference of the same method and seed.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from lib import files, metrics
+from lib.comparison.tables import OF_ONE, RUN, read_measures
+from lib.fits import store
+from lib.grid import ABLATION, Ablation, entry_of, part
+from lib.variants import percent, variant_name
+
+VARIANT = ["method", "variant", "short", "percent", "setting"]
+OVER_SEEDS = ["value", "sd", "low", "high", "seeds", "n", "base_rate"]
+TABLES = {
+    "fits": [*VARIANT, "seed", "metric", "value", "low", "high", "n", "base_rate"],
+    "means": [*VARIANT, *OVER_SEEDS],
+    "differences": [*VARIANT, "reference", *OVER_SEEDS],
+}
+
+
+class Judged(NamedTuple):
+    """The tables of an ablation, in the order of its methods, variants and seeds."""
+
+    ablation: Ablation
+    fits: pd.DataFrame  # one row per finished fit and metric, intervals over patients
+    means: pd.DataFrame  # AUROC of each method and variant, sd and interval over seeds
+    differences: pd.DataFrame  # of AUROC from the reference, likewise
+    failures: pd.DataFrame  # method, variant, seed, reason: one row per fit without numbers
+    given: (
+        pd.DataFrame
+    )  # by method and variant: fits, failed; means of films, known labels, seconds
+
+
+def judge(ablation: Ablation, build: Path = files.BUILD) -> Judged:
+    """Every number of an ablation, from what is measured on its data set.
+
+    There are no numbers where the test films lack one of the labels. Raises BadData where nothing
+    has been measured yet.
+    """
+    tables = read_measures(ablation.dataset, build)
+    return judge_measured(ablation, tables["rankings"], tables["broken"], build)
+
+
+def judge_measured(
+    ablation: Ablation, rankings: pd.DataFrame, broken: pd.DataFrame, build: Path
+) -> Judged:
+    """The tables of an ablation from two tables of its data set (lib.comparison.tables)."""
+    named = ablation.fits()
+    fits = _renamed(ablation, rankings).reindex(columns=TABLES["fits"])
+    auroc = fits[fits["metric"].eq("auroc")]
+    return Judged(
+        ablation,
+        fits,
+        _means(auroc),
+        _differences(auroc, ablation.reference),
+        _renamed(ablation, broken)[OF_ONE["broken"]],
+        _given({name: store.record(fit, build) for name, fit in named.items()}),
+    )
+
+
+def rows_of_ablation(judged: Judged) -> Iterator[dict]:
+    """Rows of results.csv, of each fit and, where there are several seeds, over seeds.
+
+    Those over seeds have the seed `mean`, the metrics `auroc_over_seeds` and `auroc_difference`,
+    and intervals over seeds.
+    """
+    family = f"{ABLATION}{judged.ablation.name}"
+    shared = {"dataset": judged.ablation.dataset, "family": family}
+    shared |= {"level": "image", "group": "all"}
+    for fit in judged.fits.to_dict("records"):
+        yield fit | shared | {"seed": str(fit["seed"])}
+    over_seeds = shared | {"seed": "mean"}
+    for mean in judged.means.query("seeds > 1").to_dict("records"):
+        yield mean | over_seeds | {"metric": "auroc_over_seeds"}
+    for difference in judged.differences.query("seeds > 1").to_dict("records"):
+        setting = f"{difference['setting']}, against {difference['reference']}"
+        yield difference | over_seeds | {"metric": "auroc_difference", "setting": setting}
+
+
+def failures_of_ablation(judged: Judged) -> Iterator[dict]:
+    """Rows of failures.csv."""
+    for failure in judged.failures.to_dict("records"):
+        where = f"In the ablation {judged.ablation.title}, {failure['variant']}: "
+        reason = where + failure["reason"]
+        yield failure | {"dataset": judged.ablation.dataset, "reason": reason}
+
+
+def without_ablations(results: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the grid's fits, floors and fusions."""
+    return results[~results["family"].str.startswith(ABLATION)]
+
+
+def _renamed(ablation: Ablation, table: pd.DataFrame) -> pd.DataFrame:
+    """The rows about fits of an ablation, in its order and under its names of variants."""
+    own = pd.DataFrame(
+        [
+            {
+                **dict(zip(RUN, (fit.method, fit.variant, fit.seed), strict=True)),
+                **_named(ablation, *name),
+            }
+            for name, fit in ablation.fits().items()
+        ]
+    )
+    rows = own.merge(table.astype({"seed": int}), on=RUN, how="inner")
+    return rows.drop(columns="variant").rename(columns={"named": "variant"})
+
+
+def _named(ablation: Ablation, method: str, variant: str, _seed: int) -> dict:
+    """How an ablation names one of its fits."""
+    change = ablation.variants[variant]
+    number = percent(change)
+    return {
+        "named": variant,
+        "short": variant if number is None else f"{number:g} %",
+        "percent": np.nan if number is None else number,
+        "setting": _setting(method, change),
+    }
+
+
+def _setting(method: str, change: dict) -> str:
+    """The labels of a fit in words, and whatever else the variant changes."""
+    labels = part(method, entry_of(method) | change).setting
+    rest = {name: change[name] for name in change if name not in ("labels", "contamination")}
+    return f"{labels}, {variant_name(rest)}" if rest else labels
+
+
+def _means(auroc: pd.DataFrame) -> pd.DataFrame:
+    groups = auroc.groupby(["method", "variant"], sort=False)
+    rows = [rows.iloc[0].to_dict() | _over_seeds(rows["value"]) for _, rows in groups]
+    return pd.DataFrame(rows, columns=TABLES["means"])
+
+
+def _differences(auroc: pd.DataFrame, reference: str) -> pd.DataFrame:
+    """Differences of each variant from the reference, over the seeds that both finished."""
+    rows = []
+    for (method, variant), fits in auroc.groupby(["method", "variant"], sort=False):
+        twins = auroc[auroc["method"].eq(method) & auroc["variant"].eq(reference)]
+        paired = fits.set_index("seed")["value"] - twins.set_index("seed")["value"]
+        if variant != reference and paired.notna().any():
+            first = fits.iloc[0].to_dict() | {"reference": reference}
+            rows.append(first | _over_seeds(paired.dropna()))
+    return pd.DataFrame(rows, columns=TABLES["differences"])
+
+
+def _over_seeds(values: pd.Series) -> dict:
+    estimate = metrics.t_interval(values)._asdict()
+    return estimate | {"sd": values.std(), "seeds": len(values)}
+
+
+def _given(records: dict[tuple, dict]) -> pd.DataFrame:
+    """By method and variant: fits, failed; of those that finished, mean films and seconds."""
+    rows = [
+        {
+            "method": method,
+            "variant": variant,
+            "failed": left.get("status") == "failed",
+            "films": left.get("films", {}).get("training"),
+            "known": left.get("films", {}).get("with known label"),
+            "seconds": left.get("duration_s") if left.get("status") == "finished" else None,
+        }
+        for (method, variant, _), left in records.items()
+    ]
+    groups = pd.DataFrame(rows).groupby(["method", "variant"], sort=False)
+    given = groups.agg(
+        fits=("failed", "size"),
+        failed=("failed", "sum"),
+        films=("films", "mean"),
+        known=("known", "mean"),
+        seconds=("seconds", "mean"),
+    )
+    return given.round({"films": 0, "known": 0}).astype({"films": "Int64", "known": "Int64"})

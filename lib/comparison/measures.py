@@ -1,0 +1,138 @@
+"""Everything that is measured on one data set, once: for the tables and for the pages alike."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from lib import files, metrics
+from lib.comparison.ablations import failures_of_ablation, judge_measured, rows_of_ablation
+from lib.comparison.fusion import fuse
+from lib.comparison.rows import enough, ranking, rows_of_films, rows_of_maps
+from lib.comparison.scores import Scored, read_fits, read_floors
+from lib.comparison.tables import OF_ALL, OF_ONE, ORIGIN, RUN
+from lib.comparison.tests import paired_tests
+from lib.datasets.table import load_index
+from lib.grid import Ablation, Fit
+
+RATES = np.linspace(0, 1, 101)  # false positive rates at which ROC curves are kept
+OF_RANKING = ("auroc", "average_precision")
+
+
+def write_measures(
+    dataset: str,
+    fits: list[Fit],
+    ablations: list[Ablation] = (),
+    fusions: Mapping[str, list[str]] = MappingProxyType({}),
+    build: Path = files.BUILD,
+    resamples: int = 1000,
+) -> None:
+    """Measure the fits of a data set, its ablations and fusions, into build/measures/<data set>/.
+
+    A fit that failed, or whose files are broken, has no numbers and is listed in failures.csv; so
+    has none where the test films lack one of the labels. Raises BadData when the index or the
+    floors are missing or broken.
+    """
+    measured = measure(dataset, fits, ablations, fusions, build, resamples)
+    with files.whole_folder(files.measured(dataset, build)) as folder:
+        for name, table in measured.items():
+            table.to_csv(folder / f"{name}.csv", index=False)
+
+
+def measure(dataset, fits, ablations, fusions, build, resamples) -> dict[str, pd.DataFrame]:
+    """The tables of a data set, numbers not rounded (see `write_measures`)."""
+    index = load_index(files.index(dataset, build))
+    detectors, failures = read_fits(fits, index, build)
+    of_ablations = [fit for ablation in ablations for fit in ablation.fits().values()]
+    others = [fit for fit in dict.fromkeys(of_ablations) if fit not in fits]
+    variants, broken = read_fits(others, index, build)
+    rows = {"failures": failures, "broken": [*failures, *broken]}
+    test = index[index["split"].eq("test") & index["label"].notna()]
+    if enough(test["label"]):
+        floors = read_floors(dataset, index, build)
+        weights = metrics.patient_weights(test["patient_id"], resamples)
+        rows |= _rows(detectors, variants, floors, fusions, weights, index, build)
+    tables = {
+        name: pd.DataFrame(rows.get(name, []), columns=columns)
+        for name, columns in (OF_ALL | OF_ONE).items()
+    }
+    for ablation in ablations:
+        judged = judge_measured(ablation, tables["rankings"], tables["broken"], build)
+        for name, more in {
+            "results": rows_of_ablation(judged),
+            "failures": failures_of_ablation(judged),
+        }.items():
+            added = pd.DataFrame(list(more), columns=OF_ALL[name])
+            tables[name] = pd.concat([tables[name], added], ignore_index=True)
+    return tables
+
+
+def _rows(detectors, variants, floors, fusions, weights, index, build) -> dict[str, list[dict]]:
+    """The rows of each table but for what failed; weights (resamples, test films)."""
+    fused = [one for name, parts in fusions.items() for one in fuse(name, parts, detectors)]
+    everyone = [*detectors, *(whole.scored for whole in fused), *floors]
+    bar = tqdm([*everyone, *variants], f"measures of {index['dataset'].iloc[0]}", unit="detector")
+    results, rankings, curves = [], [], []
+    for scored in bar:
+        if scored.variant:
+            rows = _ranking(scored, weights)
+        else:
+            maps = rows_of_maps(scored, len(weights), index, build)
+            rows = [*rows_of_films(scored, weights, index), *maps]
+            results += [_origin(scored) | row for row in rows]
+            curves += _curve(scored, weights)
+        rankings += [_run(scored) | row for row in rows if _is_ranking(row)]
+    return {
+        "results": results,
+        "rankings": rankings,
+        "roc": curves,
+        "tests": paired_tests(detectors, floors, fused),
+        "follows": [row for scored in detectors for row in what_it_follows(scored, floors)],
+    }
+
+
+def what_it_follows(scored: Scored, floors: list[Scored]) -> list[dict]:
+    """Rank correlation (Spearman) of a fit's score with each floor's, strongest first.
+
+    Over the normal test films alone, where no disease can make them agree: what it shares with a
+    floor there is anatomy, exposure or pose.
+    """
+    normal = scored.split("test").query("label == 0").set_index("image_id")["score"]
+    correlation = {
+        floor.method.removeprefix("floor: "): normal.corr(
+            floor.films.set_index("image_id")["score"][normal.index], method="spearman"
+        )
+        for floor in floors
+    }
+    ranked = pd.Series(correlation).dropna().sort_values(key=abs, ascending=False)
+    of_fit = {"method": scored.method, "seed": scored.seed}
+    return [of_fit | {"floor": name, "correlation": value} for name, value in ranked.items()]
+
+
+def _ranking(scored: Scored, weights: np.ndarray) -> list[dict]:
+    """Rows of the measures that need no threshold, over all test films."""
+    test = scored.split("test")
+    shared = {"level": "image", "group": "all", "n": len(test), "base_rate": test["label"].mean()}
+    estimates = metrics.bootstrap(ranking(test["label"], test["score"]), weights)
+    return [shared | {"metric": name, **value._asdict()} for name, value in estimates.items()]
+
+
+def _is_ranking(row: dict) -> bool:
+    return (row["level"], row["group"]) == ("image", "all") and row["metric"] in OF_RANKING
+
+
+def _curve(scored: Scored, weights: np.ndarray) -> list[dict]:
+    test = scored.split("test")
+    band = metrics.roc_band(test["label"], test["score"], weights, RATES)
+    return [_origin(scored) | point for point in band.to_dict("records")]
+
+
+def _origin(scored: Scored) -> dict:
+    return {name: getattr(scored, name) for name in ORIGIN}
+
+
+def _run(scored: Scored) -> dict:
+    return {name: getattr(scored, name) for name in RUN}

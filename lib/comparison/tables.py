@@ -1,0 +1,78 @@
+"""The tables of the comparison on disk: their columns, and how pages read them."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from lib import files
+from lib.comparison import tests
+from lib.datasets.errors import BadData
+from lib.grid import Fit
+
+ORIGIN = ["dataset", "method", "family", "seed", "setting"]
+COLUMNS = [*ORIGIN, "level", "group", "metric", "value", "low", "high", "n", "base_rate"]
+RUN = ["method", "variant", "seed"]  # a fit on one data set, those of ablations among them
+#: What is measured on one data set, and then put into one table for all of them.
+OF_ALL = {
+    "results": COLUMNS,
+    "tests": tests.COLUMNS,
+    "roc": ["dataset", "method", "seed", "fpr", "tpr", "low", "high"],
+    "failures": ["dataset", "method", "seed", "reason"],
+}
+#: What pages of that data set alone read.
+OF_ONE = {
+    "rankings": [*RUN, "metric", "value", "low", "high", "n", "base_rate"],
+    "broken": [*RUN, "reason"],  # fits without numbers
+    "follows": ["method", "seed", "floor", "correlation"],
+}
+
+
+class Measures(NamedTuple):
+    """What is measured about one fit of the grid; all empty where nothing can be measured."""
+
+    results: pd.DataFrame  # columns COLUMNS
+    curve: pd.DataFrame  # fpr, tpr, low, high
+    against_floor: dict  # the paired test with the floor that scores best on the test films
+    follows: pd.Series  # rank correlation with each floor over normal films, strongest first
+
+
+def measures_of(fit: Fit, build: Path = files.BUILD) -> Measures:
+    """What the comparison measured about a fit. Raises BadData where that has not been done."""
+    tables = read_measures(fit.dataset, build)
+    own = {"method": fit.method, "seed": str(fit.seed)}
+    results, curve, follows = (_of(tables[name], own) for name in ("results", "roc", "follows"))
+    pairs = tables["tests"]
+    pairs = pairs[pairs["method_b"].str.startswith("floor")]
+    against = _of(pairs, {"method_a": fit.method, "seed_a": str(fit.seed)}).to_dict("records")
+    return Measures(
+        results[~results["family"].str.startswith("ablation")],
+        curve,
+        against[0] if against else {},
+        follows.set_index("floor")["correlation"],
+    )
+
+
+def read_measures(dataset: str, build: Path = files.BUILD) -> dict[str, pd.DataFrame]:
+    """The tables measured on a data set. Raises BadData where that has not been done."""
+    folder = files.measured(dataset, build)
+    if not folder.exists():
+        raise BadData(
+            f"Nothing has been measured on {dataset}: run `python -m lib.comparison {dataset}`."
+        )
+    return {name: read(folder / f"{name}.csv") for name in (*OF_ALL, *OF_ONE)}
+
+
+def read(path: Path) -> pd.DataFrame:
+    """One table; seeds are text, as one of them is `mean`."""
+    text = dict.fromkeys(("seed", "seed_a", "seed_b"), str)
+    table = pd.read_csv(path, dtype=text)
+    empty = {name: "" for name in text if name in table}
+    return table.fillna(empty | ({"variant": ""} if "variant" in table else {}))
+
+
+def _of(table: pd.DataFrame, named: dict[str, str]) -> pd.DataFrame:
+    chosen = pd.Series(True, table.index)
+    for column, value in named.items():
+        chosen &= table[column].eq(value)
+    return table[chosen].reset_index(drop=True)

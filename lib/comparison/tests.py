@@ -1,0 +1,49 @@
+"""Paired tests between the detectors of one data set, corrected for their number."""
+
+from collections.abc import Iterable
+from itertools import combinations
+
+from lib import metrics
+from lib.comparison.fusion import Fused
+from lib.comparison.scores import Scored, best_floor
+
+PAIR = ["dataset", "method_a", "seed_a", "method_b", "seed_b"]
+COLUMNS = [*PAIR, "difference", "low", "high", "p_value", "p_holm", "n"]
+
+
+def paired_tests(
+    detectors: list[Scored], floors: list[Scored], fused: Iterable[Fused] = ()
+) -> list[dict]:
+    """Paired DeLong tests over the patients of one data set, each kind corrected by itself.
+
+    Each two detectors; each detector and the best floor; each fusion and each of its parts.
+    """
+    first = _first_seeds(detectors)
+    best = best_floor(floors)
+    shown = [whole for whole in fused if whole.scored.seed == detectors[0].seed]
+    kinds = [
+        combinations(first, 2),
+        ((scored, floor) for scored in first for floor in best),
+        ((whole.scored, part) for whole in shown for part in whole.parts),
+    ]
+    return [row for pairs in kinds for row in _corrected(pairs)]
+
+
+def _first_seeds(detectors: list[Scored]) -> list[Scored]:
+    return list({scored.method: scored for scored in reversed(detectors)}.values())[::-1]
+
+
+def _corrected(pairs: Iterable[tuple[Scored, Scored]]) -> list[dict]:
+    rows = [_tested(a, b) for a, b in pairs]
+    corrected = metrics.holm([row["p_value"] for row in rows])
+    return [row | {"p_holm": p_value} for row, p_value in zip(rows, corrected, strict=True)]
+
+
+def _tested(a: Scored, b: Scored) -> dict:
+    films = a.split("test")
+    (difference, low, high), p_value = metrics.paired_delong(
+        films["label"], films["score"], b.split("test")["score"], films["patient_id"]
+    )
+    pair = (a.dataset, a.method, a.seed, b.method, b.seed)
+    found = {"difference": difference, "low": low, "high": high, "p_value": p_value}
+    return dict(zip(PAIR, pair, strict=True)) | found | {"n": len(films)}

@@ -1,0 +1,45 @@
+"""What decides a fit besides its films: code, parameters and seed.
+
+`python -m lib.fits.recipes` writes build/code/fits/<data set>.txt, one line per fit that params/
+asks for. The stage that trains a data set's fits depends on this file.
+"""
+
+import hashlib
+import json
+
+from lib import accidents, files, grid, provenance
+from lib.datasets.entries import load_entry
+from lib.datasets.errors import BadData
+from lib.fits.films import parameters_of
+from lib.grid import Fit
+
+
+def recipe(fit: Fit) -> str:
+    """A hash of the code that a fit can reach, of its parameters and of its seed."""
+    parameters = parameters_of(fit)
+    code = provenance.fingerprint("lib.fits.train", f"lib.methods.{parameters.method}")
+    return digest(code, parameters._asdict(), body(fit.dataset), fit.seed)
+
+
+def body(dataset: str) -> dict:
+    """Which body the films show and how they lie: the arguments of `augmentation_for`."""
+    entry = load_entry(dataset)
+    return {"body": entry["body"], "upright": entry.get("upright", False)}
+
+
+def digest(*parts) -> str:
+    """A hash of values that JSON can hold."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def write_recipes() -> None:
+    """Write the recipes of all fits, data set by data set."""
+    for dataset in grid.datasets():
+        lines = [f"{recipe(fit)} {fit}\n" for fit in grid.fits_on(dataset)]
+        with files.whole_file(provenance.FINGERPRINTS / f"fits/{dataset}.txt") as unfinished:
+            unfinished.write_text("".join(lines))
+
+
+if __name__ == "__main__":
+    with accidents.in_one_sentence(BadData):
+        write_recipes()

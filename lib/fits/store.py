@@ -1,0 +1,148 @@
+"""Reads what fits left, and gives back the trained detectors; without TensorFlow until then."""
+
+import ast
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from lib import ROOT, files, grid
+from lib.datasets.errors import BadData
+from lib.datasets.table import load_index
+from lib.fits import landing, work
+from lib.grid import Fit
+
+if TYPE_CHECKING:
+    from lib.detector import Detector
+
+
+class Finished(NamedTuple):
+    """A fit that was trained and whose weights have scored films."""
+
+    fit: Fit
+    info: dict  # the record: setting, score_name, parameters, films, duration_s, trace, ...
+    scores: pd.DataFrame  # index and scores of all films but training ones, by row of the arrays
+    history: pd.DataFrame  # one row per epoch
+    # What lib.samples and lib.fits.evidence keep; each is empty where there is nothing of it.
+    drawn: dict[str, np.ndarray]  # samples (k, m, h, w) uint8 and their sample_titles (k,)
+    maps: dict[str, np.ndarray]  # image_id (m,), map (m, h, w), reconstruction (m, h, w)
+    chain: dict[str, np.ndarray]  # chain (steps, n, h, w), chain_image_id (n,)
+    embedding: dict[str, np.ndarray]  # image_id (m,), embedding (m, d), sphere (m,)
+    sweep: pd.DataFrame  # image_id, one column per setting, score
+
+
+class FitFailed(RuntimeError):
+    """Training or scoring of a fit failed; the message is the reason that it left."""
+
+
+def load(
+    dataset: str, method: str, seed: int = 0, variant: str = "", retrain: bool = False
+) -> Finished:
+    """A fit; trained and scored first where it never was, or when `retrain` asks for it.
+
+    Raises FitFailed with the reason that a failed fit left.
+    """
+    fit = Fit(dataset, method, variant, seed)
+    if retrain or not record(fit):
+        work.train(fit, again=retrain)
+        work.score(fit, again=retrain)
+    info = record(fit)
+    if info["status"] == "failed":
+        raise FitFailed(f"The fit {fit} failed. {info['reason']}")
+    trained, scored = files.trained(fit), files.scored(fit)
+    return Finished(
+        fit,
+        info,
+        load_index(files.index(dataset)).join(
+            _table(scored / "scores.csv").set_index("image_id"),
+            on="image_id",
+            how="inner",
+            validate="one_to_one",
+        ),
+        _table(trained / "history.csv"),
+        arrays(trained / "drawn.npz"),
+        arrays(scored / "maps.npz"),
+        arrays(scored / "chain.npz"),
+        arrays(scored / "embedding.npz"),
+        _table(scored / "sweep.csv"),
+    )
+
+
+def detector(fit: Fit) -> "Detector":
+    """The trained detector of a fit. Raises BadData where it is not there, FitFailed."""
+    from lib.fits import recipes, train
+
+    trained = landing.read(files.trained(fit))
+    if not trained:
+        raise BadData(f"{fit} has not been trained: run `{work.command('train', fit)}`.")
+    if trained["status"] == "failed":
+        raise FitFailed(f"The fit {fit} failed. {trained['reason']}")
+    built = train.build(
+        fit,
+        grid.part(fit.method, trained["parameters"]),
+        recipes.body(fit.dataset),
+        trained["image_size"],
+        trained["films"]["training"],
+    )
+    built.load_weights(files.trained(fit) / train.WEIGHTS)
+    return built
+
+
+def record(fit: Fit, build: Path = files.BUILD) -> dict:
+    """What a fit left about itself; empty unless it failed or these weights have scored films."""
+    trained = landing.read(files.trained(fit, build))
+    if not trained or trained["status"] == "failed":
+        return trained
+    scored = landing.read(files.scored(fit, build))
+    if not scored:
+        return {}
+    duration = round(trained["duration_s"] + scored["duration_s"], 1)
+    return (
+        trained | {name: scored[name] for name in ("status", "reason")} | {"duration_s": duration}
+    )
+
+
+def finished(dataset: str) -> dict[str, Finished]:
+    """The finished fits of the grid on a data set, by method, with the seed where it has several.
+
+    Trains nothing.
+    """
+    fits = [fit for fit in grid.fits() if fit.dataset == dataset]
+    several = len({fit.seed for fit in fits}) > 1
+    return {
+        f"{fit.method}, seed {fit.seed}" if several else fit.method: load(
+            dataset, fit.method, fit.seed
+        )
+        for fit in fits
+        if record(fit).get("status") == "finished"
+    }
+
+
+def failures() -> list[str]:
+    """One sentence for each fit of the grid that failed."""
+    records = {fit: record(fit) for fit in grid.fits()}
+    failed = {fit: left for fit, left in records.items() if left.get("status") == "failed"}
+    return [f"The fit {fit} failed. {left['reason']}" for fit, left in failed.items()]
+
+
+def arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an .npz file, none where there is no such file."""
+    return dict(np.load(path, allow_pickle=False)) if path.exists() else {}
+
+
+def method_card(method: str) -> str:
+    """What a method's file says about it: citation, equation, differences from the paper."""
+    file = ROOT / f"lib/methods/{grid.method_of(method)}.py"
+    return ast.get_docstring(ast.parse(file.read_text())) or ""
+
+
+def _table(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, dtype={"image_id": str}) if path.exists() else pd.DataFrame()
+
+
+if __name__ == "__main__":
+    sentences = failures()
+    print("\n".join(sentences))
+    sys.exit(1 if sentences else 0)

@@ -1,0 +1,109 @@
+"""A fit becomes weights and history: its method is trained on the films that it may see."""
+
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+
+from lib import methods
+from lib.datasets.errors import BadData
+from lib.datasets.training import training_set
+from lib.detector import Detector
+from lib.samples import Samples
+from lib.grid import Fit, Parameters
+from lib.preprocessing.network_input import augmentation_for, to_float
+from lib.variants import Labels
+
+FILMS_WITH_SAMPLES = 6  # validation normals for what is drawn during training
+WEIGHTS = "weights.weights.h5"
+HISTORY = "history.csv"
+DRAWN = "drawn.npz"
+
+
+def train(
+    fit: Fit,
+    parameters: Parameters,
+    body: dict,
+    index: pd.DataFrame,
+    films: np.ndarray,
+    folder: Path,
+) -> dict:
+    """Train a fit and write its weights, history and what it drew into `folder`.
+
+    `body` holds the arguments of `augmentation_for`; films are uint8 (n, h, w), row-aligned with
+    the index. Training watches the losses of validation films. Returns what the record says: how
+    many films it saw and of how many the label, the setting, the size of films in pixels.
+    """
+    training = training_set(index, parameters.labels, fit.seed, parameters.contamination)
+    detector = build(fit, parameters, body, films.shape[1], len(training))
+    samples = Samples(_films_for_samples(films, index))
+    history = detector.fit(
+        *_films_and_labels(films, training),
+        validation_data=_films_and_labels(films, validation_set(index, parameters.labels)),
+        callbacks=[samples],
+        verbose=1 if sys.stdout.isatty() else 0,
+    )
+    pd.DataFrame(history.history).to_csv(folder / HISTORY, index_label="epoch")
+    detector.save_weights(folder / WEIGHTS)
+    if samples.titles:
+        titles = np.array(samples.titles)
+        np.savez_compressed(folder / DRAWN, samples=samples.pictures, sample_titles=titles)
+    known = int(training["y"].notna().sum())
+    return {
+        "setting": parameters.setting,
+        "score_name": detector.score_name,
+        "films": {"training": len(training), "with known label": known},
+        "image_size": films.shape[1],
+    }
+
+
+def build(fit: Fit, parameters: Parameters, body: dict, size: int, training_films: int) -> Detector:
+    """The untrained detector of a fit for films of `size` pixels a side.
+
+    With `augment` it trains on random variants of its films, mirrored ones among them; then it
+    scores films together with their mirror images, unless `mirrored` says otherwise.
+    """
+    keras.utils.set_random_seed(fit.seed)
+    augmentation = augmentation_for(**body) if parameters.augment else None
+    keywords: dict[str, Any] = {"mirrored": parameters.augment, **parameters.keywords}
+    keywords |= epochs_of(parameters, training_films)
+    method = methods.find(parameters.method)
+    return method(image_size=size, augmentation=augmentation, seed=fit.seed, **keywords)
+
+
+def epochs_of(parameters: Parameters, films: int) -> dict[str, int]:
+    """The lengths of training that are given in updates, in epochs over so many films.
+
+    What is given in updates costs the same on every data set. Raises BadData for updates without a
+    batch size.
+    """
+    if not parameters.updates:
+        return {}
+    if "batch_size" not in parameters.keywords:
+        name = next(iter(parameters.updates)).replace("epochs", "updates")
+        raise BadData(f"{name} in params/ needs a batch_size with it.")
+    steps = math.ceil(films / parameters.keywords["batch_size"])
+    return {name: math.ceil(number / steps) for name, number in parameters.updates.items()}
+
+
+def validation_set(index: pd.DataFrame, labels: Labels) -> pd.DataFrame:
+    """Rows and labels of the validation films that training may watch: without labels, normals."""
+    allowed = index["split"].eq("validation") & (index["label"].eq(0) | (labels != "none"))
+    rows = np.flatnonzero(allowed)
+    known = index["label"].to_numpy(float)[rows]
+    return pd.DataFrame({"row": rows, "y": known if labels != "none" else np.nan})
+
+
+def _films_and_labels(films, table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    return to_float(films[table["row"].to_numpy()]), table["y"].to_numpy("float32")
+
+
+def _films_for_samples(films, index) -> np.ndarray:
+    """Validation normals, for a stage that draws from films and not from codes."""
+    rows = validation_set(index, "none")["row"].to_numpy()
+    places = np.linspace(0, len(rows) - 1, min(len(rows), FILMS_WITH_SAMPLES)).astype(int)
+    return to_float(films[rows[places]])

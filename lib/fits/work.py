@@ -1,0 +1,114 @@
+"""The two units of work on a fit, files in and files out: train it, and score films with it.
+
+Nothing here imports TensorFlow before there is something to do.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from lib import files, grid, methods, provenance
+from lib.datasets.errors import BadData
+from lib.fits import landing
+from lib.fits.films import hash_of_films, index_and_images, parameters_of
+from lib.fits.recipes import body, digest, recipe
+from lib.grid import Fit
+
+
+class Task(NamedTuple):
+    """A unit of work: where its files are, what decides them, and the work itself."""
+
+    title: str
+    folder: Callable[[Fit], Path]
+    key: Callable[[Fit], str]
+    run: Callable[[Fit], dict]  # returns the record
+
+    def is_done(self, fit: Fit) -> bool:
+        """Whether the files of a fit are those that code, parameters, data and seed ask for."""
+        return landing.read(self.folder(fit)).get("key") == self.key(fit)
+
+
+def train(fit: Fit, again: bool = False) -> dict:
+    """Train a fit unless it is there; returns its record. Raises BadData without its films."""
+    entry = fit.entry
+    index, films = index_and_images(fit)
+    methods.check_backend()
+
+    def work(folder: Path) -> dict:
+        from lib.fits import train
+
+        return train.train(fit, parameters_of(fit), body(fit.dataset), index, films, folder)
+
+    about = asdict(fit) | {"parameters": entry}
+    return landing.land(files.trained(fit), key_of_training(fit), work, about, again)
+
+
+def score(fit: Fit, again: bool = False) -> dict:
+    """Score films with the weights of a fit unless that is done; returns its record.
+
+    A fit without variant also leaves what its card shows. A fit whose training failed has nothing
+    to score: its own record is returned. Raises BadData for a fit that has not been trained.
+    """
+    trained = landing.read(files.trained(fit))
+    if not trained:
+        raise BadData(f"{fit} has not been trained: run `{command('train', fit)}`.")
+    if trained["status"] == "failed":
+        return trained
+    index, films = index_and_images(fit)
+    methods.check_backend()
+
+    def work(folder: Path) -> dict:
+        from lib.fits import score, store
+
+        detector = store.detector(fit)
+        score.write_scores(detector, index, films, folder)
+        if not fit.variant:
+            score.write_evidence(detector, index, films, _annotated(fit.dataset), folder)
+        return {}
+
+    about = asdict(fit) | {"trained": trained["key"]}
+    return landing.land(files.scored(fit), key_of_scoring(fit), work, about, again)
+
+
+def key_of_training(fit: Fit) -> str:
+    """A hash of all that decides what a fit learns: code, parameters, data and seed."""
+    return digest(recipe(fit), hash_of_films(fit))
+
+
+def key_of_scoring(fit: Fit) -> str:
+    """A hash of all that decides the scores of a fit and what its card shows."""
+    code = provenance.fingerprint("lib.fits.score")
+    trained = landing.read(files.trained(fit)).get("key")
+    shown = "" if fit.variant else files.annotations(fit.dataset).read_text(errors="replace")
+    return digest(code, trained, shown)
+
+
+def command(task: str, fit: Fit) -> str:
+    """The line that does the task of one fit."""
+    return f"python -m lib.fits {task} {fit.dataset} {fit.method} {fit.seed}"
+
+
+TASKS = {
+    "train": Task("training", files.trained, key_of_training, train),
+    "score": Task("scoring", files.scored, key_of_scoring, score),
+}
+
+
+def fits_on(dataset: str, method: str | None = None, seed: int | None = None) -> list[Fit]:
+    """The fits that params/ asks for on a data set, or those of a method and a seed.
+
+    A method outside the grid has one fit there, so that any pair can be tried.
+    """
+    fits = grid.fits_on(dataset)
+    if method is None:
+        return fits
+    chosen = [fit for fit in fits if fit.method == method and seed in (None, fit.seed)]
+    return chosen or [Fit(dataset, method, seed=seed or 0)]
+
+
+def _annotated(dataset: str) -> pd.Series:
+    """The image_id of each annotated film."""
+    return pd.read_csv(files.annotations(dataset), dtype={"image_id": str})["image_id"]

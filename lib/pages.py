@@ -1,0 +1,88 @@
+"""The pages of which there are many: which there are, and their notebooks run over the cores.
+
+`python -m lib.pages cards mura` makes one page per fit of the grid on a data set, `chapters mura`
+one per family with fits on it, and `ablations label_fraction` one per data set of the ablation,
+into a folder of reports/ that then holds no other pages.
+"""
+
+import argparse
+import sys
+from typing import NamedTuple
+
+from lib import ROOT, accidents, files, grid, processes, report
+from lib.datasets.errors import BadData
+
+
+class Page(NamedTuple):
+    """A page, and what its notebook is to be run with."""
+
+    file: str  # in reports/
+    notebook: str
+    parameters: dict[str, str]
+
+
+def cards(dataset: str) -> list[Page]:
+    """One page per fit of the grid on a data set."""
+    return [
+        Page(
+            fit.page,
+            "05_fit",
+            {"dataset": fit.dataset, "method": fit.method, "seed": str(fit.seed)},
+        )
+        for fit in grid.fits()
+        if fit.dataset == dataset
+    ]
+
+
+def chapters(dataset: str) -> list[Page]:
+    """One page per family with fits on a data set."""
+    families = dict.fromkeys(fit.family for fit in grid.fits() if fit.dataset == dataset)
+    return [
+        Page(chapter(dataset, family), "04_family", {"dataset": dataset, "family": family})
+        for family in families
+    ]
+
+
+def chapter(dataset: str, family: str) -> str:
+    """The file of the chapter of a family on a data set, in reports/."""
+    return f"chapters/{dataset}/{family}.html"
+
+
+def ablations(name: str) -> list[Page]:
+    """One page per data set of an ablation."""
+    return [
+        Page(one.page, "07_ablation", {"ablation": one.name, "dataset": one.dataset})
+        for one in grid.ablations()
+        if one.name == name
+    ]
+
+
+KINDS = {"cards": cards, "chapters": chapters, "ablations": ablations}
+
+
+def make(kind: str, name: str) -> list[str]:
+    """Make the pages of a kind; returns one sentence per page that is unfinished."""
+    pages = KINDS[kind](name)
+    folder = files.REPORTS / kind / name
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in set(folder.glob("*.html")) - {files.REPORTS / page.file for page in pages}:
+        old.unlink()
+    return list(filter(None, processes.each(_make_one, pages, f"{kind} of {name}", "page")))
+
+
+def _make_one(page: Page) -> str:
+    """Run the notebook of a page; returns why it is unfinished, or nothing."""
+    notebook = ROOT / f"notebooks/{page.notebook}.ipynb"
+    failure = report.run(notebook, files.REPORTS / page.file, page.parameters)
+    return f"reports/{page.file}: {failure}" if failure else ""
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Make the pages of a kind.")
+    parser.add_argument("kind", choices=list(KINDS))
+    parser.add_argument("name", help="a data set, or an ablation")
+    asked = parser.parse_args()
+    with accidents.in_one_sentence(BadData):
+        sentences = make(asked.kind, asked.name)
+        print("\n".join(sentences), file=sys.stderr)
+        sys.exit(1 if sentences else 0)
