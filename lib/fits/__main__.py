@@ -18,10 +18,8 @@ if __name__ == "__main__":
     with accidents.in_one_sentence(BadData):
         methods.check_backend()
         fits = work.fits_on(asked.dataset, asked.method, asked.seed)
-        if not fits:
-            (files.BUILD / {"train": "fits", "score": "scores"}[asked.task] / asked.dataset).mkdir(
-                parents=True, exist_ok=True
-            )
+        for kind in ("fits", "scores"):  # which DVC expects, even where every fit fails
+            (files.BUILD / kind / asked.dataset).mkdir(parents=True, exist_ok=True)
         for record in queue.work_through(asked.task, fits, asked.dataset):
             if record["status"] == "failed":
                 name = "/".join(str(record[key]) for key in ("dataset", "method", "seed"))

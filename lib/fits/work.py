@@ -27,7 +27,12 @@ class Task(NamedTuple):
     run: Callable[[Fit], dict]  # returns the record
 
     def is_done(self, fit: Fit) -> bool:
-        """Whether the files of a fit are those that code, parameters, data and seed ask for."""
+        """Whether the files of a fit are those that code, parameters, data and seed ask for.
+
+        A fit whose training failed has nothing to score.
+        """
+        if self.run is score and landing.read(files.trained(fit)).get("status") == "failed":
+            return True
         return landing.read(self.folder(fit)).get("key") == self.key(fit)
 
 
