@@ -152,7 +152,7 @@ def _train_and_score(cell, parameters: dict, index, films, folder: Path) -> dict
     scores.to_csv(folder / "scores.csv", index=False)
     ranked = evidence.ranked_test_films(index, scores)
     evidence.keep(detector, samples, films, ranked, _annotated(cell.dataset), folder)
-    return {"setting": trained.setting, "score": detector.score, "films": trained.films}
+    return {"setting": trained.setting, "score": detector.score_name, "films": trained.films}
 
 
 def _build(cell, size, parameters):
