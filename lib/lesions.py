@@ -22,8 +22,8 @@ def draw(films, bodies, random, kinds, size=(0.06, 0.35), share=0.5, most=3):
         place = places(bodies, random, size) * present
         kind = _uniform(films, random, 0.0, len(kinds))
         drawn = films
-        for chosen, name in enumerate(kinds):
-            this = ops.logical_and(kind >= chosen, kind < chosen + 1)
+        for index, name in enumerate(kinds):
+            this = ops.logical_and(kind >= index, kind < index + 1)
             drawn = ops.where(this, KINDS[name](films, place, random), drawn)
         films = ops.clip(drawn, -1.0, 1.0)
         masks = ops.maximum(masks, ops.cast(place > 0.3, masks.dtype))

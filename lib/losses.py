@@ -9,7 +9,7 @@ import math
 import keras
 from keras import ops
 
-from lib.detector import input_gradient
+from lib.engine import input_gradient
 
 
 def weighted_cross_entropy(y, logit, class_weights):

@@ -14,7 +14,8 @@ from discs import discs
 from keras import layers, ops
 
 from lib.collapse import Collapsed, check_scores
-from lib.detector import Detector, input_gradient
+from lib.detector import Detector, Stage
+from lib.engine import input_gradient
 
 SIZE, LATENT = 8, 3
 
@@ -239,6 +240,44 @@ def test_mirrored_films_have_the_scores_and_the_turned_map_of_their_mirror_image
     np.testing.assert_allclose(found["score"], np.mean(both, axis=0), rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(found["map"], x[..., 0] / 2, rtol=1e-5)  # each half from one image
     np.testing.assert_allclose(mirrored.anomaly_map(x), found["map"], rtol=1e-5)
+
+
+class Head(Stage):
+    """An earlier stage of a regression: trains its network towards another number."""
+
+    players: ClassVar = {"loss": ("network",)}
+    prefix: ClassVar = "head"
+
+    def __init__(self, parent):
+        super().__init__(parent, epochs=3)
+        self.network = parent.network
+
+    def compute_losses(self, x, y=None, training=False):
+        return {"loss": ops.mean(ops.square(self.network(x) + 5.0))}
+
+
+class InTwoStages(Regression):
+    """A regression whose network is trained by `Head` first."""
+
+    def before_training(self, x, y=None, validation_data=None, **options):
+        return Head(self).train(x, y, validation_data, **options)
+
+
+def test_a_stage_trains_the_parents_networks_for_epochs_of_its_own():
+    detector = InTwoStages(batch_size=7, learning_rate=0.01, seed=4)
+    stage = Head(detector)
+    given = (stage.image_size, stage.batch_size, stage.learning_rate, stage.seed, stage.epochs)
+    assert given == (SIZE, 7, 0.01, 4, 3)
+    epochs = []
+    count = keras.callbacks.LambdaCallback(on_train_begin=lambda logs: epochs.append(0))
+    history = fit(detector, epochs=2, validation_data=(films(),), callbacks=[count])
+    assert len(epochs) == 2, "callbacks see both stages"
+    assert list(history.history) == ["head_loss", "head_val_loss", "loss", "val_loss"]
+    finite = {name: np.isfinite(values).tolist() for name, values in history.history.items()}
+    assert finite["head_loss"] == [True] * 3 + [False] * 2
+    assert finite["loss"] == [False] * 3 + [True] * 2
+    alone, both = Regression(seed=4, learning_rate=0.01), history.history
+    assert both["loss"][3] > 1.2 * float(alone.compute_losses(films())["loss"]), "it began there"
 
 
 def test_augmentation_acts_in_training_only():

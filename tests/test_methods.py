@@ -12,7 +12,7 @@ from test_detector import on_tensorflow, run_on_jax
 
 from lib import losses, methods
 from lib.collapse import Collapsed, check_scores
-from lib.detector import input_gradient
+from lib.engine import input_gradient
 from lib.methods.autoencoder import Autoencoder
 from lib.methods.deep_svdd import DeepSVDD
 from lib.methods.resnet import ResNet
@@ -23,12 +23,18 @@ UNTAUGHT = RESIDUAL | {"width": 16, "latent_dim": 16, "pretraining_epochs": 0, "
 # A method that is not named here must reach 0.6 on the toy films with TINY.
 OPTIONS = {
     "ae_u": {"epochs": 15, "latent_dim": 4, "learning_rate": 3e-3},
-    "alpha_gan": {"score": "mse", "epochs": 20, "width": 8, "latent_dim": 8, "learning_rate": 2e-3},
+    "alpha_gan": {
+        "score_name": "mse",
+        "epochs": 20,
+        "width": 8,
+        "latent_dim": 8,
+        "learning_rate": 2e-3,
+    },
     "anoddpm": {"learning_rate": 4e-3, "ema": 0.9, "epochs": 20, "attention": ()},
     "arae": {"epochs": 15, "learning_rate": 3e-3},
     "autoencoder": {"epochs": 10},
     "bigan": {
-        "score": "discriminator",
+        "score_name": "discriminator",
         "epochs": 60,
         "width": 8,
         "latent_dim": 4,
@@ -125,7 +131,7 @@ def test_learns_on_toy_films(fitted):
     for named in detector.scores:
         check_scores(outputs[named], named)
     if detector.scores:
-        np.testing.assert_array_equal(outputs["score"], outputs[detector.score])
+        np.testing.assert_array_equal(outputs["score"], outputs[detector.score_name])
     assert roc_auc_score(labels, outputs["score"]) > FLOORS.get(name, 0.6)
     for values in history.values():  # NaN in the epochs of another stage
         assert np.isfinite(values).any() and not np.isinf(values).any()
@@ -239,16 +245,16 @@ def test_autoencoder_score_is_the_mean_of_its_residual(residual):
 
 def test_autoencoder_top_k_is_the_mean_of_the_largest_pixels():
     x, _, _ = discs(5)
-    outputs = Autoencoder(image_size=32, score="top_k", top_k=10).predict(x, verbose=0)
+    outputs = Autoencoder(image_size=32, score_name="top_k", top_k=10).predict(x, verbose=0)
     largest = np.sort(outputs["map"].reshape(5, -1))[:, -10:]
     np.testing.assert_allclose(outputs["score"], largest.mean(1), rtol=1e-5)
 
 
 def test_unknown_choices_are_refused():
     with pytest.raises(ValueError, match="no score 'median'; there are: mean, top_k"):
-        Autoencoder(score="median")
+        Autoencoder(score_name="median")
     with pytest.raises(ValueError, match="no score 'mean'; there are: only one"):
-        DeepSVDD(score="mean")
+        DeepSVDD(score_name="mean")
     with pytest.raises(ValueError, match="residual='l3'"):
         Autoencoder(residual="l3")
     with pytest.raises(ValueError, match="hard or soft, not 'firm'"):

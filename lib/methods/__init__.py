@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lib.datasets.entries import BadData
 
-BACKENDS = ("tensorflow", "jax")  #: of Keras, on which lib.detector can train
+BACKENDS = ("tensorflow", "jax")  #: of Keras, on which lib.engine can train
 
 
 def names() -> list[str]:
@@ -27,7 +27,7 @@ def find(name: str) -> type:
     module = importlib.import_module(f"{__name__}.{name}")
     from lib.detector import Detector  # here: listing the methods must not import TensorFlow
 
-    own = [
+    detectors = [
         value
         for value in vars(module).values()
         if isinstance(value, type)
@@ -35,9 +35,11 @@ def find(name: str) -> type:
         and value.__module__ == module.__name__
         and not value.__name__.startswith("_")
     ]
-    if len(own) != 1:
-        raise ValueError(f"lib/methods/{name}.py must define exactly one Detector, not {len(own)}.")
-    return own[0]
+    if len(detectors) != 1:
+        raise ValueError(
+            f"lib/methods/{name}.py must define exactly one Detector, not {len(detectors)}."
+        )
+    return detectors[0]
 
 
 def check_backend() -> None:

@@ -75,4 +75,4 @@ class AEU(Detector):
         """The mean of each map, and the map of the chosen score."""
         maps = self.maps(x)
         means = {name: ops.mean(pixels, axis=(1, 2)) for name, pixels in maps.items()}
-        return {"map": maps[self.score], **means}
+        return {"map": maps[self.score_name], **means}

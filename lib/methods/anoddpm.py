@@ -113,13 +113,13 @@ class AnoDDPM(Detector):
         return ops.sqrt(alpha_bar) * x + ops.sqrt(1 - alpha_bar) * e
 
     def compute_losses(self, x, y=None, training=False):
-        """Mean squared error of the noise that is found; labels are not used."""
+        """Mean squared error of the predicted noise; labels are not used."""
         count = ops.shape(x)[0]
         t = keras.random.randint((count,), 1, self.timesteps + 1, seed=self.random)
         e = self.draw(1 if self.as_published else count)
         inputs = [self.diffuse(x, t, e), ops.cast(t, "float32")]
-        found = self.denoiser(inputs, training=training)
-        return {"loss": ops.mean(ops.square(e - found))}
+        predicted = self.denoiser(inputs, training=training)
+        return {"loss": ops.mean(ops.square(e - predicted))}
 
     # Scoring
 
@@ -131,13 +131,13 @@ class AnoDDPM(Detector):
         """x_s from x_t, s < t, by one call of the denoiser (DDIM, equation 12); e is new noise."""
         alpha_bar, next_alpha_bar = ops.take(self.alpha_bar, t), ops.take(self.alpha_bar, s)
         time = ops.cast(t, "float32") * ops.ones((ops.shape(x_t)[0],))
-        found = self.denoiser([x_t, time], training=False)
-        x_0 = ops.clip((x_t - ops.sqrt(1 - alpha_bar) * found) / ops.sqrt(alpha_bar), -1, 1)
-        found = (x_t - ops.sqrt(alpha_bar) * x_0) / ops.sqrt(1 - alpha_bar)
+        predicted = self.denoiser([x_t, time], training=False)
+        x_0 = ops.clip((x_t - ops.sqrt(1 - alpha_bar) * predicted) / ops.sqrt(alpha_bar), -1, 1)
+        noise_left = (x_t - ops.sqrt(alpha_bar) * x_0) / ops.sqrt(1 - alpha_bar)
         variance = (1 - next_alpha_bar) / (1 - alpha_bar) * (1 - alpha_bar / next_alpha_bar)
         variance *= self.eta**2  # sigma^2, equation 16
         rest = ops.sqrt(ops.relu(1 - next_alpha_bar - variance))
-        return ops.sqrt(next_alpha_bar) * x_0 + rest * found + ops.sqrt(variance) * e
+        return ops.sqrt(next_alpha_bar) * x_0 + rest * noise_left + ops.sqrt(variance) * e
 
     def way_back(self, x, shown):
         """[x_lambda, then x after so many steps for each of `shown`], (n, h, w, 1) each."""
@@ -177,7 +177,7 @@ class AnoDDPM(Detector):
 
         As many calls as lambda are the ancestral sampler, eta 1.
         """
-        own = self.noise_level, self.steps, self.eta
+        of_the_score = self.noise_level, self.steps, self.eta
         if not self.swept_calls and not self.swept_levels:
             return []
         calls = sorted({*self.swept_calls, self.steps}, reverse=True)
@@ -188,7 +188,7 @@ class AnoDDPM(Detector):
             self._set_scoring(level, number, 1.0 if number == level else self.eta)
             scores = self.predict(x, maps=False, verbose=0)
             swept.append(({"lambda": level, "calls": number}, scores["score"]))
-            self._set_scoring(*own)
+            self._set_scoring(*of_the_score)
         return swept
 
     def _set_scoring(self, noise_level, steps, eta):

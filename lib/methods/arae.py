@@ -35,7 +35,8 @@ from keras import ops
 
 from lib import losses, networks
 from lib.collapse import check_scores
-from lib.detector import Detector, input_gradient
+from lib.detector import Detector
+from lib.engine import input_gradient
 
 
 class ARAE(Detector):

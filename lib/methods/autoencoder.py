@@ -37,7 +37,7 @@ RESIDUALS = {
 
 
 class Autoencoder(Detector):
-    """`residual`: l1, mse or ssim. `score`: mean, or top_k: that of the `top_k` largest pixels.
+    """`residual`: l1, mse or ssim. `score_name`: mean, or top_k, that of `top_k` largest pixels.
 
     `encoder` and `decoder` are networks of another method, which are so trained beforehand.
     """

@@ -94,8 +94,8 @@ class BiGAN(Detector):
         """Move the statistics of E and G to those under the weights as they are now."""
         random = np.random.default_rng(self.seed)
         for _ in range(batches):
-            chosen = random.choice(len(x), min(self.batch_size, len(x)), replace=False)
-            code = self.encoder(x[chosen], training=True)
+            batch = random.choice(len(x), min(self.batch_size, len(x)), replace=False)
+            code = self.encoder(x[batch], training=True)
             z = keras.random.normal(ops.shape(code), seed=self.random)
             self.generator(z, training=True)
 

@@ -40,7 +40,7 @@ import keras
 from keras import layers, ops
 
 from lib import losses
-from lib.detector import Detector, prefixed
+from lib.detector import Stage
 from lib.methods.dmsad import DMSAD
 from lib.preprocessing.network_input import BACKGROUND, augmentation
 
@@ -67,22 +67,19 @@ class ContrastiveDMSAD(DMSAD):
 
     def pretrain(self, x, y=None, validation_data=None, **options):
         """Train phi by contrast on all films; return {`pretraining_loss`: values by epoch}."""
-        if not self.pretraining_epochs:
-            return {}
-        options["epochs"] = self.pretraining_epochs
-        return prefixed("pretraining", _Contrast(self).fit(x, y, validation_data, **options))
+        return _Contrast(self).train(x, y, validation_data, **options)
 
 
-class _Contrast(Detector):
+class _Contrast(Stage):
     """The first stage: trains the encoder of a ContrastiveDMSAD, and a head."""
 
     players: ClassVar = {"loss": ("encoder", "head")}
     uses_labels: ClassVar = True
+    shared: ClassVar = ("image_size", "batch_size", "seed")
 
     def __init__(self, parent):
-        shared = ("image_size", "batch_size", "seed")
-        rate = {"learning_rate": parent.pretraining_learning_rate}
-        super().__init__(**{name: getattr(parent, name) for name in shared}, **rate)
+        rate = parent.pretraining_learning_rate
+        super().__init__(parent, epochs=parent.pretraining_epochs, learning_rate=rate)
         self.encoder = parent.encoder
         self.supervised, self.temperature = parent.contrast == "supervised", parent.temperature
         *hidden, last = parent.projection

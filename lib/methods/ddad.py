@@ -45,25 +45,12 @@ import numpy as np
 from keras import ops
 
 from lib import networks
-from lib.detector import Detector, not_abnormal, prefixed
-
-
-class _Ensemble(Detector):
-    """Trains the autoencoders of one module, each by its own residual."""
-
-    players: ClassVar = {"loss": ("autoencoders",)}
-
-    def __init__(self, autoencoders, **common):
-        super().__init__(**common)
-        self.autoencoders = autoencoders
-
-    def compute_losses(self, x, y=None, training=False):
-        """The mean squared residual of the members."""
-        return {"loss": ops.mean(ops.square(x - self.autoencoders(x, training=training)))}
+from lib.detector import Detector, Stage
+from lib.engine import not_abnormal
 
 
 class DDAD(Detector):
-    """`members`: autoencoders in each module, K. `score`: inter, intra or residual, see above."""
+    """`members`: autoencoders in each module, K. `score_name`: inter, intra or residual."""
 
     players: ClassVar = {"module_a_loss": ("module_a",)}
     scores: ClassVar = ("inter", "intra", "residual")
@@ -89,16 +76,14 @@ class DDAD(Detector):
         y_of_some = None if y is None else not_abnormal(np.asarray(y), y)
         return super().fit(not_abnormal(x, y), y_of_some, validation_data, **options)
 
-    def prepare(self, x, y=None, validation_data=None, **options):
+    def before_training(self, x, y=None, validation_data=None, epochs=None, **options):
         """Train B on the known normal films, or on all where none is; return its losses by epoch.
 
         A is then trained on these and on the films of unknown label.
         """
         known = x if y is None else x[np.asarray(y) == 0]
-        shared = ("image_size", "epochs", "batch_size", "learning_rate", "augmentation", "seed")
-        module_b = _Ensemble(self.module_b, **{name: getattr(self, name) for name in shared})
         films = known if len(known) else x
-        return prefixed("module_b", module_b.fit(films, None, validation_data, **options))
+        return _ModuleB(self, epochs).train(films, None, validation_data, **options)
 
     def compute_losses(self, x, y=None, training=False):
         """Module A's: the mean squared residual of its members; B's weights are not touched."""
@@ -122,7 +107,22 @@ class DDAD(Detector):
         """The mean of each map, and the map of the chosen score."""
         maps = self.maps(x)
         means = {name: ops.mean(pixels, axis=(1, 2)) for name, pixels in maps.items()}
-        return {"map": maps[self.score], **means}
+        return {"map": maps[self.score_name], **means}
+
+
+class _ModuleB(Stage):
+    """Trains the autoencoders of a DDAD's module B, each by its own residual."""
+
+    players: ClassVar = {"loss": ("autoencoders",)}
+    prefix: ClassVar = "module_b"
+
+    def __init__(self, parent, epochs):
+        super().__init__(parent, epochs=parent.epochs if epochs is None else epochs)
+        self.autoencoders = parent.module_b
+
+    def compute_losses(self, x, y=None, training=False):
+        """The mean squared residual of the members."""
+        return {"loss": ops.mean(ops.square(x - self.autoencoders(x, training=training)))}
 
 
 def _autoencoders(image_size, members, latent_dim, width):

@@ -46,7 +46,8 @@ from keras import ops
 
 from lib import losses, networks
 from lib.collapse import Collapsed
-from lib.detector import Detector, not_abnormal, prefixed
+from lib.detector import Detector, Stage
+from lib.engine import not_abnormal
 from lib.methods.autoencoder import Autoencoder
 
 
@@ -97,9 +98,11 @@ class DeepSVDD(Detector):
         rate = keras.optimizers.schedules.PiecewiseConstantDecay([2 * steps // 3], rates)
         return {"loss": keras.optimizers.AdamW(rate, weight_decay=5e-7)}
 
-    def prepare(self, x, y=None, validation_data=None, **options):
+    def before_training(self, x, y=None, validation_data=None, **options):
         """Pre-train, then place the centre; return {`pretraining_loss`: values by epoch}."""
-        earlier = self.pretrain(x, y, validation_data, **options)
+        earlier = {}
+        if self.pretraining_epochs:
+            earlier = self.pretrain(x, y, validation_data, **options)
         self.start(not_abnormal(x, y))
         return earlier
 
@@ -137,21 +140,7 @@ class DeepSVDD(Detector):
 
         Returns {`pretraining_loss`: values by epoch}.
         """
-        if not self.pretraining_epochs:
-            return {}
-        shared = ("image_size", "latent_dim", "width", "batch_size", "augmentation", "seed")
-        autoencoder = Autoencoder(
-            **{name: getattr(self, name) for name in (*shared, *self.players["loss"])}
-        )
-        return self.pretrained(autoencoder, x, y, validation_data, **options)
-
-    def pretrained(self, first, x, y=None, validation_data=None, **options):
-        """Train `first`, a Detector, on films not known to be abnormal; return its losses."""
-        options["epochs"] = self.pretraining_epochs  # not those of the second stage
-        if validation_data is not None:
-            validation_data = (not_abnormal(*validation_data),)
-        history = first.fit(not_abnormal(x, y), None, validation_data, **options)
-        return prefixed("pretraining", history)
+        return train_on_normal(_Autoencoding(self), x, y, validation_data, **options)
 
     def place_center(self, x):
         """c = the mean embedding of the films, no coordinate nearer to zero than epsilon."""
@@ -202,3 +191,20 @@ class DeepSVDD(Detector):
                 f"{type(self).__name__}: all films are mapped to one point (largest standard "
                 f"deviation of the embedding {spread:.2g}, length of its mean {length:.2g})."
             )
+
+
+class _Autoencoding(Stage, Autoencoder):
+    """The first stage: trains phi as an encoder, with the parent's decoder where it has one."""
+
+    shared: ClassVar = ("image_size", "latent_dim", "width", "batch_size", "augmentation", "seed")
+
+    def __init__(self, parent):
+        both = {"encoder": parent.encoder, "decoder": getattr(parent, "decoder", None)}
+        super().__init__(parent, epochs=parent.pretraining_epochs, **both)
+
+
+def train_on_normal(stage, x, y=None, validation_data=None, **options):
+    """Train a Stage on films not known to be abnormal; return its losses by epoch."""
+    if validation_data is not None:
+        validation_data = (not_abnormal(*validation_data),)
+    return stage.train(not_abnormal(x, y), None, validation_data, **options)

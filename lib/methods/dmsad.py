@@ -9,7 +9,7 @@ d = ||z - c_k||^2 to the nearest surviving centre c_k, and f one of `SPHERE_LOSS
                                 eta / (f(d) + 1e-6)    known abnormal
     quadratic: f = d = ||z - c_k||^2,   linear: f = ||z - c_k||,   square_root: f = ||z - c_k||^1/2
     sigmoid: d, eta d and -eta log(1 - exp(-d)), the cross-entropy of p(normal) = exp(-d)
-    score = d, or d - R_k^2 (`score: beyond`)
+    score = d, or d - R_k^2 (`score_name: beyond`)
 
 phi is first trained as the encoder of an autoencoder; the centres are those of k-means on films not
 known to be abnormal. After each epoch a sphere with fewer than gamma max n of these films is

@@ -59,7 +59,7 @@ class DMSVDD(DeepSVDD):
         warm_up_epochs=5,
         boundary="hard",
         as_published=False,
-        score=None,
+        score_name=None,
         **options,
     ):
         if spheres < 1 or not 0 < nu < 1:
@@ -68,9 +68,13 @@ class DMSVDD(DeepSVDD):
                 f"not spheres={spheres} and {nu}."
             )
         self.number_of_spheres = spheres
-        score = score or {"soft": "beyond"}.get(boundary, "distance")
+        score_name = score_name or {"soft": "beyond"}.get(boundary, "distance")
         super().__init__(
-            nu=nu, warm_up_epochs=warm_up_epochs, boundary=boundary, score=score, **options
+            nu=nu,
+            warm_up_epochs=warm_up_epochs,
+            boundary=boundary,
+            score_name=score_name,
+            **options,
         )
         self.as_published = as_published
 
@@ -88,9 +92,9 @@ class DMSVDD(DeepSVDD):
         """Place the centres by k-means on the embeddings of normal films (n, h, w, 1)."""
         z = self.embed(normal)
         count = min(self.number_of_spheres, len(np.unique(z, axis=0)))
-        found = KMeans(count, n_init=10, random_state=self.seed).fit(z).cluster_centers_
+        clusters = KMeans(count, n_init=10, random_state=self.seed).fit(z)
         centers = np.zeros(self.centers.shape, "float32")
-        centers[:count] = self.away_from_zero(found)
+        centers[:count] = self.away_from_zero(clusters.cluster_centers_)
         self.centers.assign(centers)
         self.alive.assign((np.arange(self.number_of_spheres) < count).astype("float32"))
 

@@ -45,7 +45,8 @@ from keras import layers, ops
 
 from lib import losses, networks
 from lib.collapse import check_scores
-from lib.detector import Detector, input_gradient, not_abnormal, prefixed
+from lib.detector import Detector, Stage
+from lib.engine import input_gradient, not_abnormal
 
 PUBLISHED_STEP = 0.1  # the learning rate of Adam, whose first step it is in each pixel
 
@@ -95,7 +96,7 @@ class DROCC(Detector):
         rate = keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, rates)
         return {"loss": keras.optimizers.AdamW(rate, weight_decay=1e-6)}
 
-    def prepare(self, x, y=None, validation_data=None, **options):
+    def before_training(self, x, y=None, validation_data=None, **options):
         """Warm up; return {`warm_up_loss`: values by epoch}.
 
         Raises ValueError when all films are known to be abnormal.
@@ -104,8 +105,7 @@ class DROCC(Detector):
             raise ValueError(f"{type(self).__name__} seeks points around normal films; none is.")
         if not self.warm_up_epochs:
             return {}
-        options["epochs"] = self.warm_up_epochs
-        return prefixed("warm_up", _WarmUp(self).fit(x, y, validation_data, **options))
+        return _WarmUp(self).train(x, y, validation_data, **options)
 
     def after_epoch(self, normal, epoch):
         """How normal films lie. Raises Collapsed when their logits do not differ."""
@@ -117,14 +117,14 @@ class DROCC(Detector):
     def compute_losses(self, x, y=None, training=False):
         """Cross-entropy of the films and of the points around those that are normal."""
         label = known_labels(x, y)
-        points = ops.stop_gradient(self.ascend(x)[-1])
-        logit = self.logit(ops.concatenate([x, points]), training)
+        near = ops.stop_gradient(self.ascend(x)[-1])
+        logit = self.logit(ops.concatenate([x, near]), training)
         count = ops.shape(x)[0]
         # None is sought around a film that is known to be abnormal.
         wanted = ops.where(label == 1, np.nan, ops.ones_like(label))
         films = losses.weighted_cross_entropy(label, logit[:count], ops.ones(2))
-        found = losses.weighted_cross_entropy(wanted, logit[count:], ops.ones(2))
-        return {"loss": films + self.mu * found, "films": films, "points": found}
+        points = losses.weighted_cross_entropy(wanted, logit[count:], ops.ones(2))
+        return {"loss": films + self.mu * points, "films": films, "points": points}
 
     def ascend(self, x):
         """The points of films x, (n, h, w, 1), after each step, a list of as many."""
@@ -168,15 +168,15 @@ class DROCC(Detector):
         return {"score": self.logit(x), "map": losses.gradient_map(self.logit, x)}
 
 
-class _WarmUp(Detector):
+class _WarmUp(Stage):
     """The first epochs: trains the classifier of a DROCC on films alone."""
 
+    prefix: ClassVar = "warm_up"
     players: ClassVar = {"loss": ("encoder", "head")}
     uses_labels: ClassVar = True
 
     def __init__(self, parent):
-        shared = ("image_size", "batch_size", "learning_rate", "augmentation", "seed")
-        super().__init__(**{name: getattr(parent, name) for name in shared})
+        super().__init__(parent, epochs=parent.warm_up_epochs)
         self.encoder, self.head, self.logit = parent.encoder, parent.head, parent.logit
 
     def compute_losses(self, x, y=None, training=False):

@@ -32,7 +32,7 @@ from typing import ClassVar
 
 from keras import ops
 
-from lib.detector import input_gradient
+from lib.engine import input_gradient
 from lib.methods.drocc import DROCC
 
 BISECTIONS = 26

@@ -32,7 +32,7 @@ import keras
 from keras import ops
 
 from lib import losses, networks
-from lib.detector import Detector, prefixed
+from lib.detector import Detector, Stage
 from lib.samples import fixed_codes
 
 RATES = {"critic": 1e-4, "generator": 1e-4, "encoder": 5e-5}
@@ -76,10 +76,9 @@ class FAnoGAN(Detector):
         """RMSprop for the encoder."""
         return {"loss": keras.optimizers.RMSprop(self.rate_of("encoder"))}
 
-    def prepare(self, x, y=None, validation_data=None, **options):
+    def before_training(self, x, y=None, validation_data=None, **options):
         """Stage 1; return {`gan_critic`, `gan_generator`, ...: values by epoch}."""
-        options["epochs"] = self.gan_epochs
-        return prefixed("gan", _WassersteinGAN(self).fit(x, y, validation_data, **options))
+        return _WassersteinGAN(self).train(x, y, validation_data, **options)
 
     def encode(self, x, training=False):
         """E(x), (n, latent_dim); `as_published` in (-1, 1)."""
@@ -118,15 +117,15 @@ class FAnoGAN(Detector):
         }
 
 
-class _WassersteinGAN(Detector):
+class _WassersteinGAN(Stage):
     """Stage 1: trains the generator and the critic of a FAnoGAN."""
 
+    prefix: ClassVar = "gan"
     players: ClassVar = {"critic": ("critic",), "generator": ("generator",)}
     terms: ClassVar = ("wasserstein_distance", "gradient_penalty")
 
     def __init__(self, parent):
-        shared = ("image_size", "batch_size", "learning_rate", "augmentation", "seed")
-        super().__init__(**{name: getattr(parent, name) for name in shared})
+        super().__init__(parent, epochs=parent.gan_epochs)
         self.turns = (("critic",),) * parent.n_critic + (("generator",),)
         self.generator, self.critic = parent.generator, parent.critic
         self.latent_dim, self.penalty_weight = parent.latent_dim, parent.penalty_weight

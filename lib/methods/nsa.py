@@ -108,8 +108,8 @@ class NSA(Detector):
         """A model of films -> (n, features): what all members find on their way down."""
         film = keras.Input((self.image_size, self.image_size, 1))
         unets = [part for part in self.segmenters.layers if isinstance(part, keras.Model)]
-        found = [networks.pooled_levels(unet)(film) for unet in unets]
-        return keras.Model(film, ops.concatenate(found, axis=1))
+        levels = [networks.pooled_levels(unet)(film) for unet in unets]
+        return keras.Model(film, ops.concatenate(levels, axis=1))
 
     def logits(self, x):
         """One map of each member, (n, h, w, members)."""

@@ -30,7 +30,9 @@ from typing import ClassVar
 import keras
 
 from lib import networks
+from lib.detector import Stage
 from lib.methods.deep_sad import DeepSAD
+from lib.methods.deep_svdd import train_on_normal
 from lib.methods.nsa import NSA
 
 
@@ -61,16 +63,22 @@ class NSADeepSAD(DeepSAD):
 
     def pretrain(self, x, y=None, validation_data=None, **options):
         """Train NSA on films not known to be abnormal; return {`pretraining_loss`: by epoch}."""
-        if not self.pretraining_epochs:
-            return {}
-        shared = ("image_size", "width", "members", "batch_size", "seed")
-        rate = {"learning_rate": self.pretraining_learning_rate}
-        first = NSA(**{name: getattr(self, name) for name in shared}, **rate)
-        earlier = self.pretrained(first, x, y, validation_data, **options)
-        self.description.set_weights(first.description().get_weights())
+        nsa = _LesionFinding(self)
+        earlier = train_on_normal(nsa, x, y, validation_data, **options)
+        self.description.set_weights(nsa.description().get_weights())
         return earlier
 
     def compute_losses(self, x, y=None, training=False):
         """The compactness of W h(x); what NSA learnt stays as it is."""
         z = self.head(self.description(x, training=False), training=training)
         return {"loss": self.compactness(z, y)}
+
+
+class _LesionFinding(Stage, NSA):
+    """The first stage: NSA, with U-Nets as wide and as many as the parent's."""
+
+    shared: ClassVar = ("image_size", "width", "members", "batch_size", "seed")
+
+    def __init__(self, parent):
+        rate = parent.pretraining_learning_rate
+        super().__init__(parent, epochs=parent.pretraining_epochs, learning_rate=rate)

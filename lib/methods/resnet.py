@@ -63,7 +63,7 @@ class ResNet(Detector):
             rate = keras.optimizers.schedules.CosineDecay(rate, decay_steps=steps)
         return {"loss": keras.optimizers.AdamW(rate, weight_decay=self.weight_decay)}
 
-    def prepare(self, x, y=None, validation_data=None, **options):
+    def before_training(self, x, y=None, validation_data=None, **options):
         """Weigh the classes; a film of unknown label (NaN) weighs nothing.
 
         Raises ValueError unless there are films of both classes.

@@ -39,7 +39,7 @@ def test_loss_is_twice_the_negative_log_likelihood(floor):
 
 @pytest.mark.parametrize("score", AEU.scores)
 def test_scores_and_the_map_are_their_formulas(score):
-    detector, (x, _, _) = AEU(**SMALL, score=score), discs(5, abnormal=0.5)
+    detector, (x, _, _) = AEU(**SMALL, score_name=score), discs(5, abnormal=0.5)
     outputs = detector.predict(x, verbose=0)
     residual, variance = by_hand(detector, x)
     maps = {

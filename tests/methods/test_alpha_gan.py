@@ -130,4 +130,4 @@ def test_bad_parameters_are_refused():
     with pytest.raises(ValueError, match="reconstruction_weight of at least 0, not -1"):
         AlphaGAN(reconstruction_weight=-1)
     with pytest.raises(ValueError, match="no score 'kld'; there are: discriminator"):
-        AlphaGAN(score="kld")
+        AlphaGAN(score_name="kld")

@@ -151,7 +151,7 @@ def test_the_chain_goes_from_the_film_to_its_reconstruction():
 
 
 def test_the_sweep_scores_as_a_detector_with_those_settings_would():
-    options = {"noise_level": 20, "score": "l1"}
+    options = {"noise_level": 20, "score_name": "l1"}
     detector = random_denoiser(tiny(swept_calls=(20, 4), swept_levels=(40,), **options))
     before = detector.predict(FILMS, verbose=0)["score"]
     swept = detector.sweep(FILMS)
@@ -207,4 +207,4 @@ def test_bad_settings_are_refused():
         with pytest.raises(ValueError, match="1 <= steps <= noise_level <= timesteps"):
             AnoDDPM(**wrong)
     with pytest.raises(ValueError, match="no score 'mean'; there are: mse, l1, top_k"):
-        AnoDDPM(score="mean")
+        AnoDDPM(score_name="mean")

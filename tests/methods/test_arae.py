@@ -8,7 +8,7 @@ from by_hand import array
 from discs import discs
 
 from lib.collapse import Collapsed
-from lib.detector import input_gradient
+from lib.engine import input_gradient
 from lib.methods.arae import ARAE
 
 TINY = {"image_size": 8, "width": 2, "latent_dim": 3, "batch_size": 8, "epochs": 2}

@@ -89,7 +89,7 @@ def test_labels_matter_to_the_supervised_contrast_alone():
 def test_no_pretraining_leaves_the_encoder():
     detector = ContrastiveDMSAD(**TINY, pretraining_epochs=0)
     before = detector.encoder.get_weights()
-    assert detector.pretrain(rounds(8)) == {}
+    assert detector.before_training(rounds(8)) == {}
     for old, new in zip(before, detector.encoder.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
 

@@ -36,7 +36,7 @@ def same(some, others):
 
 def test_scores_are_their_formulas():
     x = discs(5, size=8)[0]
-    detector = DDAD(**TINY | {"members": 3, "score": "intra"})
+    detector = DDAD(**TINY | {"members": 3, "score_name": "intra"})
     a, b = (
         np.stack([module.get_layer(f"autoencoder_{k}")(x)[..., 0] for k in range(3)])
         for module in (detector.module_a, detector.module_b)

@@ -200,4 +200,4 @@ def test_what_it_cannot_work_with_is_refused():
     with pytest.raises(ValueError, match="hard or soft, not 'firm'"):
         DMSVDD(boundary="firm")
     with pytest.raises(ValueError, match="no score 'sum'; there are: distance, beyond"):
-        DMSVDD(score="sum")
+        DMSVDD(score_name="sum")

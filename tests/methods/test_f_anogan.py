@@ -7,7 +7,7 @@ from discs import discs
 from keras import ops
 
 from lib.collapse import Collapsed
-from lib.detector import input_gradient
+from lib.engine import input_gradient
 from lib.methods.f_anogan import FAnoGAN, _WassersteinGAN
 
 SMALL = {"image_size": 32, "latent_dim": 4, "width": 4, "batch_size": 8, "epochs": 1}
@@ -74,13 +74,13 @@ def test_the_critic_has_n_turns_to_one_of_the_generator():
 @pytest.mark.parametrize("as_published", [False, True])
 def test_each_stage_trains_its_own_networks(monkeypatch, as_published):
     detector, (x, _, _) = FAnoGAN(**SMALL, n_critic=1, as_published=as_published), discs(8)
-    monkeypatch.setattr("lib.detector.check_samples", lambda *_: None)  # one epoch teaches little
+    monkeypatch.setattr("lib.engine.check_samples", lambda *_: None)  # one epoch teaches little
     networks = (detector.generator, detector.critic, detector.encoder)
     start = [snapshot(network) for network in networks]
-    detector.prepare(x, verbose=0)
+    detector.before_training(x, verbose=0)
     between = [snapshot(network) for network in networks]
     assert [same(*pair) for pair in zip(start, between, strict=True)] == [False, False, True]
-    monkeypatch.setattr(detector, "prepare", lambda *_, **__: {})
+    monkeypatch.setattr(detector, "before_training", lambda *_, **__: {})
     detector.fit(x, verbose=0)
     end = [snapshot(network) for network in networks]
     assert [same(*pair) for pair in zip(between, end, strict=True)] == [True, True, False]

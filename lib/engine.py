@@ -1,0 +1,400 @@
+"""How a detector is trained and applied: `Engine`, a Keras model with an optimizer for each player.
+
+`lib.detector` says what a method writes; here is what it gets. Callbacks, progress bar, validation,
+batches and weights files are Keras's own. What differs between TensorFlow and JAX is in this file
+alone.
+"""
+
+import math
+from pathlib import Path
+from types import MappingProxyType
+
+import h5py
+import keras
+import numpy as np
+from keras import ops
+
+from lib.collapse import Collapsed, StopWhenNotFinite, check_samples
+
+BACKEND = keras.backend.backend()
+if BACKEND == "tensorflow":
+    import tensorflow as tf
+
+    ON_GPU = bool(tf.config.list_physical_devices("GPU"))
+elif BACKEND == "jax":
+    import jax
+
+    ON_GPU = jax.default_backend() == "gpu"
+else:
+    raise ImportError(f"The study runs on TensorFlow or JAX, not on KERAS_BACKEND={BACKEND}.")
+#: Whether updates on TensorFlow are compiled: XLA halves their speed on a CPU.
+XLA = ON_GPU
+
+
+class Engine(keras.Model):
+    """Trains and applies a `lib.detector.Detector`; weights and shuffling follow from `seed`."""
+
+    def __init__(self, seed):
+        super().__init__()
+        self.seed = seed
+        self.with_maps = True  # what `predict` was last asked for
+        self.means = {name: keras.metrics.Mean(name) for name in (*self.players, *self.terms)}
+        self.built = True  # the networks are functional models, built where they are made
+        _set_seed(seed)
+
+    # Training
+
+    def compile(self, optimizers, **options):
+        """Give each player its optimizer: `{player: optimizer}`; other options are Keras's own.
+
+        Callbacks that change `optimizer.learning_rate` do not reach the players' optimizers: give
+        these a schedule. Weight decay belongs to the optimizer too; regularisers are not looked at.
+        """
+        weights = {player: self.weights_of(player) for player in self.players}
+        # On TensorFlow `train_step` compiles the update itself, where that pays.
+        options = {"jit_compile": BACKEND == "jax", **options}
+        super().compile(optimizer=_Optimizers(optimizers, weights), **options)
+
+    def fit(
+        self,
+        x,
+        y=None,
+        validation_data=None,
+        *,
+        epochs=None,
+        batch_size=None,
+        callbacks=None,
+        **options,
+    ):
+        """Train on films x and labels y (None: all unknown) and return Keras's History.
+
+        `validation_data` is (x,) or (x, y); `callbacks`, `verbose` and the rest are Keras's own.
+        Raises Collapsed when a loss is no longer finite, a player's weights did not move, or what
+        the method draws in the end is always the same picture.
+        """
+        for films in (x, *(validation_data or ())[:1]):
+            self._check_films(films)
+        if not self.uses_labels:
+            y, validation_data = None, validation_data and validation_data[:1]
+        shared = {**options, "batch_size": batch_size, "callbacks": callbacks}
+        earlier = self.before_training(x, y, validation_data, epochs=epochs, **shared)
+        epochs = self.epochs if epochs is None else epochs
+        batch_size = self.batch_size if batch_size is None else batch_size
+        if not self.compiled:
+            self.compile(self.make_optimizers(steps=epochs * math.ceil(len(x) / batch_size)))
+        if validation_data is not None:
+            validation_data = (validation_data[0], self.targets(*validation_data))
+        before = {player: self._snapshot(player) for player in self.players}
+        _set_seed(self.seed)
+        history = super().fit(
+            x,
+            self.targets(x, y),
+            batch_size=batch_size,
+            epochs=epochs,
+            validation_data=validation_data,
+            # A loss that is no number is the reason to give, not what it did to the embedding.
+            callbacks=[StopWhenNotFinite(), self._watch(not_abnormal(x, y)), *(callbacks or [])],
+            **options,
+        )
+        if epochs:
+            self._check_moved(before)
+        samples = self.samples(x)
+        if samples is not None:
+            check_samples(samples, type(self).__name__)
+        _put_first(earlier, history)
+        return history
+
+    def update(self, x, y):
+        """One batch: each turn is a forward pass, then its players step down their own losses."""
+        for turn in self.turns or (tuple(self.players),):
+            losses, gradients = self._losses_and_gradients(turn, x, y)
+            for player in turn:
+                self.optimizer.by_player[player].apply(gradients[player], self.weights_of(player))
+        return self._log(losses, x)
+
+    def weights_of(self, player):
+        """The trainable weights of a player's networks."""
+        return [
+            weight
+            for name in self.players[player]
+            for weight in getattr(self, name).trainable_weights
+        ]
+
+    @property
+    def metrics(self):
+        """One running mean a loss; Keras resets them and names the logs by them."""
+        return list(self.means.values())
+
+    def _watch(self, normal):
+        """The callback for what a method does and sees between epochs."""
+
+        def on_epoch_end(epoch, logs):
+            logs.update(self.after_epoch(normal, epoch + 1))
+
+        return keras.callbacks.LambdaCallback(on_epoch_end=on_epoch_end)
+
+    def _log(self, losses, x):
+        if set(losses) != set(self.means):
+            raise ValueError(
+                f"{type(self).__name__}.compute_losses returned {sorted(losses)}; "
+                f"its players and terms are {sorted(self.means)}."
+            )
+        for name, mean in self.means.items():
+            mean.update_state(losses[name], sample_weight=ops.shape(x)[0])
+        return {name: mean.result() for name, mean in self.means.items()}
+
+    def _augment(self, x):
+        return x if self.augmentation is None else self.augmentation(x, training=True)
+
+    def _snapshot(self, player):
+        return [ops.convert_to_numpy(weight).copy() for weight in self.weights_of(player)]
+
+    def _check_moved(self, before):
+        for player, old in before.items():
+            if all(np.array_equal(a, b) for a, b in zip(old, self._snapshot(player), strict=True)):
+                raise Collapsed(
+                    f"{type(self).__name__}: training left the weights of '{player}' unchanged."
+                )
+
+    # Scoring
+
+    def predict(self, x, batch_size=None, maps=True, **options):
+        """{"score": (n,), "map": (n, h, w), further scores} as arrays; "map" if there is one.
+
+        Without `maps` there is none, and none is computed where the scores do without.
+        """
+        self._check_films(x)
+        if maps != self.with_maps:  # Keras has compiled the other
+            self.with_maps, self.predict_function = maps, None
+        return super().predict(x, batch_size=batch_size or self.batch_size, **options)
+
+    def call(self, x):
+        """What `predict` returns, for one batch."""
+        outputs = self._examined(x)
+        if self.scores:
+            outputs = {"score": outputs[self.score_name], **outputs}
+        elif "score" not in outputs:
+            outputs = {"score": ops.mean(outputs["map"], axis=(1, 2)), **outputs}
+        return {name: outputs[name] for name in outputs if name != "map" or self.with_maps}
+
+    def anomaly_score(self, x):
+        """(n,), larger is more abnormal."""
+        return self.call(x)["score"]
+
+    def anomaly_map(self, x):
+        """(n, h, w), larger is more abnormal; None for a method without one."""
+        return self._examined(x).get("map")
+
+    def batchwise(self, function, x):
+        """function(films), (n, ...), as one array, computed batch by batch."""
+        starts = range(0, len(x), self.batch_size)
+        batches = [function(x[start : start + self.batch_size]) for start in starts]
+        return np.concatenate([ops.convert_to_numpy(batch) for batch in batches])
+
+    def encode_all(self, x):
+        """encoder(x) as an array (n, d): `embed` of a method that has an encoder."""
+        self.encoder.jit_compile = BACKEND == "jax"  # as in `compile`
+        return self.batchwise(self.encoder.predict_on_batch, x)
+
+    def load_weights(self, filepath, **options):
+        """Read weights that `save_weights` wrote; never a pickle, which could run code.
+
+        Raises FileNotFoundError, or ValueError for another kind of file or weights that do not fit.
+        """
+        path = Path(filepath)
+        if not path.is_file():
+            raise FileNotFoundError(f"There is no weights file {path}.")
+        if not path.name.endswith(".weights.h5") or not h5py.is_hdf5(path):
+            raise ValueError(
+                f"{path} is not a Keras weights file (HDF5, named *.weights.h5); it was not loaded."
+            )
+        try:
+            super().load_weights(path, **options)
+        except (ValueError, KeyError, OSError) as error:
+            raise ValueError(
+                f"The weights in {path} do not fit this {type(self).__name__}: "
+                "another method, other parameters or another version wrote them."
+            ) from error
+
+    def _examined(self, x):
+        outputs = self.examine(x)
+        if not self.mirrored:
+            return outputs
+        mirror = self.examine(ops.flip(x, axis=2))
+        if "map" in mirror:
+            mirror["map"] = ops.flip(mirror["map"], axis=2)
+        return {name: (outputs[name] + mirror[name]) / 2 for name in outputs}
+
+    def _check_films(self, x):
+        expected = (self.image_size, self.image_size, 1)
+        if np.shape(x)[1:] != expected or not np.issubdtype(x.dtype, np.floating):
+            raise ValueError(
+                f"{type(self).__name__} takes films as floats in [-1, 1] of shape "
+                f"(n, {', '.join(map(str, expected))}), not {x.dtype} of shape {np.shape(x)}."
+            )
+
+    # The two backends
+
+    if BACKEND == "tensorflow":
+
+        def train_step(self, data):
+            """Keras's hook: one batch of `fit`."""
+            x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+            x = self._augment(x)  # outside XLA, which cannot rotate an image
+            return tf.function(self.update, jit_compile=XLA, autograph=False)(x, y)
+
+        def test_step(self, data):
+            """Keras's hook: one batch of `evaluate`."""
+            x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+            return self._log(self.compute_losses(x, y, training=False), x)
+
+        def _losses_and_gradients(self, turn, x, y):
+            with tf.GradientTape(persistent=True) as tape:
+                losses = self.compute_losses(x, y, training=True)
+            zero = tf.UnconnectedGradients.ZERO
+            return losses, {
+                player: tape.gradient(
+                    losses[player], self.weights_of(player), unconnected_gradients=zero
+                )
+                for player in turn
+            }
+
+    else:
+
+        def train_step(self, state, data):
+            """Keras's hook: one batch of `fit`, state in and state out."""
+            x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+            groups = (
+                self.trainable_variables,
+                self.non_trainable_variables,
+                self.optimizer.variables,
+                self.metrics_variables,
+            )
+            return _stateless(lambda: self.update(self._augment(x), y), groups, state)
+
+        def test_step(self, state, data):
+            """Keras's hook: one batch of `evaluate`, state in and state out."""
+            x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+            groups = (
+                self.trainable_variables,
+                self.non_trainable_variables,
+                self.metrics_variables,
+            )
+            return _stateless(
+                lambda: self._log(self.compute_losses(x, y, training=False), x), groups, state
+            )
+
+        def _losses_and_gradients(self, turn, x, y):
+            unique = list({id(w): w for player in turn for w in self.weights_of(player)}.values())
+
+            def forward(values):
+                state = [(variable, variable.value) for variable in self.variables]
+                with keras.StatelessScope(
+                    state_mapping=[*state, *zip(unique, values, strict=True)]
+                ):
+                    losses = self.compute_losses(x, y, training=True)
+                    learnt = [variable.value for variable in self.non_trainable_variables]
+                return {player: losses[player] for player in turn}, (losses, learnt)
+
+            of_players, pullback, (losses, learnt) = jax.vjp(
+                forward, [w.value for w in unique], has_aux=True
+            )
+            for variable, value in zip(self.non_trainable_variables, learnt, strict=True):
+                variable.assign(value)
+            gradients = {}
+            for player in turn:
+                (gradient,) = pullback(
+                    {name: ops.cast(name == player, of_players[name].dtype) for name in of_players}
+                )
+                by_weight = dict(zip(map(id, unique), gradient, strict=True))
+                gradients[player] = [by_weight[id(weight)] for weight in self.weights_of(player)]
+            return losses, gradients
+
+
+def input_gradient(function, x):
+    """d sum(function(x)) / dx, of x's shape and itself differentiable.
+
+    For gradient penalties, adversarial steps and saliency. `function` must not change any state:
+    pass `training=False` to the networks inside.
+    """
+    if BACKEND == "jax":
+        return jax.grad(lambda x: ops.sum(function(x)))(ops.convert_to_tensor(x))
+    x = ops.convert_to_tensor(x)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        value = ops.sum(function(x))
+    return tape.gradient(value, x)
+
+
+def not_abnormal(x, y=None):
+    """The films of unknown label and the known normals; all films where y is None."""
+    return x if y is None else x[np.asarray(y) != 1]
+
+
+class _Optimizers(keras.optimizers.Optimizer):
+    """One optimizer a player, which look like one to Keras; weights files leave their state out."""
+
+    def __init__(self, optimizers, weights):
+        super().__init__(learning_rate=0.0, name="players")
+        # Not dictionaries: what a dictionary holds Keras would save with the weights.
+        self.by_player = MappingProxyType(dict(optimizers))
+        self.weights_of = MappingProxyType(weights)
+        for player, optimizer in self.by_player.items():
+            optimizer.build(weights[player])
+        self.built = True
+
+    @property
+    def variables(self):
+        """The union of the players' optimizer variables."""
+        return [
+            variable for optimizer in self.by_player.values() for variable in optimizer.variables
+        ]
+
+    def finalize_variable_values(self, trainable_weights):
+        """End of a fit: an optimizer with `use_ema` puts its averages in place."""
+        for player, optimizer in self.by_player.items():
+            optimizer.finalize_variable_values(self.weights_of[player])
+            if optimizer.use_ema:
+                # On JAX a weight would share a buffer with its average, and the next step gives
+                # that buffer away.
+                for weight in self.weights_of[player]:
+                    weight.assign(ops.copy(weight.value))
+
+    def save_own_variables(self, store):
+        """Nothing: a weights file is for scoring."""
+
+    def load_own_variables(self, store):
+        """Nothing, as nothing was saved."""
+
+
+def _stateless(step, groups, state):
+    """Run a step that changes variables as a function from state to state, for `jax.jit`."""
+    pairs = [
+        pair
+        for group, values in zip(groups, state, strict=True)
+        for pair in zip(group, values, strict=True)
+    ]
+    with keras.StatelessScope(state_mapping=pairs) as scope:
+        logs = step()
+    return logs, tuple(
+        [scope.get_current_value(variable) for variable in group] for group in groups
+    )
+
+
+def _set_seed(seed):
+    keras.utils.set_random_seed(seed)
+    if BACKEND == "tensorflow" and ON_GPU:
+        tf.config.experimental.enable_op_determinism()
+
+
+def _put_first(earlier, history):
+    """Put an earlier stage's {name: values by epoch} before a History.
+
+    Every series gets one value an epoch of both stages, NaN where its stage was not running.
+    """
+    before, after = len(next(iter(earlier.values()), [])), len(history.epoch)
+    history.history = {
+        **{name: values + [np.nan] * after for name, values in earlier.items()},
+        **{name: [np.nan] * before + values for name, values in history.history.items()},
+    }
+    history.epoch = list(range(before + after))
