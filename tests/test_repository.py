@@ -21,7 +21,7 @@ FLOORS = [
     *("provenance", "datasets", "data", "preprocessing", "source"),
     *("networks", "noise", "lesions", "collapse", "detector", "samples", "losses", "methods"),
     *("metrics", "floors", "figures", "prose", "evidence", "study", "studies", "cells"),
-    *("comparison", "unlabelled", "report", "benchmark", "preflight"),
+    *("comparison", "unlabelled", "report", "benchmark", "preflight", "lab"),
 ]
 
 FILMS = {".dcm", ".dicom", ".jpg", ".jpeg"}
