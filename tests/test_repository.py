@@ -169,3 +169,9 @@ def test_ruff_finds_nothing(command):
     ruff = [sys.executable, "-m", "ruff", *command.split(), "--no-cache", "."]
     run = subprocess.run(ruff, cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_annotations_hold():
+    """Runs mypy, as pyproject.toml configures it."""
+    run = subprocess.run([sys.executable, "-m", "mypy"], cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr

@@ -47,7 +47,7 @@ def decide(
 
 def threshold_from_normals(score: ArrayLike, quantile: float = 0.95) -> float:
     """Return a threshold set without abnormal films: a quantile of scores of validation normals."""
-    return float(np.quantile(score, quantile))
+    return float(np.quantile(np.asarray(score), quantile))
 
 
 def threshold_for_recall(label: ArrayLike, score: ArrayLike, recall: float = 0.90) -> float:

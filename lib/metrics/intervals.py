@@ -81,4 +81,5 @@ def t_interval(values: ArrayLike, level: float = 0.95) -> Estimate:
 
 
 def _quantiles(draws: np.ndarray, tails: tuple[float, float]) -> tuple[float, float]:
-    return tuple(map(float, np.quantile(draws, tails))) if len(draws) else (np.nan, np.nan)
+    low, high = np.quantile(draws, tails) if len(draws) else (np.nan, np.nan)
+    return float(low), float(high)

@@ -51,10 +51,11 @@ class Ranking:
 
     def recall_on(self, false_positive_rate: ArrayLike) -> np.ndarray:
         """Return the ROC curve at these rates, (..., rates): the top of steps, else linear."""
+        rates = np.asarray(false_positive_rate, float)
         curves = zip(
             np.atleast_2d(self.false_positive_rate), np.atleast_2d(self.recall), strict=True
         )
-        read = np.array([np.interp(false_positive_rate, *curve) for curve in curves])
+        read = np.array([np.interp(rates, *curve) for curve in curves])
         return read.reshape(*self.recall.shape[:-1], -1)
 
 

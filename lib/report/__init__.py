@@ -9,7 +9,7 @@ import sys
 
 # jsonschema, which checks notebooks, would compile a grammar of web addresses that none needs: half
 # the time that this package takes to import.
-sys.modules.setdefault("rfc3987_syntax", None)
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 from lib.report.command import main
 from lib.report.failures import explain, undescribed_picture
