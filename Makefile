@@ -31,7 +31,7 @@ test: $(READY)             ## run the tests
 	pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 lab: $(READY)              ## open the notebooks
-	jupyter lab notebooks
+	python -m lib.lab
 
 # The folder's name as it was typed, whatever is in it: make reads $$ for $, and the recipe gets it from its environment.
 FROM := build/phantoms

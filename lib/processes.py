@@ -70,5 +70,7 @@ def _begin(start: Callable | None) -> None:
 
 
 def _end_with_parent() -> None:
-    multiprocessing.parent_process().join()
+    parent = multiprocessing.parent_process()
+    assert parent, "only a worker ends with its parent"
+    parent.join()
     os._exit(1)

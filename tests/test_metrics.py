@@ -323,7 +323,7 @@ def test_roc_band_holds_the_curve(films):
         ([0, 1], [0.5, np.nan], "1 of 2 scores are not finite"),
         ([0, 2], [0.5, 0.6], "labels must be 1"),
         ([0, np.nan], [0.5, 0.6], "labels must be 1"),
-        ([0, 1], [0.5], "one number a film"),
+        ([0, 1], [0.5], "one number per film"),
     ],
 )
 def test_bad_input_is_named(label, score, reason):

@@ -50,7 +50,7 @@ def make_page(folder, *sources, arguments=(), prose="## Films\n\n[next](../x/02_
     nbformat.write(notebook, folder / "sample.ipynb")
     file = folder / "pages" / "sample.html"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(report, "EXECUTED", folder / "executed")
+        patch.setattr("lib.report.page.EXECUTED", folder / "executed")
         status = report.main([str(folder / "sample.ipynb"), str(file), *arguments])
     assert [path.name for path in file.parent.iterdir()] == ["sample.html"]
     return Page(status, file, BeautifulSoup(file.read_text(), "html.parser"))

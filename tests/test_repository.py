@@ -21,7 +21,7 @@ FLOORS = [
     *("provenance", "datasets", "data", "preprocessing", "source"),
     *("networks", "noise", "lesions", "collapse", "detector", "samples", "losses", "methods"),
     *("metrics", "floors", "figures", "prose", "evidence", "study", "studies", "cells"),
-    *("comparison", "unlabelled", "report", "benchmark", "preflight"),
+    *("comparison", "unlabelled", "report", "benchmark", "preflight", "lab"),
 ]
 
 FILMS = {".dcm", ".dicom", ".jpg", ".jpeg"}
@@ -168,4 +168,10 @@ def test_no_film_and_no_picture_but_the_readmes_is_in_git():
 def test_ruff_finds_nothing(command):
     ruff = [sys.executable, "-m", "ruff", *command.split(), "--no-cache", "."]
     run = subprocess.run(ruff, cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_annotations_hold():
+    """Runs mypy, as pyproject.toml configures it."""
+    run = subprocess.run([sys.executable, "-m", "mypy"], cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr

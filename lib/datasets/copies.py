@@ -31,7 +31,7 @@ BLOCK = 512  # films compared with all others at a time
 def hashes(grey: np.ndarray) -> dict[str, str | bytes]:
     """The hash of a film's grey levels (h, w), `pixels`, and of its looks, `appearance`."""
     content = hashlib.sha256(repr((grey.shape, grey.dtype.str)).encode())
-    content.update(np.ascontiguousarray(grey))
+    content.update(np.ascontiguousarray(grey))  # type: ignore[arg-type]
     small = cv2.resize(np.float32(grey), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     detail = small - cv2.medianBlur(small, 3)
     signs = np.sign(detail) * (np.abs(detail) > FLAT * np.ptp(small))
@@ -84,7 +84,7 @@ def _in_both_classes(films: pd.DataFrame, name: str) -> str:
 
 def near_groups(appearance: pd.Series) -> pd.Series:
     """A number for each film, the same for films that look the same."""
-    signs = np.float32([np.frombuffer(text, np.int8) for text in appearance])
+    signs = np.array([np.frombuffer(text, np.int8) for text in appearance], np.float32)
     signs /= np.maximum(np.linalg.norm(signs, axis=1, keepdims=True), 1)
     pairs = [np.empty((2, 0), int)]
     for start in range(0, len(signs), BLOCK):

@@ -54,8 +54,9 @@ class Classes:
         if abnormal := holds & known - self.normal:
             return 1.0, self._finding(abnormal), ""
         if doubts & known:
-            decided = self.uncertain is not None
-            return (self.uncertain, "uncertain", "") if decided else (UNKNOWN, "", "uncertain")
+            if self.uncertain is None:
+                return UNKNOWN, "", "uncertain"
+            return self.uncertain, "uncertain", ""
         if holds and (holds <= self.normal if self.words else self.normal <= holds):
             return 0.0, self._finding(holds & self.normal), ""
         return UNKNOWN, "", "neither class"

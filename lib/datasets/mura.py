@@ -77,8 +77,8 @@ def _found(folder: Path, name: str) -> pd.Series:
     """
     paths = [path.relative_to(folder) for path in files_below(folder) if is_film_name(path)]
     alone = {path for path in paths if path.parts[0].lower().startswith("xr_")}
-    paths = [_relative(("train" / path if path in alone else path).as_posix()) for path in paths]
-    films = {path for path in paths if FILM.match(path) and path.lower().startswith(name)}
+    named = [_relative(("train" / path if path in alone else path).as_posix()) for path in paths]
+    films = {path for path in named if FILM.match(path) and path.lower().startswith(name)}
     return pd.Series(sorted(films), dtype=str)
 
 

@@ -95,7 +95,7 @@ def read_list(path: Path) -> list[Original]:
         with path.open(encoding="utf-8", newline="") as file:
             header, *rows = csv.reader(file)
             if tuple(header) == Original._fields:
-                return [Original(*row[:2], *map(int, row[2:])) for row in rows]
+                return [Original(row[0], row[1], *map(int, row[2:])) for row in rows]
     except (OSError, ValueError, TypeError):
         pass
     raise BadData(f"{path.name} is no list of films: write it again with `make data FROM=folder`.")

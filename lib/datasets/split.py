@@ -33,7 +33,7 @@ def split_by_patient(
     listed = np.zeros(len(films), bool) if test_list is None else test_list.to_numpy(bool)
     split[listed] = "test"
     rest = films[~listed].sort_values("image_id")
-    fold, folds = _folds(rest, seed, normals_suffice=listed.any() or normals_only)
+    fold, folds = _folds(rest, seed, normals_suffice=bool(listed.any()) or normals_only)
     validation_folds = max(1, round(validation * folds))
     test_folds = 0 if listed.any() else max(1, round(test * folds))
     split[fold.index[fold < validation_folds + test_folds]] = "test"

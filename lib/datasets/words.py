@@ -42,15 +42,14 @@ SEXES = {"M": "M", "F": "F", "W": "F"}
 def body_part(text: str) -> str:
     """The part that a film's own words name, or "" where they name none or several."""
     words = re.findall(r"[a-z]+", text.lower().replace("ß", "ss"))
-    parts = {PART_OF_WORD.get(word) or PART_OF_WORD.get(SIDES.sub("", word)) for word in words}
-    parts.discard(None)
+    without_side = (word if word in PART_OF_WORD else SIDES.sub("", word) for word in words)
+    parts = {PART_OF_WORD[word] for word in without_side if word in PART_OF_WORD}
     return parts.pop() if len(parts) == 1 else ""
 
 
 def view(text: str) -> str:
     """The view that a film's own words name, in capitals, or "" where they name none or several."""
-    views = {VIEWS.get(word) for word in re.findall(r"[A-Z]+", text.upper())}
-    views.discard(None)
+    views = {VIEWS[word] for word in re.findall(r"[A-Z]+", text.upper()) if word in VIEWS}
     return views.pop() if len(views) == 1 else ""
 
 

@@ -240,7 +240,7 @@ def _listed(titles: Sequence[str]) -> str:
     return f" ({named})" if named else ""
 
 
-def _cell(images: Sequence[np.ndarray]) -> tuple[int, int]:
+def _cell(images: Sequence[np.ndarray] | np.ndarray) -> tuple[int, int]:
     """Return height and width of a cell: a whole multiple of the films', or 300 pixels at most."""
     if len(images) == 0:
         raise ValueError("There is no film to draw.")

@@ -77,10 +77,10 @@ def legend_above(figure: Figure, axes: Axes, columns: int | None = None) -> None
     figure.legend(handles, names, loc="outside upper left", ncols=columns or len(names))
 
 
-def line_styles(number: int) -> list[dict[str, str]]:
+def line_styles(number: int) -> list[dict[str, object]]:
     """Return `number` line styles that differ in dashes as well as in colour."""
     colours = cycle([BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, INK])
-    dashes = cycle(["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))])
+    dashes: cycle[object] = cycle(["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))])
     styles = ({"color": c, "linestyle": d} for c, d in zip(colours, dashes, strict=False))
     return list(islice(styles, number))
 

@@ -96,7 +96,7 @@ def _read(path: Path, tags: list[str], pixels: bool) -> pydicom.Dataset:
             warnings.filterwarnings("error", message="End of file reached")
             film = pydicom.dcmread(file, specific_tags=tags, stop_before_pixels=not pixels)
     if not film.file_meta.get("TransferSyntaxUID"):  # as the bytes told pydicom
-        film.file_meta.TransferSyntaxUID = SYNTAXES[film.original_encoding]
+        film.file_meta.TransferSyntaxUID = SYNTAXES[film.original_encoding]  # type: ignore[index]
     return film
 
 

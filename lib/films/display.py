@@ -125,8 +125,7 @@ class _Table(NamedTuple):
 def _table(film: Dataset, tag: str) -> _Table | None:
     """The first table of a sequence; None where it has none, or one that is not whole."""
     item = next(iter(values(film, tag)), None)
-    descriptor = numbers(item, "LUTDescriptor") if isinstance(item, Dataset) else []
-    if len(descriptor) != 3:
+    if not isinstance(item, Dataset) or len(descriptor := numbers(item, "LUTDescriptor")) != 3:
         return None
     length, first, bits = map(int, descriptor)
     length = length or 2**16

@@ -19,7 +19,7 @@ ImageFile.LOAD_TRUNCATED_IMAGES = False
 # Pillow knows some deep TIFF only as positives. It takes their negatives too, for _grey to turn.
 for (order, photometric, *rest), modes in list(TiffImagePlugin.OPEN_INFO.items()):
     if photometric != WHITE_IS_ZERO and modes[0] in DEEP:
-        TiffImagePlugin.OPEN_INFO.setdefault((order, WHITE_IS_ZERO, *rest), modes)
+        TiffImagePlugin.OPEN_INFO.setdefault((order, WHITE_IS_ZERO, *rest), modes)  # type: ignore[arg-type]
 
 
 def read_picture(path: Path) -> np.ndarray:

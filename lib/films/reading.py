@@ -39,7 +39,7 @@ def read_mask(path: str | Path) -> np.ndarray:
     Unlike a film it may be of one grey level, that of a film without a lesion.
     """
     with _one_error():
-        return np.uint8(_grey(Path(path)) > 0)
+        return (_grey(Path(path)) > 0).astype(np.uint8)
 
 
 def film_size(path: str | Path) -> tuple[int, int]:

@@ -183,7 +183,7 @@ def _hand(rng: np.random.Generator) -> tuple[list[Rod], list[Rod], dict]:
         for name, start, end, z, width in CARPALS
     ]
     flesh = [Rod("palm", (0, 14, 0), (1, -90, 0), (24, 31, 37, 41, 42, 41, 37), 0.24)]
-    joints = {"thumb base": (-22, -18, 6, 7)}
+    joints: dict[str, tuple[float, float, float, float]] = {"thumb base": (-22, -18, 6, 7)}
     spread, size = rng.uniform(0.5, 1.35), rng.uniform(0.93, 1.07)
     rays = {
         1: ((-25, -19, 10), -38 * rng.uniform(0.75, 1.2), (44, 31, 0, 24), 5.2),

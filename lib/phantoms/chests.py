@@ -101,10 +101,10 @@ def _thorax(chest: Chest, stance: Stance, heart_size: float) -> Thorax:
     lungs, domes = {}, {}
     for side in (-1, 1):
         centre, width = 0.43 * side, chest.lung_width
-        level = base - (0.05 if side < 0 else 0)
+        floor = base - (0.05 if side < 0 else 0)
         u = (x - centre) / (1.12 * width)
         sinus = 0.22 * np.clip(side * u, 0, 1) ** 2  # deep between diaphragm and ribs
-        dome = level + 0.08 - chest.dome * np.sqrt(np.clip(1 - u**2, 0, 1)) + sinus
+        dome = floor + 0.08 - chest.dome * np.sqrt(np.clip(1 - u**2, 0, 1)) + sinus
         middle = (chest.lung_top + base) / 2
         tall = (base - chest.lung_top) / 2 + 0.12
         v = (y - middle - 0.06) / tall
@@ -262,9 +262,9 @@ def _apply(lesion: Lesion, chest: Chest, stance: Stance, body: Thorax, air, tiss
         return air, tissue, heart, (larger > 0.25) & (body.heart <= 0.05)
     if lesion.kind == "Effusion":
         u = np.clip(lesion.side * (x - 0.43 * lesion.side) / chest.lung_width, -1, 1)
-        level = chest.lung_base + stance.breath - 0.33 * lesion.severity * (0.5 + 0.5 * a)
+        height = chest.lung_base + stance.breath - 0.33 * lesion.severity * (0.5 + 0.5 * a)
         meniscus = (0.09 + 0.08 * lesion.severity) * (0.4 + b) * u**2 * (1 + 0.5 * np.sign(u))
-        surface = level - 0.05 - 0.06 * lesion.severity - meniscus
+        surface = height - 0.05 - 0.06 * lesion.severity - meniscus
         fluid = (0.30 + 0.55 * lesion.severity) * _step(y - surface, 0.04) * inside
         return (
             air - 0.9 * fluid * lung,

@@ -96,12 +96,13 @@ def mura(films: int, seed: int) -> list[Twins]:
     return twins
 
 
-def _two_films(paths, pair: int, number: int, ill: int | None, findings) -> tuple[Film, ...]:
+def _two_films(paths, pair: int, number: int, ill: int | None, findings) -> tuple[Film, Film]:
     """The films of two twins, of which the one who is ill has the findings."""
-    return tuple(
+    one, other = (
         Film(path, 2 * pair + i, 2 * number + i, findings if i == ill else ())
         for i, path in enumerate(paths)
     )
+    return one, other
 
 
 def _body_parts(rng: np.random.Generator) -> list[str]:

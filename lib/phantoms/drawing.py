@@ -1,6 +1,7 @@
 """Draws a pair of twins: the same technique and posture, two anatomies, at most one lesion."""
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -47,8 +48,11 @@ def draw_twins(twins: Twins, folder: Path, seed: int) -> dict[str, list[tuple[in
     return boxes
 
 
-def _project(film: Film, twins: Twins, posture: Frame | chests.Stance, seed: int, noise):
-    """Attenuation (h, w) of the film's patient, and one mask (h, w) a lesion."""
+def _project(film: Film, twins: Twins, posture: Any, seed: int, noise):
+    """Attenuation (h, w) of the film's patient, and one mask (h, w) per lesion.
+
+    `posture` is a Frame for a limb, a Stance for a chest.
+    """
     person = generator(seed, twins.dataset, "patient", film.patient)
     if twins.dataset == "mura":
         place = generator(seed, "mura", "lesion", twins.study)  # the same in every view of a study

@@ -102,6 +102,7 @@ def _effect(lesion: Lesion, rod: Rod, seen: Shadow):
     width = lesion.unit(rod.width)
     none = np.zeros_like(seen.core)
     if lesion.kind == "fracture":
+        assert seen.from_break is not None, "the bone of a fracture is broken"
         near = np.abs(seen.from_break) < width * (0.3 + 0.4 * lesion.severity)
         return 1.0, none, near & on_bone
     if lesion.kind == "lytic lesion":
@@ -138,10 +139,10 @@ def _hardware(lesion: Lesion, rod: Rod, seen: Shadow, width: float) -> np.ndarra
 
 def _degeneration(lesion: Lesion, arm: Arm, frame: Frame):
     """Sclerosis that fills a joint's space, and osteophytes at its edges."""
-    *at, radius = arm.joints[lesion.site]
+    x, y, z, radius = arm.joints[lesion.site]
     radius = lesion.unit(1.1 * radius)
-    centre, px = frame.project(tuple(at)), radius * frame.scale
-    tip = frame.project((at[0], at[1] - 10, at[2]))
+    centre, px = frame.project((x, y, z)), radius * frame.scale
+    tip = frame.project((x, y - 10, z))
     angle = np.degrees(np.arctan2(*(tip - centre))) + (lesion.form[0] - 0.5) * 20
     if lesion.site in ("shoulder", "acromion"):
         angle += 90

@@ -107,7 +107,7 @@ def shadow(rod: Rod, frame: Frame, broken: Break | None = None) -> Shadow | None
         across = across + beyond * broken.step * np.clip(1 - from_break / (0.6 * length_mm), 0, 1)
     shell, core, half_width = _sections(rod, frame.turn, along, across, length_mm)
     if broken:
-        open_ = 1 - np.exp(-((from_break / (broken.gap / 2)) ** 4))
+        open_ = 1 - np.exp(-((from_break / (broken.gap / 2)) ** 4))  # type: ignore[operator]
         shell, core = shell * open_, core * open_
     return Shadow(window, shell, core, along, across, half_width, from_break)
 

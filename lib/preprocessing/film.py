@@ -77,7 +77,7 @@ def warp_mask(mask: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
         np.float32(mask > 0), _scaling(fine, fine) @ matrix, (fine * size, fine * size)
     )
     coverage = cv2.resize(lesion, (size, size), interpolation=cv2.INTER_AREA)
-    return np.uint8((coverage > 0) & (coverage >= min(0.25, coverage.max())))
+    return ((coverage > 0) & (coverage >= min(0.25, coverage.max()))).astype(np.uint8)
 
 
 def _scaling(horizontal: float, vertical: float) -> np.ndarray:

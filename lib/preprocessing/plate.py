@@ -86,5 +86,7 @@ def straighten(corners: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
     """Homography (3, 3) that maps a plate's corners to an upright rectangle; its width, height."""
     top, right, bottom, left = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
     width, height = round(float(top + bottom) / 2) + 1, round(float(left + right) / 2) + 1
-    upright = np.float32([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]])
+    upright = np.array(
+        [[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]], np.float32
+    )
     return cv2.getPerspectiveTransform(corners, upright), (width, height)

@@ -1,0 +1,41 @@
+"""How well scores find abnormal films, and how sure we are.
+
+Labels are 1 (abnormal) or 0 (normal) and larger scores are more abnormal. Every measure takes an
+optional `weight`: how often each film is counted. A bootstrap is then one weight per resample and
+film, shape (resamples, n), and gives a measure of all resamples at once, shape (resamples,).
+"""
+
+from lib.metrics.calibration import brier, calibration_bins, calibration_error, fit_probability
+from lib.metrics.decisions import Decisions, decide, threshold_for_recall, threshold_from_normals
+from lib.metrics.films import FEWEST, by_study
+from lib.metrics.intervals import Estimate, bootstrap, patient_weights, roc_band, t_interval
+from lib.metrics.pixels import pixel_counts, pointing_game, rank_pixels
+from lib.metrics.ranking import Ranking, auroc, average_precision, rank
+from lib.metrics.significance import holm, paired_delong
+
+__all__ = [
+    "FEWEST",
+    "Decisions",
+    "Estimate",
+    "Ranking",
+    "auroc",
+    "average_precision",
+    "bootstrap",
+    "brier",
+    "by_study",
+    "calibration_bins",
+    "calibration_error",
+    "decide",
+    "fit_probability",
+    "holm",
+    "paired_delong",
+    "patient_weights",
+    "pixel_counts",
+    "pointing_game",
+    "rank",
+    "rank_pixels",
+    "roc_band",
+    "t_interval",
+    "threshold_for_recall",
+    "threshold_from_normals",
+]

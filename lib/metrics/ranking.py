@@ -1,0 +1,97 @@
+"""How well scores rank abnormal films above normal ones, over all thresholds."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lib.metrics.films import checked, divide
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """How many abnormal and normal films lie at or above each threshold, strictest threshold first.
+
+    Both (..., thresholds + 1), starting at 0. Measures are NaN where a label they need is absent.
+    """
+
+    true_positive: np.ndarray
+    false_positive: np.ndarray
+
+    @property
+    def recall(self) -> np.ndarray:
+        return divide(self.true_positive, self.true_positive[..., -1:])
+
+    @property
+    def false_positive_rate(self) -> np.ndarray:
+        return divide(self.false_positive, self.false_positive[..., -1:])
+
+    def auroc(self) -> np.ndarray:
+        """Return the area under the ROC curve; ties count one half."""
+        return np.trapezoid(self.recall, self.false_positive_rate, axis=-1)
+
+    def average_precision(self) -> np.ndarray:
+        """Return the mean precision over the steps in recall; by chance it is the base rate."""
+        flagged = self.true_positive + self.false_positive
+        precision = self.true_positive / np.maximum(flagged, 1e-12)
+        return (np.diff(self.recall, axis=-1) * precision[..., 1:]).sum(axis=-1)
+
+    def recall_at_specificity(self, specificity: float) -> np.ndarray:
+        """Return the best recall among thresholds that keep at least this specificity."""
+        return _best(self.recall, self.false_positive_rate, 1 - specificity)
+
+    def specificity_at_recall(self, recall: float) -> np.ndarray:
+        """Return the best specificity among thresholds that keep at least this recall."""
+        return _best(1 - self.false_positive_rate, 1 - self.recall, 1 - recall)
+
+    def best_dice(self) -> np.ndarray:
+        """Return the largest Dice (F1) over all thresholds: chosen with labels, an upper bound."""
+        hits = self.true_positive
+        return (2 * hits / (hits + self.false_positive + hits[..., -1:])).max(axis=-1)
+
+    def recall_on(self, false_positive_rate: ArrayLike) -> np.ndarray:
+        """Return the ROC curve at these rates, (..., rates): the top of steps, else linear."""
+        rates = np.asarray(false_positive_rate, float)
+        curves = zip(
+            np.atleast_2d(self.false_positive_rate), np.atleast_2d(self.recall), strict=True
+        )
+        read = np.array([np.interp(rates, *curve) for curve in curves])
+        return read.reshape(*self.recall.shape[:-1], -1)
+
+
+def rank(label: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None) -> Ranking:
+    """Rank films: label and score (n,), weight (..., n).
+
+    Raises ValueError for labels other than 0 and 1 and for scores that are not finite.
+    """
+    label, score, weight = checked(label, score, weight)
+    order = np.argsort(-score, kind="stable")
+    end_of_tie = np.flatnonzero(np.diff(score[order], append=-np.inf))
+    abnormal, weight = label[order] == 1, weight[..., order]
+    return Ranking(
+        counts_from_zero(weight * abnormal, end_of_tie),
+        counts_from_zero(weight * ~abnormal, end_of_tie),
+    )
+
+
+def auroc(label: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None) -> np.ndarray:
+    """Return the area under the ROC curve of films (see `rank`)."""
+    return rank(label, score, weight).auroc()
+
+
+def average_precision(
+    label: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None
+) -> np.ndarray:
+    """Return the average precision of films (see `rank`)."""
+    return rank(label, score, weight).average_precision()
+
+
+def counts_from_zero(weight: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Return the sums of weight (..., n) up to each of the ends, after a 0: (..., ends + 1)."""
+    counts = np.cumsum(weight, axis=-1)[..., ends]
+    return np.concatenate([np.zeros_like(counts[..., :1]), counts], axis=-1)
+
+
+def _best(wanted: np.ndarray, cost: np.ndarray, limit: float) -> np.ndarray:
+    best = np.where(cost <= limit + 1e-9, wanted, 0).max(axis=-1)
+    return np.where(np.isnan(wanted + cost).any(axis=-1), np.nan, best)

@@ -1,0 +1,46 @@
+"""Why a page is unfinished, in one sentence."""
+
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbconvert.filters import strip_ansi
+from nbformat import NotebookNode
+from papermill.exceptions import PapermillExecutionError
+
+from lib.report.privacy import without_film_names
+from lib.report.rendering import headings
+
+#: Kinds of output that must carry an alternative text.
+PICTURES = {"image/png", "image/jpeg"}
+
+
+def explain(error: Exception, notebook: NotebookNode) -> str:
+    """Return one sentence that says which cell failed and why."""
+    if isinstance(error, PapermillExecutionError):
+        told = error.ename in ("SystemExit", "CellFailed")
+        reason = error.evalue if told else f"{error.ename}: {error.evalue}"
+    elif isinstance(error, DeadKernelError):
+        reason = "the kernel died (out of memory?)"
+    elif isinstance(error, CellTimeoutError):
+        reason = "the cell ran past its time limit"
+    else:
+        reason = f"{type(error).__name__}: {error}"
+    reason = without_film_names(" ".join(strip_ansi(reason).split())).rstrip(".")
+    heading = ""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            heading = [heading, *(text for _, text in headings(cell))][-1]
+        elif cell.cell_type == "code" and cell.metadata.page.state == "failed":
+            under = f", under “{heading}”," if heading else ""
+            return f"Cell {cell.metadata.page.number}{under} failed: {reason}."
+    return f"No cell could run: {reason}."
+
+
+def undescribed_picture(notebook: NotebookNode) -> str:
+    """Return a sentence about the first picture without an alternative text, or ""."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            for kind in PICTURES & output.get("data", {}).keys():
+                if not output.metadata.get(kind, {}).get("alt", "").strip():
+                    cell.metadata.page.state = "failed"
+                    what = f"Cell {cell.metadata.page.number} shows a picture without a description"
+                    return f"{what} (alternative text); display it with figures.show."
+    return ""

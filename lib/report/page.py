@@ -1,0 +1,47 @@
+"""Makes the page of a notebook: runs it, hides what no page may show, and renders it."""
+
+import time
+from pathlib import Path
+
+import nbformat
+
+from lib import ROOT, files, provenance
+from lib.report.failures import explain, undescribed_picture
+from lib.report.parameters import known_parameters, typed
+from lib.report.privacy import hide_film_names, seen_from_root, without_machine_paths
+from lib.report.rendering import render
+from lib.report.running import execute, number_cells
+
+#: Where executed notebooks stay.
+EXECUTED = ROOT / "build" / "notebooks"
+
+
+def run(notebook: Path, output: Path, parameters: dict[str, str], timeout: int = 21600) -> str:
+    """Run `notebook` and write the page `output`; return why the page is unfinished, or "".
+
+    A page that says why its cell of the study failed (lib.cells.CellFailed) is finished.
+
+    `parameters` holds text, as from a command line; `timeout` is the longest time for one cell, in
+    seconds. The executed notebook stays in `build/notebooks/`. Raises SystemExit with one sentence,
+    before anything runs, when the notebook cannot be read or does not know a parameter.
+    """
+    defaults = known_parameters(notebook)
+    values = typed(parameters, defaults, notebook)
+    used = defaults | {name: repr(value) for name, value in values.items()}
+    made = {
+        "notebook": seen_from_root(notebook),
+        "parameters": ", ".join(f"{name} = {value}" for name, value in used.items()) or "none",
+        **provenance.trace(),
+    }
+    executed = EXECUTED / f"{output.stem}.ipynb"
+    started = time.monotonic()
+    error = execute(notebook, executed, values, timeout)
+    made["duration"] = f"{time.monotonic() - started:.0f} s"
+    result = nbformat.read(executed, as_version=4)
+    number_cells(result, stopped=error is not None)
+    hide_film_names(result)
+    failure = explain(error, result) if error else undescribed_picture(result)
+    text = render(result, output, failure=failure, made=made, pictures=notebook.parent)
+    with files.whole_file(output) as unfinished:
+        unfinished.write_text(without_machine_paths(text), encoding="utf-8")
+    return "" if getattr(error, "ename", "") == "CellFailed" else failure

@@ -1,0 +1,93 @@
+"""Renders a notebook that was run to one self-contained HTML page, by templates/study."""
+
+import os
+import re
+from pathlib import Path
+from urllib.parse import quote
+
+import bleach
+from nbconvert import HTMLExporter
+from nbformat import NotebookNode
+from traitlets.config import Config
+
+from lib import ROOT
+
+#: What a page shows of an output, best first.
+SHOWN = ["text/html", "text/markdown", "image/png", "image/jpeg", "text/plain"]
+#: The markup that tables and prose may consist of; any other is shown as text.
+TAGS = {
+    *("h1", "h2", "h3", "h4", "h5", "h6", "p", "br", "hr", "div", "span", "blockquote", "pre"),
+    *("a", "img", "em", "i", "strong", "b", "code", "del", "s", "u", "small", "sub", "sup", "abbr"),
+    *("ul", "ol", "li", "dl", "dt", "dd", "details", "summary"),
+    *("table", "caption", "thead", "tbody", "tfoot", "tr", "th", "td"),
+}
+ATTRIBUTES = {
+    "*": ["class", "id"],
+    "a": ["href", "title"],
+    "img": lambda _, name, value: (
+        name == "alt" or (name == "src" and value.startswith("data:image/"))
+    ),
+    "td": ["colspan", "rowspan"],
+    "th": ["colspan", "rowspan", "scope"],
+}
+
+
+def render(
+    notebook: NotebookNode, output: Path, *, failure: str, made: dict[str, str], pictures: Path
+) -> str:
+    """Return the page `output` of a run notebook as HTML, by templates/study.
+
+    `failure` is shown at its head, the trace `made` at its foot; `pictures` is the folder that the
+    pictures of the prose are relative to.
+    """
+    prose = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
+    titles = [title for cell in prose for title in headings(cell)]
+    states = [cell.metadata.page for cell in notebook.cells if cell.cell_type == "code"]
+    page = {
+        "title": next((text for level, text in titles if level == 1), output.stem),
+        "sections": [(text, anchor(text)) for level, text in titles if level == 2],
+        "home": home(output),
+        "failure": failure,
+        "failed_cell": next((cell.number for cell in states if cell.state == "failed"), None),
+        "trace": made,
+    }
+    templates = {"extra_template_basedirs": [str(ROOT / "templates")], "template_name": "study"}
+    exporter = HTMLExporter(
+        config=Config(
+            TemplateExporter=templates,
+            NbConvertBase={"display_data_priority": SHOWN},
+            CoalesceStreamsPreprocessor={"enabled": True},
+        ),
+        embed_images=True,
+        filters={"safe_html": safe_html},
+    )
+    resources = {"page": page, "metadata": {"path": str(pictures), "name": output.stem}}
+    text, _ = exporter.from_notebook_node(notebook, resources=resources)
+    # A notebook may have many pages, or none here: a link to one leads to its place on the first.
+    return re.sub(r'href="[^":#]*?([\w-]+)\.ipynb"', rf'href="{home(output)}#\1"', text)
+
+
+def headings(cell: NotebookNode) -> list[tuple[int, str]]:
+    """Return (level, text) of each heading of a markdown cell."""
+    prose = re.sub(r"^```.*?^```", "", cell.source, flags=re.MULTILINE | re.DOTALL)
+    found = re.findall(r"^(#{1,6})\s+(.+?)[\s#]*$", prose, flags=re.MULTILINE)
+    return [(len(marks), re.sub(r"[`*]", "", text)) for marks, text in found]
+
+
+def anchor(text: str) -> str:
+    """Return the id that nbconvert gives to the heading `text`."""
+    return quote(text.replace(" ", "-"), safe="?/:@!$&'()*+,;=")
+
+
+def home(output: Path) -> str:
+    """Return the link from the page `output` to the first page, `reports/index.html`."""
+    folder, reports = output.resolve().parent, ROOT / "reports"
+    way = os.path.relpath(reports, folder) if folder.is_relative_to(reports) else ""
+    return Path(way, "index.html").as_posix()
+
+
+def safe_html(text: str) -> str:
+    """Return markup with everything beyond TAGS and ATTRIBUTES escaped or left out."""
+    of_tables = r'<style (?:scoped|type="text/css")>.*?</style>'  # as pandas writes them
+    text = re.sub(of_tables, "", text, flags=re.DOTALL)
+    return bleach.clean(text, TAGS, ATTRIBUTES, protocols={"http", "https", "mailto", "data"})

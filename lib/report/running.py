@@ -1,0 +1,65 @@
+"""Runs a notebook with papermill, and numbers its cells by what became of them."""
+
+from pathlib import Path
+
+import nbformat
+import papermill
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpecManager
+from nbconvert.preprocessors import ClearOutputPreprocessor
+from nbformat import NotebookNode
+from traitlets.config import Config
+
+from lib import ROOT
+
+
+class OwnKernel(AsyncKernelManager):
+    """Runs notebooks in this very Python, whatever kernels the machine calls python3."""
+
+    def _kernel_spec_manager_default(self) -> KernelSpecManager:
+        return KernelSpecManager(kernel_dirs=[])
+
+
+def execute(notebook: Path, executed: Path, values: dict, timeout: int) -> Exception | None:
+    """Run `notebook` into `executed` under a progress bar; return what stopped it, if anything."""
+    executed.parent.mkdir(parents=True, exist_ok=True)
+    # Something to render even when nothing runs, without what an earlier run left in the notebook.
+    empty, _ = ClearOutputPreprocessor().preprocess(nbformat.read(notebook, as_version=4), {})
+    nbformat.write(empty, executed)
+    try:
+        papermill.execute_notebook(
+            notebook,
+            executed,
+            values,
+            kernel_name="python3",
+            language="python",
+            cwd=ROOT,
+            start_timeout=300,
+            execution_timeout=timeout,
+            kernel_manager_class=OwnKernel,
+            config=Config(KernelManager={"transport_encryption": "auto"}),
+        )
+    except Exception as error:  # whatever it is, the page gives it
+        return error
+    return None
+
+
+def number_cells(notebook: NotebookNode, stopped: bool) -> None:
+    """Drop empty cells and papermill's banners; give each code cell its number and state.
+
+    The state, "ran", "failed" or "not run", follows from the times at which cells began:
+    papermill's own states call the cells after a kernel's death completed.
+    """
+    notebook.cells = [
+        cell
+        for cell in notebook.cells
+        if cell.source.strip() and "papermill-error-cell-tag" not in cell.metadata.get("tags", [])
+    ]
+    last = None
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for number, cell in enumerate(code, start=1):
+        begun = cell.metadata.get("papermill", {}).get("start_time")
+        cell.metadata.page = NotebookNode(number=number, state="ran" if begun else "not run")
+        last = cell if begun else last
+    if stopped and last:
+        last.metadata.page.state = "failed"
