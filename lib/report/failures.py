@@ -15,7 +15,7 @@ PICTURES = {"image/png", "image/jpeg"}
 def explain(error: Exception, notebook: NotebookNode) -> str:
     """Return one sentence that says which cell failed and why."""
     if isinstance(error, PapermillExecutionError):
-        told = error.ename in ("SystemExit", "CellFailed")
+        told = error.ename in ("SystemExit", "FitFailed")
         reason = error.evalue if told else f"{error.ename}: {error.evalue}"
     elif isinstance(error, DeadKernelError):
         reason = "the kernel died (out of memory?)"

@@ -19,7 +19,7 @@ EXECUTED = ROOT / "build" / "notebooks"
 def run(notebook: Path, output: Path, parameters: dict[str, str], timeout: int = 21600) -> str:
     """Run `notebook` and write the page `output`; return why the page is unfinished, or "".
 
-    A page that says why its cell of the study failed (lib.cells.CellFailed) is finished.
+    A page that says why its fit failed (lib.fits.store.FitFailed) is finished.
 
     `parameters` holds text, as from a command line; `timeout` is the longest time for one cell, in
     seconds. The executed notebook stays in `build/notebooks/`. Raises SystemExit with one sentence,
@@ -44,4 +44,4 @@ def run(notebook: Path, output: Path, parameters: dict[str, str], timeout: int =
     text = render(result, output, failure=failure, made=made, pictures=notebook.parent)
     with files.whole_file(output) as unfinished:
         unfinished.write_text(without_machine_paths(text), encoding="utf-8")
-    return "" if getattr(error, "ename", "") == "CellFailed" else failure
+    return "" if getattr(error, "ename", "") == "FitFailed" else failure
