@@ -10,9 +10,9 @@ from tqdm import tqdm
 
 from lib import files, metrics
 from lib.comparison.ablations import failures_of_ablation, judge_measured, rows_of_ablation
-from lib.comparison.fusion import fuse
+from lib.comparison.fusion import FUSION, fuse
 from lib.comparison.rows import enough, ranking, rows_of_films, rows_of_maps
-from lib.comparison.scores import Scored, read_fits, read_floors
+from lib.comparison.scores import FLOOR, Scored, read_fits, read_floors
 from lib.comparison.tables import OF_ALL, OF_ONE, ORIGIN, RUN
 from lib.comparison.tests import paired_tests
 from lib.datasets.table import load_index
@@ -84,7 +84,8 @@ def _rows(detectors, variants, floors, fusions, weights, index, build) -> dict[s
             rows = [*rows_of_films(scored, weights, index), *maps]
             results += [_origin(scored) | row for row in rows]
             curves += _curve(scored, weights)
-        rankings += [_run(scored) | row for row in rows if _is_ranking(row)]
+        if scored.family not in (FLOOR, FUSION):
+            rankings += [_run(scored) | row for row in rows if _is_ranking(row)]
     return {
         "results": results,
         "rankings": rankings,

@@ -33,7 +33,8 @@ def run(notebook: Path, output: Path, parameters: dict[str, str], timeout: int =
         "parameters": ", ".join(f"{name} = {value}" for name, value in used.items()) or "none",
         **provenance.trace(),
     }
-    executed = EXECUTED / f"{output.stem}.ipynb"
+    place = Path(seen_from_root(output)).with_suffix(".ipynb")
+    executed = EXECUTED / Path(*place.parts[1:] or place.parts)  # as below reports/
     started = time.monotonic()
     error = execute(notebook, executed, values, timeout)
     made["duration"] = f"{time.monotonic() - started:.0f} s"
