@@ -74,18 +74,17 @@ def _rows(detectors, variants, floors, fusions, weights, index, build) -> dict[s
     """The rows of each table but for what failed; weights (resamples, test films)."""
     fused = [one for name, parts in fusions.items() for one in fuse(name, parts, detectors)]
     everyone = [*detectors, *(whole.scored for whole in fused), *floors]
-    bar = tqdm([*everyone, *variants], f"measures of {index['dataset'].iloc[0]}", unit="detector")
+    title = f"measures of {index['dataset'].iloc[0]}"
     results, rankings, curves = [], [], []
-    for scored in bar:
-        if scored.variant:
-            rows = _ranking(scored, weights)
-        else:
-            maps = rows_of_maps(scored, len(weights), index, build)
-            rows = [*rows_of_films(scored, weights, index), *maps]
-            results += [_origin(scored) | row for row in rows]
-            curves += _curve(scored, weights)
+    for scored in tqdm(everyone, title, unit="detector"):
+        maps = rows_of_maps(scored, len(weights), index, build)
+        rows = [*rows_of_films(scored, weights, index), *maps]
+        results += [_origin(scored) | row for row in rows]
+        curves += _curve(scored, weights)
         if scored.family not in (FLOOR, FUSION):
             rankings += [_run(scored) | row for row in rows if _is_ranking(row)]
+    for scored in tqdm(variants, f"{title}, ablations", unit="fit"):
+        rankings += [_run(scored) | row for row in _ranking(scored, weights)]
     return {
         "results": results,
         "rankings": rankings,
@@ -116,7 +115,7 @@ def what_it_follows(scored: Scored, floors: list[Scored]) -> list[dict]:
 def _ranking(scored: Scored, weights: np.ndarray) -> list[dict]:
     """Rows of the measures that need no threshold, over all test films."""
     test = scored.split("test")
-    shared = {"level": "image", "group": "all", "n": len(test), "base_rate": test["label"].mean()}
+    shared = {"n": len(test), "base_rate": test["label"].mean()}
     estimates = metrics.bootstrap(ranking(test["label"], test["score"]), weights)
     return [shared | {"metric": name, **value._asdict()} for name, value in estimates.items()]
 
