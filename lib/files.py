@@ -48,47 +48,52 @@ class Attempt(NamedTuple):
         return f"process {self.process} on {self.host}"
 
 
-# Where files are. `build` is the folder build/ of another copy of the study, as in tests.
+# Where files are. `build` is the folder build/ of another copy of the study, None for this one's.
 
 
-def index(dataset: str, build: Path = BUILD) -> Path:
+def index(dataset: str, build: Path | None = None) -> Path:
     """One row per film of a data set."""
-    return build / f"index/{dataset}.csv"
+    return (build or BUILD) / f"index/{dataset}.csv"
 
 
-def annotations(dataset: str, build: Path = BUILD) -> Path:
+def annotations(dataset: str, build: Path | None = None) -> Path:
     """The lesions drawn in its films."""
-    return build / f"index/{dataset}.annotations.csv"
+    return (build or BUILD) / f"index/{dataset}.annotations.csv"
 
 
-def images(dataset: str, kind: str = "", build: Path = BUILD) -> Path:
+def images(dataset: str, kind: str = "", build: Path | None = None) -> Path:
     """Its films as an array; of the kind `body` or `lesions`, their masks."""
-    return build / f"images/{'.'.join(filter(None, (dataset, kind)))}.npy"
+    return (build or BUILD) / f"images/{'.'.join(filter(None, (dataset, kind)))}.npy"
 
 
-def floors(dataset: str, build: Path = BUILD) -> Path:
+def floors(dataset: str, build: Path | None = None) -> Path:
     """The scores of its floors."""
-    return build / f"floors/{dataset}.csv"
+    return (build or BUILD) / f"floors/{dataset}.csv"
 
 
-def trained(fit: "Fit", build: Path = BUILD) -> Path:
+def trained(fit: "Fit", build: Path | None = None) -> Path:
     """The folder of a fit's weights."""
-    return build / "fits" / fit.place
+    return (build or BUILD) / "fits" / fit.place
 
 
-def scored(fit: "Fit", build: Path = BUILD) -> Path:
+def scored(fit: "Fit", build: Path | None = None) -> Path:
     """The folder of what a fit's weights give: scores, maps, embeddings."""
-    return build / "scores" / fit.place
+    return (build or BUILD) / "scores" / fit.place
 
 
-def measured(dataset: str, build: Path = BUILD) -> Path:
+def measured(dataset: str, build: Path | None = None) -> Path:
     """The folder of the tables measured on a data set."""
-    return build / "measures" / dataset
+    return (build or BUILD) / "measures" / dataset
 
 
-def compared(build: Path = BUILD) -> Path:
+def unlabelled(dataset: str, build: Path | None = None) -> Path:
+    """The ranks of its films without a label."""
+    return (build or BUILD) / f"unlabelled/{dataset}.csv"
+
+
+def compared(build: Path | None = None) -> Path:
     """The folder of the tables of all data sets together."""
-    return build / "comparison"
+    return (build or BUILD) / "comparison"
 
 
 @contextmanager

@@ -33,7 +33,7 @@ SIDE = 64  # pixels; larger films are shrunk to it for the detectors that learn 
 NORMALS = 5000  # training films at most for those detectors, drawn at random from seed 0
 
 
-def write_floors(dataset: str, build: Path = files.BUILD) -> pd.DataFrame:
+def write_floors(dataset: str, build: Path | None = None) -> pd.DataFrame:
     """Write build/floors/<dataset>.csv from the index and the images of the data set.
 
     Raises BadData in one sentence when these are absent or do not fit.

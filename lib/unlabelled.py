@@ -25,7 +25,7 @@ from lib.fits import store
 FILM = ["number", "image_id", "path", "median"]
 
 
-def write_ranks(dataset: str, build: Path = files.BUILD) -> pd.DataFrame:
+def write_ranks(dataset: str, build: Path | None = None) -> pd.DataFrame:
     """Write the table of a data set. Raises BadData where it has no such film or no scores."""
     index = load_index(files.index(dataset, build))
     films = index.loc[index["split"].eq(UNLABELLED), ["image_id", "path"]]
@@ -41,7 +41,7 @@ def write_ranks(dataset: str, build: Path = files.BUILD) -> pd.DataFrame:
     table = table.assign(median=pd.DataFrame(percentiles).median(axis=1), **percentiles)
     table = table.sort_values(["median", "number"], ascending=[False, True])
     table = table[[*FILM, *percentiles]].round(2)
-    with files.whole_file(build / f"unlabelled/{dataset}.csv") as unfinished:
+    with files.whole_file(files.unlabelled(dataset, build)) as unfinished:
         table.to_csv(unfinished, index=False, errors=ODD_NAMES)
     return table
 
@@ -57,10 +57,10 @@ def percentile(scores: pd.DataFrame) -> pd.Series:
     return pd.Series(100 * share, new.index)
 
 
-def load_ranks(dataset: str, build: Path = files.BUILD) -> pd.DataFrame:
+def load_ranks(dataset: str, build: Path | None = None) -> pd.DataFrame:
     """Read the table of a data set without its paths, which no page shows."""
     table = pd.read_csv(
-        build / f"unlabelled/{dataset}.csv", dtype={"image_id": str}, encoding_errors=ODD_NAMES
+        files.unlabelled(dataset, build), dtype={"image_id": str}, encoding_errors=ODD_NAMES
     )
     return table.drop(columns="path")
 

@@ -40,7 +40,7 @@ class Judged(NamedTuple):
     )  # by method and variant: fits, failed; means of films, known labels, seconds
 
 
-def judge(ablation: Ablation, build: Path = files.BUILD) -> Judged:
+def judge(ablation: Ablation, build: Path | None = None) -> Judged:
     """Every number of an ablation, from what is measured on its data set.
 
     There are no numbers where the test films lack one of the labels. Raises BadData where nothing

@@ -10,7 +10,7 @@ from lib.comparison.tables import COLUMNS, OF_ALL, read_measures
 from lib.grid import ABLATION
 
 
-def compare(datasets: list[str], build: Path = files.BUILD) -> pd.DataFrame:
+def compare(datasets: list[str], build: Path | None = None) -> pd.DataFrame:
     """Write the tables of the comparison, to four places, into build/comparison/.
 
     Returns the results. Raises BadData for a data set on which nothing has been measured.

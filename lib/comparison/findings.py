@@ -10,7 +10,7 @@ from lib.comparison.tables import Measures
 from lib.datasets.table import load_index
 
 
-def unmeasured(dataset: str, build: Path = files.BUILD) -> str:
+def unmeasured(dataset: str, build: Path | None = None) -> str:
     """Say why nothing is measured on the test films of a data set; "" where something is."""
     index = load_index(files.index(dataset, build))
     label = index.loc[index["split"].eq("test"), "label"]

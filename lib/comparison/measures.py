@@ -27,7 +27,7 @@ def write_measures(
     fits: list[Fit],
     ablations: list[Ablation] = (),
     fusions: Mapping[str, list[str]] = MappingProxyType({}),
-    build: Path = files.BUILD,
+    build: Path | None = None,
     resamples: int = 1000,
 ) -> None:
     """Measure the fits of a data set, its ablations and fusions, into build/measures/<data set>/.

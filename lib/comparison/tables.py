@@ -37,7 +37,7 @@ class Measures(NamedTuple):
     follows: pd.Series  # rank correlation with each floor over normal films, strongest first
 
 
-def measures_of(fit: Fit, build: Path = files.BUILD) -> Measures:
+def measures_of(fit: Fit, build: Path | None = None) -> Measures:
     """What the comparison measured about a fit. Raises BadData where that has not been done."""
     tables = read_measures(fit.dataset, build)
     own = {"method": fit.method, "seed": str(fit.seed)}
@@ -53,7 +53,7 @@ def measures_of(fit: Fit, build: Path = files.BUILD) -> Measures:
     )
 
 
-def read_measures(dataset: str, build: Path = files.BUILD) -> dict[str, pd.DataFrame]:
+def read_measures(dataset: str, build: Path | None = None) -> dict[str, pd.DataFrame]:
     """The tables measured on a data set. Raises BadData where that has not been done."""
     folder = files.measured(dataset, build)
     if not folder.exists():

@@ -90,7 +90,7 @@ def detector(fit: Fit) -> "Detector":
     return built
 
 
-def record(fit: Fit, build: Path = files.BUILD) -> dict:
+def record(fit: Fit, build: Path | None = None) -> dict:
     """What a fit left about itself; empty unless it failed or these weights have scored films."""
     trained = landing.read(files.trained(fit, build))
     if not trained or trained["status"] == "failed":
