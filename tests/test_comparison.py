@@ -1,4 +1,4 @@
-"""The comparison of a tiny study whose scores are known, with cells that failed or broke."""
+"""The comparison of a tiny study whose scores are known, with fits that failed or broke."""
 
 import hashlib
 import json
@@ -9,29 +9,30 @@ import pandas as pd
 import pytest
 import yaml
 
-from lib import ROOT, metrics
-from lib.comparison import (
-    COLUMNS,
-    ORIGIN,
-    against_best_floor,
-    compare,
-    findings,
-    judge,
-    mean_over_seeds,
-    what_it_follows,
-)
+from lib import ROOT, files, metrics
+from lib.comparison import compare as together
+from lib.comparison import findings
+from lib.comparison.compare import mean_over_seeds
+from lib.comparison.measures import what_it_follows, write_measures
 from lib.comparison.peers import read_peers
 from lib.comparison.record import record
-from lib.comparison.scores import BrokenCell, Scored, read_cell, read_floors
+from lib.comparison.scores import BrokenFit, Scored, read_fit, read_floors
 from lib.comparison.sweep import sweep_auroc
+from lib.comparison.tables import COLUMNS, ORIGIN, measures_of
 from lib.datasets.entries import BadData, load_entries
 from lib.datasets.table import load_index
-from lib.grid import Cell
+from lib.grid import Fit
 
 FILMS, SIDE = 240, 16
-GOOD = Cell("svdd", "limbs", "deep_svdd", 0)
-AGAIN = Cell("svdd", "limbs", "deep_svdd", 1)
-CHANCE = Cell("reconstruction", "limbs", "autoencoder", 0)
+GOOD = Fit("limbs", "deep_svdd", seed=0)
+AGAIN = Fit("limbs", "deep_svdd", seed=1)
+CHANCE = Fit("limbs", "autoencoder", seed=0)
+
+
+def compare(fits, build, resamples=20, **options):
+    """Measure the fits of limbs and compare; returns the results."""
+    write_measures("limbs", fits, build=build, resamples=resamples, **options)
+    return together.compare(["limbs"], build)
 
 
 def films_of_limbs() -> pd.DataFrame:
@@ -61,17 +62,20 @@ def films_of_limbs() -> pd.DataFrame:
     )
 
 
-def leave_cell(build, cell, scores, maps=None):
-    """Write what a finished cell leaves."""
-    folder = build / "cells" / cell.dataset / cell.method / str(cell.seed)
-    folder.mkdir(parents=True)
-    info = {"status": "finished", "reason": "", "setting": "unlabelled"}
-    info["trace"] = {"commit": "abcdef0123"}
-    (folder / "cell.json").write_text(json.dumps(info))
-    scores.to_csv(folder / "scores.csv", index=False)
+def leave_fit(build, fit, scores, maps=None, **outcome):
+    """Write what a fit leaves that was trained and scored, or whose outcome is another."""
+    record = {"status": "finished", "reason": "", "setting": "unlabelled", "key": "k"}
+    record |= {"duration_s": 2.0, "trace": {"commit": "abcdef0123"}, "trained": "k"} | outcome
+    for folder in (files.trained(fit, build), files.scored(fit, build)):
+        folder.mkdir(parents=True)
+        (folder / files.RECORD).write_text(json.dumps(record))
+    scores.to_csv(files.scored(fit, build) / "scores.csv", index=False)
     if maps is not None:
-        np.savez(folder / "maps.npz", **maps)
-    return folder
+        np.savez(files.scored(fit, build) / "maps.npz", **maps)
+
+
+def scores_of(fit, build):
+    return pd.read_csv(files.scored(fit, build) / "scores.csv", dtype={"image_id": str})
 
 
 @pytest.fixture
@@ -95,10 +99,10 @@ def build(tmp_path):
         "image_id": index["image_id"].to_numpy(str)[test],
         "map": lesions[test].astype("float16"),
     }
-    for cell, signal in ((GOOD, 2.0), (AGAIN, 1.5), (CHANCE, 0.0)):
+    for fit, signal in ((GOOD, 2.0), (AGAIN, 1.5), (CHANCE, 0.0)):
         score = signal * scored["label"] + rng.normal(size=len(scored))
         table = scored[["image_id"]].assign(score=score)
-        leave_cell(tmp_path, cell, table, maps if cell == GOOD else None)
+        leave_fit(tmp_path, fit, table, maps if fit == GOOD else None)
     return tmp_path
 
 
@@ -126,7 +130,7 @@ def test_results_are_those_of_scores_and_index(build):
     compare([GOOD, CHANCE], build, resamples=100)
     results, index = table(build, "results"), load_index(build / "index/limbs.csv")
     assert list(results) == COLUMNS
-    scores = pd.read_csv(build / "cells/limbs/deep_svdd/0/scores.csv", dtype={"image_id": str})
+    scores = scores_of(GOOD, build)
     test = index[index["split"].eq("test")].merge(scores)
     row = one(results, method="deep_svdd")
     assert row["value"] == pytest.approx(metrics.auroc(test["label"], test["score"]), abs=1e-4)
@@ -134,7 +138,7 @@ def test_results_are_those_of_scores_and_index(build):
     assert (row["n"], row["base_rate"], row["family"], row["setting"]) == (
         120,
         0.5,
-        "svdd",
+        "one_class",
         "unlabelled",
     )
     hand = test[test["body_part"].eq("hand")]
@@ -163,7 +167,7 @@ def test_groups_compare_each_finding_with_all_normals(build):
 def test_studies_average_their_views(build):
     compare([GOOD], build, resamples=20)
     row = one(table(build, "results"), method="deep_svdd", level="study")
-    scores = pd.read_csv(build / "cells/limbs/deep_svdd/0/scores.csv", dtype={"image_id": str})
+    scores = scores_of(GOOD, build)
     test = films_of_limbs().query("split == 'test'").merge(scores)
     studies = test.groupby("study_id").agg({"score": "mean", "label": "max"})
     assert row["n"] == 60
@@ -175,7 +179,7 @@ def test_studies_average_their_views(build):
 def test_thresholds_come_from_validation_films(build):
     compare([GOOD], build, resamples=20)
     results = table(build, "results")
-    scores = pd.read_csv(build / "cells/limbs/deep_svdd/0/scores.csv", dtype={"image_id": str})
+    scores = scores_of(GOOD, build)
     films = films_of_limbs().merge(scores)
     known, test = (films[films["split"].eq(split)] for split in ("validation", "test"))
     threshold = np.quantile(known["score"][known["label"].eq(0)], 0.95)
@@ -206,7 +210,7 @@ def test_perfect_maps_are_perfect_against_masks_and_boxes(build):
 
 
 def test_maps_of_another_size_are_brought_to_the_lesions(build):
-    folder = build / "cells/limbs/deep_svdd/0"
+    folder = files.scored(GOOD, build)
     kept = dict(np.load(folder / "maps.npz"))
     np.savez(folder / "maps.npz", image_id=kept["image_id"], map=kept["map"][:, ::2, ::2])
     compare([GOOD], build, resamples=20)
@@ -246,19 +250,18 @@ def test_paired_tests_of_methods_and_the_best_floor(build):
     assert (tests["seed_a"] == 0).all()
 
 
-def test_what_a_score_follows_is_seen_on_normal_films_alone(build, monkeypatch):
-    monkeypatch.setattr("lib.grid.cell", lambda *name: GOOD)
-    scores = pd.read_csv(build / "cells/limbs/deep_svdd/0/scores.csv", dtype={"image_id": str})
+def test_what_a_score_follows_is_seen_on_normal_films_alone(build):
+    scores, index = scores_of(GOOD, build), load_index(build / "index/limbs.csv")
     label = scores["image_id"].map(films_of_limbs().set_index("image_id")["label"])
     floors = scores[["image_id"]].assign(
         mean_grey=-np.exp(scores["score"]),  # the same ranks, backwards
         knn=np.where(label.eq(1), scores["score"], np.arange(len(scores)) % 7),
     )
     floors.to_csv(build / "floors/limbs.csv", index=False)
-    found = what_it_follows("limbs", "deep_svdd", 0, build)
-    assert found.index.tolist() == ["mean grey", "knn"], "the strongest first"
-    assert found["mean grey"] == pytest.approx(-1)
-    assert abs(found["knn"]) < 0.4, "abnormal films, on which they agree, do not count"
+    rows = what_it_follows(read_fit(GOOD, index, build), read_floors("limbs", index, build))
+    assert [row["floor"] for row in rows] == ["mean grey", "knn"], "the strongest first"
+    assert rows[0]["correlation"] == pytest.approx(-1)
+    assert abs(rows[1]["correlation"]) < 0.4, "abnormal films, on which they agree, do not count"
 
 
 def test_roc_curves_have_bands(build):
@@ -277,17 +280,37 @@ def test_the_same_bytes_again(build):
     assert runs[0] == runs[1]
 
 
-def test_failed_and_absent_cells_are_listed_and_the_others_go_on(build):
-    failed, absent = Cell("svdd", "limbs", "dmsvdd", 0), Cell("svdd", "limbs", "drocc", 0)
-    folder = leave_cell(build, failed, pd.DataFrame())
+def test_failed_and_absent_fits_are_listed_and_the_others_go_on(build):
+    failed, absent = Fit("limbs", "dmsvdd"), Fit("limbs", "drocc")
     reason = "Collapsed: all scores are equal"
-    (folder / "cell.json").write_text(json.dumps({"status": "failed", "reason": reason}))
-    compare([failed, GOOD, absent], build, resamples=20)
+    leave_fit(build, failed, pd.DataFrame(), status="failed", reason=reason)
+    compare([failed, GOOD, absent], build)
     failures = table(build, "failures").set_index("method")
     assert failures.loc["dmsvdd", "reason"] == reason
-    assert failures.loc["drocc", "reason"] == "Cell limbs/drocc/0 has not run: run `dvc repro -k`."
+    assert failures.loc["drocc", "reason"] == (
+        "The fit limbs/drocc/0 has not run: run `dvc repro -k`."
+    )
     methods = set(table(build, "results")["method"])
     assert "deep_svdd" in methods and not {"dmsvdd", "drocc"} & methods
+
+
+def test_scores_of_other_weights_are_no_scores_of_a_fit(build):
+    record = files.trained(GOOD, build) / files.RECORD
+    record.write_text(record.read_text().replace('"key": "k"', '"key": "another"'))
+    with pytest.raises(BrokenFit, match="has not run"):
+        read_fit(GOOD, load_index(build / "index/limbs.csv"), build)
+
+
+def test_a_card_reads_the_rows_of_the_comparison(build):
+    results = compare([GOOD, AGAIN, CHANCE], build)
+    measures = measures_of(AGAIN, build)
+    own = results[results["method"].eq("deep_svdd") & results["seed"].eq("1")]
+    pd.testing.assert_frame_equal(
+        measures.results, own[COLUMNS].reset_index(drop=True), check_dtype=False
+    )
+    assert len(measures.curve) == 101 and len(measures.follows) == 2
+    assert measures.against_floor == {}, "tests take the first of several seeds"
+    assert measures_of(GOOD, build).against_floor["method_b"].startswith("floor: ")
 
 
 def broken(scores, how):
@@ -321,17 +344,17 @@ def broken(scores, how):
     ],
 )
 def test_broken_scores_are_one_sentence(build, how, reason):
-    path = build / "cells/limbs/deep_svdd/0/scores.csv"
+    path = files.scored(GOOD, build) / "scores.csv"
     broken(pd.read_csv(path, dtype={"image_id": str}), how).to_csv(path, index=False)
-    with pytest.raises(BrokenCell, match=reason) as caught:
-        read_cell(GOOD, load_index(build / "index/limbs.csv"), build)
-    assert str(caught.value).startswith("Cell limbs/deep_svdd/0: ")
-    assert str(caught.value).endswith("; run `python -m lib.study limbs deep_svdd 0`.")
+    with pytest.raises(BrokenFit, match=reason) as caught:
+        read_fit(GOOD, load_index(build / "index/limbs.csv"), build)
+    assert str(caught.value).startswith("The fit limbs/deep_svdd/0: ")
+    assert str(caught.value).endswith("; run `python -m lib.fits score limbs deep_svdd 0`.")
 
 
 def test_broken_maps_and_json_are_listed(build):
-    (build / "cells/limbs/deep_svdd/0/maps.npz").write_bytes(b"PK\x03\x04 cut short")
-    (build / "cells/limbs/deep_svdd/1/cell.json").write_text("{")
+    (files.scored(GOOD, build) / "maps.npz").write_bytes(b"PK\x03\x04 cut short")
+    (files.scored(AGAIN, build) / files.RECORD).write_text("{")
     compare([GOOD, AGAIN], build, resamples=20)
     assert len(table(build, "failures")) == 2
     assert set(table(build, "results")["family"]) == {"floor"}
@@ -363,7 +386,7 @@ def test_a_test_set_of_one_label_has_no_rows(build):
 
 
 def test_further_scores_have_their_own_rows(build):
-    path = build / "cells/limbs/deep_svdd/0/scores.csv"
+    path = files.scored(GOOD, build) / "scores.csv"
     scores = pd.read_csv(path, dtype={"image_id": str})
     scores.assign(inverse=-scores["score"]).to_csv(path, index=False)
     compare([GOOD], build, resamples=20)
@@ -552,7 +575,7 @@ def test_record_refuses_results_of_other_films(root):
 
 
 def test_scored_films_carry_no_training_film(build):
-    scored = read_cell(GOOD, load_index(build / "index/limbs.csv"), build)
+    scored = read_fit(GOOD, load_index(build / "index/limbs.csv"), build)
     assert isinstance(scored, Scored) and set(scored.films["split"]) == {"validation", "test"}
 
 
@@ -565,13 +588,11 @@ def changed(build, **columns):
 
 def test_nothing_is_measured_of_normals_alone_and_a_sentence_says_so(build):
     changed(build, label=0, finding="")
-    results = compare([GOOD, AGAIN], build, 20, fusions={"both": ["deep_svdd", "deep_svdd"]})
+    results = compare([GOOD, AGAIN], build, fusions={"both": ["deep_svdd", "deep_svdd"]})
     assert results.empty and list(table(build, "results")) == COLUMNS
-    rows, curve = judge("limbs", "deep_svdd", build=build)
-    floor = against_best_floor("limbs", "deep_svdd", build=build)
-    assert rows.empty and curve.empty and floor == {}
-    follows = what_it_follows("limbs", "deep_svdd", build=build)
-    assert set(follows.index) == {"mean grey", "shortcut view"}
+    measures = measures_of(GOOD, build)
+    assert measures.results.empty and measures.curve.empty and measures.follows.empty
+    assert measures.against_floor == {}
     sentence = findings.unmeasured("limbs", build)
     assert sentence.endswith("120 are normal and 0 abnormal, and 5 of either are the least.")
     validation = pd.DataFrame({"label": [0.0, 0.0, np.nan], "score": [1, 3, 9]})
@@ -585,20 +606,22 @@ def test_films_without_a_label_change_no_number_of_the_others(build, monkeypatch
     changed(build, split=index["split"].mask(new, "unlabelled"), label=index["label"].mask(new))
     compare([GOOD], build, resamples=20)
     row = one(table(build, "results"), method="deep_svdd")
-    scores = pd.read_csv(build / "cells/limbs/deep_svdd/0/scores.csv", dtype={"image_id": str})
+    scores = scores_of(GOOD, build)
     area = metrics.auroc(test["label"], test.merge(scores, on="image_id")["score"])
     assert row["n"] == len(test) and row["value"] == pytest.approx(area, abs=1e-4)
     assert not table(build, "results").isna().to_numpy()[:, COLUMNS.index("n") :].any()
 
 
-def test_the_result_of_a_cell_in_words(build, monkeypatch):
+def test_the_result_of_a_fit_in_words(build, monkeypatch):
     monkeypatch.setattr(findings, "unmeasured", lambda dataset: "Nothing is measured.")
     info = {"method": "deep_svdd", "dataset": "limbs", "setting": "unlabelled"}
-    rows, _ = judge("limbs", "deep_svdd", build=build, resamples=20)
-    floor = against_best_floor("limbs", "deep_svdd", build=build)
-    follows = pd.Series({"mean grey": -0.25})
-    words = findings.result(info, rows, floor, follows)
+    compare([GOOD], build)
+    measures = measures_of(GOOD, build)
+    words = findings.result(info, measures)
     assert words.startswith("deep_svdd on limbs, unlabelled: AUROC **0.")
-    assert "It beats the best floor: " in words and "follows mean grey most (-0.25)." in words
-    words = findings.result(info, rows[:0], {}, follows[:0])
+    assert "It beats the best floor: " in words
+    strongest = f"{measures.follows.index[0]} most ({measures.follows.iloc[0]:+.2f})"
+    assert f"follows {strongest}." in words
+    nothing = measures._replace(results=measures.results[:0], follows=measures.follows[:0])
+    words = findings.result(info, nothing)
     assert words == "deep_svdd on limbs, unlabelled: Nothing is measured."

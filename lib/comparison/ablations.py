@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from lib import files, metrics
+from lib import metrics
 from lib.comparison.tables import OF_ONE, RUN, read_measures
 from lib.fits import store
 from lib.grid import ABLATION, Ablation, entry_of, part

@@ -64,11 +64,10 @@ def read_measures(dataset: str, build: Path | None = None) -> dict[str, pd.DataF
 
 
 def read(path: Path) -> pd.DataFrame:
-    """One table; seeds are text, as one of them is `mean`."""
-    text = dict.fromkeys(("seed", "seed_a", "seed_b"), str)
-    table = pd.read_csv(path, dtype=text)
-    empty = {name: "" for name in text if name in table}
-    return table.fillna(empty | ({"variant": ""} if "variant" in table else {}))
+    """One table; seeds are text, as one of them is `mean`, and what is not given is empty text."""
+    text = ("seed", "seed_a", "seed_b", "variant", "setting", "reason")
+    table = pd.read_csv(path, dtype=dict.fromkeys(text, str))
+    return table.fillna({name: "" for name in text if name in table})
 
 
 def _of(table: pd.DataFrame, named: dict[str, str]) -> pd.DataFrame:

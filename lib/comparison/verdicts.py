@@ -23,7 +23,7 @@ def result(judged: Judged) -> str:
     above, below = table[table["low"] > 0], table[table["high"] < 0]
     reference = table["reference"].iloc[0]
     counted = (
-        f"of {len(table)} differences in AUROC from `{reference}`, {len(above)} are clearly above 0 "
+        f"of {len(table)} differences in AUROC from `{reference}` {len(above)} are clearly above 0 "
         f"({judged.ablation.above}) and {len(below)} clearly below ({judged.ablation.below})"
     )
     clear = pd.concat([above, below]).sort_values("value", key=abs, ascending=False)

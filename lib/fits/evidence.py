@@ -19,8 +19,8 @@ from keras import ops
 
 from lib.collapse import check_values
 from lib.detector import Detector
-from lib.samples import to_grey
 from lib.preprocessing.network_input import to_float
+from lib.samples import to_grey
 
 FILMS_WITH_MAPS = 200  # annotated test films, and half as many of all test films
 FILMS_IN_CHAIN = 4

@@ -53,9 +53,12 @@ def land(
 
 
 def read(folder: Path) -> dict:
-    """The record in a folder, empty where there is none."""
+    """The record in a folder, empty where there is none that can be read."""
     path = folder / files.RECORD
-    return json.loads(path.read_text()) if path.exists() else {}
+    try:
+        return json.loads(path.read_text()) if path.exists() else {}
+    except ValueError:
+        return {}
 
 
 def attempt(work: Callable[[], dict]) -> dict:

@@ -96,12 +96,11 @@ def record(fit: Fit, build: Path | None = None) -> dict:
     if not trained or trained["status"] == "failed":
         return trained
     scored = landing.read(files.scored(fit, build))
-    if not scored:
+    if scored.get("trained") != trained["key"]:
         return {}
+    outcome = {name: scored[name] for name in ("status", "reason")}
     duration = round(trained["duration_s"] + scored["duration_s"], 1)
-    return (
-        trained | {name: scored[name] for name in ("status", "reason")} | {"duration_s": duration}
-    )
+    return trained | outcome | {"duration_s": duration}
 
 
 def finished(dataset: str) -> dict[str, Finished]:

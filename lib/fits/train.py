@@ -13,9 +13,9 @@ from lib import methods
 from lib.datasets.errors import BadData
 from lib.datasets.training import training_set
 from lib.detector import Detector
-from lib.samples import Samples
 from lib.grid import Fit, Parameters
 from lib.preprocessing.network_input import augmentation_for, to_float
+from lib.samples import Samples
 from lib.variants import Labels
 
 FILMS_WITH_SAMPLES = 6  # validation normals for what is drawn during training

@@ -1,0 +1,280 @@
+"""What an ablation shows: AUROC of each fit, intervals over seeds, paired differences, words."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_comparison import films_of_limbs, leave_fit, one, scores_of, table, write_source
+
+from lib import files, metrics
+from lib.comparison import compare as together
+from lib.comparison.ablations import judge, without_ablations
+from lib.comparison.measures import write_measures
+from lib.comparison.record import record
+from lib.comparison.tables import COLUMNS, read_measures
+from lib.comparison.verdicts import of_failures, result, verdicts
+from lib.grid import Ablation, Fit
+from lib.variants import variant_name
+
+NONE, SOME = {"labels": "none"}, {"labels": {"normal": 0.05, "abnormal": 0.05}}
+KNOWN = variant_name(SOME)
+T = 4.302653  # the 97.5 % quantile at two degrees of freedom
+COLLAPSED = "Collapsed: all films are mapped to one point."
+
+
+def ablation(methods=("deep_sad", "resnet"), seeds=(0, 1, 2), variants=(NONE, SOME), name="labels"):
+    named = {variant_name(change): change for change in variants}
+    words = {"above": "labels help", "below": "labels harm"}
+    return Ablation(name, "limbs", "Do labels help?", list(methods), list(seeds), named, **words)
+
+
+LABELS = ablation()
+
+
+def leave(build, ablation=LABELS, failed=(), signal=None):
+    """Write what its fits leave: labels help the score by `signal` of a variant and seed."""
+    signal = signal or (lambda variant, seed: 2.0 * (variant != "unlabelled") + 0.1 * seed)
+    films = films_of_limbs().query("split != 'train'")
+    for (method, variant, seed), fit in ablation.fits().items():
+        if (method, variant, seed) in failed:
+            leave_fit(build, fit, pd.DataFrame(), status="failed", reason=COLLAPSED)
+            continue
+        noise = np.random.default_rng([seed, len(method)]).normal(size=len(films))
+        scores = films[["image_id"]].assign(score=signal(variant, seed) * films["label"] + noise)
+        given = {"training": 40, "with known label": 4 * (variant == KNOWN)}
+        leave_fit(build, fit, scores, setting=variant, films=given)
+
+
+def judged_of(build, ablation=LABELS, resamples=20):
+    """What is measured about an ablation, as its page reads it."""
+    write_measures("limbs", [], [ablation], build=build, resamples=resamples)
+    return judge(ablation, build)
+
+
+def compare(build, *ablations):
+    """Measure ablations and compare; returns their results."""
+    write_measures("limbs", [], ablations, build=build, resamples=20)
+    results = together.compare(["limbs"], build)
+    return results[results["family"].ne("floor")]
+
+
+@pytest.fixture
+def build(tmp_path):
+    """A build folder with an index and floors, and no fit yet."""
+    index = films_of_limbs()
+    for folder in ("index", "floors"):
+        (tmp_path / folder).mkdir()
+    index.to_csv(tmp_path / "index/limbs.csv", index=False)
+    scored = index[index["split"].ne("train")]
+    floors = scored[["image_id"]].assign(mean_grey=np.arange(len(scored)), good=scored["label"])
+    floors.to_csv(tmp_path / "floors/limbs.csv", index=False)
+    return tmp_path
+
+
+def auroc_of(build, method, variant, seed):
+    scores = scores_of(LABELS.fit(method, variant, seed), build)
+    test = films_of_limbs().query("split == 'test'").merge(scores)
+    return float(metrics.auroc(test["label"], test["score"]))
+
+
+def test_each_fit_is_measured_on_the_test_films(build):
+    leave(build)
+    judged = judged_of(build, resamples=50)
+    assert len(judged.fits) == 2 * 12, "two metrics of each fit"
+    for fit in judged.fits.query("metric == 'auroc'").itertuples():
+        assert fit.value == pytest.approx(auroc_of(build, fit.method, fit.variant, fit.seed))
+        assert fit.low < fit.value < fit.high and (fit.n, fit.base_rate) == (120, 0.5)
+    assert set(zip(judged.fits["variant"], judged.fits["percent"], strict=True)) == {
+        ("unlabelled", 0),
+        (KNOWN, 5),
+    }
+
+
+def test_means_and_differences_over_seeds_by_hand(build):
+    leave(build)
+    judged = judged_of(build)
+    without, known = (
+        np.array([auroc_of(build, "deep_sad", variant, seed) for seed in (0, 1, 2)])
+        for variant in ("unlabelled", KNOWN)
+    )
+    for found, values in (
+        (judged.means.query("method == 'deep_sad' and variant == @KNOWN").iloc[0], known),
+        (judged.differences.query("method == 'deep_sad'").iloc[0], known - without),
+    ):
+        margin = T * values.std(ddof=1) / np.sqrt(3)
+        assert found["value"] == pytest.approx(values.mean())
+        assert found["sd"] == pytest.approx(values.std(ddof=1))
+        assert found["high"] - found["value"] == pytest.approx(margin, rel=1e-5)
+        assert found["value"] - found["low"] == pytest.approx(margin, rel=1e-5)
+        assert (found["seeds"], found["n"], found["base_rate"]) == (3, 120, 0.5)
+    assert set(judged.differences["reference"]) == {"unlabelled"}
+    assert set(judged.differences["variant"]) == {KNOWN}, "the reference is compared with no one"
+
+
+def test_differences_are_paired_by_seed(build):
+    """A seed moves both variants alike: the means are unsure, and their difference is not."""
+    leave(build, signal=lambda variant, seed: 1.5 * seed + 0.2 * (variant == KNOWN))
+    judged = judged_of(build)
+    difference, mean = judged.differences.iloc[0], judged.means.iloc[0]
+    assert difference["sd"] < 0.2 * mean["sd"]
+    assert difference["low"] > -0.05 and mean["high"] - mean["low"] > 0.5
+
+
+def test_a_seed_without_its_twin_is_in_no_difference(build):
+    leave(
+        build,
+        failed={("deep_sad", "unlabelled", 1), *(("resnet", "unlabelled", n) for n in range(3))},
+    )
+    judged = judged_of(build)
+    assert judged.means.set_index(["method", "variant"])["seeds"].to_dict() == {
+        ("deep_sad", "unlabelled"): 2,
+        ("deep_sad", KNOWN): 3,
+        ("resnet", KNOWN): 3,
+    }
+    (difference,) = judged.differences.itertuples()
+    pairs = [auroc_of(build, "deep_sad", v, s) for s in (0, 2) for v in (KNOWN, "unlabelled")]
+    assert difference.value == pytest.approx((pairs[0] - pairs[1] + pairs[2] - pairs[3]) / 2)
+    assert (difference.method, difference.seeds) == ("deep_sad", 2)
+    assert of_failures(judged) == [
+        f"deep_sad, unlabelled, seed 1: {COLLAPSED}",
+        f"resnet, unlabelled, seed 0, 1, 2: {COLLAPSED}",
+    ]
+    assert verdicts(judged)[1].startswith("resnet: no difference")
+    given = judged.given
+    assert given.loc[("resnet", "unlabelled"), ["fits", "failed"]].tolist() == [3, 3]
+    assert given.loc[("deep_sad", KNOWN)].tolist() == [3, 0, 40, 4, 4]
+
+
+def test_rows_over_seeds_stand_beside_those_of_fits_and_no_fit_of_the_grid_is_among_them(build):
+    leave(build)
+    results = compare(build, LABELS)
+    assert list(results) == COLUMNS and set(results["family"]) == {"ablation: labels"}
+    assert not results.duplicated(COLUMNS[: COLUMNS.index("value")]).any()
+    results = table(build, "results")
+    judged = judged_of(build)
+    mean = judged.means.query("method == 'resnet' and variant == @KNOWN").iloc[0]
+    one_sd = one(results, method="resnet", setting=KNOWN, seed="mean")
+    interval = one(results, method="resnet", setting=KNOWN, metric="auroc_over_seeds")
+    assert one_sd["value"] == interval["value"] == pytest.approx(mean["value"], abs=1e-4)
+    assert one_sd["high"] - one_sd["value"] == pytest.approx(mean["sd"], abs=2e-4)
+    assert interval["high"] == pytest.approx(mean["high"], abs=1e-4) and interval["seed"] == "mean"
+    setting = f"{KNOWN}, against unlabelled"
+    difference = one(results, method="deep_sad", setting=setting, metric="auroc_difference")
+    assert difference["value"] == pytest.approx(judged.differences["value"].iloc[0], abs=1e-4)
+    assert one(results, method="deep_sad", setting=KNOWN, seed="2")["n"] == 120
+    assert set(without_ablations(results)["family"]) == {"floor"}
+    other = pd.DataFrame({"family": ["one_class", "floor", "ablation: any"]})
+    assert without_ablations(other)["family"].tolist() == ["one_class", "floor"]
+
+
+def test_one_seed_has_no_interval_and_no_row_over_seeds(build):
+    alone = ablation(["deep_sad"], [0])
+    leave(build, alone)
+    judged = judged_of(build, alone)
+    assert judged.means["low"].isna().all() and judged.differences["seeds"].tolist() == [1]
+    assert "not told apart**: 5 % (+" in verdicts(judged)[0]
+    assert "of one seed" in verdicts(judged)[0]
+    results = compare(build, alone)
+    assert set(results["metric"]) == {"auroc", "average_precision"}
+    assert set(results["seed"]) == {"0"}
+
+
+def test_failed_and_absent_fits_are_listed(build):
+    leave(build, failed={("resnet", "unlabelled", 2)})
+    absent = ablation(["dmsad"], [0], [{"contamination": 0.5}], name="contamination")
+    compare(build, LABELS, absent)
+    failures = table(build, "failures").set_index("method")["reason"]
+    assert failures["resnet"] == f"In the ablation labels, unlabelled: {COLLAPSED}"
+    assert failures["dmsad"] == (
+        "In the ablation contamination, 50 % contamination: The fit limbs/dmsad/50 % "
+        "contamination/0 has not run: run `dvc repro -k`."
+    )
+    assert one(table(build, "results"), method="resnet", seed="1", setting=KNOWN)["n"] == 120
+
+
+def test_broken_scores_of_a_fit_are_one_sentence_and_the_others_stand(build):
+    leave(build)
+    path = files.scored(LABELS.fit("resnet", "unlabelled", 2), build) / "scores.csv"
+    pd.read_csv(path, dtype=str)[:-3].to_csv(path, index=False)
+    judged = judged_of(build)
+    (failure,) = judged.failures.itertuples()
+    assert (failure.method, failure.variant, int(failure.seed)) == ("resnet", "unlabelled", 2)
+    assert "lacks films of the index (3, as " in failure.reason
+    assert len(judged.fits.query("metric == 'auroc'")) == 11
+
+
+def test_a_reference_is_the_fit_of_the_grid_and_is_measured_once(build):
+    """deep_sad has 5 % + 5 % known films in its entry: that variant changes nothing."""
+    assert LABELS.fit("deep_sad", KNOWN, 0) == Fit("limbs", "deep_sad", seed=0)
+    leave(build)
+    own = [Fit("limbs", "deep_sad", seed=seed) for seed in (0, 1, 2)]
+    write_measures("limbs", own, [LABELS], build=build, resamples=20)
+    tables = read_measures("limbs", build)
+    assert not tables["rankings"].duplicated(["method", "variant", "seed", "metric"]).any()
+    rows = tables["results"].query("method == 'deep_sad' and group == 'all' and level == 'image'")
+    rows = rows[rows["metric"].eq("auroc") & rows["seed"].eq("1")]
+    of_grid, of_ablation = (rows[rows["setting"].eq(KNOWN)].iloc[number] for number in (0, 1))
+    assert of_grid["value"] == of_ablation["value"] and of_grid["low"] == of_ablation["low"]
+
+
+def test_a_test_set_of_one_label_has_no_numbers(build):
+    leave(build)
+    index = films_of_limbs()
+    index.loc[index["split"].eq("test"), "label"] = 0
+    index.to_csv(build / "index/limbs.csv", index=False)
+    judged = judged_of(build)
+    assert judged.fits.empty and judged.means.empty and judged.differences.empty
+    assert "no difference could be measured" in result(judged)
+
+
+def test_words_follow_from_the_numbers(build):
+    leave(build, signal=lambda variant, seed: 3.0 if variant == KNOWN else 0.0)
+    judged = judged_of(build)
+    row = judged.differences.iloc[0]
+    assert row["low"] > 0
+    number = f"5 % ({row['value']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}])"
+    assert verdicts(judged)[0] == f"deep_sad: **labels help**: {number}"
+    assert "2 are clearly above 0 (labels help) and 0 clearly below" in result(judged)
+    top = judged.differences.sort_values("value").iloc[-1]
+    assert f"the largest of these: {top['method']}, 5 % ({top['value']:+.3f}" in result(judged)
+
+
+def test_words_of_harm_and_of_doubt(build):
+    def signal(variant, seed):
+        return 0.0 if variant == KNOWN else 3.0
+
+    leave(build, signal=signal)
+    judged = judged_of(build)
+    assert all("**labels harm**: 5 % (-" in sentence for sentence in verdicts(judged))
+    wide = judged.differences.assign(low=-0.2, high=0.1)
+    unsure = judged._replace(differences=wide)
+    assert all("**not told apart**" in sentence for sentence in verdicts(unsure))
+    assert result(unsure).endswith("0 clearly below (labels harm).")
+
+
+def test_an_ablation_without_words_of_its_own_has_words_too():
+    plain = Ablation("mine", "limbs", "?", ["vae"], [0], {"unchanged": {}})
+    assert plain.above == "above the reference"
+
+
+def test_record_has_tables_of_ablations(build, tmp_path_factory):
+    leave(build)
+    root = tmp_path_factory.mktemp("repository")
+    compare(build, LABELS)
+    (root / "reports").mkdir()
+    (root / "build").symlink_to(build)
+    (root / "reports/results.csv").write_bytes((build / "comparison/results.csv").read_bytes())
+    write_source(root)
+    record(root)
+    lines = (root / "reports/real/README.md").read_text().splitlines()
+    rows = [line.split(" | ") for line in lines if "| labels |" in line]
+    mean = judged_of(build).means.iloc[0]
+    number = f"{mean['value']:.3f} ({mean['low']:.3f} to {mean['high']:.3f})"
+    assert rows[0] == ["| limbs", "labels", "deep_sad", "unlabelled", number, "120", "0.5 |"]
+    assert len(rows) == 4 + 2, "the means of four variants, and two differences"
+    assert f"{KNOWN}, against unlabelled" in {row[3] for row in rows}
+    assert not any(line.startswith("| limbs | deep_sad |") for line in lines), (
+        "the grid asks for none"
+    )
+    runs = pd.read_csv(root / "reports/real/runs.csv")
+    trained = runs[runs["family"].ne("floor")]
+    assert set(trained["commit"]) == {"abcdef0123"}, "that at which it was trained"
