@@ -1,6 +1,5 @@
 """Shared fixtures: a small copy of the whole study, rebuilt once, and the folder of real films."""
 
-import json
 import os
 import subprocess
 import sys
@@ -18,45 +17,39 @@ grids:
     seeds: [0]
     datasets: [rsna]
     unlabelled: []
-    supervised: {datasets: [rsna], methods: [resnet]}
-    reconstruction: {datasets: [rsna], methods: [autoencoder, gaussian]}
-    adversarial: {datasets: [rsna], methods: [f_anogan]}
-    svdd: {datasets: [rsna], methods: [deep_svdd]}
-    studies:
-      label_fraction: # a network that learns from labels alone cannot run without: a fit that fails
+    families: &families
+      supervised: [{datasets: &found [rsna], methods: [resnet]}]
+      reconstruction: [{datasets: *found, methods: [autoencoder, gaussian, f_anogan]}]
+      one_class: [{datasets: *found, methods: [deep_svdd]}]
+    ablations:
+      label_fraction: &label_fraction
+        # a network that learns from labels alone cannot run without: a fit that fails
+        question: How much do a few labels help?
+        axis: known normal and known abnormal training films (% each)
         datasets: [rsna]
         methods: [autoencoder, resnet]
         seeds: [0, 1]
-        variants: &labels [{labels: none}, {labels: {normal: 0.1, abnormal: 0.1}}]
-      contamination: &none {datasets: [], methods: [], seeds: [], variants: []}
+        variants: [{labels: none}, {labels: {normal: 0.1, abnormal: 0.1}}]
       as_published:
+        question: Do defects matter?
         datasets: [rsna]
         methods: [vae]
         seeds: [0]
         variants: [{as_published: false}, {as_published: true}]
-      pretraining:
+      pretraining: &pretraining
+        question: What carries the result?
         datasets: [rsna]
         methods: [deep_svdd]
         seeds: [0]
-        variants: &stages [{name: random features, pretraining_epochs: 0, epochs: 0}, {name: both}]
-      latent_size: *none
-      preparation: *none
+        variants: [{name: random features, pretraining_epochs: 0, epochs: 0}, {name: both}]
   films: &films
     seeds: [0]
-    datasets: &found [rsna]
+    datasets: *found
     unlabelled: []
     own_splits: [rsna]
-    supervised: {datasets: *found, methods: [resnet]}
-    reconstruction: {datasets: *found, methods: [autoencoder, gaussian]}
-    adversarial: {datasets: *found, methods: [f_anogan]}
-    svdd: {datasets: *found, methods: [deep_svdd]}
-    studies:
-      label_fraction: {datasets: *found, methods: [autoencoder], seeds: [0], variants: *labels}
-      contamination: *none
-      as_published: *none
-      pretraining: {datasets: *found, methods: [deep_svdd], seeds: [0], variants: *stages}
-      latent_size: *none
-      preparation: *none
+    families: *families
+    ablations:
+      label_fraction: {<<: *label_fraction, datasets: *found, methods: [autoencoder], seeds: [0]}
 grid: *phantoms
 """
 TINY_PROFILE = """
@@ -96,10 +89,11 @@ class Study:
         assert old in text, f"{path} no longer holds {old!r}: mend this test"
         (self.folder / path).write_text(text.replace(old, new, 1))
 
-    def durations(self) -> dict[str, float]:
-        """How long each cell took to train: another number where it was trained again."""
-        cells = (self.folder / "build/cells").rglob("cell.json")
-        return {str(cell): json.loads(cell.read_text())["duration_s"] for cell in cells}
+    def trained(self) -> dict[str, int]:
+        """When the weights of each fit were written: another moment where it was trained again."""
+        weights = (self.folder / "build/fits").rglob("weights.weights.h5")
+        return {str(path.parent.relative_to(self.folder / "build/fits")): path.stat().st_mtime_ns
+                for path in weights}  # fmt: skip
 
     def page(self, name: str) -> str:
         return (self.folder / "reports" / f"{name}.html").read_text()

@@ -37,21 +37,16 @@ grids:
     seeds: [0]
     datasets: [rsna]
     unlabelled: []
-    supervised: &none {datasets: [], methods: []}
-    reconstruction: {datasets: [rsna], methods: [autoencoder]}
-    adversarial: *none
-    svdd: {datasets: [rsna], methods: [deep_svdd]}
-    studies:
-      label_fraction:
+    families:
+      reconstruction: [{datasets: [rsna], methods: [autoencoder]}]
+      one_class: [{datasets: [rsna], methods: [deep_svdd]}]
+    ablations:
+      seeds:
+        question: Does the seed matter?
         datasets: [rsna]
         methods: [autoencoder]
         seeds: [0, 1]
         variants: [{labels: none}]
-      contamination: &no_study {datasets: [], methods: [], seeds: [], variants: []}
-      as_published: *no_study
-      pretraining: *no_study
-      latent_size: *no_study
-      preparation: *no_study
 grid: *phantoms
 """
 PROFILE = """
@@ -108,7 +103,7 @@ class Run:
 
 
 def small_study(folder: Path) -> Study:
-    """A study of one data set, two methods and one study of two fits, not run yet."""
+    """A study of one data set, two methods and an ablation of two fits, not run yet."""
     folder.mkdir(parents=True)
     study = Study(copy_of_working_tree(folder))
     (folder / "params/study.yaml").write_text(GRID)
@@ -143,7 +138,7 @@ def rebuilt(study: Study) -> list[Stage]:
 
 
 def kept(study: Study) -> dict[str, str]:
-    """What must come out the same: the scores of cells and studies, and the results."""
+    """What must come out the same: the scores of all fits, and the results."""
     files = [*(study.folder / "build").rglob("scores.csv"), study.folder / "reports/results.csv"]
     return {str(file.relative_to(study.folder)): file.read_text() for file in files}
 

@@ -31,6 +31,14 @@ class Toy(Detector):
         return {"map": ops.square(x - self.network(x))[..., 0]}
 '''
 
+MINE = """      widths: # an ablation is one entry
+        question: How wide?
+        datasets: [rsna]
+        methods: [toy]
+        seeds: [0]
+        variants: [{width: 3}, {width: 5}]
+      contamination: &contamination"""
+
 FIT_ON_DISCS = """
 import sys
 sys.path.append("tests")
@@ -56,6 +64,7 @@ def study(tmp_path_factory) -> Study:
         path = study.folder / f"params/{profile}.yaml"
         path.write_text(path.read_text() + "\ntoy: {epochs: 20, learning_rate: 0.01}\n")
     study.edit("params/study.yaml", "methods: [autoencoder", "methods: [toy, autoencoder")
+    study.edit("params/study.yaml", "      contamination: &contamination", MINE)
     return study
 
 
@@ -65,10 +74,14 @@ def test_the_new_method_is_found_and_detects(study):
     assert float(run.stdout.split()[-1]) > 0.8
 
 
-def test_the_graph_has_its_cells(study):
+def test_the_study_asks_for_its_fits_and_for_those_of_an_ablation(study):
+    asked = "from lib import grid; print(*map(str, grid.fits_on('rsna')), sep='\\n')"
+    fits = study.run("python", "-c", asked).stdout.splitlines()
+    assert {"rsna/toy/0", "rsna/toy/width 3/0"} <= set(fits)
+    assert "rsna/toy/width 5/0" in fits, "a class default is not known without the class"
     stages = study.dvc("stage", "list", "--all", "--name-only")
     assert stages.returncode == 0, stages.stderr
-    assert "reconstruction@rsna-toy-0" in stages.stdout.split()
+    assert {"fits@rsna", "ablation@widths"} <= set(stages.stdout.split())
 
 
 def test_the_guide_is_short():

@@ -18,7 +18,7 @@ from lib.datasets.index import build_index, write_tables
 from lib.datasets.listing import age_in_years
 from lib.datasets.split import check_split, split_by_patient
 from lib.datasets.table import load_index
-from lib.datasets.training import setting_name, training_set
+from lib.datasets.training import training_set
 
 XRAYS = ROOT.parent / "shared/xrays"
 MURA = {"layout": "mura", "folder": "MURA-v1.1", "body": "limb"}
@@ -730,15 +730,6 @@ def test_methods_that_need_abnormal_films_are_refused_where_there_is_none(index)
     for arguments in (({"normal": 0.05, "abnormal": 0.05},), ("none", 0, 0.1)):
         with pytest.raises(BadData, match=r"0 abnormal training films, and .* are asked for"):
             training_set(normals, *arguments)
-
-
-def test_setting_names():
-    assert setting_name() == "unlabelled"
-    assert setting_name("all") == "supervised"
-    assert (
-        setting_name({"normal": 0.05, "abnormal": 0.05}) == "5 % known normal + 5 % known abnormal"
-    )
-    assert setting_name("none", 0.1) == "unlabelled, 10 % contamination"
 
 
 # --- real films

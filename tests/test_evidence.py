@@ -1,14 +1,12 @@
-"""What a cell keeps of a detector: of which films, in which files, and only what there is."""
-
-from types import SimpleNamespace
+"""What a card shows of a detector: of which films, in which files, and only what there is."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from lib import evidence
 from lib.collapse import Collapsed
 from lib.detector import Detector
+from lib.fits import evidence
 from lib.preprocessing.network_input import to_float
 
 SIZE = 8
@@ -68,10 +66,6 @@ class Telling(Silent):
         return [({"lambda": 250, "calls": calls}, calls * score) for calls in (2, 10)]
 
 
-NOTHING_DRAWN = SimpleNamespace(titles=[], pictures=np.zeros(0, np.uint8))
-DRAWN = SimpleNamespace(titles=["stage 1, epoch 1"], pictures=FILMS[None, :6])
-
-
 def index(number=60):
     """Films of three splits in turn."""
     splits = np.array(["train", "validation", "test"])[np.arange(number) % 3]
@@ -85,8 +79,8 @@ def ranked():
     return evidence.ranked_test_films(films, scores[films["split"].ne("train")])
 
 
-def keep(detector, samples, folder):
-    evidence.keep(detector, samples, FILMS, ranked(), pd.Series(["film2", "film3"]), folder)
+def keep(detector, folder):
+    evidence.keep(detector, FILMS, ranked(), pd.Series(["film2", "film3"]), folder)
     return {path.name for path in folder.iterdir()}
 
 
@@ -109,8 +103,8 @@ def test_maps_are_kept_of_quiet_and_of_loud_films(monkeypatch):
 
 
 def test_what_is_kept_is_of_the_films_it_names(tmp_path):
-    assert keep(Telling(), DRAWN, tmp_path) == {
-        *("maps.npz", "pictures.npz", "embedding.npz"),
+    assert keep(Telling(), tmp_path) == {
+        *("maps.npz", "chain.npz", "embedding.npz"),
         "sweep.csv",
     }
     row = {f"film{n}": n for n in range(60)}
@@ -122,12 +116,10 @@ def test_what_is_kept_is_of_the_films_it_names(tmp_path):
     stretched = (to_float(shown)[..., 0] + 1) * 127.5
     np.testing.assert_allclose(maps["reconstruction"], 255 - stretched, atol=1)
 
-    pictures = np.load(tmp_path / "pictures.npz")
-    np.testing.assert_array_equal(pictures["samples"], FILMS[None, :6])
-    assert pictures["sample_titles"].tolist() == ["stage 1, epoch 1"]
-    assert pictures["chain_image_id"].tolist() == ["film59", "film41", "film23", "film2"]
-    first, last = pictures["chain"][0].astype(int), pictures["chain"][-1].astype(int)
-    assert pictures["chain"].shape == (3, 4, SIZE, SIZE)
+    chain = np.load(tmp_path / "chain.npz")
+    assert chain["chain_image_id"].tolist() == ["film59", "film41", "film23", "film2"]
+    first, last = chain["chain"][0].astype(int), chain["chain"][-1].astype(int)
+    assert chain["chain"].shape == (3, 4, SIZE, SIZE)
     np.testing.assert_allclose(first + last, 255, atol=1)
     np.testing.assert_allclose(first[0], (to_float(FILMS[59:60])[0, ..., 0] + 1) * 127.5, atol=1)
 
@@ -146,14 +138,7 @@ def test_what_is_kept_is_of_the_films_it_names(tmp_path):
 
 
 def test_a_detector_that_shows_nothing_leaves_nothing(tmp_path):
-    assert keep(Silent(), NOTHING_DRAWN, tmp_path) == set()
-
-
-def test_pictures_without_a_chain_and_a_chain_without_pictures(tmp_path):
-    keep(Silent(), DRAWN, tmp_path)
-    assert set(np.load(tmp_path / "pictures.npz")) == {"samples", "sample_titles"}
-    keep(Telling(), NOTHING_DRAWN, tmp_path)
-    assert set(np.load(tmp_path / "pictures.npz")) == {"chain", "chain_image_id"}
+    assert keep(Silent(), tmp_path) == set()
 
 
 def test_a_sweep_keeps_to_so_many_films_of_all_ranks(monkeypatch):
@@ -169,7 +154,7 @@ def test_scores_that_are_not_finite_are_named(tmp_path):
             return [(setting, np.where(np.arange(len(score)) < 3, np.nan, score))]
 
     with pytest.raises(Collapsed, match="score: 3 of 20 values are not finite"):
-        keep(Broken(), DRAWN, tmp_path)
+        keep(Broken(), tmp_path)
     table = pd.DataFrame({"image_id": ["a", "b"], "score": [1.0, 2.0], "top_k": [np.inf, 1.0]})
     with pytest.raises(Collapsed, match="top_k: 1 of 2 values are not finite"):
         evidence.check_finite(table)

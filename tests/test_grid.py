@@ -3,9 +3,12 @@
 import shutil
 
 import pytest
-from ruamel.yaml import YAML
 
 from lib import ROOT, grid
+from lib.datasets.errors import BadData
+from lib.grid import Fit
+
+FIVE = {"normal": 0.05, "abnormal": 0.05}
 
 
 @pytest.fixture
@@ -16,30 +19,39 @@ def root(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_every_cell_has_parameters_and_every_data_set_an_entry():
+def edit(root, name, old, new):
+    path = root / f"params/{name}.yaml"
+    text = path.read_text()
+    assert old in text, f"{path.name} no longer holds {old!r}: mend this test"
+    path.write_text(text.replace(old, new, 1))
+
+
+def grids():
+    return grid.parameters("study")["grids"].values()
+
+
+def test_every_fit_has_parameters_and_every_data_set_an_entry():
     entries = grid.parameters("datasets")["datasets"]
-    for chosen in grid.parameters("study")["grids"].values():
+    for chosen in grids():
         assert set(chosen["datasets"]) <= set(entries)
-        for family in grid.GROUPS:
-            assert set(chosen[family]["datasets"]) <= set(chosen["datasets"])
+        for block in (block for blocks in chosen["families"].values() for block in blocks):
+            assert set(block["datasets"]) <= set(chosen["datasets"])
             for profile in ("quick", "hours", "full"):
-                assert set(chosen[family]["methods"]) <= set(grid.parameters(profile))
+                assert set(block["methods"]) <= set(grid.parameters(profile))
 
 
-def test_every_study_has_parameters_data_sets_of_its_grid_and_a_stage():
-    stages = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
-    for chosen in grid.parameters("study")["grids"].values():
-        for name, study in chosen["studies"].items():
-            assert set(study) == {"datasets", "methods", "seeds", "variants"}
-            assert set(study["datasets"]) <= set(chosen["datasets"])
-            assert {name, f"{name}-page"} <= set(stages)
-            for profile in ("quick", "full"):
-                assert set(study["methods"]) <= set(grid.parameters(profile))
+def test_every_ablation_has_words_parameters_and_data_sets_of_its_grid():
+    for chosen in grids():
+        for entry in chosen["ablations"].values():
+            assert entry["question"].endswith(".") and {"above", "below"} <= set(entry)
+            assert set(entry["datasets"]) <= set(chosen["datasets"])
+            for profile in ("quick", "hours", "full"):
+                assert set(entry["methods"]) <= set(grid.parameters(profile))
 
 
-def test_every_entry_of_a_profile_is_a_method_or_a_setting_of_one(root):
+def test_every_entry_of_a_profile_is_a_method_or_a_setting_of_one():
     files = {path.stem for path in (ROOT / "lib/methods").glob("[!_]*.py")}
-    for profile in ("quick", "full"):
+    for profile in ("quick", "hours", "full"):
         entries = grid.parameters(profile)
         named = {entries[name].get("method", name) for name in entries.keys() - {"images", "split"}}
         assert named <= files
@@ -50,10 +62,92 @@ def test_an_entry_may_be_a_setting_of_another_method(root):
     quick.write_text(quick.read_text() + "\nwide: {method: autoencoder, latent_dim: 128}\n")
     assert grid.method_of("wide") == "autoencoder" == grid.method_of("autoencoder")
     assert "wide" in grid.methods() and "images" not in grid.methods()
+    assert grid.part("wide", grid.entry_of("wide")).method == "autoencoder"
 
 
-def test_cells_are_the_product_of_each_family(root):
-    cells = grid.cells()
-    assert len(cells) == len(set(cells))
-    assert grid.cell("mura", "deep_svdd", 3).family == "svdd"
-    assert grid.cell("mura", "unheard_of").family == "other"
+def test_fits_are_the_product_of_each_family(root):
+    fits = grid.fits()
+    assert len(fits) == len(set(fits))
+    assert Fit("mura", "deep_svdd").family == "one_class"
+    assert Fit("mura", "resnet_few").family == "few_labels"
+    assert Fit("mura", "unheard_of").family == "other"
+    assert Fit("rsna", "nsa").page == "cards/rsna/nsa-0.html"
+
+
+def test_what_is_the_studys_is_parted_from_what_is_the_methods():
+    entry = {"labels": FIVE, "contamination": 0.1, "augment": True, "updates": 9, "gan_updates": 3}
+    entry |= {"images": {"equalize": "none"}, "batch_size": 4, "width": 8, "gan_epochs": 2}
+    parameters = grid.part("any", entry)
+    assert parameters.keywords == {"batch_size": 4, "width": 8, "gan_epochs": 2}
+    assert parameters.updates == {"epochs": 9}, "epochs that are named count instead"
+    assert (parameters.labels, parameters.contamination, parameters.augment) == (FIVE, 0.1, True)
+    assert parameters.setting.endswith("known abnormal, 10 % contamination")
+    assert grid.part("any", {}) == ("any", "none", 0.0, False, {}, {}, {})
+
+
+@pytest.mark.parametrize(
+    ("method", "change", "same"),
+    [
+        ("deep_sad", {"labels": FIVE}, True),
+        ("deep_sad", {"labels": "none"}, False),
+        ("deep_svdd", {"labels": "none"}, True),
+        ("deep_svdd", {"contamination": 0}, True),
+        ("deep_svdd", {"contamination": 0.01}, False),
+        ("dmsad", {"as_published": False}, True),
+        ("dmsad", {"as_published": True}, False),
+        ("deep_svdd", {}, True),
+        ("deep_svdd", {"images": {"equalize": "clahe"}}, True),
+        ("deep_svdd", {"images": {"equalize": "clahe", "mask": True}}, False),
+        ("deep_svdd", {"epochs": 0}, False),
+    ],
+)
+def test_a_variant_that_changes_nothing_is_the_grids_own_fit(method, change, same):
+    assert grid.changes_nothing(change, grid.entry_of(method), "mura") == same
+
+
+def test_an_ablation_is_the_product_of_methods_variants_and_seeds():
+    ablation = grid.ablation("label_fraction", "rsna")
+    fits = ablation.fits()
+    assert list(fits)[:2] == [("deep_sad", "unlabelled", 0), ("deep_sad", "unlabelled", 1)]
+    assert len(fits) == len(ablation.methods) * len(ablation.variants) * len(ablation.seeds)
+    assert fits["deep_sad", "5 % known normal + 5 % known abnormal", 2] == Fit(
+        "rsna", "deep_sad", seed=2
+    )
+    assert str(ablation) == "label fraction on rsna" and ablation.reference == "unlabelled"
+    assert ablation.page == "ablations/label_fraction/rsna.html"
+    entry = fits["deep_sad", "unlabelled", 0].entry
+    assert entry == grid.entry_of("deep_sad") | {"labels": "none"}
+
+
+def test_the_ablations_of_the_grid():
+    assert {ablation.name for ablation in grid.ablations()} == set(
+        grid.parameters("study")["grid"]["ablations"]
+    )
+    with pytest.raises(BadData, match="has no ablation unheard_of; it has label_fraction"):
+        grid.ablation("unheard_of", "rsna")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("seeds: [0, 1, 2]", "sedes: [0]", "ablation label_fraction .* has no seeds: it needs"),
+        ("seeds: [0, 1, 2]", "seeds: []", "label_fraction .* needs methods, seeds, and variants"),
+        ("- &labels_1 {labels:", "- {labels: none}\n          - &labels_1 {labels:", "all differ"),
+    ],
+)
+def test_an_ablation_declared_by_half_is_one_sentence(root, old, new, sentence):
+    edit(root, "study", old, new)
+    with pytest.raises(BadData, match=sentence):
+        grid.ablations()
+
+
+def test_two_variants_of_one_name_that_differ_are_refused(root):
+    edit(root, "study", "{latent_dim: 1}", "{name: as published, latent_dim: 1}")
+    with pytest.raises(BadData, match="two variants 'as published'"):
+        Fit("mura", "dmsad", "as published").entry  # noqa: B018
+
+
+def test_folders_hold_no_character_that_a_file_system_may_refuse():
+    for fit in grid.fits_on("mura"):
+        assert all(part.replace("-", "").replace("_", "").isalnum() for part in fit.place.parts)
+    assert len({fit.place for fit in grid.fits_on("mura")}) == len(grid.fits_on("mura"))

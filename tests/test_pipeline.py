@@ -1,37 +1,30 @@
-"""The rules of the graph: what each edit runs again, and what a broken cell leaves behind."""
+"""The rules of the graph: what each edit runs again, and what a broken fit leaves behind."""
 
 import json
-import shutil
+import os
+import signal
+import subprocess
+import time
 
 import nbformat
 import numpy as np
 import pytest
 from PIL import Image
 
-CELLS = {
-    "supervised@rsna-resnet-0",
-    "reconstruction@rsna-autoencoder-0",
-    "reconstruction@rsna-gaussian-0",
-    "adversarial@rsna-f_anogan-0",
-    "svdd@rsna-deep_svdd-0",
-}
-RECONSTRUCTION_PAGES = {
-    "reconstruction-page@rsna-autoencoder-0",
-    "reconstruction-page@rsna-gaussian-0",
-    "adversarial-page@rsna-f_anogan-0",
-}
-STUDIES = {f"{name}@{name}-rsna" for name in ("label_fraction", "as_published", "pretraining")}
-PAGES = RECONSTRUCTION_PAGES | {
-    "label_fraction-page@label_fraction-rsna",
-    "as_published-page@as_published-rsna",
-    "pretraining-page@pretraining-rsna",
-    "exploration@rsna",
-    "preprocessing@rsna",
-    "supervised-page@rsna-resnet-0",
-    "svdd-page@rsna-deep_svdd-0",
-    "comparison-page",
-    "site",
-}
+SOME = "10-known-normal-10-known-abnormal"  # the folder of a variant
+PAGES_OF_FITS = {"cards@rsna", "chapters@rsna"}
+ABLATIONS = {f"ablation@{name}" for name in ("label_fraction", "as_published", "pretraining")}
+PAGES = (
+    PAGES_OF_FITS
+    | ABLATIONS
+    | {
+        "exploration@rsna",
+        "preprocessing@rsna",
+        "first-fit",
+        "comparison-page",
+        "site",
+    }
+)
 
 
 @pytest.fixture
@@ -47,6 +40,14 @@ def changed_stages(study) -> set[str]:
     return set(json.loads(study.dvc("status", "--json").stdout or "{}"))
 
 
+def trained_again(study) -> set[str]:
+    """The fits that `dvc repro` trains, by data set, method, variant and seed."""
+    before = study.trained()
+    repro = study.dvc("repro", "fits@rsna")
+    assert repro.returncode == 0, repro.stderr[-2000:]
+    return {fit for fit, moment in study.trained().items() if before.get(fit) != moment}
+
+
 def unread(folder) -> dict:
     """All that is known of files but when they were read."""
     facts = {path: path.stat() for path in folder.rglob("*")}
@@ -59,7 +60,7 @@ def test_nothing_changes_after_a_rebuild(study):
 
 
 def test_saving_a_notebook_retrains_nothing(study):
-    path = study.folder / "notebooks/04_reconstruction.ipynb"
+    path = study.folder / "notebooks/05_fit.ipynb"
     notebook = nbformat.read(path, as_version=4)
     code = next(cell for cell in notebook.cells if cell.cell_type == "code")
     code.execution_count, code.outputs = (
@@ -67,12 +68,12 @@ def test_saving_a_notebook_retrains_nothing(study):
         [nbformat.v4.new_output("stream", text="run in JupyterLab")],
     )
     nbformat.write(notebook, path)
-    assert changed_stages(study) == RECONSTRUCTION_PAGES
+    assert changed_stages(study) == {"cards@rsna"}
 
 
 def test_prose_touches_its_page_only(study):
-    study.edit("notebooks/05_svdd.ipynb", "Limitations", "Limits")
-    assert changed_stages(study) == {"svdd-page@rsna-deep_svdd-0"}
+    study.edit("notebooks/07_ablation.ipynb", "Limitations", "Limits")
+    assert changed_stages(study) == ABLATIONS
 
 
 @pytest.mark.parametrize("path", ["lib/losses.py", "lib/methods/resnet.py"])
@@ -95,59 +96,90 @@ def test_the_page_template_makes_pages_only(study):
     assert changed_stages(study) == PAGES
 
 
-def test_a_metric_makes_tables_and_pages_only(study):
-    (study.folder / "lib/metrics.py").write_text(
-        (study.folder / "lib/metrics.py").read_text() + "\nNEW = 1\n"
-    )
+def test_a_measure_makes_tables_and_pages_only(study):
+    path = study.folder / "lib/metrics/ranking.py"
+    path.write_text(path.read_text() + "\nNEW = 1\n")
     changed = changed_stages(study)
-    assert "comparison" in changed
-    assert changed <= PAGES | {"comparison"}
+    assert "measures@rsna" in changed
+    assert changed <= PAGES | {"measures@rsna", "comparison"}
+
+
+def test_what_a_card_shows_trains_nothing(study):
+    study.edit("lib/fits/evidence.py", "FILMS_WITH_MAPS = 200", "FILMS_WITH_MAPS = 4")
+    assert "fits@rsna" not in changed_stages(study)
+    before = study.trained()
+    assert study.dvc("repro", "scores@rsna").returncode == 0
+    maps = np.load(study.folder / "build/scores/rsna/autoencoder/default/0/maps.npz")
+    assert len(maps["image_id"]) <= 6 and study.trained() == before
 
 
 @pytest.mark.parametrize(
-    ("method", "cells"),
+    ("method", "fits"),
     [
-        ("resnet", {"supervised@rsna-resnet-0"}),
-        # Deep SVDD is pre-trained as an autoencoder: it builds on that file.
-        ("autoencoder", {"reconstruction@rsna-autoencoder-0", "svdd@rsna-deep_svdd-0"}),
-        ("deep_svdd", {"svdd@rsna-deep_svdd-0"}),
-        ("anoddpm", {"reconstruction@rsna-gaussian-0"}),  # of which it is a setting
+        ("resnet", {f"resnet/{variant}" for variant in ("default/0", SOME + "/0", SOME + "/1")}),
+        ("vae", {"vae/default/0", "vae/as-published/0"}),
+        ("anoddpm", {"gaussian/default/0"}),  # of which it is a setting
     ],
 )
-def test_a_method_retrains_its_own_cells_and_those_that_build_on_it(study, method, cells):
+def test_a_method_retrains_its_own_fits_and_no_others(study, method, fits):
     path = study.folder / f"lib/methods/{method}.py"
     path.write_text(path.read_text() + "\nNEW = 1\n")
-    assert changed_stages(study) & CELLS == cells
+    assert trained_again(study) == {f"rsna/{fit}" for fit in fits}
 
 
-def test_a_learning_rate_retrains_its_own_cells(study):
+def test_a_method_retrains_those_that_build_on_it(study):
+    """Deep SVDD is pre-trained as an autoencoder: it builds on that file."""
+    path = study.folder / "lib/methods/autoencoder.py"
+    path.write_text(path.read_text() + "\nNEW = 1\n")
+    methods = {fit.split("/")[1] for fit in trained_again(study)}
+    assert methods == {"autoencoder", "deep_svdd"}
+
+
+def test_a_learning_rate_retrains_its_own_fits(study):
     study.edit(
         "params/tiny.yaml",
         "autoencoder: {epochs: 2",
         "autoencoder: {learning_rate: 0.002, epochs: 2",
     )
-    assert changed_stages(study) == {
-        "reconstruction@rsna-autoencoder-0",
-        "label_fraction@label_fraction-rsna",
-    }
+    assert {fit.split("/")[1] for fit in trained_again(study)} == {"autoencoder"}
 
 
-def test_a_method_fits_its_studies_again(study):
-    path = study.folder / "lib/methods/vae.py"
-    path.write_text(path.read_text() + "\nNEW = 1\n")
-    assert changed_stages(study) == {"as_published@as_published-rsna"}
+def test_another_seed_of_an_ablation_trains_the_new_fits_alone(study):
+    study.edit("params/study.yaml", "seeds: [0, 1]", "seeds: [0, 1, 7]")
+    new = {f"rsna/autoencoder/{variant}/7" for variant in ("default", SOME)}
+    assert trained_again(study) == new | {f"rsna/resnet/{SOME}/7"}
 
 
-def test_editing_a_study_fits_that_study_again_and_no_cell(study):
-    study.edit("params/study.yaml", "seeds: [0, 1]", "seeds: [0, 1, 2]")
-    assert changed_stages(study) == {"label_fraction@label_fraction-rsna", "comparison", "site"}
+def test_one_fit_by_hand_is_not_trained_again_by_the_graph(study):
+    study.edit("params/study.yaml", "seeds: [0, 1]", "seeds: [0, 1, 8]")
+    by_hand = study.run("python", "-m", "lib.fits", "train", "rsna", "autoencoder", "8")
+    assert by_hand.returncode == 0, by_hand.stderr[-2000:]
+    assert trained_again(study) == {f"rsna/resnet/{SOME}/8"}
 
 
-def test_the_code_of_studies_trains_no_cell(study):
-    path = study.folder / "lib/studies/run.py"
-    path.write_text(path.read_text() + "\nNEW = 1\n")
-    changed = changed_stages(study)
-    assert changed & (CELLS | STUDIES) == STUDIES
+def test_a_killed_stage_goes_on_where_it_was(study):
+    """SIGKILL for the whole tree when some fits have landed: these are not trained again."""
+    study.edit("params/study.yaml", "seeds: [0, 1]", "seeds: [0, 1, 3, 4, 5, 6]")
+    before = set(study.trained())
+    run = subprocess.Popen(
+        ["dvc", "repro", "fits@rsna"],
+        cwd=study.folder,
+        env=study.environment,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while len(set(study.trained()) - before) < 2 and run.poll() is None:
+        time.sleep(0.05)
+    assert run.poll() is None, "it was to be killed in the middle"
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    landed = set(study.trained())
+    assert study.run("python", "-m", "lib.preflight").returncode == 0
+    again = trained_again(study)
+    assert again and not again & landed
+    parts = [part for part in (study.folder / "build").rglob(".*.partial") if part.is_dir()]
+    assert not parts
 
 
 def test_other_films_and_back_again_retrains_nothing_and_leaves_the_films_alone(study, tmp_path):
@@ -160,7 +192,7 @@ def test_other_films_and_back_again_retrains_nothing_and_leaves_the_films_alone(
             name = f"person{seed}_a.jpeg"
             Image.fromarray(film).save(folder / name)
     before = unread(tmp_path)
-    trained = study.durations()
+    trained = study.trained()
 
     assert study.run("python", "-m", "lib.source", str(tmp_path)).returncode == 0
     indexed = study.dvc("repro", "index@kermany")
@@ -168,52 +200,48 @@ def test_other_films_and_back_again_retrains_nothing_and_leaves_the_films_alone(
     assert study.run("python", "-m", "lib.source", "build/phantoms").returncode == 0
     back = study.dvc("repro")
     assert back.returncode == 0, back.stderr
-    assert "python -m lib.study " not in back.stdout
-    assert "python -m lib.studies" not in back.stdout
-    assert study.durations() == trained
+    assert study.trained() == trained
     assert unread(tmp_path) == before
     assert changed_stages(study) == set()
 
 
-def test_a_broken_cell_says_why_and_the_rest_is_built(study):
+def test_a_broken_fit_says_why_and_the_rest_is_built(study):
     study.edit("lib/methods/deep_svdd.py", "def compute_losses(", "def compute_losses_of_nothing(")
     repro = study.dvc("repro")
     assert repro.returncode != 0
-    assert "Cell rsna/deep_svdd/0 failed" in repro.stdout + repro.stderr
-    assert "Cell rsna/deep_svdd/0 failed" in study.page("svdd-rsna-deep_svdd-0")
+    assert "The fit rsna/deep_svdd/0 failed" in repro.stdout + repro.stderr
+    assert "The fit rsna/deep_svdd/0 failed" in study.page("cards/rsna/deep_svdd-0")
     assert "rsna/deep_svdd/0" in study.page("index")
     results = (study.folder / "reports/results.csv").read_text()
     assert "autoencoder" in results
-    assert "deep_svdd,svdd" not in results
+    assert "deep_svdd,one_class" not in results
 
     study.run("git", "checkout", "-q", "lib")
     mended = study.dvc("repro")
     assert mended.returncode == 0
-    assert "failed" not in study.page("svdd-rsna-deep_svdd-0")
+    assert "failed" not in study.page("cards/rsna/deep_svdd-0")
 
 
 def test_results_outlive_a_comparison_that_fails(study):
     published = study.folder / "reports/results.csv"
     before = published.read_text()
     study.edit("lib/comparison/rows.py", "def rows_of_films(", "def rows_of_nothing(")
-    assert study.dvc("repro", "comparison").returncode != 0
+    assert study.dvc("repro", "measures@rsna", "comparison").returncode != 0
     assert published.read_text() == before
 
 
-def test_a_grid_without_studies_is_compared_and_its_pages_say_what_was_not_fitted(study):
+def test_a_grid_without_ablations_is_compared(study):
     text = (study.folder / "params/study.yaml").read_text()
     grid, films = text.split("  films: &films")
-    for dataset in ("as_published", "label_fraction", "pretraining"):
-        start = grid.index("datasets: [rsna]", grid.index(f"{dataset}:"))
-        grid = f"{grid[:start]}datasets: []{grid[start + len('datasets: [rsna]') :]}"
+    grid = f"{grid[: grid.index('    ablations:')]}    ablations: {{}}\n"
+    films = films.replace("{<<: *label_fraction, ", "{question: Why?, variants: [{}], ")
     (study.folder / "params/study.yaml").write_text(f"{grid}  films: &films{films}")
-    shutil.rmtree(study.folder / "build/studies")
-    repro = study.dvc("repro", "comparison", "svdd-page@rsna-deep_svdd-0")
+    before = study.trained()
+    repro = study.dvc("repro")
     assert repro.returncode == 0, repro.stderr
-    assert "python -m lib.study " not in repro.stdout
-    assert "not fitted in these forms" in study.page("svdd-rsna-deep_svdd-0")
-    assert "study: " not in (study.folder / "reports/results.csv").read_text()
+    assert study.trained() == before
+    assert "ablation: " not in (study.folder / "reports/results.csv").read_text()
 
     study.run("git", "checkout", "-q", "params")
     assert study.dvc("repro").returncode == 0
-    assert "study: " in (study.folder / "reports/results.csv").read_text()
+    assert "ablation: " in (study.folder / "reports/results.csv").read_text()

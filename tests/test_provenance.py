@@ -1,13 +1,12 @@
 """Fingerprints follow imports and code, and nothing else."""
 
-import json
 import os
 import subprocess
 import threading
 
 import pytest
 
-from lib import grid, provenance
+from lib import provenance
 
 
 @pytest.fixture
@@ -110,29 +109,19 @@ def test_the_source_of_the_films_names_no_folder(monkeypatch):
     assert provenance.data_source() == "films of your own folder"
 
 
-def test_a_study_depends_on_the_code_and_parameters_of_its_methods_and_cells_not_on_studies(
-    tmp_path, monkeypatch
-):
-    study = {"methods": ["anoddpm_gaussian", "autoencoder"]}
-    monkeypatch.setattr("lib.grid.studies", lambda: {"of_two": study})
-    provenance.write_fingerprints(tmp_path)
-    written = (tmp_path / "studies/of_two.txt").read_text()
-    *modules, parameters = written.splitlines()
-    reached = {line.split()[0] for line in modules}
-    assert {"lib.methods.anoddpm", "lib.methods.autoencoder", "lib.studies.run"} <= reached
-    assert {"lib.comparison", "lib.figures", "lib.report", "lib.methods.vae"}.isdisjoint(reached)
-    profile = grid.profile()
-    assert json.loads(parameters) == [profile["anoddpm_gaussian"], profile["autoencoder"]]
-    for method in grid.methods():
-        assert "lib.studies" not in (tmp_path / f"{method}.txt").read_text()
-
-
-def test_folders_that_stages_depend_on_exist_when_the_grid_asks_for_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr("lib.grid.cells", list)
-    monkeypatch.setattr("lib.grid.studies", dict)
-    provenance.write_what_is_asked(tmp_path)
-    for folder in ("cells", "studies", "studies/pretraining"):
-        assert (tmp_path / folder).is_dir()
+def test_a_fit_depends_on_its_method_and_on_what_trains_it_alone():
+    reached = provenance.fingerprint("lib.fits.train", "lib.methods.deep_svdd")
+    modules = {line.split()[0] for line in reached.splitlines()}
+    assert {
+        "lib.engine",
+        "lib.losses",
+        "lib.datasets.training",
+        "lib.methods.autoencoder",
+    } <= modules
+    pages = {"lib.comparison", "lib.figures", "lib.report", "lib.metrics", "lib.fits.evidence"}
+    elsewhere = {"lib.grid", "lib.files", "lib.films", "lib.fits.score", "lib.methods.vae"}
+    assert (pages | elsewhere).isdisjoint(modules)
+    assert not any(name.startswith(("lib.films", "lib.datasets.nih")) for name in modules)
 
 
 @pytest.mark.parametrize("written", [0, 20, 150, 230])

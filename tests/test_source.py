@@ -394,7 +394,7 @@ def test_nothing_is_written_while_films_are_copied(root, films, capsys):
 def test_pointing_at_a_folder_and_back_leaves_no_trace(root, films):
     before = (root / "params/study.yaml").read_bytes()
     assert source.use(films) == ["ours"]
-    assert {cell.dataset for cell in grid.cells()} == {"ours"}
+    assert {fit.dataset for fit in grid.fits()} == {"ours"}
     source.use(source.PHANTOMS)
     after = YAML(typ="safe").load(root / "params/study.yaml")
     first = YAML(typ="safe").load(before)
@@ -408,7 +408,12 @@ def test_the_committed_grid_survives_a_round_trip_to_the_byte(root):
     assert (root / "params/study.yaml").read_bytes() == before
 
 
-def test_the_peers_protocols_join_the_grid_when_asked_for_but_not_every_study(root, tmp_path):
+def _of(ablation):
+    """The data sets of an ablation of the chosen grid."""
+    return [one.dataset for one in grid.ablations() if one.name == ablation]
+
+
+def test_the_peers_protocols_join_the_grid_when_asked_for_but_not_every_ablation(root, tmp_path):
     describe(root, "")
     folder = tmp_path / "elsewhere/knee_oa/ClaheDataset224"
     for place in [f"{part}/{grade}" for part in ("train", "val", "test") for grade in (0, 2)]:
@@ -418,9 +423,9 @@ def test_the_peers_protocols_join_the_grid_when_asked_for_but_not_every_study(ro
     assert source.use(tmp_path / "elsewhere") == ["knee_oa"]
     found = source.use(tmp_path / "elsewhere", peers=True)
     assert found == ["knee_oa", "knee_oa_peers", "knee_oa_peers_labels"]
-    families = {cell.family for cell in grid.cells() if cell.dataset == "knee_oa_peers"}
-    assert families == {"supervised", "reconstruction", "svdd"}
-    assert grid.studies()["label_fraction"]["datasets"] == found
-    assert grid.studies()["contamination"]["datasets"] == ["knee_oa"]
+    families = {fit.family for fit in grid.fits() if fit.dataset == "knee_oa_peers"}
+    assert families == {"supervised", "reconstruction", "one_class", "few_labels"}
+    assert _of("label_fraction") == found
+    assert _of("contamination") == ["knee_oa"]
     assert source.use(tmp_path / "elsewhere") == ["knee_oa"]
-    assert {cell.dataset for cell in grid.cells()} == {"knee_oa"}
+    assert {fit.dataset for fit in grid.fits()} == {"knee_oa"}

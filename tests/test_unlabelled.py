@@ -1,12 +1,14 @@
-"""Films without a label are ranked by finished cells, and no page learns their names."""
+"""Films without a label are ranked by finished fits, and no page learns their names."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from lib import cells, unlabelled
+from lib import unlabelled
 from lib.datasets.entries import BadData
 from lib.datasets.table import COLUMNS
+from lib.fits import store
+from lib.grid import Fit
 
 NEW = ["a", "b", "c", "d"]
 
@@ -30,10 +32,10 @@ def index():
 
 
 def finished(score):
-    """A cell whose validation normals score 0 to 7, the abnormal ones 100."""
+    """A fit whose validation normals score 0 to 7, the abnormal ones 100."""
     of_others = [*range(8), 100, 100, 50]
     scores = index().assign(score=[*score, *of_others])
-    return cells.Finished({}, scores, None, {}, {}, {}, None)
+    return store.Finished(Fit("ours", "vae"), {}, scores, None, {}, {}, {}, {}, None)
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ def build(tmp_path, monkeypatch):
     (tmp_path / "index").mkdir()
     index().to_csv(tmp_path / "index/ours.csv", index=False)
     found = {"vae": finished([9, 3.5, 3, -1]), "nsa": finished([9, 3.5, 9, 0.5])}
-    monkeypatch.setattr(cells, "finished", lambda dataset: found)
+    monkeypatch.setattr(store, "finished", lambda dataset: found)
     return tmp_path
 
 
@@ -61,7 +63,7 @@ def test_the_most_suspicious_come_first_and_the_table_says_which_film_is_which(b
 
 
 def test_without_films_or_scores_one_sentence_says_so(build, monkeypatch):
-    monkeypatch.setattr(cells, "finished", lambda dataset: {})
+    monkeypatch.setattr(store, "finished", lambda dataset: {})
     with pytest.raises(BadData, match="No method has scored the films of ours"):
         unlabelled.write_ranks("ours", build)
     index()[4:].to_csv(build / "index/ours.csv", index=False)
