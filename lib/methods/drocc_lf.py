@@ -71,11 +71,9 @@ def into_shell(h, weights, inner, outer):
     wanted = ops.clip(distance(h), inner, outer)
     border = FURTHEST * ops.ones_like(largest)
 
-    def halve(_, bounds):
-        low, high = bounds
+    low, high = -border, border
+    for _ in range(BISECTIONS):  # written out, as XLA has no gradient of TensorFlow's loops
         middle = (low + high) / 2
         too_far = distance(moved(middle)) > wanted
-        return ops.where(too_far, middle, low), ops.where(too_far, high, middle)
-
-    low, high = ops.fori_loop(0, BISECTIONS, halve, (-border, border))
+        low, high = ops.where(too_far, middle, low), ops.where(too_far, high, middle)
     return moved((low + high) / 2)
