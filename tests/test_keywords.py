@@ -58,7 +58,9 @@ def test_profiles_hold_only_what_differs_from_the_defaults_of_a_class(profile):
         if name in ("images", "split"):
             continue
         defaults = all_keywords(methods.find(entry.get("method", name)))
-        repeated = {key for key in entry.keys() & defaults.keys() if alike(entry[key], defaults[key])}
+        repeated = {
+            key for key in entry.keys() & defaults.keys() if alike(entry[key], defaults[key])
+        }
         if any(key.endswith("updates") for key in entry):
             repeated -= {"batch_size"}  # by which updates become epochs
         assert not repeated, f"params/{profile}.yaml, {name}: {', '.join(sorted(repeated))}"

@@ -37,7 +37,12 @@ from lib.detector import Detector
 
 
 class AEU(Detector):
-    """`variance_floor`: the least variance of a pixel, in squared units of films in [-1, 1]."""
+    """An autoencoder that predicts its squared error (equations above).
+
+    - `latent_dim`: length of the code E(x)
+    - `width`: filters of the first convolution, of E and D (`lib.networks`)
+    - `variance_floor`: the least variance of a pixel, in squared units of films in [-1, 1]
+    """
 
     players: ClassVar = {"loss": ("encoder", "decoder")}
     terms: ClassVar = ("normalised", "residual", "log_variance")
@@ -47,6 +52,7 @@ class AEU(Detector):
         super().__init__(**common)
         if variance_floor < 0:
             raise ValueError(f"AEU needs a variance_floor of 0 or more, not {variance_floor}.")
+        self.latent_dim, self.width = latent_dim, width
         self.variance_floor = variance_floor
         self.encoder = networks.encoder(self.image_size, latent_dim, width)
         self.decoder = networks.decoder(self.image_size, latent_dim, width, log_variance=True)

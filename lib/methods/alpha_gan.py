@@ -50,7 +50,16 @@ RATES = {"encoder": 1e-3, "generator": 1e-3, "discriminator": 1e-4, "code_discri
 
 
 class AlphaGAN(Detector):
-    """`reconstruction_weight`: lambda, 10 (`as_published` .01); `top_k`: pixels of that score."""
+    """An autoencoder with a discriminator of films and one of codes (equations above).
+
+    - `latent_dim`: length of the code z
+    - `width`: filters of the first convolution, of E, G and D (`lib.networks`)
+    - `code_width`: units of the first of C's three layers
+    - `reconstruction_weight`: lambda; None is 10, `as_published` .01
+    - `top_k`: how many of the largest pixels of the map the score of that name is the mean of
+    - `as_published`: codes and lambda as in the code for hands (see above)
+    - `learning_rate`: by player, or one for all
+    """
 
     players: ClassVar = {name: (name,) for name in RATES}
     terms: ClassVar = ("reconstruction_error", "rebuilt_loss", "drawn_loss", "code_loss")
@@ -81,7 +90,8 @@ class AlphaGAN(Detector):
             raise ValueError(
                 f"AlphaGAN needs reconstruction_weight of at least 0, not {reconstruction_weight}."
             )
-        self.latent_dim, self.top_k, self.as_published = latent_dim, top_k, as_published
+        self.latent_dim, self.width, self.code_width = latent_dim, width, code_width
+        self.top_k, self.as_published = top_k, as_published
         self.reconstruction_weight = reconstruction_weight
         self.encoder = networks.encoder(self.image_size, 2 * latent_dim, width)
         self.generator = networks.decoder(self.image_size, latent_dim, width)

@@ -45,10 +45,20 @@ PUBLISHED_SPREAD = 0.5  # standard deviation of the published simplex noise, mea
 
 
 class AnoDDPM(Detector):
-    """`noise`: simplex or gaussian; `noise_level`: lambda, of `timesteps`; `steps`: calls a film.
+    """A diffusion model that redraws half-noised films (equations above).
 
-    `fields` of noise are kept for scoring; `sweep` tries `swept_calls` too and, as lambda,
-    `swept_levels`. `width` and `attention` are those of `networks.denoiser`.
+    - `noise`: e, simplex or gaussian
+    - `timesteps`: T
+    - `noise_level`: lambda, the step from which films are denoised, at most `timesteps`
+    - `steps`: calls of the denoiser per film in scoring, at most `noise_level`
+    - `eta`: 0 is DDIM's sampler, 1 DDPM's
+    - `width`, `attention`: filters, and pixels a side of maps with attention (`networks.denoiser`)
+    - `ema`: momentum of the weights' moving average, which scores
+    - `top_k`: how many of the largest pixels of the map the score of that name is the mean of
+    - `fields`: how many fields of noise are kept for scoring
+    - `swept_calls`, `swept_levels`: other `steps` and other lambdas that `sweep` tries
+    - `as_published`: one field of noise for a batch, of standard deviation 0.5 (see above)
+    - `learning_rate`: Adam's
     """
 
     players: ClassVar = {"loss": ("denoiser",)}
@@ -83,17 +93,18 @@ class AnoDDPM(Detector):
             )
         self.noise, self.as_published = noise, as_published and noise == "simplex"
         self.noise_level, self.timesteps, self.steps, self.eta = noise_level, timesteps, steps, eta
-        self.ema, self.top_k = ema, top_k
+        self.width, self.attention = width, attention
+        self.ema, self.top_k, self.fields = ema, top_k, fields
         self.swept_calls, self.swept_levels = swept_calls, swept_levels
         beta = np.linspace(1e-4, 2e-2, timesteps) * 1000 / timesteps
         self.alpha_bar = np.append(1, np.cumprod(1 - beta)).astype("float32")
         self.denoiser = networks.denoiser(self.image_size, width, attention)  # e_theta
         self.random = keras.random.SeedGenerator(self.seed)
-        self.fields = self.add_weight(
+        self.bank = self.add_weight(
             shape=(fields, self.image_size, self.image_size, 1), name="fields", trainable=False
         )
         drawn = [self.draw(min(32, fields - start)) for start in range(0, fields, 32)]
-        self.fields.assign(ops.concatenate(drawn))
+        self.bank.assign(ops.concatenate(drawn))
 
     def make_optimizers(self, steps):
         """Adam; at the end of the fit the weights become their moving averages."""
@@ -125,7 +136,7 @@ class AnoDDPM(Detector):
 
     def field(self, number):
         """Fields of the bank, (n, h, w, 1); after the last comes the first."""
-        return ops.take(self.fields, number % self.fields.shape[0], axis=0)
+        return ops.take(self.bank, number % self.fields, axis=0)
 
     def step(self, x_t, t, s, e):
         """x_s from x_t, s < t, by one call of the denoiser (DDIM, equation 12); e is new noise."""
@@ -142,7 +153,7 @@ class AnoDDPM(Detector):
     def way_back(self, x, shown):
         """[x_lambda, then x after so many steps for each of `shown`], (n, h, w, 1) each."""
         times = np.linspace(self.noise_level, 0, self.steps + 1).round().astype("int32")
-        number = number_in_bank(x, self.fields.shape[0])
+        number = number_in_bank(x, self.fields)
 
         def step(k, x_t):
             t, s = ops.take(times, k), ops.take(times, k + 1)

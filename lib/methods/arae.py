@@ -40,7 +40,15 @@ from lib.engine import input_gradient
 
 
 class ARAE(Detector):
-    """`epsilon`: the largest change of a pixel, films being in [-1, 1]; `gamma`: see above."""
+    """An autoencoder whose code resists small changes of a film (equations above).
+
+    - `latent_dim`: length of the code E(x)
+    - `width`: filters of the first convolution, of E and D (`lib.networks`)
+    - `epsilon`: the largest change of a pixel, films being in [-1, 1]
+    - `gamma`: weight of the code's shift in the loss
+    - `attack_steps`: steps of the attack on a batch
+    - `as_published`: the decoder is asked for x + delta (see above)
+    """
 
     players: ClassVar = {"loss": ("encoder", "decoder")}
     terms: ClassVar = ("reconstruction_loss", "latent_loss")
@@ -62,6 +70,7 @@ class ARAE(Detector):
                 f"ARAE needs an epsilon of at least 0 and attack_steps of at least 1, not "
                 f"{epsilon} and {attack_steps}."
             )
+        self.latent_dim, self.width = latent_dim, width
         self.epsilon, self.gamma = epsilon, gamma
         self.attack_steps, self.as_published = attack_steps, as_published
         self.random = keras.random.SeedGenerator(self.seed)

@@ -37,9 +37,13 @@ RESIDUALS = {
 
 
 class Autoencoder(Detector):
-    """`residual`: l1, mse or ssim. `score_name`: mean, or top_k, that of `top_k` largest pixels.
+    """A convolutional autoencoder (equations above).
 
-    `encoder` and `decoder` are networks of another method, which are so trained beforehand.
+    - `latent_dim`: length of the code z
+    - `width`: filters of the first convolution, of E and D (`lib.networks`)
+    - `residual`: l1, mse or ssim
+    - `top_k`: how many of the largest pixels of the map the score of that name is the mean of
+    - `encoder`, `decoder`: E and D, as networks of another method that are trained here first
     """
 
     players: ClassVar = {"loss": ("encoder", "decoder")}
@@ -61,6 +65,7 @@ class Autoencoder(Detector):
             raise ValueError(
                 f"Autoencoder has the residuals {', '.join(RESIDUALS)}, not residual={residual!r}."
             )
+        self.latent_dim, self.width = latent_dim, width
         self.residual, self.top_k = residual, top_k
         size = self.image_size
         self.encoder = encoder or networks.encoder(size, latent_dim, width)

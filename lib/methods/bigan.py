@@ -41,7 +41,15 @@ from lib.samples import fixed_codes
 
 
 class BiGAN(Detector):
-    """`feature_weight`: w; `ema`: momentum of the weights' moving averages, 0 for none."""
+    """A GAN with an encoder (equations above).
+
+    - `latent_dim`: length of the code z
+    - `width`: filters of the first convolution, of E, G and D (`lib.networks`)
+    - `feature_weight`: w, the share of feature matching in the score `sum`
+    - `ema`: momentum of the weights' moving averages, which score; 0 for none
+    - `as_published`: the discriminator judges the reconstruction, not the film (see above)
+    - `learning_rate`: Adam's, of each player
+    """
 
     players: ClassVar = {
         "encoder": ("encoder",),
@@ -65,8 +73,8 @@ class BiGAN(Detector):
         super().__init__(learning_rate=learning_rate, **common)
         if not 0 <= feature_weight <= 1:
             raise ValueError(f"The feature_weight of BiGAN is in [0, 1], not {feature_weight}.")
-        self.latent_dim, self.feature_weight = latent_dim, feature_weight
-        self.ema, self.as_published = ema, as_published
+        self.latent_dim, self.width = latent_dim, width
+        self.feature_weight, self.ema, self.as_published = feature_weight, ema, as_published
         film = keras.Input((self.image_size, self.image_size, 1))
         code = networks.encoder(self.image_size, latent_dim, width)(film)
         standardised = layers.BatchNormalization(momentum=0.9, center=False, scale=False)(code)

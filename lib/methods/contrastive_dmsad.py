@@ -46,7 +46,13 @@ from lib.preprocessing.network_input import BACKGROUND, augmentation
 
 
 class ContrastiveDMSAD(DMSAD):
-    """`contrast`: simclr or supervised; `temperature`: tau; `projection`: units of the head g."""
+    """DMSAD after a contrastive first stage (equations above); further keywords are DMSAD's.
+
+    - `contrast`: simclr or supervised
+    - `temperature`: tau
+    - `projection`: units of the layers of the head g
+    - `pretraining_learning_rate`: Adam's in the first stage
+    """
 
     def __init__(
         self,

@@ -50,7 +50,13 @@ from lib.engine import not_abnormal
 
 
 class DDAD(Detector):
-    """`members`: autoencoders in each module, K. `score_name`: inter, intra or residual."""
+    """Two ensembles of autoencoders (equations above).
+
+    - `members`: K, autoencoders in each module
+    - `latent_dim`: length of the code of each
+    - `width`: filters of the first convolution of each (`lib.networks`)
+    - `learning_rate`: Adam's, of both modules
+    """
 
     players: ClassVar = {"module_a_loss": ("module_a",)}
     scores: ClassVar = ("inter", "intra", "residual")
@@ -60,6 +66,7 @@ class DDAD(Detector):
         super().__init__(learning_rate=learning_rate, **common)
         if members < 2:
             raise ValueError(f"DDAD needs two members or more in a module, not {members}.")
+        self.members, self.latent_dim, self.width = members, latent_dim, width
         self.module_a = _autoencoders(self.image_size, members, latent_dim, width)
         self.module_b = _autoencoders(self.image_size, members, latent_dim, width)
 

@@ -37,7 +37,10 @@ from lib.methods.deep_svdd import DeepSVDD
 
 
 class DeepSAD(DeepSVDD):
-    """`eta`: what a film of known label weighs against one of unknown label."""
+    """Deep SVDD with labels (equation above); further keywords are DeepSVDD's.
+
+    - `eta`: what a film of known label weighs compared with one of unknown label
+    """
 
     uses_labels: ClassVar = True
 

@@ -52,9 +52,17 @@ from lib.methods.autoencoder import Autoencoder
 
 
 class DeepSVDD(Detector):
-    """`boundary`: hard or soft; `nu`: share of the training films outside the soft boundary.
+    """A hypersphere around the embeddings of normal films (equations above).
 
-    `encoder`: phi; without one, a ResNet of `width` and `blocks`.
+    - `latent_dim`: length of the embedding z
+    - `width`, `blocks`: filters of the first stage of phi, residual blocks of each stage
+    - `boundary`: hard or soft
+    - `nu`: share of the training films outside a soft boundary
+    - `warm_up_epochs`: epochs before R of a soft boundary is set
+    - `pretraining_epochs`: epochs of the autoencoder; None: as many as `epochs`
+    - `epsilon`: the least distance of each coordinate of c from zero
+    - `encoder`: phi; None: a ResNet of `width` and `blocks`
+    - `learning_rate`: AdamW's at the start, after pre-training
     """
 
     players: ClassVar = {"loss": ("encoder",)}
@@ -77,7 +85,7 @@ class DeepSVDD(Detector):
         super().__init__(learning_rate=learning_rate, **common)
         if boundary not in ("hard", "soft"):
             raise ValueError(f"The boundary of DeepSVDD is hard or soft, not {boundary!r}.")
-        self.latent_dim, self.width = latent_dim, width
+        self.latent_dim, self.width, self.blocks = latent_dim, width, blocks
         self.boundary, self.nu, self.epsilon = boundary, nu, epsilon
         self.warm_up_epochs = warm_up_epochs
         self.pretraining_epochs = self.epochs if pretraining_epochs is None else pretraining_epochs

@@ -51,8 +51,14 @@ SPHERE_LOSSES = {"quadratic": 1, "linear": 1 / 2, "square_root": 1 / 4, "sigmoid
 
 
 class DMSAD(DMSVDD):
-    """`eta`: weight of films with labels; `gamma`: share of the fullest sphere's films that a
-    sphere must have to stay; `sphere_loss`: one of SPHERE_LOSSES.
+    """Many hyperspheres and labels (equations above); further keywords are DMSVDD's, but `nu`.
+
+    - `eta`: what a film of known label weighs compared with one of unknown label
+    - `gamma`: share of the fullest sphere's films that a sphere must have to stay, and share of its
+      films outside of R_k
+    - `warm_up_epochs`: epochs before spheres are dropped
+    - `sphere_loss`: f, one of SPHERE_LOSSES
+    - `as_published`: the autoencoder learns from the films of the wrong mask (see above)
     """
 
     uses_labels: ClassVar = True
@@ -73,12 +79,12 @@ class DMSAD(DMSVDD):
                 f"not sphere_loss={sphere_loss!r}."
             )
         super().__init__(nu=gamma, warm_up_epochs=warm_up_epochs, boundary="hard", **options)
-        self.eta, self.sphere_loss = eta, sphere_loss
-        self.without_known_normals = as_published
+        self.eta, self.gamma, self.sphere_loss = eta, gamma, sphere_loss
+        self.as_published = as_published
 
     def pretrain(self, x, y=None, validation_data=None, **options):
         """Train an autoencoder, take over its encoder; return its losses by epoch."""
-        if self.without_known_normals and y is not None:
+        if self.as_published and y is not None:
             x, y = x[np.asarray(y) != 0], None
         return super().pretrain(x, y, validation_data, **options)
 

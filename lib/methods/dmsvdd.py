@@ -45,8 +45,15 @@ from lib.methods.deep_svdd import DeepSVDD
 
 
 class DMSVDD(DeepSVDD):
-    """`spheres`: how many at the start; `nu`: share of its films outside a soft boundary, and of
-    the fullest sphere's films that a sphere must have to stay.
+    """Many hyperspheres (equations above); further keywords are DeepSVDD's.
+
+    - `spheres`: how many at the start
+    - `nu`: share of its films outside a soft boundary, and share of the fullest sphere's films that
+      a sphere must have to stay
+    - `warm_up_epochs`: epochs before spheres are dropped and radii are set
+    - `boundary`: hard or soft
+    - `score_name`: distance or beyond; None: beyond for a soft boundary, else distance
+    - `as_published`: with a hard boundary, keep the empty spheres (see above)
     """
 
     scores: ClassVar = ("distance", "beyond")
@@ -67,7 +74,7 @@ class DMSVDD(DeepSVDD):
                 f"{type(self).__name__} needs at least one sphere and a share between 0 and 1, "
                 f"not spheres={spheres} and {nu}."
             )
-        self.number_of_spheres = spheres
+        self.spheres = spheres
         score_name = score_name or {"soft": "beyond"}.get(boundary, "distance")
         super().__init__(
             nu=nu,
@@ -77,10 +84,11 @@ class DMSVDD(DeepSVDD):
             **options,
         )
         self.as_published = as_published
+        self.keeps_empty_spheres = as_published and boundary == "hard"
 
     def add_spheres(self):
         """Centres, squared radii, and 1 for each sphere that survives, of a shape that stays."""
-        count = self.number_of_spheres
+        count = self.spheres
         fixed = {"initializer": "zeros", "trainable": False}
         self.centers = self.add_weight(shape=(count, self.latent_dim), name="centers", **fixed)
         self.squared_radii = self.add_weight(shape=(count,), name="squared_radii", **fixed)
@@ -91,12 +99,12 @@ class DMSVDD(DeepSVDD):
     def start(self, normal):
         """Place the centres by k-means on the embeddings of normal films (n, h, w, 1)."""
         z = self.embed(normal)
-        count = min(self.number_of_spheres, len(np.unique(z, axis=0)))
+        count = min(self.spheres, len(np.unique(z, axis=0)))
         clusters = KMeans(count, n_init=10, random_state=self.seed).fit(z)
         centers = np.zeros(self.centers.shape, "float32")
         centers[:count] = self.away_from_zero(clusters.cluster_centers_)
         self.centers.assign(centers)
-        self.alive.assign((np.arange(self.number_of_spheres) < count).astype("float32"))
+        self.alive.assign((np.arange(self.spheres) < count).astype("float32"))
 
     def set_spheres(self, z):
         """Drop spheres by the embeddings (n, latent_dim), set the radii of those that stay."""
@@ -105,9 +113,9 @@ class DMSVDD(DeepSVDD):
 
     def prune(self, z):
         """Drop spheres that too few of the embeddings (n, latent_dim) are in."""
-        films = np.bincount(self.nearest_sphere(z), minlength=self.number_of_spheres)  # n_k
+        films = np.bincount(self.nearest_sphere(z), minlength=self.spheres)  # n_k
         stays = films >= self.nu * films.max()  # as nu > 0, no empty sphere does
-        if self.as_published and self.boundary == "hard":
+        if self.keeps_empty_spheres:
             stays = films == 0
         alive = ops.convert_to_numpy(self.alive) * stays
         if not alive.any():
@@ -117,7 +125,7 @@ class DMSVDD(DeepSVDD):
     def set_radii(self, z):
         """R_k^2 = the (1 - nu) quantile of d among embeddings (n, latent_dim) in sphere k."""
         d, nearest = self.batchwise(self.squared_distance, z), self.nearest_sphere(z)
-        squared = np.zeros(self.number_of_spheres, "float32")
+        squared = np.zeros(self.spheres, "float32")
         for k in np.unique(nearest):
             squared[k] = np.quantile(d[nearest == k], 1 - self.nu)
         self.squared_radii.assign(squared)

@@ -52,9 +52,17 @@ PUBLISHED_STEP = 0.1  # the learning rate of Adam, whose first step it is in eac
 
 
 class DROCC(Detector):
-    """`radius`: r (None: sqrt(d) / 2); `gamma`: the outer radius is gamma r; `mu`: see above.
+    """A classifier of normal films and of points near them (equations above).
 
-    `ascent_step` is a share of r. `warm_up_epochs` come before `epochs`.
+    - `latent_dim`: length of the embedding before the logit
+    - `width`: filters of the first convolution (`lib.networks`)
+    - `radius`: r; None: sqrt(d) / 2, half of the films' side in pixels
+    - `gamma`: the outer radius is gamma r
+    - `mu`: weight of the points in the loss
+    - `ascent_steps`: steps from the start to a point
+    - `ascent_step`: length of each, a share of r
+    - `warm_up_epochs`: epochs without points, which come before `epochs`
+    - `as_published`: project as in Spahr's code (see above)
     """
 
     players: ClassVar = {"loss": ("encoder", "head")}
@@ -81,6 +89,7 @@ class DROCC(Detector):
                 f"{type(self).__name__} needs a positive radius, gamma and ascent_steps of at "
                 f"least 1, not {self.radius}, {gamma} and {ascent_steps}."
             )
+        self.latent_dim, self.width = latent_dim, width
         self.gamma, self.mu = gamma, mu
         self.ascent_steps, self.ascent_step = ascent_steps, ascent_step
         self.warm_up_epochs, self.as_published = warm_up_epochs, as_published

@@ -39,7 +39,17 @@ RATES = {"critic": 1e-4, "generator": 1e-4, "encoder": 5e-5}
 
 
 class FAnoGAN(Detector):
-    """`kappa`: weight of the feature residual; `n_critic`: steps of the critic to one of G."""
+    """A Wasserstein GAN, then an encoder into its codes (equations above).
+
+    - `latent_dim`: length of the code z
+    - `width`: filters of the first convolution, of G, D and E (`lib.networks`)
+    - `kappa`: weight of the feature residual
+    - `n_critic`: steps of the critic to one of G
+    - `penalty_weight`: lambda, of the gradient penalty
+    - `gan_epochs`: epochs of stage 1; None: as many as `epochs`
+    - `as_published`: critic and encoder as in the reference code (see above)
+    - `learning_rate`: of critic, generator and encoder, or one for all
+    """
 
     players: ClassVar = {"loss": ("encoder",)}
     terms: ClassVar = ("image", "feature")
@@ -65,7 +75,8 @@ class FAnoGAN(Detector):
                 f"FAnoGAN needs n_critic and gan_epochs of at least 1, not {n_critic} and "
                 f"{self.gan_epochs}."
             )
-        self.latent_dim, self.kappa, self.n_critic = latent_dim, kappa, n_critic
+        self.latent_dim, self.width = latent_dim, width
+        self.kappa, self.n_critic = kappa, n_critic
         self.penalty_weight, self.as_published = penalty_weight, as_published
         self.generator = networks.decoder(self.image_size, latent_dim, width)
         spoilt = {"batch_norm": True, "dropout": 0.25} if as_published else {}

@@ -51,9 +51,16 @@ RIDGE, MOST_FILMS = 1e-3, 10_000  # of the projector as published
 
 
 class JointDeepSVDD(DeepSVDD):
-    """`subspace`: None, its rank (an integer), or the share of the variance that it is to hold.
+    """One encoder that redraws films and brings them close (equations above).
 
-    `reconstruction_weight` is w above; boundary, nu and warm_up_epochs are Deep SVDD's.
+    Further keywords are DeepSVDD's.
+
+    - `subspace`: None, its rank k (an integer), or the share of the variance that it is to hold
+    - `reconstruction_weight`: w
+    - `as_published`: the projector of the reference code (see above)
+    - `nu`: share of the training films outside a soft boundary
+    - `warm_up_epochs`: epochs before R of a soft boundary is set
+    - `pretraining_epochs`: epochs of the reconstruction alone; None: as many as `epochs`
     """
 
     players: ClassVar = {"loss": ("encoder", "decoder")}

@@ -44,8 +44,15 @@ from lib.samples import to_grey
 
 
 class NSA(Detector):
-    """`kinds`: what is drawn (lib.lesions) into `lesion_share` of the films, with diameters of
-    `lesion_size`, shares of the side.
+    """U-Nets that find lesions drawn into normal films (equations above).
+
+    - `width`: filters of the first convolution of a U-Net
+    - `members`: how many U-Nets
+    - `kinds`: what is drawn, of `lib.lesions.KINDS`
+    - `lesion_size`: least and largest diameter of a lesion, shares of the side
+    - `lesion_share`: share of the films with lesions
+    - `ema`: momentum of the weights' moving averages, which score
+    - `learning_rate`: AdamW's at the start
     """
 
     players: ClassVar = {"loss": ("segmenters",)}
@@ -67,7 +74,7 @@ class NSA(Detector):
         if not kinds or not set(kinds) <= set(lesions.KINDS):
             raise ValueError(f"NSA draws {', '.join(lesions.KINDS)}, not kinds={kinds!r}.")
         self.kinds, self.lesion_size, self.lesion_share = kinds, lesion_size, lesion_share
-        self.members, self.ema = members, ema
+        self.width, self.members, self.ema = width, members, ema
         self.random = keras.random.SeedGenerator(self.seed)
         # U: (n, h, w, members), a film for each member -> (n, h, w, members), its logits
         films = keras.Input((self.image_size, self.image_size, members))

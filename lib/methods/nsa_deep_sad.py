@@ -37,7 +37,14 @@ from lib.methods.nsa import NSA
 
 
 class NSADeepSAD(DeepSAD):
-    """`width`, `members`: the U-Nets of the first stage; `eta`: Deep SAD's."""
+    """Deep SAD of what NSA's U-Nets see (equations above); further keywords are DeepSAD's.
+
+    - `image_size`: pixels a side of the films, which are square
+    - `latent_dim`: length of the embedding z
+    - `width`, `members`: filters of the first convolution of the U-Nets, and how many there are
+    - `pretraining_learning_rate`: NSA's
+    - `learning_rate`: that of W, at the start
+    """
 
     players: ClassVar = {"loss": ("head",)}
 

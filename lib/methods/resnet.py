@@ -37,7 +37,13 @@ from lib.detector import Detector
 
 
 class ResNet(Detector):
-    """`miss_factor`: how much dearer missing an abnormal film is than a false alarm."""
+    """A residual network with labels (equations above).
+
+    - `width`: filters of the first stage
+    - `blocks`: residual blocks of each stage
+    - `miss_factor`: how much dearer missing an abnormal film is than a false alarm
+    - `weight_decay`: AdamW's
+    """
 
     players: ClassVar = {"loss": ("backbone", "head")}
     uses_labels: ClassVar = True
@@ -46,6 +52,7 @@ class ResNet(Detector):
         self, *, width=16, blocks=(2, 2, 2, 2), miss_factor=2.0, weight_decay=1e-2, **common
     ):
         super().__init__(**common)
+        self.width, self.blocks = width, blocks
         self.miss_factor = miss_factor
         self.weight_decay = weight_decay
         self.backbone = networks.resnet(self.image_size, width, blocks)

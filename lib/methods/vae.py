@@ -48,9 +48,12 @@ ACTIVE = 0.01  # variance over films; that of the prior is 1
 
 
 class VAE(Detector):
-    """`kl_weight`: of the KL of a code, beside the squared residual of a pixel.
+    """A variational autoencoder (equations above).
 
-    `as_published` replaces it by the weight that Davletshina's code gives the KL (see above).
+    - `latent_dim`: length of the code z
+    - `width`: filters of the first convolution, of q and G (`lib.networks`)
+    - `kl_weight`: weight of the KL of a code compared with the squared residual of a pixel
+    - `as_published`: replaces it by the weight that Davletshina's code gives the KL (see above)
     """
 
     players: ClassVar = {"loss": ("encoder", "decoder")}
@@ -61,7 +64,7 @@ class VAE(Detector):
         super().__init__(**common)
         if not kl_weight > 0:
             raise ValueError(f"VAE needs a kl_weight above 0, not {kl_weight}.")
-        self.latent_dim, self.as_published = latent_dim, as_published
+        self.latent_dim, self.width, self.as_published = latent_dim, width, as_published
         self.kl_weight = self.batch_size * latent_dim if as_published else kl_weight
         self.encoder = networks.encoder(self.image_size, 2 * latent_dim, width)
         self.decoder = networks.decoder(self.image_size, latent_dim, width)

@@ -47,7 +47,14 @@ BANK = 1021  # codes to draw from when `as_published`
 
 
 class VAEGAN(Detector):
-    """`beta`, `gamma`: weights of the feature error for the encoder and the decoder."""
+    """A VAE with a discriminator (equations above).
+
+    - `latent_dim`: length of the code z
+    - `width`: filters of the first convolution, of q, G and D (`lib.networks`)
+    - `beta`, `gamma`: weights of the feature error F for the encoder and the decoder
+    - `as_published`: score with a drawn code (see above)
+    - `learning_rate`: by player, or one for all
+    """
 
     players: ClassVar = {
         "encoder": ("encoder",),
@@ -71,8 +78,8 @@ class VAEGAN(Detector):
         super().__init__(learning_rate=learning_rate, **common)
         if not (beta > 0 and gamma > 0):
             raise ValueError(f"VAEGAN needs beta and gamma above 0, not {beta} and {gamma}.")
-        self.latent_dim, self.beta, self.gamma = latent_dim, beta, gamma
-        self.as_published = as_published
+        self.latent_dim, self.width = latent_dim, width
+        self.beta, self.gamma, self.as_published = beta, gamma, as_published
         self.encoder = networks.encoder(self.image_size, 2 * latent_dim, width)
         self.decoder = networks.decoder(self.image_size, latent_dim, width)
         self.discriminator = networks.discriminator(self.image_size, width)
