@@ -1,7 +1,8 @@
 """AE-U: an autoencoder that also predicts its own squared error, pixel by pixel.
 
 Mao et al., Abnormality Detection in Chest X-ray Images Using Uncertainty Prediction Autoencoders,
-MICCAI 2020 (doi 10.1007/978-3-030-59725-2_51). E encoder, D decoder with two outputs, v variance:
+MICCAI 2020 ([doi 10.1007/978-3-030-59725-2_51](https://doi.org/10.1007/978-3-030-59725-2_51)). E
+encoder, D decoder with two outputs, v variance:
 
     r, log v = D(E(x))
     loss = mean [(x - r)^2 / v + log v]
@@ -13,8 +14,9 @@ never seen is not foreseen and counts in full. Whether that holds is read from t
 side: `normalised` (the above), the plain `residual` (x - r)^2 and `log_variance`, log v. If the
 last ranks films too, the network foresees anomalies, and dividing by v hides them.
 
-Loss and settings are those of the benchmark MedIAnomaly (arXiv 2404.04518): 64 px, latent size 16,
-Adam 1e-3, batch 64, 250 epochs.
+Loss and settings are those of the benchmark MedIAnomaly
+([arXiv 2404.04518](https://arxiv.org/abs/2404.04518)): 64 px, latent size 16, Adam 1e-3, batch 64,
+250 epochs.
 
 Differs from the benchmark
 1. v = exp(second output) + `variance_floor`, by default 0.01: a standard deviation of 0.1, a

@@ -1,9 +1,10 @@
 """alpha-GAN: an autoencoder whose pictures one discriminator judges, and whose codes another.
 
-Rosca et al., arXiv 1706.04987, algorithm 1, with the losses as written in the code of Davletshina
-et al., arXiv 2001.10883, on the hands of MURA.
-E encoder, G generator, D discriminator of films, C discriminator of codes, z ~ N(0, I),
-z_hat ~ N(z_mean, exp z_log_var) from E(x), r = G(z_hat), R(p) = -log p + log(1 - p) = -logit p:
+Rosca et al., [arXiv 1706.04987](https://arxiv.org/abs/1706.04987), algorithm 1, with the losses as
+written in the code of Davletshina et al., [arXiv 2001.10883](https://arxiv.org/abs/2001.10883), on
+the hands of MURA. E encoder, G generator, D discriminator of films, C discriminator of codes, z ~
+N(0, I), z_hat ~ N(z_mean, exp z_log_var) from E(x), r = G(z_hat), R(p) = -log p + log(1 - p) =
+-logit p:
 
     encoder: lambda |x - r| + R(C(z_hat))
     generator: lambda |x - r| + R(D(r)) + R(D(G(z)))

@@ -1,8 +1,9 @@
 """AnoDDPM: a film is noised half-way and denoised by a model of normal films; what it changes.
 
-Wyatt et al., CVPR Workshops 2022; diffusion as in DDPM (arXiv 2006.11239), calls of the network
-skipped as in DDIM (arXiv 2010.02502). alpha_bar_t = product of 1 - beta_s over s = 1..t,
-alpha_bar_0 = 1, e is simplex noise (lib/noise), e_theta the denoiser:
+Wyatt et al., CVPR Workshops 2022; diffusion as in DDPM
+([arXiv 2006.11239](https://arxiv.org/abs/2006.11239)), calls of the network skipped as in DDIM
+([arXiv 2010.02502](https://arxiv.org/abs/2010.02502)). alpha_bar_t = product of 1 - beta_s over s =
+1..t, alpha_bar_0 = 1, e is simplex noise (lib/noise), e_theta the denoiser:
 
     x_t = sqrt(alpha_bar_t) x_0 + sqrt(1 - alpha_bar_t) e        (DDPM, equation 4)
     loss = mean (e - e_theta(x_t, t))^2,  t ~ U{1..T}            (DDPM, equation 14)

@@ -1,14 +1,16 @@
 """ARAE: an autoencoder whose code stays where it is when a film is changed a little, adversarially.
 
-Salehi et al. 2020 (arXiv 2003.05669). E encoder, D decoder; delta is sought anew for each batch:
+Salehi et al. 2020 ([arXiv 2003.05669](https://arxiv.org/abs/2003.05669)). E encoder, D decoder;
+delta is sought anew for each batch:
 
     delta ~ U[-epsilon, epsilon], then `attack_steps` times
     delta <- clip(delta + step sign d/d delta mean (E(x + delta) - E(x))^2, -epsilon, epsilon)
     loss  = mean (x - D(E(x + delta)))^2 + gamma mean (E(x + delta) - E(x))^2
     map   = (x - D(E(x)))^2 of the film as it is,   score = mean of the map
 
-One step of 1.25 epsilon is FGSM from a random start (Wong et al., arXiv 2001.03994); several, of
-2.5 epsilon / attack_steps, are PGD (Madry et al., arXiv 1706.06083). Published AUROC on MURA
+One step of 1.25 epsilon is FGSM from a random start (Wong et al.,
+[arXiv 2001.03994](https://arxiv.org/abs/2001.03994)); several, of 2.5 epsilon / attack_steps, are
+PGD (Madry et al., [arXiv 1706.06083](https://arxiv.org/abs/1706.06083)). Published AUROC on MURA
 (Spahr): .533 with one seed.
 
 Differs from the paper

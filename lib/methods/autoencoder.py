@@ -1,6 +1,7 @@
 """Convolutional autoencoder: what a bottleneck trained on normal films cannot rebuild is abnormal.
 
-Settings follow the benchmark MedIAnomaly (arXiv 2404.04518). E encoder, D decoder:
+Settings follow the benchmark MedIAnomaly ([arXiv 2404.04518](https://arxiv.org/abs/2404.04518)). E
+encoder, D decoder:
 
     z = E(x),   r = D(z),   loss = mean residual(x, r)
     map(x) = residual(x, r),   score(x) = mean of the map, or of its `top_k` largest pixels
@@ -15,7 +16,7 @@ Differs from the benchmark
 3. The decoder ends in tanh, as films lie in [-1, 1].
 4. Augmentation where the study asks for it; there none.
 5. `l1` and `ssim` are choices, and so is the mean of the `top_k` largest residuals (Davletshina et
-   al., arXiv 2001.10883: 200 of 512x512 pixels).
+   al., [arXiv 2001.10883](https://arxiv.org/abs/2001.10883): 200 of 512x512 pixels).
 
 Known defects of reference code: MedIAnomaly ignores `--train-epochs`; here `epochs` is obeyed.
 Spahr's X-ray code divides a residual inside the body by all pixels, so that the score grows with

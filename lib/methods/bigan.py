@@ -1,8 +1,9 @@
 """BiGAN: a GAN with an encoder, whose discriminator judges pairs of film and code.
 
-Donahue et al., arXiv 1605.09782, section 3, and Dumoulin et al. (ALI), arXiv 1606.00704; as a
-detector Zenati et al., arXiv 1802.06222. E encoder, G generator, D discriminator of pairs, f its
-last hidden layer, z ~ N(0, I), r = G(E(x)):
+Donahue et al., [arXiv 1605.09782](https://arxiv.org/abs/1605.09782), section 3, and Dumoulin et al.
+(ALI), [arXiv 1606.00704](https://arxiv.org/abs/1606.00704); as a detector Zenati et al.,
+[arXiv 1802.06222](https://arxiv.org/abs/1802.06222). E encoder, G generator, D discriminator of
+pairs, f its last hidden layer, z ~ N(0, I), r = G(E(x)):
 
     discriminator: -log D(x, E(x)) - log(1 - D(G(z), z))
     encoder: -log(1 - D(x, E(x))),   generator: -log D(G(z), z)

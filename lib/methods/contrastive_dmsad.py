@@ -1,8 +1,9 @@
 """Contrastive DMSAD: an encoder that tells films apart whatever their pose, then DMSAD's spheres.
 
-Spahr et al., ISBI 2021 (arXiv 2102.09895): DMSAD (`lib.methods.dmsad`) after SimCLR (arXiv
-2002.05709) in the place of the autoencoder. Each film is seen in two random views v, h = phi(v) is
-its embedding and z = g(h) its projection by a head g, which is dropped afterwards:
+Spahr et al., ISBI 2021 ([arXiv 2102.09895](https://arxiv.org/abs/2102.09895)): DMSAD
+(`lib.methods.dmsad`) after SimCLR ([arXiv 2002.05709](https://arxiv.org/abs/2002.05709)) in the
+place of the autoencoder. Each film is seen in two random views v, h = phi(v) is its embedding and z
+= g(h) its projection by a head g, which is dropped afterwards:
 
     p(j | i) = softmax over all other views j of the batch of cos(z_i, z_j) / tau
     loss     = mean over views i and their partners j of -log p(j | i)

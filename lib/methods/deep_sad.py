@@ -1,7 +1,8 @@
 """Deep SAD: Deep SVDD that is told some labels, and pushes known anomalies away from the centre.
 
-Ruff et al., ICLR 2020 (arXiv 1906.02694), equations 7 and 8. With z = phi(x), d = ||z - c||^2, n
-films of unknown label, m of known label, t = +1 for a known normal and -1 for a known anomaly:
+Ruff et al., ICLR 2020 ([arXiv 1906.02694](https://arxiv.org/abs/1906.02694)), equations 7 and 8.
+With z = phi(x), d = ||z - c||^2, n films of unknown label, m of known label, t = +1 for a known
+normal and -1 for a known anomaly:
 
     loss = (1 / (n + m)) [sum over unknown of d + eta sum over known of (d + 1e-6)^t],   score = d
 

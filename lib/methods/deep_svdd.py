@@ -1,6 +1,8 @@
 """Deep SVDD: films are mapped into a small hypersphere; far from its centre is abnormal.
 
-Ruff et al., ICML 2018 (proceedings.mlr.press/v80/ruff18a). With z = phi(x) and d = ||z - c||^2:
+Ruff et al., ICML 2018
+([proceedings.mlr.press/v80/ruff18a](https://proceedings.mlr.press/v80/ruff18a.html)). With z =
+phi(x) and d = ||z - c||^2:
 
     hard (equation 4): loss = mean d,                              score = d
     soft (equation 3): loss = R^2 + (1/nu) mean max(0, d - R^2),   score = d - R^2
@@ -9,10 +11,11 @@ First phi is trained as the encoder of an autoencoder on the same films. Then th
 mean embedding, |c_i| < `epsilon` pushed to +-epsilon, since weights of zero match a coordinate of
 zero. Then phi is trained; soft, R^2 is after `warm_up_epochs` the (1 - nu) quantile of d.
 
-phi is a ResNet (`networks.residual_encoder`), as in Spahr's X-ray code (arXiv 2102.09895): the mean
-of each map tells a lesion wherever it lies. It has no bias terms and no bounded activations, or it
-could map every film to c (propositions 2 and 3). Batch norm has neither offset, which would be a
-bias, nor scale, as in the published codes.
+phi is a ResNet (`networks.residual_encoder`), as in Spahr's X-ray code
+([arXiv 2102.09895](https://arxiv.org/abs/2102.09895)): the mean of each map tells a lesion wherever
+it lies. It has no bias terms and no bounded activations, or it could map every film to c
+(propositions 2 and 3). Batch norm has neither offset, which would be a bias, nor scale, as in the
+published codes.
 
 Differs from the paper
 1. R^2 is set after each epoch from all training films; there by a line search every k epochs, in

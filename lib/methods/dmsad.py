@@ -1,8 +1,9 @@
 """DMSAD: many small hyperspheres for normal films, and known anomalies pushed out of all of them.
 
-Spahr et al., ISBI 2021 (arXiv 2102.09895): the spheres of Deep multi-sphere SVDD
-(`lib.methods.dmsvdd`) with the labels of Deep SAD (arXiv 1906.02694, equation 7). With z = phi(x),
-d = ||z - c_k||^2 to the nearest surviving centre c_k, and f one of `SPHERE_LOSSES`:
+Spahr et al., ISBI 2021 ([arXiv 2102.09895](https://arxiv.org/abs/2102.09895)): the spheres of Deep
+multi-sphere SVDD (`lib.methods.dmsvdd`) with the labels of Deep SAD
+([arXiv 1906.02694](https://arxiv.org/abs/1906.02694), equation 7). With z = phi(x), d = ||z -
+c_k||^2 to the nearest surviving centre c_k, and f one of `SPHERE_LOSSES`:
 
     loss = mean over films of   f(d)                   label unknown, taken for normal
                                 eta (f(d) + 1e-6)      known normal

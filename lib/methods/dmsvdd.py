@@ -1,9 +1,9 @@
 """Deep multi-sphere SVDD: films are mapped into many small hyperspheres, as many as they need.
 
-Ghafoori and Leckie, SIAM International Conference on Data Mining 2020 (doi
-10.1137/1.9781611976236.13), after Deep SVDD (`lib.methods.deep_svdd`). Normal films of seven body
-parts need not lie around one centre. With z = phi(x), centres c_k, k the nearest of the surviving
-ones and d = min_k ||z - c_k||^2:
+Ghafoori and Leckie, SIAM International Conference on Data Mining 2020
+([doi 10.1137/1.9781611976236.13](https://doi.org/10.1137/1.9781611976236.13)), after Deep SVDD
+(`lib.methods.deep_svdd`). Normal films of seven body parts need not lie around one centre. With z =
+phi(x), centres c_k, k the nearest of the surviving ones and d = min_k ||z - c_k||^2:
 
     hard: loss = mean d,                                               score = d
     soft: loss = mean_k R_k^2 + (1/nu) mean max(0, d - R_k^2),         score = d - R_k^2
@@ -14,9 +14,9 @@ past the warm-up, n_k normal films have c_k as their nearest centre: a sphere wi
 dropped for good, so an empty one never stays and the fullest always does. Then R_k^2 is the
 (1 - nu) quantile of d among the films of sphere k, those of a dropped one included.
 
-Published: in the X-ray code of Spahr (arXiv 2102.09895), which adds labels (`lib.methods.dmsad`),
-2 to 5 of 100 spheres are left after the first epoch and 1 to 3 at the end: the training curve
-`spheres` says more than the number at the start.
+Published: in the X-ray code of Spahr ([arXiv 2102.09895](https://arxiv.org/abs/2102.09895)), which
+adds labels (`lib.methods.dmsad`), 2 to 5 of 100 spheres are left after the first epoch and 1 to 3
+at the end: the training curve `spheres` says more than the number at the start.
 
 Differs from the X-ray code
 1. phi is trained on its own once the autoencoder is; there both are, with balanced losses.

@@ -1,7 +1,8 @@
 """DROCC: a classifier learns normal films from points near them that it would call normal too.
 
-Goyal et al., ICML 2020 (arXiv 2002.12718), algorithm 1. A normal film has no anomaly within the
-radius r, but some at r; f is the classifier's logit, sigma the sigmoid, p = sigma(f) "abnormal":
+Goyal et al., ICML 2020 ([arXiv 2002.12718](https://arxiv.org/abs/2002.12718)), algorithm 1. A
+normal film has no anomaly within the radius r, but some at r; f is the classifier's logit, sigma
+the sigmoid, p = sigma(f) "abnormal":
 
     start    h ~ N(0, I)
     ascent   h <- h + step g / ||g||,  g = -df(x + h)/dx       where f is least abnormal

@@ -1,8 +1,9 @@
 """DROCC-LF: DROCC with some known anomalies; distance counts where the classifier looks.
 
-Goyal et al., ICML 2020 (arXiv 2002.12718), algorithm 2 and proposition 1: as DROCC, but h is
-measured by the Mahalanobis distance with a weight for each of the d pixels, and known anomalies
-have a term in the loss. With f the logit, x a normal film, a a known anomaly, sigma the sigmoid:
+Goyal et al., ICML 2020 ([arXiv 2002.12718](https://arxiv.org/abs/2002.12718)), algorithm 2 and
+proposition 1: as DROCC, but h is measured by the Mahalanobis distance with a weight for each of the
+d pixels, and known anomalies have a term in the loss. With f the logit, x a normal film, a a known
+anomaly, sigma the sigmoid:
 
     w_i = d |df(x)/dx_i| / sum_j |df(x)/dx_j|                       saliency, of mean 1
     ||h||_w^2 = sum_i w_i h_i^2

@@ -1,7 +1,9 @@
 """f-AnoGAN: a Wasserstein GAN of normal films, then an encoder that finds a film's code in it.
 
-Schlegl et al. 2019, Medical Image Analysis 54 (doi 10.1016/j.media.2019.01.010); the GAN is that of
-Gulrajani et al., arXiv 1704.00028. G generator, D critic with features f, E encoder, z ~ N(0, I):
+Schlegl et al. 2019, Medical Image Analysis 54
+([doi 10.1016/j.media.2019.01.010](https://doi.org/10.1016/j.media.2019.01.010)); the GAN is that of
+Gulrajani et al., [arXiv 1704.00028](https://arxiv.org/abs/1704.00028). G generator, D critic with
+features f, E encoder, z ~ N(0, I):
 
     stage 1   critic: mean D(G(z)) - mean D(x) + lambda penalty   (1704.00028, equation 3)
               generator: -mean D(G(z)),   one step after n_critic steps of the critic

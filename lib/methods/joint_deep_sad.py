@@ -1,8 +1,8 @@
 """Joint Deep SAD: Joint Deep SVDD that is told some labels.
 
 A. Spahr's X-ray code. Networks, scales, subspace and scores are those of `joint_deep_svdd.py`; the
-compactness is the loss of `deep_sad.py` (arXiv 1906.02694); films known to be abnormal are not
-redrawn:
+compactness is the loss of `deep_sad.py` ([arXiv 1906.02694](https://arxiv.org/abs/1906.02694));
+films known to be abnormal are not redrawn:
 
     reconstruction = mean of (x - r)^2 over films that are not known to be abnormal
     compactness    = u / (n + m) [sum over unknown of e

@@ -1,7 +1,8 @@
 """Joint Deep SVDD: one encoder learns to redraw films and to bring them close, at the same time.
 
-A. Spahr's X-ray code (Self-Taught Semi-Supervised Anomaly Detection on Upper Limb X-rays, arXiv
-2102.09895, compares with it). With z = E(x), r = D(z) and d the squared distance of z:
+A. Spahr's X-ray code (Self-Taught Semi-Supervised Anomaly Detection on Upper Limb X-rays,
+[arXiv 2102.09895](https://arxiv.org/abs/2102.09895), compares with it). With z = E(x), r = D(z) and
+d the squared distance of z:
 
     reconstruction = mean (x - r)^2
     compactness    = mean d (hard) or R^2 + (1/nu) mean max(0, d - R^2) (soft)

@@ -1,8 +1,10 @@
 """NSA: a network learns to find synthetic lesions in normal films, and then looks for real ones.
 
-Schlueter et al., Natural synthetic anomalies, ECCV 2022 (arXiv 2109.15222), after CutPaste
-(arXiv 2104.04015) and FPI; kept inside the body as AnatPaste does (arXiv 2205.04282). L draws
-lesions into a normal film x (`lib.lesions`), m is where they are, U is a U-Net, p the sigmoid:
+Schlueter et al., Natural synthetic anomalies, ECCV 2022
+([arXiv 2109.15222](https://arxiv.org/abs/2109.15222)), after CutPaste
+([arXiv 2104.04015](https://arxiv.org/abs/2104.04015)) and FPI; kept inside the body as AnatPaste
+does ([arXiv 2205.04282](https://arxiv.org/abs/2205.04282)). L draws lesions into a normal film x
+(`lib.lesions`), m is where they are, U is a U-Net, p the sigmoid:
 
     loss   = mean cross-entropy(U(L(x)), m)
     map(x) = p(U(x)),   score(x) = mean of the map

@@ -1,9 +1,10 @@
 """NSA Deep SAD: what a network knows that finds drawn lesions, told a few real ones.
 
-Two stages, as in CutPaste (arXiv 2104.04015), with labels in the second. First NSA's U-Nets learn
-to find lesions drawn into normal films (`lib.methods.nsa`, arXiv 2109.15222). Then films x are
-described by what lies on their way down, and Deep SAD (`lib.methods.deep_sad`, arXiv 1906.02694,
-equation 7) places the films in a sphere:
+Two stages, as in CutPaste ([arXiv 2104.04015](https://arxiv.org/abs/2104.04015)), with labels in
+the second. First NSA's U-Nets learn to find lesions drawn into normal films (`lib.methods.nsa`,
+[arXiv 2109.15222](https://arxiv.org/abs/2109.15222)). Then films x are described by what lies on
+their way down, and Deep SAD (`lib.methods.deep_sad`,
+[arXiv 1906.02694](https://arxiv.org/abs/1906.02694), equation 7) places the films in a sphere:
 
     h(x) = mean and maximum of each map of each level, from all members
     z    = W (h - mean) / deviation, of the batch,   d = ||z - c||^2,   loss and score Deep SAD's

@@ -1,13 +1,13 @@
 """Supervised residual network: what labels can do, an upper bound beside the other families.
 
-He et al. 2015 (arXiv 1512.03385), equation 1: y = F(x) + x. With A_k the maps of its last layer,
-h' x w' cells, Z = h' w':
+He et al. 2015 ([arXiv 1512.03385](https://arxiv.org/abs/1512.03385)), equation 1: y = F(x) + x.
+With A_k the maps of its last layer, h' x w' cells, Z = h' w':
 
     logit = sum_k w_k (1/Z) sum_ij A_k,ij + b,   score = logit
     loss = mean w(y) cross-entropy(y, sigmoid(logit))
     w(y) = n / (2 n_y), for y = 1 times `miss_factor`
 
-Its map is Grad-CAM (arXiv 1610.02391), equations 1 and 2:
+Its map is Grad-CAM ([arXiv 1610.02391](https://arxiv.org/abs/1610.02391)), equations 1 and 2:
 
     alpha_k = (1/Z) sum_ij d logit / d A_k,ij,   map = ReLU(sum_k alpha_k A_k)
 

@@ -1,6 +1,7 @@
 """VAE: an autoencoder whose codes are distributions held near N(0, I).
 
-Kingma and Welling, arXiv 1312.6114. Encoder q(z|x) = N(z_mean, exp z_log_var), decoder G:
+Kingma and Welling, [arXiv 1312.6114](https://arxiv.org/abs/1312.6114). Encoder q(z|x) = N(z_mean,
+exp z_log_var), decoder G:
 
     z = z_mean + exp(z_log_var / 2) epsilon, epsilon ~ N(0, I)       (section 2.4, equation 9)
     loss = mean (x - G(z))^2 + kl_weight KL(q(z|x) || N(0, I)) / latent_dim    (cf. equation 10)
@@ -10,10 +11,11 @@ normal noise of variance s^2, times 2 s^2 / pixels, if kl_weight = 2 s^2 latent_
 stands for s = 0.8 at 64 px. A film is scored with z_mean, nothing is drawn: `residual`, the mean of
 (x - G(z_mean))^2; `kl`, in nats; `elbo`, the film's loss.
 
-Loss and settings are those of the benchmark MedIAnomaly (arXiv 2404.04518: 64 px, latent size 16,
-weight 0.005, Adam 1e-3, batch 64, 250 epochs). Published AUROC on RSNA: .679 by the residual, where
-the plain autoencoder has .675 (AE4AD, table 2). On hands of MURA (512 px, latent size 1024), by
-Davletshina et al. (arXiv 2001.10883): .533 by the KL, .483 by the residual.
+Loss and settings are those of the benchmark MedIAnomaly
+([arXiv 2404.04518](https://arxiv.org/abs/2404.04518): 64 px, latent size 16, weight 0.005, Adam
+1e-3, batch 64, 250 epochs). Published AUROC on RSNA: .679 by the residual, where the plain
+autoencoder has .675 (AE4AD, table 2). On hands of MURA (512 px, latent size 1024), by Davletshina
+et al. ([arXiv 2001.10883](https://arxiv.org/abs/2001.10883)): .533 by the KL, .483 by the residual.
 
 Differs from the paper
 1. A detector with scores; there a generative model and a representation.
@@ -30,8 +32,9 @@ call to call; here z_mean. Davletshina's code adds the *sum* of the KL over batc
 *mean* error of a pixel, which gives the KL batch times pixels more weight than the bound does; on
 toy films the posterior then collapses onto the prior and all films get one reconstruction.
 `as_published=True` takes this weight (with squared error; there cross-entropy). Otherwise `fit`
-raises Collapsed where no code is active: by the criterion of Burda et al. (arXiv 1509.00519), where
-no z_mean has a variance above 0.01 over the films.
+raises Collapsed where no code is active: by the criterion of Burda et al.
+([arXiv 1509.00519](https://arxiv.org/abs/1509.00519)), where no z_mean has a variance above 0.01
+over the films.
 """
 
 from typing import ClassVar

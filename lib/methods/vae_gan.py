@@ -1,7 +1,8 @@
 """VAE-GAN: a variational autoencoder whose error is measured by what a discriminator sees.
 
-Larsen et al., arXiv 1512.09300; as a detector after a public study on RSNA (YiHsiu7893 on GitHub).
-q encoder, G decoder, D discriminator with features D_l, z ~ q(z|x), r = G(z), z_p ~ N(0, I):
+Larsen et al., [arXiv 1512.09300](https://arxiv.org/abs/1512.09300); as a detector after a public
+study on RSNA (YiHsiu7893 on GitHub). q encoder, G decoder, D discriminator with features D_l, z ~
+q(z|x), r = G(z), z_p ~ N(0, I):
 
     K = KL(q(z|x) || N(0, I))                                         (equation 4)
     F = mean (D_l(x) - D_l(r))^2 / mean D_l(x)^2                      (equations 6 and 7; see 2)
