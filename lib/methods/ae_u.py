@@ -18,17 +18,19 @@ Loss and settings are those of the benchmark MedIAnomaly
 ([arXiv 2404.04518](https://arxiv.org/abs/2404.04518)): 64 px, latent size 16, Adam 1e-3, batch 64,
 250 epochs.
 
-Differs from the benchmark
-1. v = exp(second output) + `variance_floor`, by default 0.01: a standard deviation of 0.1, a
-   twentieth of the grey range. There is no floor there; `variance_floor=0` is the published form.
-2. The last map goes to z by one linear layer; there a layer of 1024 units stands on either side.
-3. r ends in tanh, as films lie in [-1, 1].
+**Differs from the benchmark**
 
-Known defect of the published form: nothing bounds v from below. Where training films hardly differ,
+| what | benchmark | here |
+| --- | --- | --- |
+| 1. v | exp(second output), as with `variance_floor=0` | that + `variance_floor`, by default 0.01: a standard deviation of 0.1, a twentieth of the grey range |
+| 2. from the last map to z | a layer of 1024 units on either side | one linear layer |
+| 3. r | | ends in tanh, as films lie in [-1, 1] |
+
+**Known defect** of the published form: nothing bounds v from below. Where training films hardly differ,
 as in the dark beside the body, v falls towards 0 and a few pixels there outweigh the rest of the
 film. On phantom chests v fell to 5e-6 within 40 epochs, single pixels of the map rose to 250,000
 where their median was 0.6, and the loss of films held back ended at 10.9; with the floor, at -2.0.
-"""
+"""  # noqa: E501
 
 from typing import ClassVar
 

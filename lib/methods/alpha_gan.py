@@ -16,19 +16,23 @@ Scores: mse, the mean of the map; top_k, that of its largest pixels; discriminat
 code_discriminator, 1 - C(z_mean); mean_of_discriminators. Published AUROC of `discriminator`:
 .607 on the hands of MURA, hands cut out; .752 on RSNA.
 
-Differs from the paper
-1. A detector with scores; there pictures are generated.
-2. |x - r| is a mean over pixels and lambda is 10; there between 1 and 40.
-3. All players step at once from one forward pass; there one after the other.
-4. Latent size 16, width 16, C of 64, 32 and 16 units; on the hands 100, 64 and 50, 25, 12.
-5. On the hands also spectral norm and self-attention; here neither. Codes of both kinds share one
-   batch of the generator's batch norm; there two.
-6. The discriminators' scores are logits of 1 - D and 1 - C, and their mean is that of logits, the
-   log of the odds' geometric mean. A confident D rounds to 1 for every film, and films that differ
-   would tie; a logit ranks them as 1 - D does. The mean of both ranks otherwise than that of
-   probabilities.
+**Differs from the paper**
 
-Known defects of reference code: on the hands z_hat = z_mean + z_log_var epsilon, both behind a
+| what | paper | code for hands | here |
+| --- | --- | --- | --- |
+| 1. purpose | pictures are generated | a detector | a detector with scores |
+| 2. absolute error | lambda between 1 and 40 | lambda .01 | a mean over pixels, lambda 10 |
+| 3. players | step one after the other | | step at once, from one forward pass |
+| 4. sizes | | latent size 100, width 64, C of 50, 25 and 12 units | latent size 16, width 16, C of 64, 32 and 16 units |
+| 5. networks | | spectral norm, self-attention | neither |
+| 6. codes of both kinds | two batches of the generator's batch norm | | share one |
+| 7. discriminators' scores | | 1 - D, 1 - C and their mean | the logits of both, and the mean of these |
+
+A confident D rounds to 1 for every film, and films that differ would tie; a logit ranks them as
+1 - D does. The mean of logits is the log of the odds' geometric mean and ranks otherwise than that
+of probabilities.
+
+**Known defects** of reference code: on the hands z_hat = z_mean + z_log_var epsilon, both behind a
 tanh, so that a code spreads by no more than 1, and not at all where the encoder asks for a
 deviation of 1; and lambda is .01, so that little asks for a reconstruction. `as_published=True`
 brings back both. The published AUROC of C is .500 with a spread of .000 over seeds: its score was
@@ -36,7 +40,7 @@ the same for every film. C's learning rate differs between commits (D's own, a t
 whether a low rate is the cause was not tested, and here C has D's rate and scores as a logit.
 In version 1 of the paper algorithm 1 has z and z_hat the wrong way round in C's loss (equations 16
 and 17), as the readme of victor-shepardson/alpha-GAN notes.
-"""
+"""  # noqa: E501
 
 from typing import ClassVar
 

@@ -14,21 +14,23 @@ Wyatt et al., CVPR Workshops 2022; diffusion as in DDPM
 x_0' is what e_theta makes of x_t, kept in [-1, 1], e' the noise that leads from there to x_t.
 `steps = noise_level, eta = 1` is the ancestral sampler of DDPM, the published one.
 
-Differs from the paper
-1. 10 calls a film with eta 0; there 250, ancestral, whose step has the variance beta_t, here that
-   of the posterior (both in DDPM, section 3.2).
-2. In scoring the noise comes from a bank of 256 fields, fixed by the seed: a film takes that of a
-   number computed from its own grey values, at each step the next one. So its score is always the
-   same, whatever stands beside it. There each call draws.
-3. Simplex noise in two dimensions with variance 1 and a triangulation laid at random; there a slice
-   at t of one in three, of standard deviation 0.5. Its period is 64 of 256 pixels, scaled to films.
-4. t over all 1000 steps; the published settings train with t below 800.
-5. A smaller U-Net (see `networks.denoiser`); there a base width of 128.
-6. Scores of a film are the mean of its map, of |x_0 - r|, and of the largest pixels; there maps.
+**Differs from the paper**
 
-Known defects of reference code: one field of noise for the whole batch, which therefore must be 1.
+| what | paper and its code | here |
+| --- | --- | --- |
+| 1. sampler | 250 calls per film, ancestral, whose step has the variance beta_t | 10 calls with eta 0; the variance is that of the posterior (both in DDPM, section 3.2) |
+| 2. noise in scoring | each call draws | from a bank of 256 fields fixed by the seed (below) |
+| 3. simplex noise | a slice at t of one in three dimensions, standard deviation 0.5 | two dimensions, variance 1, a triangulation laid at random; its period is 64 of 256 pixels, scaled to films |
+| 4. t in training | below 800 | all 1000 steps |
+| 5. U-Net | a base width of 128 | smaller (see `networks.denoiser`) |
+| 6. score of a film | maps only | the mean of its map, of the absolute residual, and of the largest pixels |
+
+A film takes the field of a number computed from its own grey values, at each step the next one. So
+its score is always the same, whatever the other films of its batch are.
+
+**Known defects** of reference code: one field of noise for the whole batch, which therefore must be 1.
 `as_published=True` brings back that field in training, and noise of standard deviation 0.5.
-"""
+"""  # noqa: E501
 
 from itertools import pairwise
 from typing import ClassVar

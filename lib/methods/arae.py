@@ -13,21 +13,22 @@ One step of 1.25 epsilon is FGSM from a random start (Wong et al.,
 PGD (Madry et al., [arXiv 1706.06083](https://arxiv.org/abs/1706.06083)). Published AUROC on MURA
 (Spahr): .533 with one seed.
 
-Differs from the paper
-1. epsilon is 0.1 of films in [-1, 1], Spahr's 0.05 in [0, 1]; in the authors' code 0.2 in [0, 1].
-2. One step as in Spahr's code; in the authors' 40 (100 in the 2-norm).
-3. The attack looks at the code alone, as in Spahr's code; in one version of the authors' also at
-   the reconstruction, in another turned and shifted films join in.
-4. The attack sees the running averages of batch norm, as scoring does; in Spahr's code the batch's.
-5. x + delta may leave [-1, 1], as in Spahr's code; in the authors' it is clipped.
-6. A convolutional autoencoder with a code of 16, Adam at a constant rate; in the authors' code
-   dense layers and 128, in Spahr's a ResNet-18 and 512 maps, the rate falling twice.
+**Differs from the paper**
 
-Known defects of reference code: Spahr's asks the decoder for x + delta, the paper and its authors'
+| what | authors' code | Spahr's code | here |
+| --- | --- | --- | --- |
+| 1. epsilon | 0.2 in [0, 1] | 0.05 in [0, 1] | 0.1, films being in [-1, 1] |
+| 2. steps of the attack | 40 (100 in the 2-norm) | one | one |
+| 3. target of the attack | in one version also the reconstruction; in another turned and shifted films join in | the code alone | the code alone |
+| 4. batch norm in the attack | | the batch's statistics | the running averages, as in scoring |
+| 5. x + delta | clipped to the films' range | may leave it | may leave it |
+| 6. network | dense layers, a code of 128 | ResNet-18, 512 maps, a rate that falls twice | convolutions, a code of 16, Adam at a constant rate |
+
+**Known defects** of reference code: Spahr's asks the decoder for x + delta, the paper and its authors'
 code for x; so it learns to redraw what it should leave out. `as_published=True` brings that back.
 The latent term is also served by a code that shrinks, which goes unseen; here the curves show how
 far codes spread, and `fit` raises Collapsed where they do not differ.
-"""
+"""  # noqa: E501
 
 from typing import ClassVar
 

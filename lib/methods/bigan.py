@@ -15,20 +15,23 @@ No loss asks for r = x: it holds where the game ends, and reconstructions show h
 short training stopped. Published AUROC of the sum on RSNA at 64 px: .66. The fourth score is the
 logit of 1 - D(x, E(x)).
 
-Differs from the detector's published code
-1. Codes are standardised by batch norm, as z is standard normal. Without it those of a short
-   training had other means, under averaged weights a third of the spread, and all films faded.
-2. Adam 2e-4 and beta_1 0.5; there 1e-5 and 0.5.
-3. Latent size 16 and batches of 32; there 200 and 100.
-4. Batch norm of E and G is measured again under the averaged weights, which score; there its
-   statistics stay those of training. The averages begin with the first step's weights.
-5. The players step at once from one batch; there the discriminator first, the others on another.
-6. The discriminator has no batch norm and dropout of 0.2 in its dense layers alone, there 0.5 in
-   all; f has 16 times `width` units, there 1024, so that w, given to a sum, weighs it otherwise.
+**Differs from the detector's published code**
 
-Known defects of reference code: for the fourth score it takes D(r, E(x)), whether the
+| what | published code | here |
+| --- | --- | --- |
+| 1. codes | as they are | standardised by batch norm, as z is standard normal (below) |
+| 2. Adam | 1e-5, beta_1 0.5 | 2e-4, beta_1 0.5 |
+| 3. sizes | latent size 200, batches of 100 | latent size 16, batches of 32 |
+| 4. batch norm of E and G in scoring | statistics of training | measured again under the averaged weights, which score; the averages begin with the first step's weights |
+| 5. players | the discriminator first, the others on another batch | step at once from one batch |
+| 6. discriminator | batch norm; dropout of 0.5 in all layers; f has 1024 units | no batch norm; dropout of 0.2 in the dense layers alone; f has 16 times `width` units, so that w, given to a sum, weighs it otherwise |
+
+Without batch norm the codes of a short training had other means, under averaged weights a third of
+the spread, and all films faded.
+
+**Known defects** of reference code: for the fourth score it takes D(r, E(x)), whether the
 reconstruction looks real; the paper has D(x, E(x)). `as_published=True` brings that back.
-"""
+"""  # noqa: E501
 
 from typing import ClassVar
 

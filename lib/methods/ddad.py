@@ -25,20 +25,21 @@ The modules are trained one after the other, B first. Side by side with masked l
 the pool out of B: batch norm would average over its films, and Adam's momentum would move the
 weights after a batch without known normals.
 
-Differs from the paper and its code (caiyu6666/DDAD)
-1. The members of a module share the order of batches; there each is shuffled on its own.
-2. Linear layers lead to z and back; there a layer of 2048 units stands on either side. The decoder
-   ends in tanh, the encoder has leaky ReLUs.
-3. Adam with beta_1 0.9; there 0.5.
-4. The standard deviation divides by K; in the code by K - 1, which ranks films alike.
-5. Autoencoders only; there also AE-U and MemAE. The second paper's refinement is left out.
-6. The pool and its share of anomalies are a choice of the study; there 3851 known normal films and
-   4000 unlabelled, 60 % of them abnormal.
+**Differs from the paper and its code (caiyu6666/DDAD)**
 
-Known defects of the reference code: no seed is set; a sixth network is silently not saved, and the
+| what | paper and its code | here |
+| --- | --- | --- |
+| 1. order of batches | each member is shuffled on its own | shared by the members of a module |
+| 2. to z and back | a layer of 2048 units on either side | linear layers; the decoder ends in tanh, the encoder has leaky ReLUs |
+| 3. beta_1 of Adam | 0.5 | 0.9 |
+| 4. standard deviation | in the code divided by K - 1, which ranks films alike | by K |
+| 5. networks | also AE-U and MemAE; a refinement in the second paper | autoencoders only, no refinement |
+| 6. pool | 3851 known normal films and 4000 unlabelled, 60 % of them abnormal | a choice of the study |
+
+**Known defects** of the reference code: no seed is set; a sixth network is silently not saved, and the
 networks of a second experiment in the same folder join the ensembles of the first; the last
 incomplete batch is dropped, which leaves B one update an epoch on 95 films (here it is used).
-"""
+"""  # noqa: E501
 
 from typing import ClassVar
 

@@ -18,16 +18,17 @@ normal films lie at d of 10 or 100, known anomalies move nobody; they count once
 about 1. So a short training needs a larger learning rate than the published 1e-4, or labels have
 no effect at all.
 
-Differs from the paper
-1. Differences 1-5 and 7 of Deep SVDD hold here too; the boundary is always hard, as in the paper.
-2. Weight decay is the same in pre-training (0) and training (5e-7); in Deep-SAD-PyTorch 5e-4 in
-   the pre-training of MNIST.
-3. Batches are drawn from all films alike, as there: one of 32 films holds one or two known
-   anomalies where 5 % are known.
+**Differs from the paper**
 
-Known defects of the reference code: its pre-training is silently a no-op (see `deep_svdd.py`), and
+| what | paper | Deep-SAD-PyTorch | here |
+| --- | --- | --- | --- |
+| 1. as Deep SVDD | | | its differences 1-5 and 7; the boundary is always hard, as in the paper |
+| 2. weight decay | | 5e-4 in the pre-training of MNIST | 0 in pre-training, 5e-7 in training |
+| 3. batches | | from all films alike | from all films alike: one of 32 films holds one or two known anomalies where 5 % are known |
+
+**Known defects** of the reference code: its pre-training is silently a no-op (see `deep_svdd.py`), and
 the known anomalies of a training set are among the films that its centre is the mean of.
-"""
+"""  # noqa: E501
 
 from typing import ClassVar
 

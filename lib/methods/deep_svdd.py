@@ -17,19 +17,19 @@ it lies. It has no bias terms and no bounded activations, or it could map every 
 (propositions 2 and 3). Batch norm has neither offset, which would be a bias, nor scale, as in the
 published codes.
 
-Differs from the paper
-1. R^2 is set after each epoch from all training films; there by a line search every k epochs, in
-   the published code from each mini-batch.
-2. ResNet and embedding in 32 dimensions; there LeNet, 32 on MNIST and 128 on CIFAR-10, in Spahr's
-   code ResNet-18 and 256.
-3. Weight decay 5e-7 as there, but decoupled (AdamW).
-4. The learning rate, 1e-4, falls tenfold at two thirds of the epochs; there after 50 of 150.
-5. Autoencoder (Adam, 1e-3) and SVDD are trained equally long unless `pretraining_epochs` says
-   otherwise; there 150-350 and 150 epochs at 1e-4.
-6. Labels are ignored: who is in the training set is decided where the data are read.
-7. The map is the score's gradient with respect to the film (`losses.gradient_map`); there none.
+**Differs from the paper**
 
-Known defects of reference code: in Deep-SAD-PyTorch pre-training is silently a no-op (no key of
+| what | paper | published code | Spahr's code | here |
+| --- | --- | --- | --- | --- |
+| 1. R^2 | a line search every k epochs | from each mini-batch | | after each epoch, from all training films |
+| 2. phi | LeNet; 32 dimensions on MNIST, 128 on CIFAR-10 | | ResNet-18, 256 dimensions | ResNet, 32 dimensions |
+| 3. weight decay | 5e-7 | | | 5e-7, but decoupled (AdamW) |
+| 4. learning rate | 1e-4, falls after 50 of 150 epochs | | | 1e-4, falls tenfold at two thirds of the epochs |
+| 5. epochs | autoencoder 150-350 and SVDD 150, both at 1e-4 | | | autoencoder (Adam, 1e-3) and SVDD equally long, unless `pretraining_epochs` says otherwise |
+| 6. labels | | | | ignored: who is in the training set is decided where the data are read |
+| 7. map | none | none | none | the score's gradient with respect to the film (`losses.gradient_map`) |
+
+**Known defects** of reference code: in Deep-SAD-PyTorch pre-training is silently a no-op (no key of
 the autoencoder matches, nothing is copied); here the autoencoder trains phi itself, and
 `pretraining_epochs=0` measures what that cost. There an exact zero in c stays zero and c is no part
 of the saved network.
@@ -39,7 +39,7 @@ alike); here the training curves show how far embeddings and distances of normal
 
 The rest of the family builds on this class: `pretrain`, `start`, `set_spheres`, `look`,
 `compactness` and `squared_distance` are what its members change.
-"""
+"""  # noqa: E501
 
 from typing import ClassVar
 

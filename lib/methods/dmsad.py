@@ -20,24 +20,23 @@ Published AUROC on MURA with 5 % known normals and 5 % known anomalies, seven bo
 the quadratic loss (mean of 4 seeds; Deep SAD's one sphere .752), trained with the autoencoder .690
 square_root, .681 linear, .726 sigmoid (one seed each). 100 spheres became 1 to 3.
 
-Differs from the published code
-1. 32 dimensions (`latent_dim`); there 128 after a head of two layers with offsets, which allows the
-   collapse that Deep SVDD warns of.
-2. The forms but quadratic are read from the names of the runs, a comment and the logged losses; the
-   code has been overwritten.
-3. Films are counted after the epoch, by embeddings as scoring sees them; there during the epoch, by
-   those of training.
-4. Radii are set after each epoch; there once, at the end.
-5. `beyond` is d - R_k^2; there ||z - c_k|| - R_k.
-6. The autoencoder is trained first and then dropped, as in the code's later form; in its earlier
-   form both were trained together.
-7. What `lib.methods.deep_svdd` lists as 3, 4, 5 and 7.
+**Differs from the published code**
 
-Known defects of the reference code: trained with the spheres, the autoencoder learns to reconstruct
+| what | published code | here |
+| --- | --- | --- |
+| 1. embedding | 128 dimensions after a head of two layers with offsets, which allows the collapse that Deep SVDD warns of | 32 (`latent_dim`) |
+| 2. forms but quadratic | overwritten | read from the names of the runs, a comment and the logged losses |
+| 3. counting films | during the epoch, by embeddings of training | after it, by embeddings as scoring sees them |
+| 4. radii | set once, at the end | set after each epoch |
+| 5. `beyond` | distance - R_k | d - R_k^2 |
+| 6. autoencoder | in the earlier form trained with the spheres, in the later one before | trained first and then dropped |
+| 7. | | what `lib.methods.deep_svdd` lists as 3, 4, 5 and 7 |
+
+**Known defects** of the reference code: trained with the spheres, the autoencoder learns to reconstruct
 known anomalies and not known normals (a mask of the wrong sign); trained before them, it learns
 from all films, known anomalies too. Here it learns from all films that are not known to be
 abnormal; `as_published=True` gives it the films of the wrong mask.
-"""
+"""  # noqa: E501
 
 from typing import ClassVar
 

@@ -18,20 +18,22 @@ Published: in the X-ray code of Spahr ([arXiv 2102.09895](https://arxiv.org/abs/
 adds labels (`lib.methods.dmsad`), 2 to 5 of 100 spheres are left after the first epoch and 1 to 3
 at the end: the training curve `spheres` says more than the number at the start.
 
-Differs from the X-ray code
-1. phi is trained on its own once the autoencoder is; there both are, with balanced losses.
-2. Films are counted by embeddings as scoring sees them, with the averages of batch norm; there as
-   training sees them, with the numbers of each batch.
-3. With few films there are no more centres than different embeddings; there k-means fails.
-4. Radii are set with the hard boundary, too, where they only serve the score `beyond`.
-5. What `lib.methods.deep_svdd` lists as 2 to 7.
+**Differs from the X-ray code**
 
-Known defects of the reference code: with the hard boundary it keeps the spheres with n_k = 0 and
+| what | X-ray code | here |
+| --- | --- | --- |
+| 1. phi | trained with the autoencoder, losses balanced | trained on its own once the autoencoder is |
+| 2. counting films | by embeddings of training, with the numbers of each batch | by embeddings as scoring sees them, with the averages of batch norm |
+| 3. few films | k-means fails | no more centres than different embeddings |
+| 4. radii | | set with the hard boundary, too, where they only serve the score `beyond` |
+| 5. | | what `lib.methods.deep_svdd` lists as 2 to 7 |
+
+**Known defects** of the reference code: with the hard boundary it keeps the spheres with n_k = 0 and
 drops those in use. As some sphere is always in use, each epoch drops one at least, and the fit
 breaks off once none is left. `as_published=True` brings this back: `fit` then raises Collapsed
 where the reference breaks off. With the soft boundary the reference is right, and nothing changes.
 Validation there also writes the sphere's number over the film's.
-"""
+"""  # noqa: E501
 
 from typing import ClassVar
 

@@ -15,19 +15,20 @@ The nearest point of the shell has that form, and ||h||_w falls as tau grows fro
 no film is known to be abnormal, the distance is what is left of the method. Published AUROC on MURA
 (Spahr, 5 % known normals and 5 % known anomalies): .515 with two seeds; there Deep SAD has .752.
 
-Differs from the paper
-1. Bisection puts h on the shell; in the authors' code tau is the best of 40 random numbers that
-   reach it, or 0 where none does.
-2. The saliency is taken once for each batch, at the films, from the running averages of batch norm;
-   in the authors' code from the batch's.
-3. The rest as in DROCC (see there).
+**Differs from the paper**
 
-Known defects of reference code: Spahr's hands saliency and perturbation to the projection in the
+| what | authors' code | here |
+| --- | --- | --- |
+| 1. tau | the best of 40 random numbers that reach the shell, or 0 where none does | by bisection, which puts h on the shell |
+| 2. saliency | from the batch's statistics of batch norm | once for each batch, at the films, from the running averages |
+| 3. | | the rest as in DROCC (see there) |
+
+**Known defects** of reference code: Spahr's hands saliency and perturbation to the projection in the
 wrong order, and its saliency has the sum 1, not d, while r = sqrt(d) / 2 stays. No tau then reaches
 the shell but by a rare chance, so that h comes back as it was; and as only the first step of the
 ascent has an effect (see DROCC), points are films with Gaussian noise of standard deviation 1 and
 0.1 more or less in each pixel. `as_published=True` brings back these points.
-"""
+"""  # noqa: E501
 
 from typing import ClassVar
 

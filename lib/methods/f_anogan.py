@@ -11,22 +11,23 @@ features f, E encoder, z ~ N(0, I):
               encoder: image + kappa feature, G and D at rest     (the paper's izi_f)
     score = image + kappa feature,   map = |x - r|
 
-Differs from the paper
-1. Strided convolutions, width 16, latent size 16; there residual blocks, width 64, 128.
-2. The critic has no normalisation; in the published code layer norm.
-3. Its n_critic = 5 steps share one batch of films, with new codes; there each has a new batch.
-4. Batches of 32; there 64.
-5. Stage 1 lasts as many epochs as stage 2 unless `gan_epochs` says otherwise; in the published
-   code 7 epochs of a much larger data set, then 50,000 batches.
-6. The generator's batch norm rests in stage 2 and in scoring, as in the published code; its
-   averages forget faster, so that a short run has them.
+**Differs from the paper**
 
-Known defects of reference code: in A03ki/f-AnoGAN the critic has batch norm and dropout, so that
+| what | paper | published code | here |
+| --- | --- | --- | --- |
+| 1. networks | residual blocks, width 64, latent size 128 | | strided convolutions, width 16, latent size 16 |
+| 2. norm of the critic | | layer norm | none |
+| 3. n_critic = 5 steps | each has a new batch | | share one batch of films, with new codes |
+| 4. batches | 64 | | 32 |
+| 5. stages | | 7 epochs of a much larger data set, then 50,000 batches | equally long, unless `gan_epochs` says otherwise |
+| 6. batch norm of G | | rests in stage 2 and in scoring | the same; its averages forget faster, so that a short run has them |
+
+**Known defects** of reference code: in A03ki/f-AnoGAN the critic has batch norm and dropout, so that
 its gradient with respect to one film depends on the films beside it, which the penalty does not
 allow for (1704.00028, section 4); and the encoder ends in tanh, though the codes that the generator
 learnt from are Gaussian: of 100 such numbers 32 lie beyond its reach. Neither is so here;
 `as_published=True` brings back both.
-"""
+"""  # noqa: E501
 
 from typing import ClassVar
 

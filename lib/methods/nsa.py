@@ -16,22 +16,23 @@ hardly moves. So the learning rate falls to zero by a cosine, weights are averag
 and so are the maps of `members` networks, each trained from its own start on its own lesions. When
 to stop is fixed beforehand; `val_loss` is the loss on validation normals with other lesions.
 
-Differs from the paper
-1. Lesions are opacities (soft ellipses and boxes, denser or thinner than their place) and patches
-   of other films with soft edges; there patches alone, blended by Poisson's equation.
-2. m is 0 or 1 (cross-entropy); there also graded by the change in grey level.
-3. A U-Net whose finest maps are half of 64 pixels; there a ResNet-18 encoder-decoder, 224 pixels.
-4. A lesion lies in the convex hull of the body; there in what is brighter than a threshold.
-5. AdamW with weight decay 1e-4, EMA, several members; there Adam, one network.
-6. Films are shifted by up to 3 pixels, mirrored and changed in gamma (0.8 to 1.25) before lesions
-   are drawn; there turned by up to 3 degrees and cropped.
-7. Further scores: the mean of the map's largest fifth, and of the logits.
+**Differs from the paper**
+
+| what | paper | here |
+| --- | --- | --- |
+| 1. lesions | patches alone, blended by Poisson's equation | opacities (soft ellipses and boxes, denser or thinner than their place) and patches of other films with soft edges |
+| 2. m | also graded by the change in grey level | 0 or 1 (cross-entropy) |
+| 3. network | a ResNet-18 encoder-decoder, 224 pixels | a U-Net whose finest maps are half of 64 pixels |
+| 4. where lesions lie | in what is brighter than a threshold | in the convex hull of the body |
+| 5. training | Adam, one network | AdamW with weight decay 1e-4, EMA, several members |
+| 6. films before lesions | turned by up to 3 degrees and cropped | shifted by up to 3 pixels, mirrored and changed in gamma (0.8 to 1.25) |
+| 7. scores | | also the mean of the map's largest fifth, and of the logits |
 
 The kinds, sizes and share of lesions were chosen with a look at labelled films: phantoms, one
 folder of children's chests and some of NIH, on which results flatter the method (see CHANGELOG).
 
-Known defects of reference code: AnatPaste's imports a module that is not in its repository.
-"""
+**Known defects** of reference code: AnatPaste's imports a module that is not in its repository.
+"""  # noqa: E501
 
 from typing import ClassVar
 

@@ -20,11 +20,14 @@ was better on validation films of NIH (.81, W alone .73) and worse on those of k
 known anomalies to one side of the normal films. A sphere around the mean itself knew knees from
 normal ones no better than chance (.54 to .57).
 
-Differs from Deep SAD
-1. phi is W h, and its first stage is NSA; there a network for films, and an autoencoder.
-2. `learning_rate` is that of W; `pretraining_learning_rate` NSA's.
-3. What `lib.methods.deep_sad` lists as 2 and 3.
-"""
+**Differs from Deep SAD**
+
+| what | Deep SAD | here |
+| --- | --- | --- |
+| 1. phi | a network for films, whose first stage is an autoencoder | W h, whose first stage is NSA |
+| 2. learning rates | | `learning_rate` is that of W; `pretraining_learning_rate` NSA's |
+| 3. | | what `lib.methods.deep_sad` lists as 2 and 3 |
+"""  # noqa: E501
 
 from typing import ClassVar
 

@@ -13,17 +13,19 @@ Its map is Grad-CAM ([arXiv 1610.02391](https://arxiv.org/abs/1610.02391)), equa
 
 Here d logit / d A_k,ij = w_k / Z in every cell, so alpha_k = w_k / Z: no gradient has to be taken.
 
-Differs from the papers
-1. ResNet-18's blocks (2, 2, 2, 2), but 16 filters in the first stage, not 64; one grey channel.
-2. The stem is a 3x3 convolution of stride 2; there 7x7 and max pooling, for films of 224 px.
-3. AdamW, the learning rate falling from 1e-3 to 0 by a cosine; there SGD from 0.1, divided by ten
-   at plateaus. Batch norm momentum 0.9, weight decay 1e-2 (decoupled); there 1e-4.
-4. One logit for "abnormal" with class weights; there a softmax over 1000 balanced classes.
-5. Augmentation is the study's (a Keras layer); there random crops, flips and colours.
+**Differs from the papers**
 
-Known defects of reference code: X-ray studies choose thresholds on the test films. Here they are
+| what | papers | here |
+| --- | --- | --- |
+| 1. size | 64 filters in the first stage of ResNet-18 | its blocks (2, 2, 2, 2), but 16 filters; one grey channel |
+| 2. stem | 7x7 and max pooling, for films of 224 px | a 3x3 convolution of stride 2 |
+| 3. optimizer | SGD from 0.1, divided by ten at plateaus; weight decay 1e-4 | AdamW from 1e-3 to 0 by a cosine; weight decay 1e-2 (decoupled), batch norm momentum 0.9 |
+| 4. output | a softmax over 1000 balanced classes | one logit for "abnormal", with class weights |
+| 5. augmentation | random crops, flips and colours | the study's (a Keras layer) |
+
+**Known defects** of reference code: X-ray studies choose thresholds on the test films. Here they are
 chosen on validation films, outside the method: scores are raw logits.
-"""
+"""  # noqa: E501
 
 from typing import ClassVar
 

@@ -17,17 +17,16 @@ Loss and settings are those of the benchmark MedIAnomaly
 autoencoder has .675 (AE4AD, table 2). On hands of MURA (512 px, latent size 1024), by Davletshina
 et al. ([arXiv 2001.10883](https://arxiv.org/abs/2001.10883)): .533 by the KL, .483 by the residual.
 
-Differs from the paper
-1. A detector with scores; there a generative model and a representation.
-2. Normal noise of one fixed variance, hidden in the weight; there the decoder gives Bernoulli
-   probabilities, or the variance too (for that see ae_u.py).
-3. Convolutions; there one hidden layer. Adam; there Adagrad.
+**Differs from the paper and the benchmark**
 
-Differs from the benchmark
-4. The last map goes to z by one linear layer; there a layer of 1024 units stands on either side.
-   The decoder ends in tanh.
+| what | paper | benchmark | here |
+| --- | --- | --- | --- |
+| 1. purpose | a generative model and a representation | a detector | a detector with scores |
+| 2. decoder's noise | Bernoulli probabilities, or normal with the variance too (see ae_u.py) | | normal noise of one fixed variance, hidden in the weight |
+| 3. networks | one hidden layer; Adagrad | | convolutions; Adam |
+| 4. from the last map to z | | a layer of 1024 units on either side | one linear layer; the decoder ends in tanh |
 
-Known defects of reference code: both draw z when they score, so that a film's score changes from
+**Known defects** of reference code: both draw z when they score, so that a film's score changes from
 call to call; here z_mean. Davletshina's code adds the *sum* of the KL over batch and codes to the
 *mean* error of a pixel, which gives the KL batch times pixels more weight than the bound does; on
 toy films the posterior then collapses onto the prior and all films get one reconstruction.
@@ -35,7 +34,7 @@ toy films the posterior then collapses onto the prior and all films get one reco
 raises Collapsed where no code is active: by the criterion of Burda et al.
 ([arXiv 1509.00519](https://arxiv.org/abs/1509.00519)), where no z_mean has a variance above 0.01
 over the films.
-"""
+"""  # noqa: E501
 
 from typing import ClassVar
 
