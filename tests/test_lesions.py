@@ -66,3 +66,17 @@ def test_a_patch_is_made_of_another_films_grey_values(random):
     blended = np.asarray(lesions.patch(x, place, random))
     share = (blended[:, 0, 0] - x[:, 0, 0]) / (-2 * x[:, 0, 0])  # of the other level
     assert np.all((share > 0.29) & (share < 1.01))
+
+
+@pytest.mark.parametrize(
+    ("side", "cells", "tolerance"),
+    # TensorFlow reads its weights from a table of 1,024 distances, among them not those of 96
+    [(64, 8, 2e-6), (128, 16, 2e-6), (8, 16, 2e-6), (96, 8, 5e-3)],
+)
+def test_texture_is_resized_as_keras_does(side, cells, tolerance):
+    coarse = np.random.default_rng(0).normal(size=(3, cells, cells)).astype("float32")
+    weights = lesions.bicubic(side, cells)
+    resized = keras.ops.image.resize(coarse[..., None], (side, side), interpolation="bicubic")
+    expected = keras.ops.convert_to_numpy(resized)[..., 0]
+    np.testing.assert_allclose(weights @ coarse @ weights.T, expected, atol=tolerance)
+    assert expected.std() > 0.3

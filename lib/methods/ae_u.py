@@ -1,7 +1,8 @@
 """AE-U: an autoencoder that also predicts its own squared error, pixel by pixel.
 
 Mao et al., Abnormality Detection in Chest X-ray Images Using Uncertainty Prediction Autoencoders,
-MICCAI 2020 (doi 10.1007/978-3-030-59725-2_51). E encoder, D decoder with two outputs, v variance:
+MICCAI 2020 ([doi 10.1007/978-3-030-59725-2_51](https://doi.org/10.1007/978-3-030-59725-2_51)). E
+encoder, D decoder with two outputs, v variance:
 
     r, log v = D(E(x))
     loss = mean [(x - r)^2 / v + log v]
@@ -13,20 +14,23 @@ never seen is not foreseen and counts in full. Whether that holds is read from t
 side: `normalised` (the above), the plain `residual` (x - r)^2 and `log_variance`, log v. If the
 last ranks films too, the network foresees anomalies, and dividing by v hides them.
 
-Loss and settings are those of the benchmark MedIAnomaly (arXiv 2404.04518): 64 px, latent size 16,
-Adam 1e-3, batch 64, 250 epochs.
+Loss and settings are those of the benchmark MedIAnomaly
+([arXiv 2404.04518](https://arxiv.org/abs/2404.04518)): 64 px, latent size 16, Adam 1e-3, batch 64,
+250 epochs.
 
-Differs from the benchmark
-1. v = exp(second output) + `variance_floor`, by default 0.01: a standard deviation of 0.1, a
-   twentieth of the grey range. There is no floor there; `variance_floor=0` is the published form.
-2. The last map goes to z by one linear layer; there a layer of 1024 units stands on either side.
-3. r ends in tanh, as films lie in [-1, 1].
+**Differs from the benchmark**
 
-Known defect of the published form: nothing bounds v from below. Where training films hardly differ,
+| what | benchmark | here |
+| --- | --- | --- |
+| 1. v | exp(second output), as with `variance_floor=0` | that + `variance_floor`, by default 0.01: a standard deviation of 0.1, a twentieth of the grey range |
+| 2. from the last map to z | a layer of 1024 units on either side | one linear layer |
+| 3. r | | ends in tanh, as films lie in [-1, 1] |
+
+**Known defect** of the published form: nothing bounds v from below. Where training films hardly differ,
 as in the dark beside the body, v falls towards 0 and a few pixels there outweigh the rest of the
 film. On phantom chests v fell to 5e-6 within 40 epochs, single pixels of the map rose to 250,000
 where their median was 0.6, and the loss of films held back ended at 10.9; with the floor, at -2.0.
-"""
+"""  # noqa: E501
 
 from typing import ClassVar
 
@@ -37,7 +41,12 @@ from lib.detector import Detector
 
 
 class AEU(Detector):
-    """`variance_floor`: the least variance of a pixel, in squared units of films in [-1, 1]."""
+    """An autoencoder that predicts its squared error (equations above).
+
+    - `latent_dim`: length of the code E(x)
+    - `width`: filters of the first convolution, of E and D (`lib.networks`)
+    - `variance_floor`: the least variance of a pixel, in squared units of films in [-1, 1]
+    """
 
     players: ClassVar = {"loss": ("encoder", "decoder")}
     terms: ClassVar = ("normalised", "residual", "log_variance")
@@ -47,6 +56,7 @@ class AEU(Detector):
         super().__init__(**common)
         if variance_floor < 0:
             raise ValueError(f"AEU needs a variance_floor of 0 or more, not {variance_floor}.")
+        self.latent_dim, self.width = latent_dim, width
         self.variance_floor = variance_floor
         self.encoder = networks.encoder(self.image_size, latent_dim, width)
         self.decoder = networks.decoder(self.image_size, latent_dim, width, log_variance=True)

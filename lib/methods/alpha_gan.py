@@ -1,9 +1,10 @@
 """alpha-GAN: an autoencoder whose pictures one discriminator judges, and whose codes another.
 
-Rosca et al., arXiv 1706.04987, algorithm 1, with the losses as written in the code of Davletshina
-et al., arXiv 2001.10883, on the hands of MURA.
-E encoder, G generator, D discriminator of films, C discriminator of codes, z ~ N(0, I),
-z_hat ~ N(z_mean, exp z_log_var) from E(x), r = G(z_hat), R(p) = -log p + log(1 - p) = -logit p:
+Rosca et al., [arXiv 1706.04987](https://arxiv.org/abs/1706.04987), algorithm 1, with the losses as
+written in the code of Davletshina et al., [arXiv 2001.10883](https://arxiv.org/abs/2001.10883), on
+the hands of MURA. E encoder, G generator, D discriminator of films, C discriminator of codes, z ~
+N(0, I), z_hat ~ N(z_mean, exp z_log_var) from E(x), r = G(z_hat), R(p) = -log p + log(1 - p) =
+-logit p:
 
     encoder: lambda |x - r| + R(C(z_hat))
     generator: lambda |x - r| + R(D(r)) + R(D(G(z)))
@@ -15,19 +16,23 @@ Scores: mse, the mean of the map; top_k, that of its largest pixels; discriminat
 code_discriminator, 1 - C(z_mean); mean_of_discriminators. Published AUROC of `discriminator`:
 .607 on the hands of MURA, hands cut out; .752 on RSNA.
 
-Differs from the paper
-1. A detector with scores; there pictures are generated.
-2. |x - r| is a mean over pixels and lambda is 10; there between 1 and 40.
-3. All players step at once from one forward pass; there one after the other.
-4. Latent size 16, width 16, C of 64, 32 and 16 units; on the hands 100, 64 and 50, 25, 12.
-5. On the hands also spectral norm and self-attention; here neither. Codes of both kinds share one
-   batch of the generator's batch norm; there two.
-6. The discriminators' scores are logits of 1 - D and 1 - C, and their mean is that of logits, the
-   log of the odds' geometric mean. A confident D rounds to 1 for every film, and films that differ
-   would tie; a logit ranks them as 1 - D does. The mean of both ranks otherwise than that of
-   probabilities.
+**Differs from the paper**
 
-Known defects of reference code: on the hands z_hat = z_mean + z_log_var epsilon, both behind a
+| what | paper | code for hands | here |
+| --- | --- | --- | --- |
+| 1. purpose | pictures are generated | a detector | a detector with scores |
+| 2. absolute error | lambda between 1 and 40 | lambda .01 | a mean over pixels, lambda 10 |
+| 3. players | step one after the other | | step at once, from one forward pass |
+| 4. sizes | | latent size 100, width 64, C of 50, 25 and 12 units | latent size 16, width 16, C of 64, 32 and 16 units |
+| 5. networks | | spectral norm, self-attention | neither |
+| 6. codes of both kinds | two batches of the generator's batch norm | | share one |
+| 7. discriminators' scores | | 1 - D, 1 - C and their mean | the logits of both, and the mean of these |
+
+A confident D rounds to 1 for every film, and films that differ would tie; a logit ranks them as
+1 - D does. The mean of logits is the log of the odds' geometric mean and ranks otherwise than that
+of probabilities.
+
+**Known defects** of reference code: on the hands z_hat = z_mean + z_log_var epsilon, both behind a
 tanh, so that a code spreads by no more than 1, and not at all where the encoder asks for a
 deviation of 1; and lambda is .01, so that little asks for a reconstruction. `as_published=True`
 brings back both. The published AUROC of C is .500 with a spread of .000 over seeds: its score was
@@ -35,7 +40,7 @@ the same for every film. C's learning rate differs between commits (D's own, a t
 whether a low rate is the cause was not tested, and here C has D's rate and scores as a logit.
 In version 1 of the paper algorithm 1 has z and z_hat the wrong way round in C's loss (equations 16
 and 17), as the readme of victor-shepardson/alpha-GAN notes.
-"""
+"""  # noqa: E501
 
 from typing import ClassVar
 
@@ -50,7 +55,16 @@ RATES = {"encoder": 1e-3, "generator": 1e-3, "discriminator": 1e-4, "code_discri
 
 
 class AlphaGAN(Detector):
-    """`reconstruction_weight`: lambda, 10 (`as_published` .01); `top_k`: pixels of that score."""
+    """An autoencoder with a discriminator of films and one of codes (equations above).
+
+    - `latent_dim`: length of the code z
+    - `width`: filters of the first convolution, of E, G and D (`lib.networks`)
+    - `code_width`: units of the first of C's three layers
+    - `reconstruction_weight`: lambda; None is 10, `as_published` .01
+    - `top_k`: how many of the largest pixels of the map the score of that name is the mean of
+    - `as_published`: codes and lambda as in the code for hands (see above)
+    - `learning_rate`: by player, or one for all
+    """
 
     players: ClassVar = {name: (name,) for name in RATES}
     terms: ClassVar = ("reconstruction_error", "rebuilt_loss", "drawn_loss", "code_loss")
@@ -81,7 +95,8 @@ class AlphaGAN(Detector):
             raise ValueError(
                 f"AlphaGAN needs reconstruction_weight of at least 0, not {reconstruction_weight}."
             )
-        self.latent_dim, self.top_k, self.as_published = latent_dim, top_k, as_published
+        self.latent_dim, self.width, self.code_width = latent_dim, width, code_width
+        self.top_k, self.as_published = top_k, as_published
         self.reconstruction_weight = reconstruction_weight
         self.encoder = networks.encoder(self.image_size, 2 * latent_dim, width)
         self.generator = networks.decoder(self.image_size, latent_dim, width)

@@ -1,8 +1,9 @@
 """AnoDDPM: a film is noised half-way and denoised by a model of normal films; what it changes.
 
-Wyatt et al., CVPR Workshops 2022; diffusion as in DDPM (arXiv 2006.11239), calls of the network
-skipped as in DDIM (arXiv 2010.02502). alpha_bar_t = product of 1 - beta_s over s = 1..t,
-alpha_bar_0 = 1, e is simplex noise (lib/noise), e_theta the denoiser:
+Wyatt et al., CVPR Workshops 2022; diffusion as in DDPM
+([arXiv 2006.11239](https://arxiv.org/abs/2006.11239)), calls of the network skipped as in DDIM
+([arXiv 2010.02502](https://arxiv.org/abs/2010.02502)). alpha_bar_t = product of 1 - beta_s over s =
+1..t, alpha_bar_0 = 1, e is simplex noise (lib/noise), e_theta the denoiser:
 
     x_t = sqrt(alpha_bar_t) x_0 + sqrt(1 - alpha_bar_t) e        (DDPM, equation 4)
     loss = mean (e - e_theta(x_t, t))^2,  t ~ U{1..T}            (DDPM, equation 14)
@@ -13,21 +14,23 @@ alpha_bar_0 = 1, e is simplex noise (lib/noise), e_theta the denoiser:
 x_0' is what e_theta makes of x_t, kept in [-1, 1], e' the noise that leads from there to x_t.
 `steps = noise_level, eta = 1` is the ancestral sampler of DDPM, the published one.
 
-Differs from the paper
-1. 10 calls a film with eta 0; there 250, ancestral, whose step has the variance beta_t, here that
-   of the posterior (both in DDPM, section 3.2).
-2. In scoring the noise comes from a bank of 256 fields, fixed by the seed: a film takes that of a
-   number computed from its own grey values, at each step the next one. So its score is always the
-   same, whatever stands beside it. There each call draws.
-3. Simplex noise in two dimensions with variance 1 and a triangulation laid at random; there a slice
-   at t of one in three, of standard deviation 0.5. Its period is 64 of 256 pixels, scaled to films.
-4. t over all 1000 steps; the published settings train with t below 800.
-5. A smaller U-Net (see `networks.denoiser`); there a base width of 128.
-6. Scores of a film are the mean of its map, of |x_0 - r|, and of the largest pixels; there maps.
+**Differs from the paper**
 
-Known defects of reference code: one field of noise for the whole batch, which therefore must be 1.
+| what | paper and its code | here |
+| --- | --- | --- |
+| 1. sampler | 250 calls per film, ancestral, whose step has the variance beta_t | 10 calls with eta 0; the variance is that of the posterior (both in DDPM, section 3.2) |
+| 2. noise in scoring | each call draws | from a bank of 256 fields fixed by the seed (below) |
+| 3. simplex noise | a slice at t of one in three dimensions, standard deviation 0.5 | two dimensions, variance 1, a triangulation laid at random; its period is 64 of 256 pixels, scaled to films |
+| 4. t in training | below 800 | all 1000 steps |
+| 5. U-Net | a base width of 128 | smaller (see `networks.denoiser`) |
+| 6. score of a film | maps only | the mean of its map, of the absolute residual, and of the largest pixels |
+
+A film takes the field of a number computed from its own grey values, at each step the next one. So
+its score is always the same, whatever the other films of its batch are.
+
+**Known defects** of reference code: one field of noise for the whole batch, which therefore must be 1.
 `as_published=True` brings back that field in training, and noise of standard deviation 0.5.
-"""
+"""  # noqa: E501
 
 from itertools import pairwise
 from typing import ClassVar
@@ -45,10 +48,20 @@ PUBLISHED_SPREAD = 0.5  # standard deviation of the published simplex noise, mea
 
 
 class AnoDDPM(Detector):
-    """`noise`: simplex or gaussian; `noise_level`: lambda, of `timesteps`; `steps`: calls a film.
+    """A diffusion model that redraws half-noised films (equations above).
 
-    `fields` of noise are kept for scoring; `sweep` tries `swept_calls` too and, as lambda,
-    `swept_levels`. `width` and `attention` are those of `networks.denoiser`.
+    - `noise`: e, simplex or gaussian
+    - `timesteps`: T
+    - `noise_level`: lambda, the step from which films are denoised, at most `timesteps`
+    - `steps`: calls of the denoiser per film in scoring, at most `noise_level`
+    - `eta`: 0 is DDIM's sampler, 1 DDPM's
+    - `width`, `attention`: filters, and pixels a side of maps with attention (`networks.denoiser`)
+    - `ema`: momentum of the weights' moving average, which scores
+    - `top_k`: how many of the largest pixels of the map the score of that name is the mean of
+    - `fields`: how many fields of noise are kept for scoring
+    - `swept_calls`, `swept_levels`: other `steps` and other lambdas that `sweep` tries
+    - `as_published`: one field of noise for a batch, of standard deviation 0.5 (see above)
+    - `learning_rate`: Adam's
     """
 
     players: ClassVar = {"loss": ("denoiser",)}
@@ -83,17 +96,18 @@ class AnoDDPM(Detector):
             )
         self.noise, self.as_published = noise, as_published and noise == "simplex"
         self.noise_level, self.timesteps, self.steps, self.eta = noise_level, timesteps, steps, eta
-        self.ema, self.top_k = ema, top_k
+        self.width, self.attention = width, attention
+        self.ema, self.top_k, self.fields = ema, top_k, fields
         self.swept_calls, self.swept_levels = swept_calls, swept_levels
         beta = np.linspace(1e-4, 2e-2, timesteps) * 1000 / timesteps
         self.alpha_bar = np.append(1, np.cumprod(1 - beta)).astype("float32")
         self.denoiser = networks.denoiser(self.image_size, width, attention)  # e_theta
         self.random = keras.random.SeedGenerator(self.seed)
-        self.fields = self.add_weight(
+        self.bank = self.add_weight(
             shape=(fields, self.image_size, self.image_size, 1), name="fields", trainable=False
         )
         drawn = [self.draw(min(32, fields - start)) for start in range(0, fields, 32)]
-        self.fields.assign(ops.concatenate(drawn))
+        self.bank.assign(ops.concatenate(drawn))
 
     def make_optimizers(self, steps):
         """Adam; at the end of the fit the weights become their moving averages."""
@@ -125,7 +139,7 @@ class AnoDDPM(Detector):
 
     def field(self, number):
         """Fields of the bank, (n, h, w, 1); after the last comes the first."""
-        return ops.take(self.fields, number % self.fields.shape[0], axis=0)
+        return ops.take(self.bank, number % self.fields, axis=0)
 
     def step(self, x_t, t, s, e):
         """x_s from x_t, s < t, by one call of the denoiser (DDIM, equation 12); e is new noise."""
@@ -142,7 +156,7 @@ class AnoDDPM(Detector):
     def way_back(self, x, shown):
         """[x_lambda, then x after so many steps for each of `shown`], (n, h, w, 1) each."""
         times = np.linspace(self.noise_level, 0, self.steps + 1).round().astype("int32")
-        number = number_in_bank(x, self.fields.shape[0])
+        number = number_in_bank(x, self.fields)
 
         def step(k, x_t):
             t, s = ops.take(times, k), ops.take(times, k + 1)

@@ -1,31 +1,34 @@
 """ARAE: an autoencoder whose code stays where it is when a film is changed a little, adversarially.
 
-Salehi et al. 2020 (arXiv 2003.05669). E encoder, D decoder; delta is sought anew for each batch:
+Salehi et al. 2020 ([arXiv 2003.05669](https://arxiv.org/abs/2003.05669)). E encoder, D decoder;
+delta is sought anew for each batch:
 
     delta ~ U[-epsilon, epsilon], then `attack_steps` times
     delta <- clip(delta + step sign d/d delta mean (E(x + delta) - E(x))^2, -epsilon, epsilon)
     loss  = mean (x - D(E(x + delta)))^2 + gamma mean (E(x + delta) - E(x))^2
     map   = (x - D(E(x)))^2 of the film as it is,   score = mean of the map
 
-One step of 1.25 epsilon is FGSM from a random start (Wong et al., arXiv 2001.03994); several, of
-2.5 epsilon / attack_steps, are PGD (Madry et al., arXiv 1706.06083). Published AUROC on MURA
+One step of 1.25 epsilon is FGSM from a random start (Wong et al.,
+[arXiv 2001.03994](https://arxiv.org/abs/2001.03994)); several, of 2.5 epsilon / attack_steps, are
+PGD (Madry et al., [arXiv 1706.06083](https://arxiv.org/abs/1706.06083)). Published AUROC on MURA
 (Spahr): .533 with one seed.
 
-Differs from the paper
-1. epsilon is 0.1 of films in [-1, 1], Spahr's 0.05 in [0, 1]; in the authors' code 0.2 in [0, 1].
-2. One step as in Spahr's code; in the authors' 40 (100 in the 2-norm).
-3. The attack looks at the code alone, as in Spahr's code; in one version of the authors' also at
-   the reconstruction, in another turned and shifted films join in.
-4. The attack sees the running averages of batch norm, as scoring does; in Spahr's code the batch's.
-5. x + delta may leave [-1, 1], as in Spahr's code; in the authors' it is clipped.
-6. A convolutional autoencoder with a code of 16, Adam at a constant rate; in the authors' code
-   dense layers and 128, in Spahr's a ResNet-18 and 512 maps, the rate falling twice.
+**Differs from the paper**
 
-Known defects of reference code: Spahr's asks the decoder for x + delta, the paper and its authors'
+| what | authors' code | Spahr's code | here |
+| --- | --- | --- | --- |
+| 1. epsilon | 0.2 in [0, 1] | 0.05 in [0, 1] | 0.1, films being in [-1, 1] |
+| 2. steps of the attack | 40 (100 in the 2-norm) | one | one |
+| 3. target of the attack | in one version also the reconstruction; in another turned and shifted films join in | the code alone | the code alone |
+| 4. batch norm in the attack | | the batch's statistics | the running averages, as in scoring |
+| 5. x + delta | clipped to the films' range | may leave it | may leave it |
+| 6. network | dense layers, a code of 128 | ResNet-18, 512 maps, a rate that falls twice | convolutions, a code of 16, Adam at a constant rate |
+
+**Known defects** of reference code: Spahr's asks the decoder for x + delta, the paper and its authors'
 code for x; so it learns to redraw what it should leave out. `as_published=True` brings that back.
 The latent term is also served by a code that shrinks, which goes unseen; here the curves show how
 far codes spread, and `fit` raises Collapsed where they do not differ.
-"""
+"""  # noqa: E501
 
 from typing import ClassVar
 
@@ -40,7 +43,15 @@ from lib.engine import input_gradient
 
 
 class ARAE(Detector):
-    """`epsilon`: the largest change of a pixel, films being in [-1, 1]; `gamma`: see above."""
+    """An autoencoder whose code resists small changes of a film (equations above).
+
+    - `latent_dim`: length of the code E(x)
+    - `width`: filters of the first convolution, of E and D (`lib.networks`)
+    - `epsilon`: the largest change of a pixel, films being in [-1, 1]
+    - `gamma`: weight of the code's shift in the loss
+    - `attack_steps`: steps of the attack on a batch
+    - `as_published`: the decoder is asked for x + delta (see above)
+    """
 
     players: ClassVar = {"loss": ("encoder", "decoder")}
     terms: ClassVar = ("reconstruction_loss", "latent_loss")
@@ -62,6 +73,7 @@ class ARAE(Detector):
                 f"ARAE needs an epsilon of at least 0 and attack_steps of at least 1, not "
                 f"{epsilon} and {attack_steps}."
             )
+        self.latent_dim, self.width = latent_dim, width
         self.epsilon, self.gamma = epsilon, gamma
         self.attack_steps, self.as_published = attack_steps, as_published
         self.random = keras.random.SeedGenerator(self.seed)

@@ -1,6 +1,7 @@
 """Convolutional autoencoder: what a bottleneck trained on normal films cannot rebuild is abnormal.
 
-Settings follow the benchmark MedIAnomaly (arXiv 2404.04518). E encoder, D decoder:
+Settings follow the benchmark MedIAnomaly ([arXiv 2404.04518](https://arxiv.org/abs/2404.04518)). E
+encoder, D decoder:
 
     z = E(x),   r = D(z),   loss = mean residual(x, r)
     map(x) = residual(x, r),   score(x) = mean of the map, or of its `top_k` largest pixels
@@ -9,18 +10,20 @@ Settings follow the benchmark MedIAnomaly (arXiv 2404.04518). E encoder, D decod
 The latent size matters more than anything else here. Published AUROC on RSNA at 64 px: .605 at
 128 dimensions, .628 at 32, .675 at 16, .694 at 8, .729 at 4, .675 at 2, .665 at 1 (AE4AD, table 1).
 
-Differs from the benchmark
-1. Latent size 4; there 16.
-2. The last map goes to z by one linear layer; there a layer of 1024 units stands on either side.
-3. The decoder ends in tanh, as films lie in [-1, 1].
-4. Augmentation where the study asks for it; there none.
-5. `l1` and `ssim` are choices, and so is the mean of the `top_k` largest residuals (Davletshina et
-   al., arXiv 2001.10883: 200 of 512x512 pixels).
+**Differs from the benchmark**
 
-Known defects of reference code: MedIAnomaly ignores `--train-epochs`; here `epochs` is obeyed.
+| what | benchmark | here |
+| --- | --- | --- |
+| 1. latent size | 16 | 4 |
+| 2. from the last map to z | a layer of 1024 units on either side | one linear layer |
+| 3. r | | ends in tanh, as films lie in [-1, 1] |
+| 4. augmentation | none | where the study asks for it |
+| 5. residual and score | | also `l1` and `ssim`, and the mean of the `top_k` largest residuals (Davletshina et al., [arXiv 2001.10883](https://arxiv.org/abs/2001.10883): 200 of 512x512 pixels) |
+
+**Known defects** of reference code: MedIAnomaly ignores `--train-epochs`; here `epochs` is obeyed.
 Spahr's X-ray code divides a residual inside the body by all pixels, so that the score grows with
 the body's area; here nothing is masked, and floors show what brightness alone would score.
-"""
+"""  # noqa: E501
 
 from typing import ClassVar
 
@@ -37,9 +40,13 @@ RESIDUALS = {
 
 
 class Autoencoder(Detector):
-    """`residual`: l1, mse or ssim. `score_name`: mean, or top_k, that of `top_k` largest pixels.
+    """A convolutional autoencoder (equations above).
 
-    `encoder` and `decoder` are networks of another method, which are so trained beforehand.
+    - `latent_dim`: length of the code z
+    - `width`: filters of the first convolution, of E and D (`lib.networks`)
+    - `residual`: l1, mse or ssim
+    - `top_k`: how many of the largest pixels of the map the score of that name is the mean of
+    - `encoder`, `decoder`: E and D, as networks of another method that are trained here first
     """
 
     players: ClassVar = {"loss": ("encoder", "decoder")}
@@ -61,6 +68,7 @@ class Autoencoder(Detector):
             raise ValueError(
                 f"Autoencoder has the residuals {', '.join(RESIDUALS)}, not residual={residual!r}."
             )
+        self.latent_dim, self.width = latent_dim, width
         self.residual, self.top_k = residual, top_k
         size = self.image_size
         self.encoder = encoder or networks.encoder(size, latent_dim, width)

@@ -1,8 +1,9 @@
 """BiGAN: a GAN with an encoder, whose discriminator judges pairs of film and code.
 
-Donahue et al., arXiv 1605.09782, section 3, and Dumoulin et al. (ALI), arXiv 1606.00704; as a
-detector Zenati et al., arXiv 1802.06222. E encoder, G generator, D discriminator of pairs, f its
-last hidden layer, z ~ N(0, I), r = G(E(x)):
+Donahue et al., [arXiv 1605.09782](https://arxiv.org/abs/1605.09782), section 3, and Dumoulin et al.
+(ALI), [arXiv 1606.00704](https://arxiv.org/abs/1606.00704); as a detector Zenati et al.,
+[arXiv 1802.06222](https://arxiv.org/abs/1802.06222). E encoder, G generator, D discriminator of
+pairs, f its last hidden layer, z ~ N(0, I), r = G(E(x)):
 
     discriminator: -log D(x, E(x)) - log(1 - D(G(z), z))
     encoder: -log(1 - D(x, E(x))),   generator: -log D(G(z), z)
@@ -14,20 +15,23 @@ No loss asks for r = x: it holds where the game ends, and reconstructions show h
 short training stopped. Published AUROC of the sum on RSNA at 64 px: .66. The fourth score is the
 logit of 1 - D(x, E(x)).
 
-Differs from the detector's published code
-1. Codes are standardised by batch norm, as z is standard normal. Without it those of a short
-   training had other means, under averaged weights a third of the spread, and all films faded.
-2. Adam 2e-4 and beta_1 0.5; there 1e-5 and 0.5.
-3. Latent size 16 and batches of 32; there 200 and 100.
-4. Batch norm of E and G is measured again under the averaged weights, which score; there its
-   statistics stay those of training. The averages begin with the first step's weights.
-5. The players step at once from one batch; there the discriminator first, the others on another.
-6. The discriminator has no batch norm and dropout of 0.2 in its dense layers alone, there 0.5 in
-   all; f has 16 times `width` units, there 1024, so that w, given to a sum, weighs it otherwise.
+**Differs from the detector's published code**
 
-Known defects of reference code: for the fourth score it takes D(r, E(x)), whether the
+| what | published code | here |
+| --- | --- | --- |
+| 1. codes | as they are | standardised by batch norm, as z is standard normal (below) |
+| 2. Adam | 1e-5, beta_1 0.5 | 2e-4, beta_1 0.5 |
+| 3. sizes | latent size 200, batches of 100 | latent size 16, batches of 32 |
+| 4. batch norm of E and G in scoring | statistics of training | measured again under the averaged weights, which score; the averages begin with the first step's weights |
+| 5. players | the discriminator first, the others on another batch | step at once from one batch |
+| 6. discriminator | batch norm; dropout of 0.5 in all layers; f has 1024 units | no batch norm; dropout of 0.2 in the dense layers alone; f has 16 times `width` units, so that w, given to a sum, weighs it otherwise |
+
+Without batch norm the codes of a short training had other means, under averaged weights a third of
+the spread, and all films faded.
+
+**Known defects** of reference code: for the fourth score it takes D(r, E(x)), whether the
 reconstruction looks real; the paper has D(x, E(x)). `as_published=True` brings that back.
-"""
+"""  # noqa: E501
 
 from typing import ClassVar
 
@@ -41,7 +45,15 @@ from lib.samples import fixed_codes
 
 
 class BiGAN(Detector):
-    """`feature_weight`: w; `ema`: momentum of the weights' moving averages, 0 for none."""
+    """A GAN with an encoder (equations above).
+
+    - `latent_dim`: length of the code z
+    - `width`: filters of the first convolution, of E, G and D (`lib.networks`)
+    - `feature_weight`: w, the share of feature matching in the score `sum`
+    - `ema`: momentum of the weights' moving averages, which score; 0 for none
+    - `as_published`: the discriminator judges the reconstruction, not the film (see above)
+    - `learning_rate`: Adam's, of each player
+    """
 
     players: ClassVar = {
         "encoder": ("encoder",),
@@ -65,8 +77,8 @@ class BiGAN(Detector):
         super().__init__(learning_rate=learning_rate, **common)
         if not 0 <= feature_weight <= 1:
             raise ValueError(f"The feature_weight of BiGAN is in [0, 1], not {feature_weight}.")
-        self.latent_dim, self.feature_weight = latent_dim, feature_weight
-        self.ema, self.as_published = ema, as_published
+        self.latent_dim, self.width = latent_dim, width
+        self.feature_weight, self.ema, self.as_published = feature_weight, ema, as_published
         film = keras.Input((self.image_size, self.image_size, 1))
         code = networks.encoder(self.image_size, latent_dim, width)(film)
         standardised = layers.BatchNormalization(momentum=0.9, center=False, scale=False)(code)

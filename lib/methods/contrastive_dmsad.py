@@ -1,8 +1,9 @@
 """Contrastive DMSAD: an encoder that tells films apart whatever their pose, then DMSAD's spheres.
 
-Spahr et al., ISBI 2021 (arXiv 2102.09895): DMSAD (`lib.methods.dmsad`) after SimCLR (arXiv
-2002.05709) in the place of the autoencoder. Each film is seen in two random views v, h = phi(v) is
-its embedding and z = g(h) its projection by a head g, which is dropped afterwards:
+Spahr et al., ISBI 2021 ([arXiv 2102.09895](https://arxiv.org/abs/2102.09895)): DMSAD
+(`lib.methods.dmsad`) after SimCLR ([arXiv 2002.05709](https://arxiv.org/abs/2002.05709)) in the
+place of the autoencoder. Each film is seen in two random views v, h = phi(v) is its embedding and z
+= g(h) its projection by a head g, which is dropped afterwards:
 
     p(j | i) = softmax over all other views j of the batch of cos(z_i, z_j) / tau
     loss     = mean over views i and their partners j of -log p(j | i)
@@ -16,22 +17,21 @@ Published AUROC on MURA with 5 % known normals and 5 % known anomalies: .780 wit
 supervised, .752 with an autoencoder (means of 4 seeds), the best of that code. 100 spheres became 1
 or 2.
 
-Differs from the published code
-1. Embedding of 32 dimensions (`latent_dim`), which is also what the spheres are in; there 512, and
-   the spheres are in 128 after a new head of two layers.
-2. A view is cropped in height and width apart, to 63-100 % of each, around a place up to 18 % off
-   the middle; there to 40-100 % of the area at a ratio of 4:5 to 5:4, around any place.
-3. Brightness changes in 100 % of the views by up to 20 % of the range, contrast by up to 40 %;
-   there both in 80 %, by a factor of 0.6 to 1.4. Half of them are blurred, by a Gaussian of up to
-   1/64 of the side; there of up to 1/256.
-4. Views are neither masked nor stretched to the whole range of grey anew.
-5. Batches as in the second stage (`batch_size`); there 24. The last incomplete batch is used.
-6. Adam at `pretraining_learning_rate` throughout; there it falls tenfold after 70 and 90 of 100
-   epochs, and weights decay by 1e-6.
-7. What `lib.methods.dmsad` lists.
+**Differs from the published code**
+
+| what | published code | here |
+| --- | --- | --- |
+| 1. embedding | 512 dimensions; spheres in 128, after a new head of two layers | 32 (`latent_dim`), which is also what the spheres are in |
+| 2. crop of a view | 40-100 % of the area at a ratio of 4:5 to 5:4, around any place | 63-100 % of height and of width apart, around a place up to 18 % off the middle |
+| 3. brightness and contrast | both in 80 % of the views, by a factor of 0.6 to 1.4 | in 100 %, by up to 20 % of the range and by up to 40 % |
+| 4. blur | a Gaussian of up to 1/256 of the side | in half of the views, a Gaussian of up to 1/64 of the side |
+| 5. views | masked, and stretched to the whole range of grey again | neither |
+| 6. batches | 24 | as in the second stage (`batch_size`); the last incomplete batch is used |
+| 7. Adam | its rate falls tenfold after 70 and 90 of 100 epochs; weights decay by 1e-6 | at `pretraining_learning_rate` throughout |
+| 8. | | what `lib.methods.dmsad` lists |
 
 In the reference code, as here, the contrastive stage sees all training films, known anomalies too.
-"""
+"""  # noqa: E501
 
 import math
 from typing import ClassVar
@@ -46,7 +46,13 @@ from lib.preprocessing.network_input import BACKGROUND, augmentation
 
 
 class ContrastiveDMSAD(DMSAD):
-    """`contrast`: simclr or supervised; `temperature`: tau; `projection`: units of the head g."""
+    """DMSAD after a contrastive first stage (equations above); further keywords are DMSAD's.
+
+    - `contrast`: simclr or supervised
+    - `temperature`: tau
+    - `projection`: units of the layers of the head g
+    - `pretraining_learning_rate`: Adam's in the first stage
+    """
 
     def __init__(
         self,

@@ -1,9 +1,11 @@
 """DDAD: two ensembles of autoencoders, one of which also knows a pool; they differ on anomalies.
 
-Cai et al., Dual-distribution discrepancy, MICCAI 2022 (arXiv 2206.03935, without refinement) and
-Medical Image Analysis 2023 (arXiv 2210.04227). Module A is trained on the known normal films and a
-pool of unlabelled ones, which holds anomalies; module B on the known normal films only. Each has K
-autoencoders that differ by their initial weights. With reconstructions a_1 ... a_K, b_1 ... b_K:
+Cai et al., Dual-distribution discrepancy, MICCAI 2022
+([arXiv 2206.03935](https://arxiv.org/abs/2206.03935), without refinement) and Medical Image
+Analysis 2023 ([arXiv 2210.04227](https://arxiv.org/abs/2210.04227)). Module A is trained on the
+known normal films and a pool of unlabelled ones, which holds anomalies; module B on the known
+normal films only. Each has K autoencoders that differ by their initial weights. With
+reconstructions a_1 ... a_K, b_1 ... b_K:
 
     loss of each member = mean (x - its reconstruction)^2
     inter    = |mean a - mean b|       what the pool taught A about the pixel: anomalies
@@ -23,20 +25,21 @@ The modules are trained one after the other, B first. Side by side with masked l
 the pool out of B: batch norm would average over its films, and Adam's momentum would move the
 weights after a batch without known normals.
 
-Differs from the paper and its code (caiyu6666/DDAD)
-1. The members of a module share the order of batches; there each is shuffled on its own.
-2. Linear layers lead to z and back; there a layer of 2048 units stands on either side. The decoder
-   ends in tanh, the encoder has leaky ReLUs.
-3. Adam with beta_1 0.9; there 0.5.
-4. The standard deviation divides by K; in the code by K - 1, which ranks films alike.
-5. Autoencoders only; there also AE-U and MemAE. The second paper's refinement is left out.
-6. The pool and its share of anomalies are a choice of the study; there 3851 known normal films and
-   4000 unlabelled, 60 % of them abnormal.
+**Differs from the paper and its code (caiyu6666/DDAD)**
 
-Known defects of the reference code: no seed is set; a sixth network is silently not saved, and the
+| what | paper and its code | here |
+| --- | --- | --- |
+| 1. order of batches | each member is shuffled on its own | shared by the members of a module |
+| 2. to z and back | a layer of 2048 units on either side | linear layers; the decoder ends in tanh, the encoder has leaky ReLUs |
+| 3. beta_1 of Adam | 0.5 | 0.9 |
+| 4. standard deviation | in the code divided by K - 1, which ranks films alike | by K |
+| 5. networks | also AE-U and MemAE; a refinement in the second paper | autoencoders only, no refinement |
+| 6. pool | 3851 known normal films and 4000 unlabelled, 60 % of them abnormal | a choice of the study |
+
+**Known defects** of the reference code: no seed is set; a sixth network is silently not saved, and the
 networks of a second experiment in the same folder join the ensembles of the first; the last
 incomplete batch is dropped, which leaves B one update an epoch on 95 films (here it is used).
-"""
+"""  # noqa: E501
 
 from typing import ClassVar
 
@@ -50,7 +53,13 @@ from lib.engine import not_abnormal
 
 
 class DDAD(Detector):
-    """`members`: autoencoders in each module, K. `score_name`: inter, intra or residual."""
+    """Two ensembles of autoencoders (equations above).
+
+    - `members`: K, autoencoders in each module
+    - `latent_dim`: length of the code of each
+    - `width`: filters of the first convolution of each (`lib.networks`)
+    - `learning_rate`: Adam's, of both modules
+    """
 
     players: ClassVar = {"module_a_loss": ("module_a",)}
     scores: ClassVar = ("inter", "intra", "residual")
@@ -60,6 +69,7 @@ class DDAD(Detector):
         super().__init__(learning_rate=learning_rate, **common)
         if members < 2:
             raise ValueError(f"DDAD needs two members or more in a module, not {members}.")
+        self.members, self.latent_dim, self.width = members, latent_dim, width
         self.module_a = _autoencoders(self.image_size, members, latent_dim, width)
         self.module_b = _autoencoders(self.image_size, members, latent_dim, width)
 

@@ -1,7 +1,8 @@
 """Deep SAD: Deep SVDD that is told some labels, and pushes known anomalies away from the centre.
 
-Ruff et al., ICLR 2020 (arXiv 1906.02694), equations 7 and 8. With z = phi(x), d = ||z - c||^2, n
-films of unknown label, m of known label, t = +1 for a known normal and -1 for a known anomaly:
+Ruff et al., ICLR 2020 ([arXiv 1906.02694](https://arxiv.org/abs/1906.02694)), equations 7 and 8.
+With z = phi(x), d = ||z - c||^2, n films of unknown label, m of known label, t = +1 for a known
+normal and -1 for a known anomaly:
 
     loss = (1 / (n + m)) [sum over unknown of d + eta sum over known of (d + 1e-6)^t],   score = d
 
@@ -17,16 +18,17 @@ normal films lie at d of 10 or 100, known anomalies move nobody; they count once
 about 1. So a short training needs a larger learning rate than the published 1e-4, or labels have
 no effect at all.
 
-Differs from the paper
-1. Differences 1-5 and 7 of Deep SVDD hold here too; the boundary is always hard, as in the paper.
-2. Weight decay is the same in pre-training (0) and training (5e-7); in Deep-SAD-PyTorch 5e-4 in
-   the pre-training of MNIST.
-3. Batches are drawn from all films alike, as there: one of 32 films holds one or two known
-   anomalies where 5 % are known.
+**Differs from the paper**
 
-Known defects of the reference code: its pre-training is silently a no-op (see `deep_svdd.py`), and
+| what | paper | Deep-SAD-PyTorch | here |
+| --- | --- | --- | --- |
+| 1. as Deep SVDD | | | its differences 1-5 and 7; the boundary is always hard, as in the paper |
+| 2. weight decay | | 5e-4 in the pre-training of MNIST | 0 in pre-training, 5e-7 in training |
+| 3. batches | | from all films alike | from all films alike: one of 32 films holds one or two known anomalies where 5 % are known |
+
+**Known defects** of the reference code: its pre-training is silently a no-op (see `deep_svdd.py`), and
 the known anomalies of a training set are among the films that its centre is the mean of.
-"""
+"""  # noqa: E501
 
 from typing import ClassVar
 
@@ -37,7 +39,10 @@ from lib.methods.deep_svdd import DeepSVDD
 
 
 class DeepSAD(DeepSVDD):
-    """`eta`: what a film of known label weighs against one of unknown label."""
+    """Deep SVDD with labels (equation above); further keywords are DeepSVDD's.
+
+    - `eta`: what a film of known label weighs compared with one of unknown label
+    """
 
     uses_labels: ClassVar = True
 

@@ -1,6 +1,8 @@
 """Deep SVDD: films are mapped into a small hypersphere; far from its centre is abnormal.
 
-Ruff et al., ICML 2018 (proceedings.mlr.press/v80/ruff18a). With z = phi(x) and d = ||z - c||^2:
+Ruff et al., ICML 2018
+([proceedings.mlr.press/v80/ruff18a](https://proceedings.mlr.press/v80/ruff18a.html)). With z =
+phi(x) and d = ||z - c||^2:
 
     hard (equation 4): loss = mean d,                              score = d
     soft (equation 3): loss = R^2 + (1/nu) mean max(0, d - R^2),   score = d - R^2
@@ -9,24 +11,25 @@ First phi is trained as the encoder of an autoencoder on the same films. Then th
 mean embedding, |c_i| < `epsilon` pushed to +-epsilon, since weights of zero match a coordinate of
 zero. Then phi is trained; soft, R^2 is after `warm_up_epochs` the (1 - nu) quantile of d.
 
-phi is a ResNet (`networks.residual_encoder`), as in Spahr's X-ray code (arXiv 2102.09895): the mean
-of each map tells a lesion wherever it lies. It has no bias terms and no bounded activations, or it
-could map every film to c (propositions 2 and 3). Batch norm has neither offset, which would be a
-bias, nor scale, as in the published codes.
+phi is a ResNet (`networks.residual_encoder`), as in Spahr's X-ray code
+([arXiv 2102.09895](https://arxiv.org/abs/2102.09895)): the mean of each map tells a lesion wherever
+it lies. It has no bias terms and no bounded activations, or it could map every film to c
+(propositions 2 and 3). Batch norm has neither offset, which would be a bias, nor scale, as in the
+published codes.
 
-Differs from the paper
-1. R^2 is set after each epoch from all training films; there by a line search every k epochs, in
-   the published code from each mini-batch.
-2. ResNet and embedding in 32 dimensions; there LeNet, 32 on MNIST and 128 on CIFAR-10, in Spahr's
-   code ResNet-18 and 256.
-3. Weight decay 5e-7 as there, but decoupled (AdamW).
-4. The learning rate, 1e-4, falls tenfold at two thirds of the epochs; there after 50 of 150.
-5. Autoencoder (Adam, 1e-3) and SVDD are trained equally long unless `pretraining_epochs` says
-   otherwise; there 150-350 and 150 epochs at 1e-4.
-6. Labels are ignored: who is in the training set is decided where the data are read.
-7. The map is the score's gradient with respect to the film (`losses.gradient_map`); there none.
+**Differs from the paper**
 
-Known defects of reference code: in Deep-SAD-PyTorch pre-training is silently a no-op (no key of
+| what | paper | published code | Spahr's code | here |
+| --- | --- | --- | --- | --- |
+| 1. R^2 | a line search every k epochs | from each mini-batch | | after each epoch, from all training films |
+| 2. phi | LeNet; 32 dimensions on MNIST, 128 on CIFAR-10 | | ResNet-18, 256 dimensions | ResNet, 32 dimensions |
+| 3. weight decay | 5e-7 | | | 5e-7, but decoupled (AdamW) |
+| 4. learning rate | 1e-4, falls after 50 of 150 epochs | | | 1e-4, falls tenfold at two thirds of the epochs |
+| 5. epochs | autoencoder 150-350 and SVDD 150, both at 1e-4 | | | autoencoder (Adam, 1e-3) and SVDD equally long, unless `pretraining_epochs` says otherwise |
+| 6. labels | | | | ignored: who is in the training set is decided where the data are read |
+| 7. map | none | none | none | the score's gradient with respect to the film (`losses.gradient_map`) |
+
+**Known defects** of reference code: in Deep-SAD-PyTorch pre-training is silently a no-op (no key of
 the autoencoder matches, nothing is copied); here the autoencoder trains phi itself, and
 `pretraining_epochs=0` measures what that cost. There an exact zero in c stays zero and c is no part
 of the saved network.
@@ -36,7 +39,7 @@ alike); here the training curves show how far embeddings and distances of normal
 
 The rest of the family builds on this class: `pretrain`, `start`, `set_spheres`, `look`,
 `compactness` and `squared_distance` are what its members change.
-"""
+"""  # noqa: E501
 
 from typing import ClassVar
 
@@ -52,9 +55,17 @@ from lib.methods.autoencoder import Autoencoder
 
 
 class DeepSVDD(Detector):
-    """`boundary`: hard or soft; `nu`: share of the training films outside the soft boundary.
+    """A hypersphere around the embeddings of normal films (equations above).
 
-    `encoder`: phi; without one, a ResNet of `width` and `blocks`.
+    - `latent_dim`: length of the embedding z
+    - `width`, `blocks`: filters of the first stage of phi, residual blocks of each stage
+    - `boundary`: hard or soft
+    - `nu`: share of the training films outside a soft boundary
+    - `warm_up_epochs`: epochs before R of a soft boundary is set
+    - `pretraining_epochs`: epochs of the autoencoder; None: as many as `epochs`
+    - `epsilon`: the least distance of each coordinate of c from zero
+    - `encoder`: phi; None: a ResNet of `width` and `blocks`
+    - `learning_rate`: AdamW's at the start, after pre-training
     """
 
     players: ClassVar = {"loss": ("encoder",)}
@@ -77,7 +88,7 @@ class DeepSVDD(Detector):
         super().__init__(learning_rate=learning_rate, **common)
         if boundary not in ("hard", "soft"):
             raise ValueError(f"The boundary of DeepSVDD is hard or soft, not {boundary!r}.")
-        self.latent_dim, self.width = latent_dim, width
+        self.latent_dim, self.width, self.blocks = latent_dim, width, blocks
         self.boundary, self.nu, self.epsilon = boundary, nu, epsilon
         self.warm_up_epochs = warm_up_epochs
         self.pretraining_epochs = self.epochs if pretraining_epochs is None else pretraining_epochs

@@ -1,8 +1,9 @@
 """DMSAD: many small hyperspheres for normal films, and known anomalies pushed out of all of them.
 
-Spahr et al., ISBI 2021 (arXiv 2102.09895): the spheres of Deep multi-sphere SVDD
-(`lib.methods.dmsvdd`) with the labels of Deep SAD (arXiv 1906.02694, equation 7). With z = phi(x),
-d = ||z - c_k||^2 to the nearest surviving centre c_k, and f one of `SPHERE_LOSSES`:
+Spahr et al., ISBI 2021 ([arXiv 2102.09895](https://arxiv.org/abs/2102.09895)): the spheres of Deep
+multi-sphere SVDD (`lib.methods.dmsvdd`) with the labels of Deep SAD
+([arXiv 1906.02694](https://arxiv.org/abs/1906.02694), equation 7). With z = phi(x), d = ||z -
+c_k||^2 to the nearest surviving centre c_k, and f one of `SPHERE_LOSSES`:
 
     loss = mean over films of   f(d)                   label unknown, taken for normal
                                 eta (f(d) + 1e-6)      known normal
@@ -19,24 +20,23 @@ Published AUROC on MURA with 5 % known normals and 5 % known anomalies, seven bo
 the quadratic loss (mean of 4 seeds; Deep SAD's one sphere .752), trained with the autoencoder .690
 square_root, .681 linear, .726 sigmoid (one seed each). 100 spheres became 1 to 3.
 
-Differs from the published code
-1. 32 dimensions (`latent_dim`); there 128 after a head of two layers with offsets, which allows the
-   collapse that Deep SVDD warns of.
-2. The forms but quadratic are read from the names of the runs, a comment and the logged losses; the
-   code has been overwritten.
-3. Films are counted after the epoch, by embeddings as scoring sees them; there during the epoch, by
-   those of training.
-4. Radii are set after each epoch; there once, at the end.
-5. `beyond` is d - R_k^2; there ||z - c_k|| - R_k.
-6. The autoencoder is trained first and then dropped, as in the code's later form; in its earlier
-   form both were trained together.
-7. What `lib.methods.deep_svdd` lists as 3, 4, 5 and 7.
+**Differs from the published code**
 
-Known defects of the reference code: trained with the spheres, the autoencoder learns to reconstruct
+| what | published code | here |
+| --- | --- | --- |
+| 1. embedding | 128 dimensions after a head of two layers with offsets, which allows the collapse that Deep SVDD warns of | 32 (`latent_dim`) |
+| 2. forms but quadratic | overwritten | read from the names of the runs, a comment and the logged losses |
+| 3. counting films | during the epoch, by embeddings of training | after it, by embeddings as scoring sees them |
+| 4. radii | set once, at the end | set after each epoch |
+| 5. `beyond` | distance - R_k | d - R_k^2 |
+| 6. autoencoder | in the earlier form trained with the spheres, in the later one before | trained first and then dropped |
+| 7. | | what `lib.methods.deep_svdd` lists as 3, 4, 5 and 7 |
+
+**Known defects** of the reference code: trained with the spheres, the autoencoder learns to reconstruct
 known anomalies and not known normals (a mask of the wrong sign); trained before them, it learns
 from all films, known anomalies too. Here it learns from all films that are not known to be
 abnormal; `as_published=True` gives it the films of the wrong mask.
-"""
+"""  # noqa: E501
 
 from typing import ClassVar
 
@@ -51,8 +51,14 @@ SPHERE_LOSSES = {"quadratic": 1, "linear": 1 / 2, "square_root": 1 / 4, "sigmoid
 
 
 class DMSAD(DMSVDD):
-    """`eta`: weight of films with labels; `gamma`: share of the fullest sphere's films that a
-    sphere must have to stay; `sphere_loss`: one of SPHERE_LOSSES.
+    """Many hyperspheres and labels (equations above); further keywords are DMSVDD's, but `nu`.
+
+    - `eta`: what a film of known label weighs compared with one of unknown label
+    - `gamma`: share of the fullest sphere's films that a sphere must have to stay, and share of its
+      films outside of R_k
+    - `warm_up_epochs`: epochs before spheres are dropped
+    - `sphere_loss`: f, one of SPHERE_LOSSES
+    - `as_published`: the autoencoder learns from the films of the wrong mask (see above)
     """
 
     uses_labels: ClassVar = True
@@ -73,12 +79,12 @@ class DMSAD(DMSVDD):
                 f"not sphere_loss={sphere_loss!r}."
             )
         super().__init__(nu=gamma, warm_up_epochs=warm_up_epochs, boundary="hard", **options)
-        self.eta, self.sphere_loss = eta, sphere_loss
-        self.without_known_normals = as_published
+        self.eta, self.gamma, self.sphere_loss = eta, gamma, sphere_loss
+        self.as_published = as_published
 
     def pretrain(self, x, y=None, validation_data=None, **options):
         """Train an autoencoder, take over its encoder; return its losses by epoch."""
-        if self.without_known_normals and y is not None:
+        if self.as_published and y is not None:
             x, y = x[np.asarray(y) != 0], None
         return super().pretrain(x, y, validation_data, **options)
 

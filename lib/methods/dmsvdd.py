@@ -1,9 +1,9 @@
 """Deep multi-sphere SVDD: films are mapped into many small hyperspheres, as many as they need.
 
-Ghafoori and Leckie, SIAM International Conference on Data Mining 2020 (doi
-10.1137/1.9781611976236.13), after Deep SVDD (`lib.methods.deep_svdd`). Normal films of seven body
-parts need not lie around one centre. With z = phi(x), centres c_k, k the nearest of the surviving
-ones and d = min_k ||z - c_k||^2:
+Ghafoori and Leckie, SIAM International Conference on Data Mining 2020
+([doi 10.1137/1.9781611976236.13](https://doi.org/10.1137/1.9781611976236.13)), after Deep SVDD
+(`lib.methods.deep_svdd`). Normal films of seven body parts need not lie around one centre. With z =
+phi(x), centres c_k, k the nearest of the surviving ones and d = min_k ||z - c_k||^2:
 
     hard: loss = mean d,                                               score = d
     soft: loss = mean_k R_k^2 + (1/nu) mean max(0, d - R_k^2),         score = d - R_k^2
@@ -14,24 +14,26 @@ past the warm-up, n_k normal films have c_k as their nearest centre: a sphere wi
 dropped for good, so an empty one never stays and the fullest always does. Then R_k^2 is the
 (1 - nu) quantile of d among the films of sphere k, those of a dropped one included.
 
-Published: in the X-ray code of Spahr (arXiv 2102.09895), which adds labels (`lib.methods.dmsad`),
-2 to 5 of 100 spheres are left after the first epoch and 1 to 3 at the end: the training curve
-`spheres` says more than the number at the start.
+Published: in the X-ray code of Spahr ([arXiv 2102.09895](https://arxiv.org/abs/2102.09895)), which
+adds labels (`lib.methods.dmsad`), 2 to 5 of 100 spheres are left after the first epoch and 1 to 3
+at the end: the training curve `spheres` says more than the number at the start.
 
-Differs from the X-ray code
-1. phi is trained on its own once the autoencoder is; there both are, with balanced losses.
-2. Films are counted by embeddings as scoring sees them, with the averages of batch norm; there as
-   training sees them, with the numbers of each batch.
-3. With few films there are no more centres than different embeddings; there k-means fails.
-4. Radii are set with the hard boundary, too, where they only serve the score `beyond`.
-5. What `lib.methods.deep_svdd` lists as 2 to 7.
+**Differs from the X-ray code**
 
-Known defects of the reference code: with the hard boundary it keeps the spheres with n_k = 0 and
+| what | X-ray code | here |
+| --- | --- | --- |
+| 1. phi | trained with the autoencoder, losses balanced | trained on its own once the autoencoder is |
+| 2. counting films | by embeddings of training, with the numbers of each batch | by embeddings as scoring sees them, with the averages of batch norm |
+| 3. few films | k-means fails | no more centres than different embeddings |
+| 4. radii | | set with the hard boundary, too, where they only serve the score `beyond` |
+| 5. | | what `lib.methods.deep_svdd` lists as 2 to 7 |
+
+**Known defects** of the reference code: with the hard boundary it keeps the spheres with n_k = 0 and
 drops those in use. As some sphere is always in use, each epoch drops one at least, and the fit
 breaks off once none is left. `as_published=True` brings this back: `fit` then raises Collapsed
 where the reference breaks off. With the soft boundary the reference is right, and nothing changes.
 Validation there also writes the sphere's number over the film's.
-"""
+"""  # noqa: E501
 
 from typing import ClassVar
 
@@ -45,8 +47,15 @@ from lib.methods.deep_svdd import DeepSVDD
 
 
 class DMSVDD(DeepSVDD):
-    """`spheres`: how many at the start; `nu`: share of its films outside a soft boundary, and of
-    the fullest sphere's films that a sphere must have to stay.
+    """Many hyperspheres (equations above); further keywords are DeepSVDD's.
+
+    - `spheres`: how many at the start
+    - `nu`: share of its films outside a soft boundary, and share of the fullest sphere's films that
+      a sphere must have to stay
+    - `warm_up_epochs`: epochs before spheres are dropped and radii are set
+    - `boundary`: hard or soft
+    - `score_name`: distance or beyond; None: beyond for a soft boundary, else distance
+    - `as_published`: with a hard boundary, keep the empty spheres (see above)
     """
 
     scores: ClassVar = ("distance", "beyond")
@@ -67,7 +76,7 @@ class DMSVDD(DeepSVDD):
                 f"{type(self).__name__} needs at least one sphere and a share between 0 and 1, "
                 f"not spheres={spheres} and {nu}."
             )
-        self.number_of_spheres = spheres
+        self.spheres = spheres
         score_name = score_name or {"soft": "beyond"}.get(boundary, "distance")
         super().__init__(
             nu=nu,
@@ -77,10 +86,11 @@ class DMSVDD(DeepSVDD):
             **options,
         )
         self.as_published = as_published
+        self.keeps_empty_spheres = as_published and boundary == "hard"
 
     def add_spheres(self):
         """Centres, squared radii, and 1 for each sphere that survives, of a shape that stays."""
-        count = self.number_of_spheres
+        count = self.spheres
         fixed = {"initializer": "zeros", "trainable": False}
         self.centers = self.add_weight(shape=(count, self.latent_dim), name="centers", **fixed)
         self.squared_radii = self.add_weight(shape=(count,), name="squared_radii", **fixed)
@@ -91,12 +101,12 @@ class DMSVDD(DeepSVDD):
     def start(self, normal):
         """Place the centres by k-means on the embeddings of normal films (n, h, w, 1)."""
         z = self.embed(normal)
-        count = min(self.number_of_spheres, len(np.unique(z, axis=0)))
+        count = min(self.spheres, len(np.unique(z, axis=0)))
         clusters = KMeans(count, n_init=10, random_state=self.seed).fit(z)
         centers = np.zeros(self.centers.shape, "float32")
         centers[:count] = self.away_from_zero(clusters.cluster_centers_)
         self.centers.assign(centers)
-        self.alive.assign((np.arange(self.number_of_spheres) < count).astype("float32"))
+        self.alive.assign((np.arange(self.spheres) < count).astype("float32"))
 
     def set_spheres(self, z):
         """Drop spheres by the embeddings (n, latent_dim), set the radii of those that stay."""
@@ -105,9 +115,9 @@ class DMSVDD(DeepSVDD):
 
     def prune(self, z):
         """Drop spheres that too few of the embeddings (n, latent_dim) are in."""
-        films = np.bincount(self.nearest_sphere(z), minlength=self.number_of_spheres)  # n_k
+        films = np.bincount(self.nearest_sphere(z), minlength=self.spheres)  # n_k
         stays = films >= self.nu * films.max()  # as nu > 0, no empty sphere does
-        if self.as_published and self.boundary == "hard":
+        if self.keeps_empty_spheres:
             stays = films == 0
         alive = ops.convert_to_numpy(self.alive) * stays
         if not alive.any():
@@ -117,7 +127,7 @@ class DMSVDD(DeepSVDD):
     def set_radii(self, z):
         """R_k^2 = the (1 - nu) quantile of d among embeddings (n, latent_dim) in sphere k."""
         d, nearest = self.batchwise(self.squared_distance, z), self.nearest_sphere(z)
-        squared = np.zeros(self.number_of_spheres, "float32")
+        squared = np.zeros(self.spheres, "float32")
         for k in np.unique(nearest):
             squared[k] = np.quantile(d[nearest == k], 1 - self.nu)
         self.squared_radii.assign(squared)

@@ -1,7 +1,8 @@
 """DROCC: a classifier learns normal films from points near them that it would call normal too.
 
-Goyal et al., ICML 2020 (arXiv 2002.12718), algorithm 1. A normal film has no anomaly within the
-radius r, but some at r; f is the classifier's logit, sigma the sigmoid, p = sigma(f) "abnormal":
+Goyal et al., ICML 2020 ([arXiv 2002.12718](https://arxiv.org/abs/2002.12718)), algorithm 1. A
+normal film has no anomaly within the radius r, but some at r; f is the classifier's logit, sigma
+the sigmoid, p = sigma(f) "abnormal":
 
     start    h ~ N(0, I)
     ascent   h <- h + step g / ||g||,  g = -df(x + h)/dx       where f is least abnormal
@@ -14,19 +15,20 @@ r is sqrt(d) / 2 for films of d pixels unless `radius` says otherwise, a rule of
 The authors use 8 on CIFAR-10, where sqrt(d) / 2 is 28. Published AUROC on MURA (Spahr): .498 with
 two seeds.
 
-Differs from the paper
-1. Strided convolutions with batch norm; there a LeNet, in Spahr's code a ResNet-18.
-2. A step is a fifth of r long, about as in Spahr's code (0.1 in each pixel), where films lie in
-   [0, 1]; in the authors' code there are 50 steps of 0.001, which is 0.05 in all.
-3. Each step is followed by a projection, as in the paper; in the authors' code every tenth is.
-4. Films and points share a batch and its batch norm, as in Spahr's code; in the authors' they do
-   not, and the ascent sees the batch's mean and variance, here the running averages.
-5. AdamW, 1e-3, tenfold lower after 2/5 and 4/5 of the epochs, as in Spahr's code.
-6. mu is 1 as in the authors' code; in Spahr's 0.25.
-7. Labels are ignored: who is in the training set is decided where the data are read.
-8. The map is the score's gradient with respect to the film (`losses.gradient_map`); there none.
+**Differs from the paper**
 
-Known defects of reference code: Spahr's projects by the squared norm, so that h lands nowhere near
+| what | authors' code | Spahr's code | here |
+| --- | --- | --- | --- |
+| 1. network | LeNet (paper) | ResNet-18 | strided convolutions with batch norm |
+| 2. step | 50 of 0.001, which is 0.05 in all | 0.1 in each pixel, films being in [0, 1] | a fifth of r long, about as in Spahr's code |
+| 3. projection | after every tenth step | | after each, as in the paper |
+| 4. batch norm | films and points apart; the ascent sees the batch's mean and variance | films and points share a batch | shared; the ascent sees the running averages |
+| 5. optimizer | | AdamW, 1e-3, tenfold lower after 2/5 and 4/5 of the epochs | the same |
+| 6. mu | 1 | 0.25 | 1 |
+| 7. labels | | | ignored: who is in the training set is decided where the data are read |
+| 8. map | none | none | the score's gradient with respect to the film (`losses.gradient_map`) |
+
+**Known defects** of reference code: Spahr's projects by the squared norm, so that h lands nowhere near
 the shell: for 512 pixels, r = 256 and gamma = 2, from noise of length 512, its lengths are 0.5,
 256, 1, 128, 2 and 64 after six projections. r is the outer radius there, r / gamma the inner. And
 the first projection makes a new tensor that the optimizer does not know, so that only the first
@@ -35,7 +37,7 @@ The authors' code keeps the epoch that is best on the films it is tested on, and
 loses that network too; here the last epoch counts. Collapse goes unseen in both; here the curves
 show how far logits and embeddings of normal films spread, and `fit` raises Collapsed where logits
 do not differ.
-"""
+"""  # noqa: E501
 
 from typing import ClassVar
 
@@ -52,9 +54,17 @@ PUBLISHED_STEP = 0.1  # the learning rate of Adam, whose first step it is in eac
 
 
 class DROCC(Detector):
-    """`radius`: r (None: sqrt(d) / 2); `gamma`: the outer radius is gamma r; `mu`: see above.
+    """A classifier of normal films and of points near them (equations above).
 
-    `ascent_step` is a share of r. `warm_up_epochs` come before `epochs`.
+    - `latent_dim`: length of the embedding before the logit
+    - `width`: filters of the first convolution (`lib.networks`)
+    - `radius`: r; None: sqrt(d) / 2, half of the films' side in pixels
+    - `gamma`: the outer radius is gamma r
+    - `mu`: weight of the points in the loss
+    - `ascent_steps`: steps from the start to a point
+    - `ascent_step`: length of each, a share of r
+    - `warm_up_epochs`: epochs without points, which come before `epochs`
+    - `as_published`: project as in Spahr's code (see above)
     """
 
     players: ClassVar = {"loss": ("encoder", "head")}
@@ -81,6 +91,7 @@ class DROCC(Detector):
                 f"{type(self).__name__} needs a positive radius, gamma and ascent_steps of at "
                 f"least 1, not {self.radius}, {gamma} and {ascent_steps}."
             )
+        self.latent_dim, self.width = latent_dim, width
         self.gamma, self.mu = gamma, mu
         self.ascent_steps, self.ascent_step = ascent_steps, ascent_step
         self.warm_up_epochs, self.as_published = warm_up_epochs, as_published

@@ -1,8 +1,9 @@
 """DROCC-LF: DROCC with some known anomalies; distance counts where the classifier looks.
 
-Goyal et al., ICML 2020 (arXiv 2002.12718), algorithm 2 and proposition 1: as DROCC, but h is
-measured by the Mahalanobis distance with a weight for each of the d pixels, and known anomalies
-have a term in the loss. With f the logit, x a normal film, a a known anomaly, sigma the sigmoid:
+Goyal et al., ICML 2020 ([arXiv 2002.12718](https://arxiv.org/abs/2002.12718)), algorithm 2 and
+proposition 1: as DROCC, but h is measured by the Mahalanobis distance with a weight for each of the
+d pixels, and known anomalies have a term in the loss. With f the logit, x a normal film, a a known
+anomaly, sigma the sigmoid:
 
     w_i = d |df(x)/dx_i| / sum_j |df(x)/dx_j|                       saliency, of mean 1
     ||h||_w^2 = sum_i w_i h_i^2
@@ -14,19 +15,20 @@ The nearest point of the shell has that form, and ||h||_w falls as tau grows fro
 no film is known to be abnormal, the distance is what is left of the method. Published AUROC on MURA
 (Spahr, 5 % known normals and 5 % known anomalies): .515 with two seeds; there Deep SAD has .752.
 
-Differs from the paper
-1. Bisection puts h on the shell; in the authors' code tau is the best of 40 random numbers that
-   reach it, or 0 where none does.
-2. The saliency is taken once for each batch, at the films, from the running averages of batch norm;
-   in the authors' code from the batch's.
-3. The rest as in DROCC (see there).
+**Differs from the paper**
 
-Known defects of reference code: Spahr's hands saliency and perturbation to the projection in the
+| what | authors' code | here |
+| --- | --- | --- |
+| 1. tau | the best of 40 random numbers that reach the shell, or 0 where none does | by bisection, which puts h on the shell |
+| 2. saliency | from the batch's statistics of batch norm | once for each batch, at the films, from the running averages |
+| 3. | | the rest as in DROCC (see there) |
+
+**Known defects** of reference code: Spahr's hands saliency and perturbation to the projection in the
 wrong order, and its saliency has the sum 1, not d, while r = sqrt(d) / 2 stays. No tau then reaches
 the shell but by a rare chance, so that h comes back as it was; and as only the first step of the
 ascent has an effect (see DROCC), points are films with Gaussian noise of standard deviation 1 and
 0.1 more or less in each pixel. `as_published=True` brings back these points.
-"""
+"""  # noqa: E501
 
 from typing import ClassVar
 
@@ -71,11 +73,9 @@ def into_shell(h, weights, inner, outer):
     wanted = ops.clip(distance(h), inner, outer)
     border = FURTHEST * ops.ones_like(largest)
 
-    def halve(_, bounds):
-        low, high = bounds
+    low, high = -border, border
+    for _ in range(BISECTIONS):  # written out, as XLA has no gradient of TensorFlow's loops
         middle = (low + high) / 2
         too_far = distance(moved(middle)) > wanted
-        return ops.where(too_far, middle, low), ops.where(too_far, high, middle)
-
-    low, high = ops.fori_loop(0, BISECTIONS, halve, (-border, border))
+        low, high = ops.where(too_far, middle, low), ops.where(too_far, high, middle)
     return moved((low + high) / 2)

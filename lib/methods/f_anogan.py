@@ -1,7 +1,9 @@
 """f-AnoGAN: a Wasserstein GAN of normal films, then an encoder that finds a film's code in it.
 
-Schlegl et al. 2019, Medical Image Analysis 54 (doi 10.1016/j.media.2019.01.010); the GAN is that of
-Gulrajani et al., arXiv 1704.00028. G generator, D critic with features f, E encoder, z ~ N(0, I):
+Schlegl et al. 2019, Medical Image Analysis 54
+([doi 10.1016/j.media.2019.01.010](https://doi.org/10.1016/j.media.2019.01.010)); the GAN is that of
+Gulrajani et al., [arXiv 1704.00028](https://arxiv.org/abs/1704.00028). G generator, D critic with
+features f, E encoder, z ~ N(0, I):
 
     stage 1   critic: mean D(G(z)) - mean D(x) + lambda penalty   (1704.00028, equation 3)
               generator: -mean D(G(z)),   one step after n_critic steps of the critic
@@ -9,22 +11,23 @@ Gulrajani et al., arXiv 1704.00028. G generator, D critic with features f, E enc
               encoder: image + kappa feature, G and D at rest     (the paper's izi_f)
     score = image + kappa feature,   map = |x - r|
 
-Differs from the paper
-1. Strided convolutions, width 16, latent size 16; there residual blocks, width 64, 128.
-2. The critic has no normalisation; in the published code layer norm.
-3. Its n_critic = 5 steps share one batch of films, with new codes; there each has a new batch.
-4. Batches of 32; there 64.
-5. Stage 1 lasts as many epochs as stage 2 unless `gan_epochs` says otherwise; in the published
-   code 7 epochs of a much larger data set, then 50,000 batches.
-6. The generator's batch norm rests in stage 2 and in scoring, as in the published code; its
-   averages forget faster, so that a short run has them.
+**Differs from the paper**
 
-Known defects of reference code: in A03ki/f-AnoGAN the critic has batch norm and dropout, so that
+| what | paper | published code | here |
+| --- | --- | --- | --- |
+| 1. networks | residual blocks, width 64, latent size 128 | | strided convolutions, width 16, latent size 16 |
+| 2. norm of the critic | | layer norm | none |
+| 3. n_critic = 5 steps | each has a new batch | | share one batch of films, with new codes |
+| 4. batches | 64 | | 32 |
+| 5. stages | | 7 epochs of a much larger data set, then 50,000 batches | equally long, unless `gan_epochs` says otherwise |
+| 6. batch norm of G | | rests in stage 2 and in scoring | the same; its averages forget faster, so that a short run has them |
+
+**Known defects** of reference code: in A03ki/f-AnoGAN the critic has batch norm and dropout, so that
 its gradient with respect to one film depends on the films beside it, which the penalty does not
 allow for (1704.00028, section 4); and the encoder ends in tanh, though the codes that the generator
 learnt from are Gaussian: of 100 such numbers 32 lie beyond its reach. Neither is so here;
 `as_published=True` brings back both.
-"""
+"""  # noqa: E501
 
 from typing import ClassVar
 
@@ -39,7 +42,17 @@ RATES = {"critic": 1e-4, "generator": 1e-4, "encoder": 5e-5}
 
 
 class FAnoGAN(Detector):
-    """`kappa`: weight of the feature residual; `n_critic`: steps of the critic to one of G."""
+    """A Wasserstein GAN, then an encoder into its codes (equations above).
+
+    - `latent_dim`: length of the code z
+    - `width`: filters of the first convolution, of G, D and E (`lib.networks`)
+    - `kappa`: weight of the feature residual
+    - `n_critic`: steps of the critic to one of G
+    - `penalty_weight`: lambda, of the gradient penalty
+    - `gan_epochs`: epochs of stage 1; None: as many as `epochs`
+    - `as_published`: critic and encoder as in the reference code (see above)
+    - `learning_rate`: of critic, generator and encoder, or one for all
+    """
 
     players: ClassVar = {"loss": ("encoder",)}
     terms: ClassVar = ("image", "feature")
@@ -65,7 +78,8 @@ class FAnoGAN(Detector):
                 f"FAnoGAN needs n_critic and gan_epochs of at least 1, not {n_critic} and "
                 f"{self.gan_epochs}."
             )
-        self.latent_dim, self.kappa, self.n_critic = latent_dim, kappa, n_critic
+        self.latent_dim, self.width = latent_dim, width
+        self.kappa, self.n_critic = kappa, n_critic
         self.penalty_weight, self.as_published = penalty_weight, as_published
         self.generator = networks.decoder(self.image_size, latent_dim, width)
         spoilt = {"batch_norm": True, "dropout": 0.25} if as_published else {}

@@ -1,8 +1,8 @@
 """Joint Deep SAD: Joint Deep SVDD that is told some labels.
 
 A. Spahr's X-ray code. Networks, scales, subspace and scores are those of `joint_deep_svdd.py`; the
-compactness is the loss of `deep_sad.py` (arXiv 1906.02694); films known to be abnormal are not
-redrawn:
+compactness is the loss of `deep_sad.py` ([arXiv 1906.02694](https://arxiv.org/abs/1906.02694));
+films known to be abnormal are not redrawn:
 
     reconstruction = mean of (x - r)^2 over films that are not known to be abnormal
     compactness    = u / (n + m) [sum over unknown of e
@@ -13,18 +13,21 @@ Published AUROC on MURA with 5 % known normals and 5 % known anomalies: embeddin
 per body part .62 for hands, .69 for fingers to .82 for the humerus), reconstruction .544; with the
 subspace .537 +- .054 (74 % of the test films are abnormal).
 
-Differs from the code
-1. What `joint_deep_svdd.py` and `deep_sad.py` list.
-2. The mean of the residual is over the films that count; there the residuals of known anomalies
-   are zero and count, which makes the loss 5 % smaller where 5 % are known.
-3. Distances above 1 are in units u of what normal films have before training; there u = 1. The
-   codes of an autoencoder lie at d of 4 to 10, where 1/d moves nobody: with u = 1, what 5 % of
-   labels gave was chance (AUROC .52 on NIH ChestX-ray14, mean of three seeds; now .72). Outside the
-   subspace d is about .2, and labels count as they are.
+**Differs from the code**
 
-Known defects of the reference code: the many-sphere relative of this method tests its labels the
+| what | code | here |
+| --- | --- | --- |
+| 1. | | what `joint_deep_svdd.py` and `deep_sad.py` list |
+| 2. mean of the residual | the residuals of known anomalies are zero and count, which makes the loss 5 % smaller where 5 % are known | over the films that count |
+| 3. unit u of distances | 1 | where that is above 1, what normal films have before training (below) |
+
+The codes of an autoencoder lie at d of 4 to 10, where 1/d moves nobody: with u = 1, what 5 % of
+labels gave was chance (AUROC .52 on NIH ChestX-ray14, mean of three seeds; now .72). Outside the
+subspace d is about .2, and labels count as they are.
+
+**Known defects** of the reference code: the many-sphere relative of this method tests its labels the
 wrong way round, so that known normals are not redrawn and known anomalies are.
-"""
+"""  # noqa: E501
 
 from keras import ops
 

@@ -1,7 +1,8 @@
 """Joint Deep SVDD: one encoder learns to redraw films and to bring them close, at the same time.
 
-A. Spahr's X-ray code (Self-Taught Semi-Supervised Anomaly Detection on Upper Limb X-rays, arXiv
-2102.09895, compares with it). With z = E(x), r = D(z) and d the squared distance of z:
+A. Spahr's X-ray code (Self-Taught Semi-Supervised Anomaly Detection on Upper Limb X-rays,
+[arXiv 2102.09895](https://arxiv.org/abs/2102.09895), compares with it). With z = E(x), r = D(z) and
+d the squared distance of z:
 
     reconstruction = mean (x - r)^2
     compactness    = mean d (hard) or R^2 + (1/nu) mean max(0, d - R^2) (soft)
@@ -21,23 +22,23 @@ it. With normal embeddings Z (n x m), their mean c, and P = V V' on their first 
 Published AUROC on MURA without labels: embedding .488, reconstruction .541; with the subspace .480
 and .542 (78 % of the test films are abnormal).
 
-Differs from the code
-1. z, a vector without batch norm, is both what D redraws from and what is brought close; there a
-   head of two convolutions with batch norm leads from the map that D redraws from to 512 numbers.
-2. A ResNet whose maps are averaged, and four to six transposed convolutions back; there ResNet-18
-   and its mirror at 512 px.
-3. Weight decay 5e-7, decoupled, the learning rate divided by ten at two thirds of the epochs; there
-   1e-6, at 40 and at 80 of 100.
-4. w = 0.6 as in the logged run; a newer script has 0.3. Both parts' scales are measured on films
-   that are not known to be abnormal, by the networks as they score; there on all, as they train.
-5. Nothing is masked: the mean squared residual runs over all pixels, in the loss too.
+**Differs from the code**
 
-Known defects of the reference code: the soft boundary crashes with the subspace; here it works.
+| what | code | here |
+| --- | --- | --- |
+| 1. z | a head of two convolutions with batch norm leads from the map that D redraws from to 512 numbers | a vector without batch norm, both what D redraws from and what is brought close |
+| 2. networks | ResNet-18 and its mirror at 512 px | a ResNet whose maps are averaged, and four to six transposed convolutions back |
+| 3. optimizer | weight decay 1e-6; the rate falls at 40 and at 80 of 100 epochs | weight decay 5e-7, decoupled; the rate is divided by ten at two thirds of the epochs |
+| 4. w | 0.6 in the logged run, 0.3 in a newer script | 0.6 |
+| 5. scales | on all films, as the networks train | on films that are not known to be abnormal, by the networks as they score |
+| 6. residual | masked | over all pixels, in the loss too |
+
+**Known defects** of the reference code: the soft boundary crashes with the subspace; here it works.
 The projector there is P = S (S'S + 0.001 I)^-1 S' of up to 10,000 embeddings S' as they are, far
 more than they have dimensions. Then P is nearly the identity, d is a rounding error, and its scale
 explodes (published scores start at 43 to 940). `as_published=True` brings that projector back, as
 I - P = 0.001 (S S' + 0.001 I)^-1, the same matrix, which loses no digits.
-"""
+"""  # noqa: E501
 
 from typing import ClassVar
 
@@ -51,9 +52,16 @@ RIDGE, MOST_FILMS = 1e-3, 10_000  # of the projector as published
 
 
 class JointDeepSVDD(DeepSVDD):
-    """`subspace`: None, its rank (an integer), or the share of the variance that it is to hold.
+    """One encoder that redraws films and brings them close (equations above).
 
-    `reconstruction_weight` is w above; boundary, nu and warm_up_epochs are Deep SVDD's.
+    Further keywords are DeepSVDD's.
+
+    - `subspace`: None, its rank k (an integer), or the share of the variance that it is to hold
+    - `reconstruction_weight`: w
+    - `as_published`: the projector of the reference code (see above)
+    - `nu`: share of the training films outside a soft boundary
+    - `warm_up_epochs`: epochs before R of a soft boundary is set
+    - `pretraining_epochs`: epochs of the reconstruction alone; None: as many as `epochs`
     """
 
     players: ClassVar = {"loss": ("encoder", "decoder")}

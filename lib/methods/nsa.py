@@ -1,8 +1,10 @@
 """NSA: a network learns to find synthetic lesions in normal films, and then looks for real ones.
 
-Schlueter et al., Natural synthetic anomalies, ECCV 2022 (arXiv 2109.15222), after CutPaste
-(arXiv 2104.04015) and FPI; kept inside the body as AnatPaste does (arXiv 2205.04282). L draws
-lesions into a normal film x (`lib.lesions`), m is where they are, U is a U-Net, p the sigmoid:
+Schlueter et al., Natural synthetic anomalies, ECCV 2022
+([arXiv 2109.15222](https://arxiv.org/abs/2109.15222)), after CutPaste
+([arXiv 2104.04015](https://arxiv.org/abs/2104.04015)) and FPI; kept inside the body as AnatPaste
+does ([arXiv 2205.04282](https://arxiv.org/abs/2205.04282)). L draws lesions into a normal film x
+(`lib.lesions`), m is where they are, U is a U-Net, p the sigmoid:
 
     loss   = mean cross-entropy(U(L(x)), m)
     map(x) = p(U(x)),   score(x) = mean of the map
@@ -14,22 +16,23 @@ hardly moves. So the learning rate falls to zero by a cosine, weights are averag
 and so are the maps of `members` networks, each trained from its own start on its own lesions. When
 to stop is fixed beforehand; `val_loss` is the loss on validation normals with other lesions.
 
-Differs from the paper
-1. Lesions are opacities (soft ellipses and boxes, denser or thinner than their place) and patches
-   of other films with soft edges; there patches alone, blended by Poisson's equation.
-2. m is 0 or 1 (cross-entropy); there also graded by the change in grey level.
-3. A U-Net whose finest maps are half of 64 pixels; there a ResNet-18 encoder-decoder, 224 pixels.
-4. A lesion lies in the convex hull of the body; there in what is brighter than a threshold.
-5. AdamW with weight decay 1e-4, EMA, several members; there Adam, one network.
-6. Films are shifted by up to 3 pixels, mirrored and changed in gamma (0.8 to 1.25) before lesions
-   are drawn; there turned by up to 3 degrees and cropped.
-7. Further scores: the mean of the map's largest fifth, and of the logits.
+**Differs from the paper**
+
+| what | paper | here |
+| --- | --- | --- |
+| 1. lesions | patches alone, blended by Poisson's equation | opacities (soft ellipses and boxes, denser or thinner than their place) and patches of other films with soft edges |
+| 2. m | also graded by the change in grey level | 0 or 1 (cross-entropy) |
+| 3. network | a ResNet-18 encoder-decoder, 224 pixels | a U-Net whose finest maps are half of 64 pixels |
+| 4. where lesions lie | in what is brighter than a threshold | in the convex hull of the body |
+| 5. training | Adam, one network | AdamW with weight decay 1e-4, EMA, several members |
+| 6. films before lesions | turned by up to 3 degrees and cropped | shifted by up to 3 pixels, mirrored and changed in gamma (0.8 to 1.25) |
+| 7. scores | | also the mean of the map's largest fifth, and of the logits |
 
 The kinds, sizes and share of lesions were chosen with a look at labelled films: phantoms, one
 folder of children's chests and some of NIH, on which results flatter the method (see CHANGELOG).
 
-Known defects of reference code: AnatPaste's imports a module that is not in its repository.
-"""
+**Known defects** of reference code: AnatPaste's imports a module that is not in its repository.
+"""  # noqa: E501
 
 from typing import ClassVar
 
@@ -44,8 +47,15 @@ from lib.samples import to_grey
 
 
 class NSA(Detector):
-    """`kinds`: what is drawn (lib.lesions) into `lesion_share` of the films, with diameters of
-    `lesion_size`, shares of the side.
+    """U-Nets that find lesions drawn into normal films (equations above).
+
+    - `width`: filters of the first convolution of a U-Net
+    - `members`: how many U-Nets
+    - `kinds`: what is drawn, of `lib.lesions.KINDS`
+    - `lesion_size`: least and largest diameter of a lesion, shares of the side
+    - `lesion_share`: share of the films with lesions
+    - `ema`: momentum of the weights' moving averages, which score
+    - `learning_rate`: AdamW's at the start
     """
 
     players: ClassVar = {"loss": ("segmenters",)}
@@ -67,7 +77,7 @@ class NSA(Detector):
         if not kinds or not set(kinds) <= set(lesions.KINDS):
             raise ValueError(f"NSA draws {', '.join(lesions.KINDS)}, not kinds={kinds!r}.")
         self.kinds, self.lesion_size, self.lesion_share = kinds, lesion_size, lesion_share
-        self.members, self.ema = members, ema
+        self.width, self.members, self.ema = width, members, ema
         self.random = keras.random.SeedGenerator(self.seed)
         # U: (n, h, w, members), a film for each member -> (n, h, w, members), its logits
         films = keras.Input((self.image_size, self.image_size, members))

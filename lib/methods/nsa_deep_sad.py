@@ -1,9 +1,10 @@
 """NSA Deep SAD: what a network knows that finds drawn lesions, told a few real ones.
 
-Two stages, as in CutPaste (arXiv 2104.04015), with labels in the second. First NSA's U-Nets learn
-to find lesions drawn into normal films (`lib.methods.nsa`, arXiv 2109.15222). Then films x are
-described by what lies on their way down, and Deep SAD (`lib.methods.deep_sad`, arXiv 1906.02694,
-equation 7) places the films in a sphere:
+Two stages, as in CutPaste ([arXiv 2104.04015](https://arxiv.org/abs/2104.04015)), with labels in
+the second. First NSA's U-Nets learn to find lesions drawn into normal films (`lib.methods.nsa`,
+[arXiv 2109.15222](https://arxiv.org/abs/2109.15222)). Then films x are described by what lies on
+their way down, and Deep SAD (`lib.methods.deep_sad`,
+[arXiv 1906.02694](https://arxiv.org/abs/1906.02694), equation 7) places the films in a sphere:
 
     h(x) = mean and maximum of each map of each level, from all members
     z    = W (h - mean) / deviation, of the batch,   d = ||z - c||^2,   loss and score Deep SAD's
@@ -19,11 +20,14 @@ was better on validation films of NIH (.81, W alone .73) and worse on those of k
 known anomalies to one side of the normal films. A sphere around the mean itself knew knees from
 normal ones no better than chance (.54 to .57).
 
-Differs from Deep SAD
-1. phi is W h, and its first stage is NSA; there a network for films, and an autoencoder.
-2. `learning_rate` is that of W; `pretraining_learning_rate` NSA's.
-3. What `lib.methods.deep_sad` lists as 2 and 3.
-"""
+**Differs from Deep SAD**
+
+| what | Deep SAD | here |
+| --- | --- | --- |
+| 1. phi | a network for films, whose first stage is an autoencoder | W h, whose first stage is NSA |
+| 2. learning rates | | `learning_rate` is that of W; `pretraining_learning_rate` NSA's |
+| 3. | | what `lib.methods.deep_sad` lists as 2 and 3 |
+"""  # noqa: E501
 
 from typing import ClassVar
 
@@ -37,7 +41,14 @@ from lib.methods.nsa import NSA
 
 
 class NSADeepSAD(DeepSAD):
-    """`width`, `members`: the U-Nets of the first stage; `eta`: Deep SAD's."""
+    """Deep SAD of what NSA's U-Nets see (equations above); further keywords are DeepSAD's.
+
+    - `image_size`: pixels a side of the films, which are square
+    - `latent_dim`: length of the embedding z
+    - `width`, `members`: filters of the first convolution of the U-Nets, and how many there are
+    - `pretraining_learning_rate`: NSA's
+    - `learning_rate`: that of W, at the start
+    """
 
     players: ClassVar = {"loss": ("head",)}
 

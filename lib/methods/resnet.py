@@ -1,29 +1,31 @@
 """Supervised residual network: what labels can do, an upper bound beside the other families.
 
-He et al. 2015 (arXiv 1512.03385), equation 1: y = F(x) + x. With A_k the maps of its last layer,
-h' x w' cells, Z = h' w':
+He et al. 2015 ([arXiv 1512.03385](https://arxiv.org/abs/1512.03385)), equation 1: y = F(x) + x.
+With A_k the maps of its last layer, h' x w' cells, Z = h' w':
 
     logit = sum_k w_k (1/Z) sum_ij A_k,ij + b,   score = logit
     loss = mean w(y) cross-entropy(y, sigmoid(logit))
     w(y) = n / (2 n_y), for y = 1 times `miss_factor`
 
-Its map is Grad-CAM (arXiv 1610.02391), equations 1 and 2:
+Its map is Grad-CAM ([arXiv 1610.02391](https://arxiv.org/abs/1610.02391)), equations 1 and 2:
 
     alpha_k = (1/Z) sum_ij d logit / d A_k,ij,   map = ReLU(sum_k alpha_k A_k)
 
 Here d logit / d A_k,ij = w_k / Z in every cell, so alpha_k = w_k / Z: no gradient has to be taken.
 
-Differs from the papers
-1. ResNet-18's blocks (2, 2, 2, 2), but 16 filters in the first stage, not 64; one grey channel.
-2. The stem is a 3x3 convolution of stride 2; there 7x7 and max pooling, for films of 224 px.
-3. AdamW, the learning rate falling from 1e-3 to 0 by a cosine; there SGD from 0.1, divided by ten
-   at plateaus. Batch norm momentum 0.9, weight decay 1e-2 (decoupled); there 1e-4.
-4. One logit for "abnormal" with class weights; there a softmax over 1000 balanced classes.
-5. Augmentation is the study's (a Keras layer); there random crops, flips and colours.
+**Differs from the papers**
 
-Known defects of reference code: X-ray studies choose thresholds on the test films. Here they are
+| what | papers | here |
+| --- | --- | --- |
+| 1. size | 64 filters in the first stage of ResNet-18 | its blocks (2, 2, 2, 2), but 16 filters; one grey channel |
+| 2. stem | 7x7 and max pooling, for films of 224 px | a 3x3 convolution of stride 2 |
+| 3. optimizer | SGD from 0.1, divided by ten at plateaus; weight decay 1e-4 | AdamW from 1e-3 to 0 by a cosine; weight decay 1e-2 (decoupled), batch norm momentum 0.9 |
+| 4. output | a softmax over 1000 balanced classes | one logit for "abnormal", with class weights |
+| 5. augmentation | random crops, flips and colours | the study's (a Keras layer) |
+
+**Known defects** of reference code: X-ray studies choose thresholds on the test films. Here they are
 chosen on validation films, outside the method: scores are raw logits.
-"""
+"""  # noqa: E501
 
 from typing import ClassVar
 
@@ -37,7 +39,13 @@ from lib.detector import Detector
 
 
 class ResNet(Detector):
-    """`miss_factor`: how much dearer missing an abnormal film is than a false alarm."""
+    """A residual network with labels (equations above).
+
+    - `width`: filters of the first stage
+    - `blocks`: residual blocks of each stage
+    - `miss_factor`: how much dearer missing an abnormal film is than a false alarm
+    - `weight_decay`: AdamW's
+    """
 
     players: ClassVar = {"loss": ("backbone", "head")}
     uses_labels: ClassVar = True
@@ -46,6 +54,7 @@ class ResNet(Detector):
         self, *, width=16, blocks=(2, 2, 2, 2), miss_factor=2.0, weight_decay=1e-2, **common
     ):
         super().__init__(**common)
+        self.width, self.blocks = width, blocks
         self.miss_factor = miss_factor
         self.weight_decay = weight_decay
         self.backbone = networks.resnet(self.image_size, width, blocks)

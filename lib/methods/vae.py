@@ -1,6 +1,7 @@
 """VAE: an autoencoder whose codes are distributions held near N(0, I).
 
-Kingma and Welling, arXiv 1312.6114. Encoder q(z|x) = N(z_mean, exp z_log_var), decoder G:
+Kingma and Welling, [arXiv 1312.6114](https://arxiv.org/abs/1312.6114). Encoder q(z|x) = N(z_mean,
+exp z_log_var), decoder G:
 
     z = z_mean + exp(z_log_var / 2) epsilon, epsilon ~ N(0, I)       (section 2.4, equation 9)
     loss = mean (x - G(z))^2 + kl_weight KL(q(z|x) || N(0, I)) / latent_dim    (cf. equation 10)
@@ -10,29 +11,30 @@ normal noise of variance s^2, times 2 s^2 / pixels, if kl_weight = 2 s^2 latent_
 stands for s = 0.8 at 64 px. A film is scored with z_mean, nothing is drawn: `residual`, the mean of
 (x - G(z_mean))^2; `kl`, in nats; `elbo`, the film's loss.
 
-Loss and settings are those of the benchmark MedIAnomaly (arXiv 2404.04518: 64 px, latent size 16,
-weight 0.005, Adam 1e-3, batch 64, 250 epochs). Published AUROC on RSNA: .679 by the residual, where
-the plain autoencoder has .675 (AE4AD, table 2). On hands of MURA (512 px, latent size 1024), by
-Davletshina et al. (arXiv 2001.10883): .533 by the KL, .483 by the residual.
+Loss and settings are those of the benchmark MedIAnomaly
+([arXiv 2404.04518](https://arxiv.org/abs/2404.04518): 64 px, latent size 16, weight 0.005, Adam
+1e-3, batch 64, 250 epochs). Published AUROC on RSNA: .679 by the residual, where the plain
+autoencoder has .675 (AE4AD, table 2). On hands of MURA (512 px, latent size 1024), by Davletshina
+et al. ([arXiv 2001.10883](https://arxiv.org/abs/2001.10883)): .533 by the KL, .483 by the residual.
 
-Differs from the paper
-1. A detector with scores; there a generative model and a representation.
-2. Normal noise of one fixed variance, hidden in the weight; there the decoder gives Bernoulli
-   probabilities, or the variance too (for that see ae_u.py).
-3. Convolutions; there one hidden layer. Adam; there Adagrad.
+**Differs from the paper and the benchmark**
 
-Differs from the benchmark
-4. The last map goes to z by one linear layer; there a layer of 1024 units stands on either side.
-   The decoder ends in tanh.
+| what | paper | benchmark | here |
+| --- | --- | --- | --- |
+| 1. purpose | a generative model and a representation | a detector | a detector with scores |
+| 2. decoder's noise | Bernoulli probabilities, or normal with the variance too (see ae_u.py) | | normal noise of one fixed variance, hidden in the weight |
+| 3. networks | one hidden layer; Adagrad | | convolutions; Adam |
+| 4. from the last map to z | | a layer of 1024 units on either side | one linear layer; the decoder ends in tanh |
 
-Known defects of reference code: both draw z when they score, so that a film's score changes from
+**Known defects** of reference code: both draw z when they score, so that a film's score changes from
 call to call; here z_mean. Davletshina's code adds the *sum* of the KL over batch and codes to the
 *mean* error of a pixel, which gives the KL batch times pixels more weight than the bound does; on
 toy films the posterior then collapses onto the prior and all films get one reconstruction.
 `as_published=True` takes this weight (with squared error; there cross-entropy). Otherwise `fit`
-raises Collapsed where no code is active: by the criterion of Burda et al. (arXiv 1509.00519), where
-no z_mean has a variance above 0.01 over the films.
-"""
+raises Collapsed where no code is active: by the criterion of Burda et al.
+([arXiv 1509.00519](https://arxiv.org/abs/1509.00519)), where no z_mean has a variance above 0.01
+over the films.
+"""  # noqa: E501
 
 from typing import ClassVar
 
@@ -48,9 +50,12 @@ ACTIVE = 0.01  # variance over films; that of the prior is 1
 
 
 class VAE(Detector):
-    """`kl_weight`: of the KL of a code, beside the squared residual of a pixel.
+    """A variational autoencoder (equations above).
 
-    `as_published` replaces it by the weight that Davletshina's code gives the KL (see above).
+    - `latent_dim`: length of the code z
+    - `width`: filters of the first convolution, of q and G (`lib.networks`)
+    - `kl_weight`: weight of the KL of a code compared with the squared residual of a pixel
+    - `as_published`: replaces it by the weight that Davletshina's code gives the KL (see above)
     """
 
     players: ClassVar = {"loss": ("encoder", "decoder")}
@@ -61,7 +66,7 @@ class VAE(Detector):
         super().__init__(**common)
         if not kl_weight > 0:
             raise ValueError(f"VAE needs a kl_weight above 0, not {kl_weight}.")
-        self.latent_dim, self.as_published = latent_dim, as_published
+        self.latent_dim, self.width, self.as_published = latent_dim, width, as_published
         self.kl_weight = self.batch_size * latent_dim if as_published else kl_weight
         self.encoder = networks.encoder(self.image_size, 2 * latent_dim, width)
         self.decoder = networks.decoder(self.image_size, latent_dim, width)

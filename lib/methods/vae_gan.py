@@ -1,7 +1,8 @@
 """VAE-GAN: a variational autoencoder whose error is measured by what a discriminator sees.
 
-Larsen et al., arXiv 1512.09300; as a detector after a public study on RSNA (YiHsiu7893 on GitHub).
-q encoder, G decoder, D discriminator with features D_l, z ~ q(z|x), r = G(z), z_p ~ N(0, I):
+Larsen et al., [arXiv 1512.09300](https://arxiv.org/abs/1512.09300); as a detector after a public
+study on RSNA (YiHsiu7893 on GitHub). q encoder, G decoder, D discriminator with features D_l, z ~
+q(z|x), r = G(z), z_p ~ N(0, I):
 
     K = KL(q(z|x) || N(0, I))                                         (equation 4)
     F = mean (D_l(x) - D_l(r))^2 / mean D_l(x)^2                      (equations 6 and 7; see 2)
@@ -12,26 +13,28 @@ q encoder, G decoder, D discriminator with features D_l, z ~ q(z|x), r = G(z), z
 L is the cross-entropy: algorithm 1 writes it with the other sign, but descends as above. Scores:
 the mean of the map (published AUROC on RSNA at 64 px: .77), F of the film, the logit of 1 - D(x).
 
-Differs from the paper
-1. A detector with scores; there faces are generated.
-2. F is the part of the features' energy that is not rebuilt, K a mean over dimensions; there sums,
-   and no beta. The study also has means, with 128 dimensions, gamma 15 and beta 5; for 16
-   dimensions beta 40 is the same. With 5, codes of phantoms kept 4 nats instead of 12 and blurred.
-3. No batch norm in the discriminator: its features of a film are that film's own. With it, samples
-   turned to noise where x, r and G(z_p) shared statistics, and reconstructions where they did not.
-   F is taken at the last convolution, as in the study.
-4. RMSprop at 3e-4 as there, but for the discriminator a tenth of it, as in the study, and falling
-   to zero by a cosine.
-5. Latent size 16 and width 16; in the study 128 and 64, with a dense layer of 2048 units.
-6. Codes from q and from N(0, I) share one batch, and so the statistics, of the decoder.
-7. All players always step; in the published code one rests while it is far ahead.
+**Differs from the paper**
 
-Known defects of reference code: the study scores with a drawn z, so that a film's score changes
+| what | paper | study on RSNA | here |
+| --- | --- | --- | --- |
+| 1. purpose | faces are generated | a detector | a detector with scores |
+| 2. F and K | sums, and no beta | means, with 128 dimensions, gamma 15 and beta 5 | F is the part of the features' energy that is not rebuilt, K a mean over dimensions; beta 40 for 16 dimensions is the same as the study's (below) |
+| 3. discriminator | batch norm | F at the last convolution | F at the last convolution; no batch norm: its features of a film are that film's own (below) |
+| 4. optimizer | RMSprop at 3e-4 | a tenth of it for the discriminator | RMSprop at 3e-4, at a tenth of it for the discriminator; both fall to zero by a cosine |
+| 5. sizes | | latent size 128, width 64, a dense layer of 2048 units | latent size 16, width 16 |
+| 6. codes from q and from N(0, I) | | | share one batch, and so the statistics, of the decoder |
+| 7. players | in the published code one rests while it is far ahead | | all always step |
+
+With beta 5, codes of phantoms kept 4 nats instead of 12 and blurred. With batch norm in the
+discriminator, samples turned to noise where x, r and G(z_p) shared statistics, and reconstructions
+where they did not.
+
+**Known defects** of reference code: the study scores with a drawn z, so that a film's score changes
 from call to call; here with the mean. `as_published=True` draws, though a film always draws the
 same: the code of a number computed from its grey values, in a bank fixed by the seed. The study
 also scores with batch norm in training mode, so that a score depends on the films beside it; that
 is not reproduced.
-"""
+"""  # noqa: E501
 
 from typing import ClassVar
 
@@ -47,7 +50,14 @@ BANK = 1021  # codes to draw from when `as_published`
 
 
 class VAEGAN(Detector):
-    """`beta`, `gamma`: weights of the feature error for the encoder and the decoder."""
+    """A VAE with a discriminator (equations above).
+
+    - `latent_dim`: length of the code z
+    - `width`: filters of the first convolution, of q, G and D (`lib.networks`)
+    - `beta`, `gamma`: weights of the feature error F for the encoder and the decoder
+    - `as_published`: score with a drawn code (see above)
+    - `learning_rate`: by player, or one for all
+    """
 
     players: ClassVar = {
         "encoder": ("encoder",),
@@ -71,8 +81,8 @@ class VAEGAN(Detector):
         super().__init__(learning_rate=learning_rate, **common)
         if not (beta > 0 and gamma > 0):
             raise ValueError(f"VAEGAN needs beta and gamma above 0, not {beta} and {gamma}.")
-        self.latent_dim, self.beta, self.gamma = latent_dim, beta, gamma
-        self.as_published = as_published
+        self.latent_dim, self.width = latent_dim, width
+        self.beta, self.gamma, self.as_published = beta, gamma, as_published
         self.encoder = networks.encoder(self.image_size, 2 * latent_dim, width)
         self.decoder = networks.decoder(self.image_size, latent_dim, width)
         self.discriminator = networks.discriminator(self.image_size, width)

@@ -1,0 +1,34 @@
+"""Training with its updates compiled by XLA, as on a GPU: for tests, on the CPU."""
+
+import inspect
+
+import numpy as np
+from discs import discs
+
+from lib import methods
+from lib.collapse import Collapsed
+
+SMALL = {
+    **{"image_size": 16, "batch_size": 8, "epochs": 1},
+    **{"width": 8, "latent_dim": 4, "blocks": (1, 1), "members": 1, "spheres": 2, "fields": 8},
+    **{"pretraining_epochs": 1, "gan_epochs": 1, "warm_up_epochs": 1, "attention": (8,)},
+    **{"ascent_steps": 2, "n_critic": 2},
+}
+
+
+def train_compiled(name, monkeypatch):
+    """Train a small detector of a method, all its stages, for an epoch of one update each."""
+    monkeypatch.setattr("lib.engine.XLA", True)
+    method = methods.find(name)
+    signatures = [inspect.signature(kind.__init__) for kind in method.__mro__]
+    keywords = {keyword for signature in signatures for keyword in signature.parameters}
+    small = SMALL | ({"members": 2} if name == "ddad" else {})
+    x, truth, _ = discs(8, size=16, abnormal=0.5)
+    y = truth if name == "resnet" else np.where(np.arange(8) < 6, truth, np.nan)
+    try:
+        detector = method(**{key: small[key] for key in small.keys() & keywords})
+        history = detector.fit(x, y.astype("float32"), verbose=0).history
+    except Collapsed as error:  # one update teaches little
+        assert "became" not in str(error), "a loss is not finite"
+    else:
+        assert all(np.isfinite(values).any() for values in history.values())

@@ -1,0 +1,13 @@
+"""A GPU compiles the updates of every method, each of its stages: a third of the methods."""
+
+import pytest
+from compiled import train_compiled
+from test_detector import on_tensorflow
+
+from lib import methods
+
+
+@on_tensorflow
+@pytest.mark.parametrize("name", methods.names()[1::3])
+def test_updates_compile(name, monkeypatch):
+    train_compiled(name, monkeypatch)

@@ -1,0 +1,66 @@
+"""Keywords of methods: each is explained, kept under its name, and given once.
+
+A new file in lib/methods is tested here without a change.
+"""
+
+import inspect
+
+import pytest
+
+from lib import grid, methods
+from lib.detector import Detector
+
+PROFILES = ("quick", "hours", "full")
+
+
+def keywords(kind):
+    """{keyword: default} of the constructor that a class writes itself, {} where it has none."""
+    if "__init__" not in vars(kind):
+        return {}
+    parameters = inspect.signature(vars(kind)["__init__"]).parameters.values()
+    return {each.name: each.default for each in parameters if each.kind is each.KEYWORD_ONLY}
+
+
+def all_keywords(kind):
+    """{keyword: default} of a method, those of the classes that it builds on among them."""
+    by_class = [keywords(each) for each in reversed(kind.__mro__) if issubclass(each, Detector)]
+    return {name: default for known in by_class for name, default in known.items()}
+
+
+def alike(one, other):
+    """Whether two values mean the same: lists of a profile are tuples in a class."""
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+        return list(one) == list(other)
+    return one == other
+
+
+@pytest.mark.parametrize("name", ["detector", *methods.names()])
+def test_every_keyword_is_explained_where_it_is_declared(name):
+    kind = Detector if name == "detector" else methods.find(name)
+    lines = inspect.getdoc(kind).splitlines()
+    explained = " ".join(line.partition(": ")[0] for line in lines if line.startswith("- `"))
+    missing = [keyword for keyword in keywords(kind) if f"`{keyword}`" not in explained]
+    assert not missing, f"{kind.__name__} says nothing about {', '.join(missing)}"
+
+
+@pytest.mark.parametrize("name", methods.names())
+def test_every_keyword_is_stored_under_its_own_name(name):
+    kind = methods.find(name)
+    detector = kind(image_size=32)
+    for keyword, default in (all_keywords(kind) | {"image_size": 32}).items():
+        stored = getattr(detector, keyword)
+        assert default is None or alike(stored, default), keyword
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_profiles_hold_only_what_differs_from_the_defaults_of_a_class(profile):
+    for name, entry in grid.parameters(profile).items():
+        if name in ("images", "split"):
+            continue
+        defaults = all_keywords(methods.find(entry.get("method", name)))
+        repeated = {
+            key for key in entry.keys() & defaults.keys() if alike(entry[key], defaults[key])
+        }
+        if any(key.endswith("updates") for key in entry):
+            repeated -= {"batch_size"}  # by which updates become epochs
+        assert not repeated, f"params/{profile}.yaml, {name}: {', '.join(sorted(repeated))}"
