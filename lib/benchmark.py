@@ -21,6 +21,7 @@ from lib.preprocessing.arrays import settings, write_films
 KEPT = files.REPORTS / "benchmarks.csv"
 FILMS = 256
 
+
 def preprocessing_speed() -> list[dict]:
     """Films/s from DICOM file to picture, in one process and over all cores."""
     dataset = grid.datasets()[-1]

@@ -22,8 +22,8 @@ from ruamel.yaml import YAML
 from tqdm.contrib.concurrent import thread_map
 
 from lib import ROOT
-from lib.datasets.entries import BadData
 from lib.datasets.originals import Original, originals, read_list, write_list
+from lib.errors import BadData
 from lib.provenance import PHANTOMS
 
 COPIED = ".films.csv"  # in data/: the originals of its films; .dvcignore hides it from DVC

@@ -24,9 +24,9 @@ from sklearn.tree import DecisionTreeClassifier
 from tqdm import tqdm
 
 from lib import accidents, files
-from lib.datasets.entries import BadData
 from lib.datasets.split import FEWEST_NORMALS
 from lib.datasets.table import load_index
+from lib.errors import BadData
 
 SHORTCUT = "shortcut_"
 SIDE = 64  # pixels; larger films are shrunk to it for the detectors that learn from pixels

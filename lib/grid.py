@@ -15,7 +15,7 @@ from typing import NamedTuple
 from ruamel.yaml import YAML
 
 from lib import ROOT
-from lib.datasets.errors import BadData
+from lib.errors import BadData
 from lib.variants import Labels, setting, variant_name
 
 #: In tables of results the family of an ablation is this and its name.

@@ -10,7 +10,7 @@ import sys
 from typing import NamedTuple
 
 from lib import ROOT, accidents, files, grid, processes, report
-from lib.datasets.errors import BadData
+from lib.errors import BadData
 
 
 class Page(NamedTuple):

@@ -17,7 +17,7 @@ from ruamel.yaml import YAML, YAMLError
 from voluptuous import Invalid, Schema
 
 from lib import ROOT, accidents, files, methods
-from lib.datasets.entries import BadData
+from lib.errors import BadData
 
 ROOM = 2e9  # bytes: below this much, films or weights may fail to find room
 

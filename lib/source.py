@@ -21,10 +21,10 @@ from ruamel.yaml import YAML
 
 from lib import ROOT, files
 from lib.data import alone, check_apart, check_space, real_place
-from lib.datasets.entries import BadData
 from lib.datasets.originals import may_be_read, originals, shown, write_list
 from lib.datasets.survey import DataSet, studied, survey
 from lib.datasets.table import SPLITS, UNLABELLED
+from lib.errors import BadData
 from lib.films import UnreadableFilm, read_film
 from lib.preprocessing.arrays import settings
 from lib.preprocessing.film import prepare

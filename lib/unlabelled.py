@@ -18,8 +18,8 @@ import pandas as pd
 
 from lib import accidents, files
 from lib.comparison.fusion import rank_average
-from lib.datasets.entries import BadData
 from lib.datasets.table import ODD_NAMES, UNLABELLED, load_index
+from lib.errors import BadData
 from lib.fits import store
 
 FILM = ["number", "image_id", "path", "median"]

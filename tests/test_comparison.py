@@ -19,8 +19,9 @@ from lib.comparison.record import record
 from lib.comparison.scores import BrokenFit, Scored, read_fit, read_floors
 from lib.comparison.sweep import sweep_auroc
 from lib.comparison.tables import COLUMNS, ORIGIN, measures_of
-from lib.datasets.entries import BadData, load_entries
+from lib.datasets.entries import load_entries
 from lib.datasets.table import load_index
+from lib.errors import BadData
 from lib.grid import Fit
 
 FILMS, SIDE = 240, 16

@@ -19,7 +19,7 @@ from test_datasets import (
 )
 
 from lib.datasets.copies import hashes, near_groups
-from lib.datasets.entries import BadData
+from lib.errors import BadData
 
 ALONE = {key: value for key, value in OURS.items() if key != "patient"}
 

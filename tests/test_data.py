@@ -13,8 +13,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from lib import ROOT, data
-from lib.datasets.entries import BadData
 from lib.datasets.originals import originals, read_list, write_list
+from lib.errors import BadData
 
 
 def write(path: Path, text: str = "film") -> Path:

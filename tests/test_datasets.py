@@ -13,12 +13,13 @@ from test_films import write_dicom
 
 from lib import ROOT
 from lib.datasets.__main__ import main
-from lib.datasets.entries import BadData, load_entries
+from lib.datasets.entries import load_entries
 from lib.datasets.index import build_index, write_tables
 from lib.datasets.listing import age_in_years
 from lib.datasets.split import check_split, split_by_patient
 from lib.datasets.table import load_index
 from lib.datasets.training import training_set
+from lib.errors import BadData
 
 XRAYS = ROOT.parent / "shared/xrays"
 MURA = {"layout": "mura", "folder": "MURA-v1.1", "body": "limb"}

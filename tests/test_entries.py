@@ -2,7 +2,8 @@
 
 import pytest
 
-from lib.datasets.entries import BadData, load_entries
+from lib.datasets.entries import load_entries
+from lib.errors import BadData
 
 GOOD = "layout: folder, folder: ours, normal: healthy, abnormal: fracture, body: chest"
 

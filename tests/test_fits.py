@@ -15,7 +15,7 @@ from keras import ops
 from toys import FIVE, Drawing, change_index, index
 
 from lib import files, grid
-from lib.datasets.errors import BadData
+from lib.errors import BadData
 from lib.fits import examples, films, landing, queue, recipes, store, train, work
 from lib.grid import Fit
 

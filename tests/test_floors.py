@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from lib import metrics
-from lib.datasets.entries import BadData
+from lib.errors import BadData
 from lib.floors import shortcuts, write_floors
 
 FILMS = 600

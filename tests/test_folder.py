@@ -9,8 +9,8 @@ from test_datasets import OURS, counts, index_of, noise, write_film, write_ours,
 from test_films import write_dicom
 
 from lib.datasets import words
-from lib.datasets.entries import BadData
 from lib.datasets.folder import finding_of
+from lib.errors import BadData
 
 PLAIN = {key: OURS[key] for key in ("layout", "folder", "normal", "body")} | {"abnormal": "broken"}
 

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from lib import ROOT, grid
-from lib.datasets.errors import BadData
+from lib.errors import BadData
 from lib.grid import Fit
 
 FIVE = {"normal": 0.05, "abnormal": 0.05}

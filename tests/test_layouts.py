@@ -10,10 +10,11 @@ import pytest
 from PIL import Image
 
 from lib.datasets import label_table, mura
-from lib.datasets.entries import BadData, load_entries
+from lib.datasets.entries import load_entries
 from lib.datasets.index import build_index
 from lib.datasets.listing import files_below
 from lib.datasets.owner_tables import read_cells
+from lib.errors import BadData
 
 MURA = {"layout": "mura", "folder": "MURA-v1.1", "body": "limb"}
 NIH = {"layout": "nih", "folder": "nih", "body": "chest", "abnormal": ["Effusion"]}

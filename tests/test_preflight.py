@@ -8,7 +8,7 @@ from socket import gethostname
 import pytest
 
 from lib import preflight
-from lib.datasets.entries import BadData
+from lib.errors import BadData
 
 LOCK = "schema: '2.0'\nstages:\n  code:\n    cmd: make it\n"
 

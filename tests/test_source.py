@@ -12,8 +12,9 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 from lib import ROOT, data, grid, source
-from lib.datasets.entries import BadData, load_entries
+from lib.datasets.entries import load_entries
 from lib.datasets.survey import SHIPPED
+from lib.errors import BadData
 
 OURS = (
     "  ours: {layout: folder, folder: ours, normal: healthy, abnormal: [fracture, implant], "

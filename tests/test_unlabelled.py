@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from lib import unlabelled
-from lib.datasets.entries import BadData
 from lib.datasets.table import COLUMNS
+from lib.errors import BadData
 from lib.fits import store
 from lib.grid import Fit
 

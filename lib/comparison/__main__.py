@@ -7,7 +7,7 @@ from lib import accidents, files, grid
 from lib.comparison.compare import compare
 from lib.comparison.measures import write_measures
 from lib.comparison.record import record
-from lib.datasets.errors import BadData
+from lib.errors import BadData
 
 parser = argparse.ArgumentParser(description="Measure the fits and floors of the study.")
 parser.add_argument(

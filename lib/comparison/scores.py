@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lib import files, metrics
-from lib.datasets.errors import BadData
+from lib.errors import BadData
 from lib.fits import store, work
 from lib.floors import SHORTCUT
 from lib.grid import Fit

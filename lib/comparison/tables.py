@@ -7,7 +7,7 @@ import pandas as pd
 
 from lib import files
 from lib.comparison import tests
-from lib.datasets.errors import BadData
+from lib.errors import BadData
 from lib.grid import Fit
 
 ORIGIN = ["dataset", "method", "family", "seed", "setting"]

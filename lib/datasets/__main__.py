@@ -8,8 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from lib import ROOT, accidents, burned_in, files, provenance
-from lib.datasets.entries import BadData, load_entry, load_split_settings
+from lib.datasets.entries import load_entry, load_split_settings
 from lib.datasets.index import build_index, write_tables
+from lib.errors import BadData
 
 
 def main(names: list[str], root: Path = ROOT) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from pathlib import PurePosixPath
 from typing import Any
 
-from lib.datasets.errors import BadData
+from lib.errors import BadData
 
 FILE = "params/datasets.yaml"
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")

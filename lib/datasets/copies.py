@@ -19,7 +19,7 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from lib.datasets.errors import BadData
+from lib.errors import BadData
 
 NEAR = 0.45  # correlation of the signs of two films that are the same
 FLAT = 1e-4  # of the range of grey levels: detail that is nothing but rounding

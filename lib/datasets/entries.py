@@ -7,9 +7,9 @@ from ruamel.yaml.error import YAMLError
 
 from lib import ROOT
 from lib.datasets.checks import FILE, check_entry, check_names
-from lib.datasets.errors import BadData
+from lib.errors import BadData
 
-__all__ = ["BadData", "listed", "load_entries", "load_entry", "load_split_settings"]
+__all__ = ["listed", "load_entries", "load_entry", "load_split_settings"]
 
 TEST_PATIENTS = "params/test_patients"  # the folder of their lists; dvc.yaml depends on it
 SPLIT = {"validation": 0.15, "test": 0.3, "seed": 0}

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from lib.datasets.entries import BadData
 from lib.datasets.listing import files_below
 from lib.datasets.masks import FOLDERS
+from lib.errors import BadData
 from lib.films import FILM_SUFFIXES
 
 NOT_FILMS = {"dicomdir", "readme", "license", "lockfile", "version", "autorun"}

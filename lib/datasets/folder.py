@@ -12,10 +12,11 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from lib.datasets.entries import BadData, listed
+from lib.datasets.entries import listed
 from lib.datasets.film_files import is_film_name
 from lib.datasets.listing import Listing, digest, files_below, is_visible
 from lib.datasets.masks import IMAGES, find_masks, masks_of
+from lib.errors import BadData
 
 UNREAD_SUFFIXES = {  # pictures that are not read; they are counted by name
     *(".npy", ".npz", ".nii", ".gz", ".mha", ".mhd", ".nrrd", ".heic", ".heif", ".jxl"),

@@ -21,10 +21,11 @@ from lib.datasets import (
     vindr,
     words,
 )
-from lib.datasets.entries import BadData, names_abnormal_films
+from lib.datasets.entries import names_abnormal_films
 from lib.datasets.listing import Listing, age_in_years
 from lib.datasets.split import check_split, split_by_patient
 from lib.datasets.table import COLUMNS, INDEX, ODD_NAMES, SPLITS, UNLABELLED
+from lib.errors import BadData
 from lib.films import NotAFilm, UnreadableFilm, film_facts, film_size, read_film
 
 READERS = {

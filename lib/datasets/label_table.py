@@ -14,11 +14,12 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from lib.datasets import words
-from lib.datasets.entries import BadData, listed
+from lib.datasets.entries import listed
 from lib.datasets.film_files import film_files, locate
 from lib.datasets.labels import ITS_TABLE, column_of, labels_of, plain
 from lib.datasets.listing import Listing, digest, files_below
 from lib.datasets.owner_tables import read_cells
+from lib.errors import BadData
 
 FACTS = ("view", "sex", "age", "body_part")
 #: Text that is published, as groups of films: words that are known, and no name among them.

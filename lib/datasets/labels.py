@@ -18,7 +18,8 @@ from pathlib import Path
 import pandas as pd
 
 from lib.datasets.checks import UNCERTAIN
-from lib.datasets.entries import BadData, listed
+from lib.datasets.entries import listed
+from lib.errors import BadData
 
 STATES = {
     **dict.fromkeys(("1", "true", "yes"), "holds"),

@@ -13,10 +13,10 @@ from pathlib import Path
 import pandas as pd
 import pandera.pandas as pandera
 
-from lib.datasets.entries import BadData
 from lib.datasets.film_files import is_film_name, locate
 from lib.datasets.listing import Listing, files_below, is_visible
 from lib.datasets.owner_tables import find_table, read_table
+from lib.errors import BadData
 
 FILMS = pandera.DataFrameSchema({"path": pandera.Column(str)})
 STUDIES = pandera.DataFrameSchema({"study": pandera.Column(str), "label": pandera.Column(str)})

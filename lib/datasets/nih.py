@@ -13,10 +13,11 @@ from pathlib import Path
 import pandas as pd
 import pandera.pandas as pandera
 
-from lib.datasets.entries import BadData, listed
+from lib.datasets.entries import listed
 from lib.datasets.film_files import locate, stem
 from lib.datasets.listing import BOX_COLUMNS, Listing
 from lib.datasets.owner_tables import find_table, first_table, read_table, read_text
+from lib.errors import BadData
 
 NORMAL = "No Finding"
 FINDINGS = {

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from lib.datasets.entries import BadData
 from lib.datasets.listing import is_circular, is_visible
+from lib.errors import BadData
 from lib.files import whole_file
 
 #: What stops a copy: what it is, and what to do.

@@ -14,8 +14,8 @@ import pandas as pd
 import pandera.pandas as pandera
 from pandera.errors import SchemaErrors
 
-from lib.datasets.entries import BadData
 from lib.datasets.listing import files_below
+from lib.errors import BadData
 
 SEPARATORS = ",;\t"
 RARE_SEPARATOR = "|"  # counts where none of the others occurs: it also stands in NIH's cells

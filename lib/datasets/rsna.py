@@ -11,10 +11,10 @@ from pathlib import Path
 import pandas as pd
 import pandera.pandas as pandera
 
-from lib.datasets.entries import BadData
 from lib.datasets.film_files import locate
 from lib.datasets.listing import BOX_COLUMNS, Listing
 from lib.datasets.owner_tables import first_table, read_table
+from lib.errors import BadData
 
 NORMAL = "Normal"
 CLASSES = [NORMAL, "No Lung Opacity / Not Normal", "Lung Opacity"]

@@ -5,8 +5,8 @@ import warnings
 import numpy as np
 import pandas as pd
 
-from lib.datasets.entries import BadData
 from lib.datasets.table import SPLITS, UNLABELLED
+from lib.errors import BadData
 
 WORDS = ("normal", "abnormal")  # of the labels 0 and 1
 FEWEST_NORMALS = 10  # normal training films that the floors of a data set need

@@ -13,11 +13,12 @@ import pandas as pd
 from tqdm import tqdm
 
 from lib import ROOT
-from lib.datasets.entries import BadData, listed, load_entries, load_split_settings
+from lib.datasets.entries import listed, load_entries, load_split_settings
 from lib.datasets.index import MOST_UNREADABLE, list_films, split_films
 from lib.datasets.listing import is_visible
 from lib.datasets.originals import Originals, may_be_read, originals, shown
 from lib.datasets.split import FEWEST_NORMALS
+from lib.errors import BadData
 from lib.films import NotAFilm, UnreadableFilm, read_film
 
 #: The entries that come with the study: nobody misses them where their films are not there.

@@ -9,7 +9,7 @@ import pandas as pd
 import pandera.pandas as pandera
 from pandera.errors import SchemaErrors
 
-from lib.datasets.entries import BadData
+from lib.errors import BadData
 
 SPLITS = ("train", "validation", "test")
 UNLABELLED = "unlabelled"  # in the place of a split: a film without a label, which is only scored

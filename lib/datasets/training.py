@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from lib.datasets.errors import BadData
+from lib.errors import BadData
 from lib.variants import Labels
 
 

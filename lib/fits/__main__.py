@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from lib import accidents, files, methods
-from lib.datasets.errors import BadData
+from lib.errors import BadData
 from lib.fits import queue, work
 
 # Worker processes import this file too, under another name.

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lib import accidents, files, provenance
-from lib.datasets.errors import BadData
+from lib.errors import BadData
 
 #: What speaks of a method, besides a collapse: labels that it needs and the films lack (BadData),
 #: parameters that it does not take, mistakes in its code. All follow from what a fit depends on,

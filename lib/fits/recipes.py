@@ -9,7 +9,7 @@ import json
 
 from lib import accidents, files, grid, provenance
 from lib.datasets.entries import load_entry
-from lib.datasets.errors import BadData
+from lib.errors import BadData
 from lib.fits.films import parameters_of
 from lib.grid import Fit
 

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from lib import ROOT, files, grid
-from lib.datasets.errors import BadData
 from lib.datasets.table import load_index
+from lib.errors import BadData
 from lib.fits import landing, work
 from lib.grid import Fit
 

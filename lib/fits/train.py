@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from lib import methods
-from lib.datasets.errors import BadData
 from lib.datasets.training import training_set
 from lib.detector import Detector
+from lib.errors import BadData
 from lib.grid import Fit, Parameters
 from lib.preprocessing.network_input import augmentation_for, to_float
 from lib.samples import Samples

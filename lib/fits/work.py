@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from lib import files, grid, methods, provenance
-from lib.datasets.errors import BadData
+from lib.errors import BadData
 from lib.fits import landing
 from lib.fits.films import hash_of_films, index_and_images, parameters_of
 from lib.fits.recipes import body, digest, recipe

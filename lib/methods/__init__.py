@@ -5,7 +5,7 @@ import importlib.util
 import os
 from pathlib import Path
 
-from lib.datasets.entries import BadData
+from lib.errors import BadData
 
 BACKENDS = ("tensorflow", "jax")  #: of Keras, on which lib.engine can train
 

@@ -3,7 +3,7 @@
 import sys
 
 from lib import accidents
-from lib.datasets.entries import BadData
+from lib.errors import BadData
 from lib.films import UnreadableFilm
 from lib.preprocessing.arrays import write_arrays
 

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from lib import ROOT, files, grid, processes
-from lib.datasets.entries import BadData, load_entry
+from lib.datasets.entries import load_entry
 from lib.datasets.table import ODD_NAMES, load_index
+from lib.errors import BadData
 from lib.films import UnreadableFilm, read_film, read_mask
 from lib.preprocessing.film import prepare, warp_mask
 
