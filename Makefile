@@ -7,20 +7,16 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: study faults test lab data reports record benchmark lock pictures
 
-# A small network keeps one core busy, and so does a notebook: without a GPU, three lanes of cells and studies run beside
-# each other, then two lanes of pages. What fails in a lane fails again in the last line, which says so. `exec` lets a
-# signal for make reach the lanes.
-STUDIES := label_fraction contamination as_published pretraining latent_size preparation
-FITS := "-s reconstruction" "-s adversarial svdd" "-s $(STUDIES) supervised"
-PAGES := "-s exploration svdd-page" \
-         "-s supervised-page preprocessing reconstruction-page adversarial-page $(STUDIES:%=%-page) unlabelled comparison comparison-page"
+# Fits and their pages fill all cores by themselves; what keeps one core busy runs with them in a second lane. What
+# fails in a lane fails again in the last line, which says so. `exec` lets a signal for make reach the lanes.
 study: $(READY)            ## rebuild every result and page
 	python -m lib.preflight
 	@python -m lib.data changes
 ifeq ($(shell command -v nvidia-smi),)
-	-exec python -m lib.lanes floors
-	-exec python -m lib.lanes $(FITS)
-	-exec python -m lib.lanes $(PAGES)
+	-exec python -m lib.lanes images
+	-exec python -m lib.lanes "-s fits scores" "-s floors exploration preprocessing"
+	-exec python -m lib.lanes measures
+	-exec python -m lib.lanes "-s cards chapters" "-s ablation first-fit unlabelled comparison comparison-page"
 endif
 	python -m lib.lanes
 

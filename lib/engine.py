@@ -261,7 +261,7 @@ class Engine(keras.Model):
 
     else:
 
-        def train_step(self, state, data):
+        def train_step(self, state, data):  # type: ignore[misc]
             """Keras's hook: one batch of `fit`, state in and state out."""
             x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
             groups = (
@@ -272,7 +272,7 @@ class Engine(keras.Model):
             )
             return _stateless(lambda: self.update(self._augment(x), y), groups, state)
 
-        def test_step(self, state, data):
+        def test_step(self, state, data):  # type: ignore[misc]
             """Keras's hook: one batch of `evaluate`, state in and state out."""
             x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
             groups = (

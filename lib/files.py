@@ -14,21 +14,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from socket import gethostname
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 import psutil
 from filelock import FileLock, Timeout
 
 from lib import ROOT
 
-if TYPE_CHECKING:
-    from lib.grid import Fit
-
 BUILD = ROOT / "build"
 REPORTS = ROOT / "reports"
 RESULTS = REPORTS / "results.csv"
 RECORD = "record.json"  # in the folder of a fit: what made it and what came of it
 UNFINISHED = re.compile(r"\.(?P<name>.+)@(?P<host>[^@]+)-(?P<process>\d+)-\d+\.partial")
+
+
+class HasPlace(Protocol):
+    """A fit (lib.grid), of which only the place of its folder matters here."""
+
+    @property
+    def place(self) -> Path:
+        """The folder, relative to those of all fits."""
 
 
 class Attempt(NamedTuple):
@@ -71,12 +76,12 @@ def floors(dataset: str, build: Path | None = None) -> Path:
     return (build or BUILD) / f"floors/{dataset}.csv"
 
 
-def trained(fit: "Fit", build: Path | None = None) -> Path:
+def trained(fit: HasPlace, build: Path | None = None) -> Path:
     """The folder of a fit's weights."""
     return (build or BUILD) / "fits" / fit.place
 
 
-def scored(fit: "Fit", build: Path | None = None) -> Path:
+def scored(fit: HasPlace, build: Path | None = None) -> Path:
     """The folder of what a fit's weights give: scores, maps, embeddings."""
     return (build or BUILD) / "scores" / fit.place
 

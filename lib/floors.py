@@ -143,7 +143,7 @@ def _pixels(films: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return np.array(shrunk, np.float32).reshape(len(rows), -1)
 
 
-def _read(dataset: str, build: Path) -> tuple[pd.DataFrame, np.ndarray]:
+def _read(dataset: str, build: Path | None) -> tuple[pd.DataFrame, np.ndarray]:
     index = load_index(files.index(dataset, build))
     path = files.images(dataset, build=build)
     remedy = f"run `python -m lib.preprocessing {dataset}`."

@@ -17,11 +17,11 @@ MODULES = sorted((ROOT / "lib").rglob("*.py"))
 
 # Ground floor first: a module imports only from its own floor's folder and from floors below it.
 FLOORS = [
-    *("files", "accidents", "processes", "lanes", "films", "burned_in", "phantoms", "grid"),
-    *("provenance", "datasets", "data", "preprocessing", "source"),
-    *("networks", "noise", "lesions", "collapse", "detector", "samples", "losses", "methods"),
-    *("metrics", "floors", "figures", "prose", "evidence", "study", "studies", "cells"),
-    *("comparison", "unlabelled", "report", "benchmark", "preflight", "lab"),
+    *("files", "errors", "accidents", "processes", "lanes", "variants", "grid"),
+    *("films", "burned_in", "phantoms", "provenance", "datasets", "data", "preprocessing"),
+    *("source", "networks", "noise", "lesions", "collapse", "engine", "detector", "samples"),
+    *("losses", "methods", "metrics", "floors", "figures", "prose", "fits"),
+    *("comparison", "unlabelled", "report", "pages", "benchmark", "preflight", "lab"),
 ]
 
 FILMS = {".dcm", ".dicom", ".jpg", ".jpeg"}

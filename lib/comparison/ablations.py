@@ -51,7 +51,7 @@ def judge(ablation: Ablation, build: Path | None = None) -> Judged:
 
 
 def judge_measured(
-    ablation: Ablation, rankings: pd.DataFrame, broken: pd.DataFrame, build: Path
+    ablation: Ablation, rankings: pd.DataFrame, broken: pd.DataFrame, build: Path | None
 ) -> Judged:
     """The tables of an ablation from two tables of its data set (lib.comparison.tables)."""
     named = ablation.fits()

@@ -1,6 +1,6 @@
 """Everything that is measured on one data set, once: for the tables and for the pages alike."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -25,7 +25,7 @@ OF_RANKING = ("auroc", "average_precision")
 def write_measures(
     dataset: str,
     fits: list[Fit],
-    ablations: list[Ablation] = (),
+    ablations: Sequence[Ablation] = (),
     fusions: Mapping[str, list[str]] = MappingProxyType({}),
     build: Path | None = None,
     resamples: int = 1000,

@@ -43,13 +43,13 @@ def keep(
     """
     maps = maps_of(detector, films, films_with_maps(ranked, annotated))
     if maps:
-        np.savez_compressed(folder / "maps.npz", **maps)
+        np.savez_compressed(folder / "maps.npz", **maps)  # type: ignore[arg-type]
     chain = chain_of(detector, films, evenly(ranked, FILMS_IN_CHAIN))
     if chain:
-        np.savez_compressed(folder / "chain.npz", **chain)
+        np.savez_compressed(folder / "chain.npz", **chain)  # type: ignore[arg-type]
     embedding = embedding_of(detector, films, evenly(ranked, FILMS_IN_EMBEDDING))
     if embedding:
-        np.savez_compressed(folder / "embedding.npz", **embedding)
+        np.savez_compressed(folder / "embedding.npz", **embedding)  # type: ignore[arg-type]
     sweep = sweep_of(detector, films, evenly(ranked, FILMS_IN_SWEEP))
     if len(sweep):
         sweep.to_csv(folder / "sweep.csv", index=False)

@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Iterator
 from concurrent.futures import Executor, as_completed
 from contextlib import nullcontext
+from typing import Any
 
 from tqdm import tqdm
 
@@ -28,7 +29,7 @@ def work_through(
     one. Raises what a fit raises that says nothing about its method, after which no other begins.
     """
     waiting = [fit for fit in fits if not TASKS[task].is_done(fit)]
-    bar = {"desc": f"{TASKS[task].title} {title}", "unit": "fit"}
+    bar: dict[str, Any] = {"desc": f"{TASKS[task].title} {title}", "unit": "fit"}
     bar |= {"total": len(fits), "initial": len(fits) - len(waiting)}
     if len(waiting) < 2 and executor is None:  # not worth a process
         yield from tqdm((run(task, fit) for fit in waiting), **bar)

@@ -81,7 +81,7 @@ class _Contrast(Stage):
 
     players: ClassVar = {"loss": ("encoder", "head")}
     uses_labels: ClassVar = True
-    shared: ClassVar = ("image_size", "batch_size", "seed")
+    shared: ClassVar = ("image_size", "batch_size", "seed")  # type: ignore[assignment]
 
     def __init__(self, parent):
         rate = parent.pretraining_learning_rate

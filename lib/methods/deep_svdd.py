@@ -207,7 +207,7 @@ class DeepSVDD(Detector):
 class _Autoencoding(Stage, Autoencoder):
     """The first stage: trains phi as an encoder, with the parent's decoder where it has one."""
 
-    shared: ClassVar = ("image_size", "latent_dim", "width", "batch_size", "augmentation", "seed")
+    shared: ClassVar = ("image_size", "latent_dim", "width", "batch_size", "augmentation", "seed")  # type: ignore[assignment]
 
     def __init__(self, parent):
         both = {"encoder": parent.encoder, "decoder": getattr(parent, "decoder", None)}
