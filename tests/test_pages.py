@@ -1,7 +1,10 @@
 """The pages of a whole small study: what a visitor gets, and what stands behind it."""
 
+import posixpath
 import re
 import shutil
+from collections import Counter
+from urllib.parse import unquote, urlsplit
 
 import pandas as pd
 import pytest
@@ -42,10 +45,38 @@ def test_a_page_loads_nothing_describes_its_pictures_and_says_where_it_is_from(p
     assert not soup.find(class_="failure")
 
 
-def test_links_lead_to_pages_that_exist(page):
-    soup = BeautifulSoup(page.read_text(), "html.parser")
-    for link in {link["href"].partition("#")[0] for link in soup("a", href=True)} - {""}:
-        assert re.match("https?:", link) or (page.parent / link).exists(), link
+@pytest.fixture(scope="module")
+def all_pages(small_study):
+    """Every page of the study, by its path below reports/."""
+    reports = small_study.folder / "reports"
+    return {
+        path.relative_to(reports).as_posix(): BeautifulSoup(path.read_text(), "html.parser")
+        for path in sorted(reports.rglob("*.html"))
+    }
+
+
+def test_every_link_leads_to_a_page_and_a_place_on_it(all_pages):
+    assert len(all_pages) >= len(PAGES)
+    places = {name: {tag["id"] for tag in page(id=True)} for name, page in all_pages.items()}
+    broken = []
+    for name, page in all_pages.items():
+        for link in {tag["href"] for tag in page("a", href=True)}:
+            target = urlsplit(link)
+            if target.scheme in ("http", "https", "mailto", "data"):
+                continue
+            leads_to = posixpath.normpath(posixpath.join(posixpath.dirname(name), target.path))
+            leads_to = leads_to if target.path else name
+            if leads_to not in places:
+                broken.append(f"{name}: {link}, no such page")
+            elif target.fragment and unquote(target.fragment) not in places[leads_to]:
+                broken.append(f"{name}: {link}, no such place on the page")
+    assert not broken
+
+
+def test_every_page_has_a_title_of_its_own(all_pages):
+    titles = Counter(page.title.text.strip() for page in all_pages.values())
+    assert "" not in titles
+    assert {title for title, times in titles.items() if times > 1} == set()
 
 
 @needs_chromium
