@@ -76,12 +76,12 @@ def render(
 def titled(heading: str, values: dict[str, object]) -> str:
     """Return the title of a page: its notebook may have many, so their parameters are named.
 
-    Names speak for themselves: "Reconstruction: rsna, vae, seed 0".
+    Names speak for themselves: "Reconstruction · rsna, vae, seed 0".
     """
     named = [
         value if isinstance(value, str) else f"{name} {value}" for name, value in values.items()
     ]
-    return f"{heading}: {', '.join(named)}" if named else heading
+    return " · ".join([heading, ", ".join(named)]) if named else heading
 
 
 def headings(cell: NotebookNode) -> list[tuple[int, str]]:
