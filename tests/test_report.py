@@ -87,7 +87,7 @@ def test_a_page_shows_results_folded_code_alt_texts_and_its_trace(good):
     assert {"commit", "data", "pandas", "duration"} <= set(trace)
     assert page.find("a", class_="skip")["href"] == f"#{page.main['id']}"
     assert page.nav.a["href"] == "index.html"
-    assert page.main.find("a", string="next")["href"] == "index.html#02_next"
+    assert page.main.find("a", string="next")["href"] == "index.html#Pages"
 
 
 def test_messages_are_folded_and_a_progress_bar_is_one_line(good):

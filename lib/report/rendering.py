@@ -14,6 +14,8 @@ from lib import ROOT
 
 #: What a page shows of an output, best first.
 SHOWN = ["text/html", "text/markdown", "image/png", "image/jpeg", "text/plain"]
+#: The heading of the first page below which all pages are listed.
+LIST_OF_PAGES = "Pages"
 #: The markup that tables and prose may consist of; any other is shown as text.
 TAGS = {
     *("h1", "h2", "h3", "h4", "h5", "h6", "p", "br", "hr", "div", "span", "blockquote", "pre"),
@@ -69,8 +71,8 @@ def render(
     )
     resources = {"page": page, "metadata": {"path": str(pictures), "name": output.stem}}
     text, _ = exporter.from_notebook_node(notebook, resources=resources)
-    # A notebook may have many pages, or none here: a link to one leads to its place on the first.
-    return re.sub(r'href="[^":#]*?([\w-]+)\.ipynb"', rf'href="{home(output)}#\1"', text)
+    # A notebook may have many pages, or none here: a link to one leads to where all are listed.
+    return re.sub(r'href="[^":#]*?[\w-]+\.ipynb"', f'href="{home(output)}#{LIST_OF_PAGES}"', text)
 
 
 def titled(heading: str, values: dict[str, object]) -> str:
