@@ -1,7 +1,10 @@
 """The pages of a whole small study: what a visitor gets, and what stands behind it."""
 
+import posixpath
 import re
 import shutil
+from collections import Counter
+from urllib.parse import unquote, urlsplit
 
 import pandas as pd
 import pytest
@@ -42,10 +45,44 @@ def test_a_page_loads_nothing_describes_its_pictures_and_says_where_it_is_from(p
     assert not soup.find(class_="failure")
 
 
-def test_links_lead_to_pages_that_exist(page):
-    soup = BeautifulSoup(page.read_text(), "html.parser")
-    for link in {link["href"].partition("#")[0] for link in soup("a", href=True)} - {""}:
-        assert re.match("https?:", link) or (page.parent / link).exists(), link
+@pytest.fixture(scope="module")
+def all_pages(small_study):
+    """Every page of the study, by its path below reports/."""
+    reports = small_study.folder / "reports"
+    return {
+        path.relative_to(reports).as_posix(): BeautifulSoup(path.read_text(), "html.parser")
+        for path in sorted(reports.rglob("*.html"))
+    }
+
+
+def test_every_link_leads_to_a_page_and_a_place_on_it(all_pages):
+    assert len(all_pages) >= len(PAGES)
+    places = {name: {tag["id"] for tag in page(id=True)} for name, page in all_pages.items()}
+    links = {
+        (name, tag["href"]) for name, page in all_pages.items() for tag in page("a", href=True)
+    }
+    assert [
+        f"{name}: {link}" for name, link in sorted(links) if not leads(name, link, places)
+    ] == []
+
+
+def leads(name: str, link: str, places: dict[str, set[str]]) -> bool:
+    """Whether a link on the page `name` leads elsewhere, or to a page and a place that exist."""
+    target = urlsplit(link)
+    if target.scheme in ("http", "https", "mailto", "data"):
+        return True
+    path = posixpath.join(posixpath.dirname(name), target.path) if target.path else name
+    places_there = places.get(posixpath.normpath(path))
+    if places_there is None or not target.fragment:
+        return places_there is not None
+    # Browsers look for the fragment as it is, then decoded.
+    return bool({target.fragment, unquote(target.fragment)} & places_there)
+
+
+def test_every_page_has_a_title_of_its_own(all_pages):
+    titles = Counter(page.title.text.strip() for page in all_pages.values())
+    assert "" not in titles
+    assert {title for title, times in titles.items() if times > 1} == set()
 
 
 @needs_chromium

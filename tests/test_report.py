@@ -75,7 +75,7 @@ def good(tmp_path_factory):
 def test_a_page_shows_results_folded_code_alt_texts_and_its_trace(good):
     page = good.soup
     assert good.status == 0
-    assert page.title.text == "A page about films & <b>more</b>"
+    assert page.title.text == "A page about films & <b>more</b> · seed 7, build/nih"
     assert page.html["lang"] == "en"
     assert "build/nih 42" in page.main.text
     assert all(code.find_parent("details") for code in page.select(".highlight"))
@@ -87,7 +87,7 @@ def test_a_page_shows_results_folded_code_alt_texts_and_its_trace(good):
     assert {"commit", "data", "pandas", "duration"} <= set(trace)
     assert page.find("a", class_="skip")["href"] == f"#{page.main['id']}"
     assert page.nav.a["href"] == "index.html"
-    assert page.main.find("a", string="next")["href"] == "index.html#02_next"
+    assert page.main.find("a", string="next")["href"] == "index.html#Pages"
 
 
 def test_messages_are_folded_and_a_progress_bar_is_one_line(good):

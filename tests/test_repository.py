@@ -4,10 +4,12 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from itertools import pairwise
 
 import nbformat
 import pytest
+import yaml
 
 from lib import ROOT
 
@@ -175,3 +177,14 @@ def test_annotations_hold():
     """Runs mypy, as pyproject.toml configures it."""
     run = subprocess.run([sys.executable, "-m", "mypy"], cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_the_citation_has_the_version_and_the_date_of_the_changelog():
+    """A version that is not released has no date."""
+    version, date = re.search(
+        r"^## (\S+) \((.+)\)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE
+    ).groups()
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert citation["version"] == project["version"] == version
+    assert str(citation.get("date-released", "unreleased")) == date

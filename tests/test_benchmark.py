@@ -1,0 +1,31 @@
+"""`make benchmark` times every method, whatever its entry of the profile holds."""
+
+from itertools import product
+
+from lib import benchmark, grid
+
+PROFILE = {
+    "images": {"size": 32, "equalize": "clahe"},
+    "autoencoder": {"contamination": 0.1, "images": {"size": 64}, "updates": 9, "batch_size": 8},
+    "few_labels": {
+        "method": "resnet",
+        "labels": {"normal": 0.1, "abnormal": 0.1},
+        "augment": True,
+        "epochs": 9,
+        "width": 4,
+        "blocks": [1, 1, 1, 1],
+    },
+    "vae": {"labels": "none", "epochs": 9, "kl_weight": 1e9},  # which collapses
+}
+
+
+def test_methods_are_timed_whatever_the_study_asks_of_them(monkeypatch):
+    names = [name for name in PROFILE if name != "images"]
+    monkeypatch.setattr(benchmark, "FILMS", 16)
+    monkeypatch.setattr(grid, "profile", lambda: PROFILE)
+    monkeypatch.setattr(grid, "fits", lambda: [grid.Fit("rsna", name) for name in names])
+    rows = benchmark.training_speed()
+    assert [(row["task"], row["subject"]) for row in rows] == [
+        *product(["training", "scoring"], sorted(names))
+    ]
+    assert all(row["films_per_s"] > 0 for row in rows)

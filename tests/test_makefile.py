@@ -1,0 +1,78 @@
+"""Every target of the Makefile can start: make reads it, and what it calls is there."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lib import ROOT
+
+TARGETS = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+IMPORT = """
+import sys
+from importlib import import_module, util
+for name in sys.argv[1:]:
+    if hasattr(import_module(name), "__path__"):
+        assert util.find_spec(f"{name}.__main__"), f"the package {name} cannot be run"
+"""
+STAGES_OF_FAULTS = """
+import sys
+from pathlib import Path
+from tests.faults import small_study
+listed = small_study(Path(sys.argv[1], "study")).dvc("stage", "list", "--name-only")
+print(listed.stdout, listed.stderr)
+sys.exit(listed.returncode)
+"""
+
+
+def commands(target: str) -> str:
+    """Return what make would run for a target in an environment that is ready."""
+    make = ["make", "-n", "-o", ".venv/ready", target]
+    run = subprocess.run(make, cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+def test_the_targets_are_found():
+    assert {"study", "faults", "test", "lab", "data", "benchmark", "lock"} <= set(TARGETS)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_programs_that_a_target_calls_are_installed(target):
+    programs = re.findall(r"^(?:exec )?([\w./]+) ", commands(target), re.MULTILINE)
+    assert programs, "make would run nothing"
+    for name in {Path(program).name for program in programs}:
+        assert shutil.which(name) or Path(sys.executable).with_name(name).exists(), name
+
+
+def test_the_modules_that_make_calls_can_be_run():
+    calls = "\n".join(map(commands, TARGETS))
+    modules = sorted(set(re.findall(r"\bpython -m ([\w.]+)", calls)))
+    assert {"lib.benchmark", "lib.lab", "tests.faults"} <= set(modules)
+    code = [sys.executable, "-c", IMPORT, *modules]
+    run = subprocess.run(code, cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+
+
+def test_the_graph_accepts_the_study_that_make_faults_disturbs(tmp_path):
+    code = [sys.executable, "-c", STAGES_OF_FAULTS, str(tmp_path)]
+    run = subprocess.run(code, cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert {"phantoms", "data", "index@rsna", "images@rsna", "comparison"} <= set(
+        run.stdout.split()
+    )
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_a_workflow_asks_for_targets_and_scripts_that_exist(path):
+    jobs = yaml.safe_load(path.read_text())["jobs"].values()
+    steps = [step["run"] for job in jobs for step in job["steps"] if "run" in step]
+    lines = [line.split() for step in steps for line in step.splitlines()]
+    assert {words[1] for words in lines if words[0] == "make"} <= set(TARGETS)
+    scripts = [ROOT / words[0] for words in lines if words[0].startswith(".ci/")]
+    assert scripts and all(script.stat().st_mode & 0o100 for script in scripts)
