@@ -9,6 +9,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 # Fits and their pages fill all cores by themselves; what keeps one core busy runs with them in a second lane. What
 # fails in a lane fails again in the last line, which says so. `exec` lets a signal for make reach the lanes.
+PAGES := site comparison-page first-fit unlabelled exploration preprocessing cards chapters ablation
 study: $(READY)            ## rebuild every result and page
 	python -m lib.preflight
 	@python -m lib.data changes
@@ -18,7 +19,7 @@ ifeq ($(shell command -v nvidia-smi),)
 	-exec python -m lib.lanes measures
 	-exec python -m lib.lanes "-s cards chapters" "-s ablation first-fit unlabelled comparison comparison-page"
 endif
-	python -m lib.lanes
+	python -m lib.lanes "$(PAGES)"
 
 faults: $(READY)           ## kill, fill and interrupt a small study, and see whether it heals: an hour or more
 	python -m tests.faults

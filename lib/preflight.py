@@ -16,7 +16,8 @@ from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from ruamel.yaml import YAML, YAMLError
 from voluptuous import Invalid, Schema
 
-from lib import ROOT, accidents, files, methods
+from lib import ROOT, accidents, files, grid, methods
+from lib.datasets.entries import load_entries
 from lib.errors import BadData
 
 ROOM = 2e9  # bytes: below this much, films or weights may fail to find room
@@ -25,12 +26,29 @@ ROOM = 2e9  # bytes: below this much, films or weights may fail to find room
 def check(root: Path = ROOT) -> None:
     """Mend what can be mended, and say so. Raises BadData where somebody has to do something."""
     methods.check_backend()
+    check_names_of_the_grid(root)
     mend_lock_of_paths(root)
     mend_record_of_stages(root)
     for folder in ("build", "reports"):
         files.remove_leftovers(root / folder, "**/*")
     if (free := shutil.disk_usage(root).free) < ROOM:
         _say(f"Only {free / 1e9:.1f} GB are free on the disk of the study, which may need more.")
+
+
+def check_names_of_the_grid(root: Path) -> None:
+    """Raise BadData where the grid names a data set or a method that is not described."""
+    if not (root / "params/study.yaml").exists():
+        return
+    entries = load_entries(root)
+    for fit in dict.fromkeys(fit for name in grid.datasets() for fit in grid.fits_on(name)):
+        grid.entry_of(fit.method)
+    for dataset in [*grid.datasets(), *(fit.dataset for fit in grid.fits())]:
+        if dataset not in entries:
+            raise BadData(
+                f"The grid of params/study.yaml names the data set {dataset}, which "
+                "params/datasets.yaml does not describe: say `make data FROM=folder` again, or "
+                "correct the name."
+            )
 
 
 def mend_lock_of_paths(root: Path) -> None:

@@ -1,13 +1,15 @@
 """Films without a label, ranked by what each finished fit of the grid scores them.
 
-`python -m lib.unlabelled ours` writes build/unlabelled/ours.csv, one row a film, the most
+`python -m lib.unlabelled ours` writes build/unlabelled/ours.csv, one row per film, the most
 suspicious first. It stays on this machine: it says which file a film's number is.
 
 - number: what pages call the film; it stays as long as the films do
 - path, image_id: as in the index
-- median: of the methods' percentiles, by which the films are in order; no method is preferred
-- one column a method: the percentile of the film's score among those of validation normals, 100
+- median: of the methods' percentiles, by which the films are in order; no method is preferred. Of
+  films with the same median, the one comes first whose mean rank is better
+- one column per method: the percentile of the film's score among those of validation normals, 100
   where it is higher than all of them
+- one column `rank, <method>`: the film's rank among those without a label, 1 for the highest score
 """
 
 import argparse
@@ -23,6 +25,7 @@ from lib.errors import BadData
 from lib.fits import store
 
 FILM = ["number", "image_id", "path", "median"]
+RANK = "rank, "  # before the name of a method
 
 
 def write_ranks(dataset: str, build: Path | None = None) -> pd.DataFrame:
@@ -34,13 +37,16 @@ def write_ranks(dataset: str, build: Path | None = None) -> pd.DataFrame:
             f"{dataset} has no film without a label: take it out of `unlabelled` in the grid of "
             "params/study.yaml."
         )
-    percentiles = {name: percentile(fit.scores) for name, fit in store.finished(dataset).items()}
+    fits = store.finished(dataset)
+    percentiles = {name: percentile(fit.scores) for name, fit in fits.items()}
+    ranks = {f"{RANK}{name}": rank(fit.scores) for name, fit in fits.items()}
     if not percentiles:
         raise BadData(f"No method has scored the films of {dataset}: run `dvc repro -k`.")
     table = films.assign(number=np.arange(1, len(films) + 1)).set_index("image_id", drop=False)
     table = table.assign(median=pd.DataFrame(percentiles).median(axis=1), **percentiles)
-    table = table.sort_values(["median", "number"], ascending=[False, True])
-    table = table[[*FILM, *percentiles]].round(2)
+    table = table.assign(mean=pd.DataFrame(ranks).mean(axis=1), **ranks)
+    table = table.sort_values(["median", "mean", "number"], ascending=[False, True, True])
+    table = table[[*FILM, *percentiles, *ranks]].round(2)
     with files.whole_file(files.unlabelled(dataset, build)) as unfinished:
         table.to_csv(unfinished, index=False, errors=ODD_NAMES)
     return table
@@ -57,6 +63,12 @@ def percentile(scores: pd.DataFrame) -> pd.Series:
     return pd.Series(100 * share, new.index)
 
 
+def rank(scores: pd.DataFrame) -> pd.Series:
+    """Of each film without a label, by image_id, the rank of its score among these, 1 highest."""
+    new = scores.loc[scores["split"].eq(UNLABELLED)].set_index("image_id")["score"]
+    return new.rank(ascending=False, method="min").astype(int)
+
+
 def load_ranks(dataset: str, build: Path | None = None) -> pd.DataFrame:
     """Read the table of a data set without its paths, which no page shows."""
     table = pd.read_csv(
@@ -66,8 +78,8 @@ def load_ranks(dataset: str, build: Path | None = None) -> pd.DataFrame:
 
 
 def methods_of(ranks: pd.DataFrame) -> list[str]:
-    """The columns of a table of ranks that are methods."""
-    return [column for column in ranks if column not in FILM]
+    """The methods of a table of ranks."""
+    return [column for column in ranks if column not in FILM and not column.startswith(RANK)]
 
 
 if __name__ == "__main__":

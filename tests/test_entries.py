@@ -35,6 +35,7 @@ GOOD = "layout: folder, folder: ours, normal: healthy, abnormal: fracture, body:
         (f"  röntgen: {{{GOOD}}}\n", "'röntgen' cannot name a data set"),
         (f"  x: {{{GOOD}}}\n  X: {{{GOOD}}}\n", "x and X differ in case alone"),
         (f"  - {{{GOOD}}}\n", "`datasets` is a list"),
+        (f"x: {{{GOOD}}}\n", "x begins at the margin: put it below `datasets:`"),
     ],
 )
 def test_slips_of_yaml(tmp_path, text, sentence):

@@ -1,13 +1,14 @@
 """What a kill or another machine leaves is mended, or named, before the study runs."""
 
 import json
+import shutil
 import subprocess
 import sys
 from socket import gethostname
 
 import pytest
 
-from lib import preflight
+from lib import ROOT, grid, preflight
 from lib.errors import BadData
 
 LOCK = "schema: '2.0'\nstages:\n  code:\n    cmd: make it\n"
@@ -97,3 +98,21 @@ def test_a_backend_that_does_not_run_here_is_named(copy, monkeypatch, backend):
     monkeypatch.setenv("KERAS_BACKEND", backend)
     with pytest.raises(BadData, match=f"backend {backend} does not run here: unset KERAS_BACKEND"):
         preflight.check(copy)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "sentence"),
+    [
+        ("study", "datasets: [mura, nih, rsna]", "datasets: [mura, nih, rnsa]", "data set rnsa"),
+        ("study", "methods: [autoencoder", "methods: [autoencodr", "has no entry autoencodr"),
+        ("study", "methods: [deep_sad]", "methods: [deep_sda]", "has no entry deep_sda"),
+    ],
+)
+def test_names_of_the_grid_that_nothing_describes(tmp_path, monkeypatch, file, old, new, sentence):
+    shutil.copytree(ROOT / "params", tmp_path / "params")
+    path = tmp_path / f"params/{file}.yaml"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new, 1))
+    monkeypatch.setattr(grid, "ROOT", tmp_path)
+    with pytest.raises(BadData, match=sentence):
+        preflight.check(tmp_path)

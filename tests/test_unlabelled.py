@@ -62,6 +62,15 @@ def test_the_most_suspicious_come_first_and_the_table_says_which_film_is_which(b
     assert "path" not in ranks and unlabelled.methods_of(ranks) == ["vae", "nsa"]
 
 
+def test_ranks_are_those_of_scores_and_part_films_with_the_same_percentile(build, monkeypatch):
+    fits = {"vae": finished([9, 12, 8, 10]), "nsa": finished([9, 12, 8, 10])}
+    monkeypatch.setattr(store, "finished", lambda dataset: fits)
+    table = unlabelled.write_ranks("ours", build)
+    assert (table["median"] == 100).all(), "all above every normal"
+    assert table["image_id"].tolist() == ["b", "d", "a", "c"]
+    assert table["rank, vae"].tolist() == [1, 2, 3, 4]
+
+
 def test_without_films_or_scores_one_sentence_says_so(build, monkeypatch):
     monkeypatch.setattr(store, "finished", lambda dataset: {})
     with pytest.raises(BadData, match="No method has scored the films of ours"):

@@ -8,6 +8,7 @@ from typing import Any
 from lib.errors import BadData
 
 FILE = "params/datasets.yaml"
+AT_THE_MARGIN = ("phantoms", "datasets")
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
@@ -77,6 +78,15 @@ LAYOUTS: dict[str, dict[str, tuple[Callable, str]]] = {
 NEEDED = {"nih": ("abnormal",), "folder": ("normal",), "table": ("table", "path", "normal")}
 PATHS = ("folder", "table", "normal", "abnormal", "unlabelled", "test", "masks")
 EXPRESSIONS = ("patient", "study")
+
+
+def check_top(content: dict) -> None:
+    """Raises BadData where an entry begins at the margin, outside `datasets`."""
+    if outside := [name for name in content if name not in AT_THE_MARGIN]:
+        raise BadData(
+            f"{FILE}: {outside[0]} begins at the margin: put it below `datasets:`, its name after "
+            "two spaces and its lines after four, as the other entries are."
+        )
 
 
 def check_names(entries: Any) -> None:

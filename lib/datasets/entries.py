@@ -6,7 +6,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from lib import ROOT
-from lib.datasets.checks import FILE, check_entry, check_names
+from lib.datasets.checks import FILE, check_entry, check_names, check_top
 from lib.errors import BadData
 
 __all__ = ["listed", "load_entries", "load_entry", "load_split_settings"]
@@ -27,7 +27,9 @@ def load_entries(root: Path = ROOT) -> dict[str, dict]:
 
     `test_patients` is the list of ids that the file it names holds.
     """
-    entries = _yaml(root / FILE).get("datasets") or {}
+    content = _yaml(root / FILE)
+    check_top(content)
+    entries = content.get("datasets") or {}
     check_names(entries)
     for name, entry in entries.items():
         check_entry(name, entry)

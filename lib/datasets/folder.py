@@ -114,7 +114,10 @@ def _matched(folder: Path, entry: dict, key: str, masks: set[Path]) -> dict[str,
         visible = [path for path in paths if all(map(is_visible, path.relative_to(folder).parts))]
         files = [file for path in visible for file in _files(path)]
         matched[glob] = {file for file in files if is_film_name(file)} - masks
-    idle = [_without_films(folder, key, glob) for glob, films in matched.items() if not films]
+    others = any(matched.values())
+    idle = [
+        _without_films(folder, key, glob, others) for glob, films in matched.items() if not films
+    ]
     if idle and len(idle) == len(matched):
         raise BadData(idle[0])
     for sentence in idle:
@@ -126,13 +129,15 @@ def _files(path: Path) -> list[Path]:
     return files_below(path) if path.is_dir() else [path]
 
 
-def _without_films(folder: Path, key: str, glob: str) -> str:
-    """The sentence about a glob that matches no film."""
+def _without_films(folder: Path, key: str, glob: str, others: bool) -> str:
+    """The sentence about a glob that matches no film; `others` of its key do."""
     names = sorted(
         path.name for path in folder.iterdir() if path.is_dir() and is_visible(path.name)
     )
     there = f"its folders are {', '.join(names[:8])}" if names else "it has no folders"
     leave = {"abnormal": "; leave `abnormal` out to study normal films alone"}.get(key, "")
+    if others:
+        leave = f"; correct it, or take it out of `{key}`"
     if glob in names:
         return f"`{key}: {glob}` holds no film in {folder}: put films there, or correct `{key}`."
     if alike := [name for name in names if name.lower() == glob.lower()]:
