@@ -101,7 +101,7 @@ class Detector(Engine):
         return {}
 
     def after_epoch(self, normal, epoch):
-        """Set anew what no gradient trains, from the films not known to be abnormal (n, h, w, 1).
+        """Set what no gradient trains, from the films not known to be abnormal (n, h, w, 1).
 
         It comes after each of the epochs, which count from 1. Returns {name: number} for the
         training curves: what is to be seen of these films by then. May raise Collapsed.

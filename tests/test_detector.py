@@ -115,8 +115,8 @@ def test_one_sgd_step_equals_a_hand_written_tape():
             weight.assign_sub(0.1 * gradient)
     before = [weight.copy() for weight in detector.get_weights()]
     history = fit(detector).history
-    for found, expected in zip(detector.get_weights(), by_hand.get_weights(), strict=True):
-        np.testing.assert_allclose(found, expected, atol=1e-6)
+    for weight, expected in zip(detector.get_weights(), by_hand.get_weights(), strict=True):
+        np.testing.assert_allclose(weight, expected, atol=1e-6)
     moved = [not np.array_equal(a, b) for a, b in zip(before, detector.get_weights(), strict=True)]
     assert all(moved), "batch norm's averages and every weight take part in a step"
     for name, loss in losses.items():
@@ -179,8 +179,10 @@ def train_games():
 @on_tensorflow
 def test_what_jax_does_differently_passes_there_too(tmp_path):
     pytest.importorskip("jax")
-    chosen = "gradient or average or validation or undeclared or augmentation or mirrored or number"
-    run_on_jax("-m", "pytest", "-p", "no:cacheprovider", __file__, "-k", chosen, folder=tmp_path)
+    selected = (
+        "gradient or average or validation or undeclared or augmentation or mirrored or number"
+    )
+    run_on_jax("-m", "pytest", "-p", "no:cacheprovider", __file__, "-k", selected, folder=tmp_path)
 
 
 def run_on_jax(*arguments, folder):
@@ -231,15 +233,15 @@ class LeftHalf(Regression):
 
 def test_mirrored_films_have_the_scores_and_the_turned_map_of_their_mirror_images():
     x, plain, mirrored = films(), LeftHalf(), LeftHalf(mirrored=True)
-    found = mirrored.predict(x, verbose=0)
+    outputs = mirrored.predict(x, verbose=0)
     other = mirrored.predict(x[:, :, ::-1], verbose=0)
-    np.testing.assert_allclose(found["score"], other["score"], rtol=1e-5)
-    np.testing.assert_allclose(found["map"], other["map"][:, :, ::-1], rtol=1e-5)
-    assert np.std(found["score"]) > 0.01
+    np.testing.assert_allclose(outputs["score"], other["score"], rtol=1e-5)
+    np.testing.assert_allclose(outputs["map"], other["map"][:, :, ::-1], rtol=1e-5)
+    assert np.std(outputs["score"]) > 0.01
     both = [plain.predict(some, verbose=0)["score"] for some in (x, x[:, :, ::-1])]
-    np.testing.assert_allclose(found["score"], np.mean(both, axis=0), rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(found["map"], x[..., 0] / 2, rtol=1e-5)  # each half from one image
-    np.testing.assert_allclose(mirrored.anomaly_map(x), found["map"], rtol=1e-5)
+    np.testing.assert_allclose(outputs["score"], np.mean(both, axis=0), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(outputs["map"], x[..., 0] / 2, rtol=1e-5)  # each half from one image
+    np.testing.assert_allclose(mirrored.anomaly_map(x), outputs["map"], rtol=1e-5)
 
 
 class Head(Stage):

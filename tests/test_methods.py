@@ -179,8 +179,8 @@ def test_defaults_suffice_and_unknown_parameters_are_errors(fitted):
 @on_tensorflow
 def test_methods_learn_on_jax(tmp_path):
     pytest.importorskip("jax")
-    chosen = "learns_on_toy or saved_weights"
-    run_on_jax("-m", "pytest", "-p", "no:cacheprovider", __file__, "-k", chosen, folder=tmp_path)
+    selected = "learns_on_toy or saved_weights"
+    run_on_jax("-m", "pytest", "-p", "no:cacheprovider", __file__, "-k", selected, folder=tmp_path)
 
 
 def test_an_unknown_method_is_refused_with_those_there_are():

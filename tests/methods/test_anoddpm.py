@@ -19,11 +19,11 @@ def perfect(x):
     """A denoiser that knows the films: it finds exactly the noise that is in x_t."""
     alpha_bar = tiny().alpha_bar
 
-    def found(inputs, training):
+    def predicted(inputs, training):
         kept = ops.reshape(ops.take(alpha_bar, ops.cast(inputs[1], "int32")), (-1, 1, 1, 1))
         return (inputs[0] - ops.sqrt(kept) * x) / ops.sqrt(1 - kept)
 
-    return found
+    return predicted
 
 
 def random_denoiser(detector):
@@ -81,13 +81,13 @@ def test_a_step_with_eta_1_has_the_posterior_of_ddpm(t):
     """Mean and variance of DDPM's equation 7, from beta_t."""
     detector = random_denoiser(tiny(eta=1.0))
     x_t = detector.diffuse(FILMS, t, detector.draw(6))
-    found = detector.denoiser([x_t, ops.full((6,), float(t))], training=False)
+    predicted = detector.denoiser([x_t, ops.full((6,), float(t))], training=False)
     quiet = ops.convert_to_numpy(detector.step(x_t, t, t - 1, ops.zeros_like(x_t)))
     loud = ops.convert_to_numpy(detector.step(x_t, t, t - 1, ops.ones_like(x_t)))
-    x_t, found = ops.convert_to_numpy(x_t), ops.convert_to_numpy(found)
+    x_t, predicted = ops.convert_to_numpy(x_t), ops.convert_to_numpy(predicted)
     kept, before = product_at(t), product_at(t - 1)
     beta = 1 - kept / before
-    x_0 = np.clip((x_t - (1 - kept) ** 0.5 * found) / kept**0.5, -1, 1)
+    x_0 = np.clip((x_t - (1 - kept) ** 0.5 * predicted) / kept**0.5, -1, 1)
     mean = before**0.5 * beta / (1 - kept) * x_0
     mean += (1 - beta) ** 0.5 * (1 - before) / (1 - kept) * x_t
     spread = (beta * (1 - before) / (1 - kept)) ** 0.5
@@ -162,8 +162,8 @@ def test_the_sweep_scores_as_a_detector_with_those_settings_would():
         {"lambda": 40, "calls": 10},
     ]
     settings = ({"steps": 20, "eta": 1.0}, {}, {"steps": 4}, {"noise_level": 40})
-    for (_, score), chosen in zip(swept, settings, strict=True):
-        other = tiny(**{**options, **chosen})
+    for (_, score), setting in zip(swept, settings, strict=True):
+        other = tiny(**{**options, **setting})
         other.set_weights(detector.get_weights())
         np.testing.assert_allclose(score, other.anomaly_score(FILMS), rtol=1e-3)
     np.testing.assert_array_equal(detector.predict(FILMS, verbose=0)["score"], before)
@@ -189,7 +189,7 @@ def test_as_published_draws_one_quieter_field_for_a_batch(monkeypatch):
         fields = ops.convert_to_numpy(drawn[-1])
         assert fields.shape[0] == (1 if published else 64)
         assert loss == pytest.approx(np.square(fields).mean(), rel=1e-4)
-    bank = ops.convert_to_numpy(tiny(as_published=True, fields=256).fields)
+    bank = ops.convert_to_numpy(tiny(as_published=True, fields=256).bank)
     assert bank.std() == pytest.approx(0.5, abs=0.03)
     assert tiny(noise="gaussian", as_published=True).as_published is False
 

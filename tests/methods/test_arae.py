@@ -104,12 +104,12 @@ def test_training_makes_the_code_hold_still():
 
 
 def test_labels_change_nothing_and_the_spread_of_the_codes_is_watched():
-    x, found = films(), []
+    x, weights = films(), []
     for y in (None, np.arange(16) % 2):
         detector = ARAE(**TINY)
         history = detector.fit(x, y, (x,), verbose=0).history
-        found.append(detector.encoder.get_weights())
-    assert all(np.array_equal(a, b) for a, b in zip(*found, strict=True))
+        weights.append(detector.encoder.get_weights())
+    assert all(np.array_equal(a, b) for a, b in zip(*weights, strict=True))
     spread = detector.embed(x).std(axis=0).mean()
     assert history["embedding_spread"][-1] == pytest.approx(spread, rel=1e-4)
     assert np.isfinite(history["val_latent_loss"]).all()

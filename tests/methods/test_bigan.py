@@ -14,7 +14,7 @@ TINY = {"image_size": 32, "latent_dim": 3, "width": 4}
 
 def test_losses_by_hand():
     detector, (x, _, _) = BiGAN(**TINY), discs(6)
-    found = {name: float(value) for name, value in detector.compute_losses(x).items()}
+    values = {name: float(value) for name, value in detector.compute_losses(x).items()}
     code = array(detector.encoder(x, training=False))
     z = keras.random.normal((6, 3), seed=keras.random.SeedGenerator(0))  # what the losses drew
     encoded = detector.discriminator([x, code], training=False)[0]
@@ -26,7 +26,7 @@ def test_losses_by_hand():
         "discriminator": cross_entropy(encoded, 1) + cross_entropy(generated, 0),
         "residual": np.abs(x - array(detector.generator(code, training=False))).mean(),
     }
-    assert found == pytest.approx(by_hand, rel=1e-4)
+    assert values == pytest.approx(by_hand, rel=1e-4)
 
 
 def test_a_player_with_a_learning_rate_of_zero_stays_and_the_others_move():
@@ -65,11 +65,11 @@ def test_published_code_scores_the_reconstruction_instead_of_the_film():
     x = ops.convert_to_tensor(x)
     code = published.encoder(x, training=False)
     r = published.generator(code, training=False)
-    found = array(published.examine(x)["discriminator"])
+    logit = array(published.examine(x)["discriminator"])
     of_rebuilt = -array(published.discriminator([r, code], training=False)[0])[:, 0]
     of_film = -array(published.discriminator([x, code], training=False)[0])[:, 0]
-    np.testing.assert_allclose(found, of_rebuilt, rtol=1e-3, atol=1e-5)
-    assert np.abs(found - of_film).min() > 1e-4
+    np.testing.assert_allclose(logit, of_rebuilt, rtol=1e-3, atol=1e-5)
+    assert np.abs(logit - of_film).min() > 1e-4
 
 
 def test_averaged_weights_score_and_have_codes_of_their_own_spread():

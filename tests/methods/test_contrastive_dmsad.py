@@ -25,8 +25,8 @@ def test_supervised_all_views_of_known_anomalies_are_partners():
     y = np.array([1, np.nan, 1, 0, 0], "float32")
     expected = np.eye(5)
     expected[0, 2] = expected[2, 0] = 1
-    found = stage(contrast="supervised").partners(y)
-    np.testing.assert_array_equal(found, np.tile(expected, (2, 2)))
+    partners_of_views = stage(contrast="supervised").partners(y)
+    np.testing.assert_array_equal(partners_of_views, np.tile(expected, (2, 2)))
 
 
 @pytest.mark.parametrize("contrast", ["simclr", "supervised"])

@@ -69,11 +69,11 @@ def test_known_anomalies_are_pushed_out_and_known_normals_drawn_in():
     x, y, _ = discs(48, abnormal=0.25)
     settings = TINY | {"epochs": 12, "learning_rate": 5e-3, "pretraining_epochs": 2}
     share = {}
-    for told, labels in {"true": y, "none": np.full_like(y, NAN), "swapped": 1 - y}.items():
+    for given, labels in {"true": y, "none": np.full_like(y, NAN), "swapped": 1 - y}.items():
         detector = DeepSAD(**settings)
         detector.fit(x, labels, verbose=0)
         score = detector.predict(x, verbose=0)["score"]
-        share[told] = score[y == 1].mean() / score[y == 0].mean()
+        share[given] = score[y == 1].mean() / score[y == 0].mean()
     assert share["true"] > 2 * share["none"]
     assert share["swapped"] < 0.5 * share["none"]
 

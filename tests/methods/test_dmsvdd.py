@@ -45,8 +45,10 @@ def test_centers_are_the_means_of_clusters_off_zero(monkeypatch):
     means = z.reshape(4, 5, 2).mean(axis=1)
     assert (np.abs(means) < 0.1).any(), "or the next line would not test what is pushed off zero"
     expected = np.where(np.abs(means) < 0.1, np.where(means < 0, -0.1, 0.1), means)
-    found = array(detector.centers)
-    np.testing.assert_allclose(found[np.lexsort(found.T)], expected[np.lexsort(expected.T)], 1e-5)
+    centers = array(detector.centers)
+    np.testing.assert_allclose(
+        centers[np.lexsort(centers.T)], expected[np.lexsort(expected.T)], 1e-5
+    )
     assert survivors(detector) == [0, 1, 2, 3]
 
 

@@ -86,11 +86,11 @@ def test_as_published_the_squared_norm_throws_points_out_of_the_shell():
     detector = DROCC(image_size=512, width=1, latent_dim=1, as_published=True)
     assert detector.radius == 256
     x = np.zeros((1, 512, 512, 1), "float32")
-    h, found = x + 1, []  # as long as the noise: 512
+    h, reached = x + 1, []  # as long as the noise: 512
     for _ in range(6):
         h = detector.projection(x)(h)
-        found.append(float(lengths(x, h)[0]))
-    np.testing.assert_allclose(found, [0.5, 256, 1, 128, 2, 64], rtol=1e-3)
+        reached.append(float(lengths(x, h)[0]))
+    np.testing.assert_allclose(reached, [0.5, 256, 1, 128, 2, 64], rtol=1e-3)
 
 
 def test_as_published_only_the_first_step_has_an_effect():

@@ -28,13 +28,13 @@ def test_the_projection_finds_the_nearest_point_of_the_shell():
     weights = random.exponential(size=(30, 3, 1, 1)) * [[[1]], [[0.1]], [[3]]]
     h = random.normal(size=weights.shape) * np.repeat([0.1, 1.0, 5.0], 10)[:, None, None, None]
     inner, outer = 1.0, 2.0
-    found = array(into_shell(h.astype("float32"), weights.astype("float32"), inner, outer))
+    moved = array(into_shell(h.astype("float32"), weights.astype("float32"), inner, outer))
     length = mahalanobis(h, weights)
     assert (length < inner).any() and (length > outer).any()
     within = (length > inner) & (length < outer)
     assert within.any()
-    np.testing.assert_allclose(found[within], h[within], rtol=1e-4)
-    np.testing.assert_allclose(mahalanobis(found, weights), length.clip(inner, outer), rtol=1e-4)
+    np.testing.assert_allclose(moved[within], h[within], rtol=1e-4)
+    np.testing.assert_allclose(mahalanobis(moved, weights), length.clip(inner, outer), rtol=1e-4)
     # every direction, stretched to the ellipsoid of the border that is nearer
     directions = random.normal(size=(100_000, 3))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
@@ -42,7 +42,7 @@ def test_the_projection_finds_the_nearest_point_of_the_shell():
         border = inner if length[i] < inner else outer
         ellipsoid = border * directions / np.sqrt(weights[i].ravel())
         nearest = np.linalg.norm(ellipsoid - h[i].ravel(), axis=1).min()
-        distance = np.linalg.norm(found[i] - h[i])
+        distance = np.linalg.norm(moved[i] - h[i])
         assert distance <= nearest * (1 + 1e-5)
         assert nearest - distance < 0.02 * border / np.sqrt(weights[i].min())
 
@@ -51,8 +51,8 @@ def test_equal_weights_give_the_projection_of_drocc():
     x, h = films(), np.random.default_rng(0).normal(size=(16, 8, 8, 1)).astype("float32")
     for radius in (2, 6, 20):
         expected = DROCC(**TINY, radius=radius).projection(x)(h)
-        found = into_shell(h, np.ones_like(h), radius, 2 * radius)
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+        moved = into_shell(h, np.ones_like(h), radius, 2 * radius)
+        np.testing.assert_allclose(moved, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_pixels_that_do_not_count_are_not_moved():
@@ -135,10 +135,10 @@ def test_known_anomalies_teach_what_noise_does_not():
     few = (y == 0) | (np.cumsum(y) <= 16)
     check, labels = faint(80, seed=1)
     auroc = []
-    for chosen, told in ((few, known[few]), (y == 0, None)):
+    for kept, labels in ((few, known[few]), (y == 0, None)):
         small = {"image_size": 32, "width": 8, "batch_size": 16, "ascent_steps": 2}
         detector = DROCCLF(**small, epochs=8, warm_up_epochs=4)
-        detector.fit(x[chosen], told, verbose=0)
+        detector.fit(x[kept], labels, verbose=0)
         auroc.append(roc_auc_score(labels, detector.predict(check, verbose=0)["score"]))
     assert auroc[0] > 0.9
     assert auroc[0] > auroc[1] + 0.1

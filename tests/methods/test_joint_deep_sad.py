@@ -31,11 +31,11 @@ def test_losses_are_their_formulas(subspace):
     terms = np.where(np.isnan(y), d, np.where(y == 1, 3 / (d + 1e-6), 3 * (d + 1e-6)))
     residual = np.square(x - array(detector.reconstruction(x))).mean((1, 2, 3))
     redrawn = residual[y != 1].mean()
-    found = detector.compute_losses(x, y)
-    assert float(found["reconstruction"]) == pytest.approx(redrawn, rel=1e-3)
-    assert float(found["compactness"]) == pytest.approx(unit * terms.mean(), rel=1e-3)
+    parts = detector.compute_losses(x, y)
+    assert float(parts["reconstruction"]) == pytest.approx(redrawn, rel=1e-3)
+    assert float(parts["compactness"]) == pytest.approx(unit * terms.mean(), rel=1e-3)
     by_hand = 0.25 * of_redrawing * redrawn + 0.75 * of_distance * unit * terms.mean()
-    assert float(found["loss"]) == pytest.approx(by_hand, rel=1e-3)
+    assert float(parts["loss"]) == pytest.approx(by_hand, rel=1e-3)
 
 
 def test_labels_weigh_alike_however_far_apart_codes_lie():
@@ -59,8 +59,8 @@ def test_known_anomalies_are_not_redrawn_and_known_normals_are():
         (np.full(8, np.nan), residual.mean()),
         (np.array([1, 1, 0, np.nan, 1, 1, 1, 1]), residual[2:4].mean()),
     ):
-        found = detector.compute_losses(x, y.astype("float32"))["reconstruction"]
-        assert float(found) == pytest.approx(expected, rel=1e-4)
+        loss = detector.compute_losses(x, y.astype("float32"))["reconstruction"]
+        assert float(loss) == pytest.approx(expected, rel=1e-4)
 
 
 def test_without_labels_it_is_joint_deep_svdd():
@@ -74,23 +74,23 @@ def test_without_labels_it_is_joint_deep_svdd():
 
 def test_what_is_measured_before_training_does_not_see_known_anomalies():
     x, y = partly_known()
-    found = []
+    measured = []
     for films in (x, np.where(y[:, None, None, None] == 1, -x, x)):
         detector = JointDeepSAD(**TINY, subspace=2)
         detector.fit(films, y, verbose=0)
-        found.append([array(w) for w in (detector.center, detector.complement, detector.scales)])
-    for some, others in zip(*found, strict=True):
+        measured.append([array(w) for w in (detector.center, detector.complement, detector.scales)])
+    for some, others in zip(*measured, strict=True):
         np.testing.assert_array_equal(some, others)
 
 
 def test_labels_push_known_anomalies_out():
     x, y, _ = discs(48, abnormal=0.25)
     share = {}
-    for told, labels in {"true": y, "none": np.full_like(y, np.nan)}.items():
+    for given, labels in {"true": y, "none": np.full_like(y, np.nan)}.items():
         detector = JointDeepSAD(**TINY | {"epochs": 12}, learning_rate=5e-3)
         detector.fit(x, labels, verbose=0)
         score = detector.predict(x, verbose=0)["score"]
-        share[told] = score[y == 1].mean() / score[y == 0].mean()
+        share[given] = score[y == 1].mean() / score[y == 0].mean()
     assert share["true"] > 1.5 * share["none"]
 
 

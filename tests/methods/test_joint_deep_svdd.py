@@ -35,8 +35,8 @@ def outside(detector):
 @pytest.mark.parametrize("form", FORMS)
 def test_both_parts_start_at_one(form):
     x = discs(16)[0]
-    found = started(x, **form, reconstruction_weight=0.3).compute_losses(x)
-    assert float(found["loss"]) == pytest.approx(1, rel=1e-3)
+    parts = started(x, **form, reconstruction_weight=0.3).compute_losses(x)
+    assert float(parts["loss"]) == pytest.approx(1, rel=1e-3)
     alone = started(x, **form, reconstruction_weight=1.0).compute_losses(x)
     assert float(alone["loss"]) == pytest.approx(1, rel=1e-3)
 
@@ -68,10 +68,10 @@ def test_losses_and_scores_are_their_formulas(form):
         compactness = squared_radius + over / detector.nu
     of_redrawing, of_distance = array(detector.scales)
     by_hand = 0.6 * of_redrawing * residual.mean() + 0.4 * of_distance * compactness
-    found = detector.compute_losses(x)
-    assert float(found["loss"]) == pytest.approx(by_hand, rel=1e-3)
-    assert float(found["reconstruction"]) == pytest.approx(residual.mean(), rel=1e-3)
-    assert float(found["compactness"]) == pytest.approx(compactness, rel=1e-3)
+    parts = detector.compute_losses(x)
+    assert float(parts["loss"]) == pytest.approx(by_hand, rel=1e-3)
+    assert float(parts["reconstruction"]) == pytest.approx(residual.mean(), rel=1e-3)
+    assert float(parts["compactness"]) == pytest.approx(compactness, rel=1e-3)
 
 
 def test_pretraining_trains_both_networks_themselves():
@@ -94,8 +94,8 @@ def test_projector_is_orthogonal_idempotent_and_of_its_rank():
     z = detector.embed(x)
     pca = PCA(2).fit(z)
     error = np.square(z - pca.inverse_transform(pca.transform(z))).sum(axis=1)
-    found = array(detector.squared_distance(z))
-    np.testing.assert_allclose(found, error, rtol=1e-3, atol=1e-4 * error.mean())
+    distance = array(detector.squared_distance(z))
+    np.testing.assert_allclose(distance, error, rtol=1e-3, atol=1e-4 * error.mean())
 
 
 def test_a_share_of_the_variance_gives_the_least_rank_that_holds_it():

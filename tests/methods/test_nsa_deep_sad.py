@@ -24,14 +24,14 @@ def same(first, second):
 
 def test_films_are_described_by_the_mean_and_maximum_of_each_map_on_the_way_down():
     unet, films = networks.unet(32, 4), discs(3)[0]
-    found = array(networks.pooled_levels(unet)(films))
+    described = array(networks.pooled_levels(unet)(films))
     expected = []
     for level in range(3):
         maps = keras.Model(unet.input, unet.get_layer(f"level_{level}").output)(films)
         maps = array(maps)
         assert maps.shape[1:] == (16 >> level, 16 >> level, 4 << level)
         expected += [maps.mean((1, 2)), maps.max((1, 2))]
-    np.testing.assert_allclose(found, np.concatenate(expected, axis=1), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(described, np.concatenate(expected, axis=1), rtol=1e-4, atol=1e-6)
 
 
 def test_members_describe_a_film_one_after_another():
@@ -39,8 +39,8 @@ def test_members_describe_a_film_one_after_another():
     unets = [part for part in detector.segmenters.layers if isinstance(part, keras.Model)]
     expected = [array(networks.pooled_levels(unet)(films)) for unet in unets]
     assert not np.allclose(*expected)
-    found = array(detector.description()(films))
-    np.testing.assert_allclose(found, np.concatenate(expected, axis=1), rtol=1e-5, atol=1e-6)
+    described = array(detector.description()(films))
+    np.testing.assert_allclose(described, np.concatenate(expected, axis=1), rtol=1e-5, atol=1e-6)
 
 
 def test_the_first_stage_is_nsa_on_films_that_are_not_known_to_be_abnormal():
@@ -72,8 +72,8 @@ def test_z_has_no_offset():
 def described():
     """A detector after its first stage, training films with eight known anomalies, test films."""
     x, y, _ = discs(160, abnormal=0.5)
-    chosen = (y == 0) | (np.cumsum(y == 1) <= 8)
-    x, y = x[chosen], np.where(y == 1, 1, np.nan)[chosen]
+    kept = (y == 0) | (np.cumsum(y == 1) <= 8)
+    x, y = x[kept], np.where(y == 1, 1, np.nan)[kept]
     detector = NSADeepSAD(
         **TINY | {"width": 8, "members": 1, "epochs": 20},
         pretraining_epochs=30,

@@ -14,7 +14,7 @@ TINY = {"image_size": 32, "latent_dim": 3, "width": 4}
 
 def test_losses_by_hand():
     detector, (x, _, _) = VAEGAN(**TINY, beta=2.0, gamma=7.0), discs(6)
-    found = {name: float(value) for name, value in detector.compute_losses(x).items()}
+    values = {name: float(value) for name, value in detector.compute_losses(x).items()}
     z_mean, z_log_var = (array(part) for part in detector.encode(x))
     seed = keras.random.SeedGenerator(0)  # draws once more what the losses drew
     z = z_mean + np.exp(z_log_var / 2) * array(keras.random.normal((6, 3), seed=seed))
@@ -35,7 +35,7 @@ def test_losses_by_hand():
         "decoder": 7 * feature_error - gan,
         "discriminator": gan,
     }
-    assert found == pytest.approx(by_hand, rel=1e-4)
+    assert values == pytest.approx(by_hand, rel=1e-4)
 
 
 def test_a_player_with_a_learning_rate_of_zero_stays_and_the_others_move():
