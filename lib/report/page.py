@@ -42,8 +42,7 @@ def run(notebook: Path, output: Path, parameters: dict[str, str], timeout: int =
     number_cells(result, stopped=error is not None)
     hide_film_names(result)
     failure = explain(error, result) if error else undescribed_picture(result)
-    folder = notebook.parent
-    text = render(result, output, values=values, failure=failure, made=made, pictures=folder)
+    text = render(result, output, failure=failure, made=made, pictures=notebook.parent)
     with files.whole_file(output) as unfinished:
         unfinished.write_text(without_machine_paths(text), encoding="utf-8")
     return "" if getattr(error, "ename", "") == "FitFailed" else failure

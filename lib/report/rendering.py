@@ -14,8 +14,6 @@ from lib import ROOT
 
 #: What a page shows of an output, best first.
 SHOWN = ["text/html", "text/markdown", "image/png", "image/jpeg", "text/plain"]
-#: The heading of the first page below which all pages are listed.
-LIST_OF_PAGES = "Pages"
 #: The markup that tables and prose may consist of; any other is shown as text.
 TAGS = {
     *("h1", "h2", "h3", "h4", "h5", "h6", "p", "br", "hr", "div", "span", "blockquote", "pre"),
@@ -35,24 +33,18 @@ ATTRIBUTES = {
 
 
 def render(
-    notebook: NotebookNode,
-    output: Path,
-    *,
-    values: dict[str, object],
-    failure: str,
-    made: dict[str, str],
-    pictures: Path,
+    notebook: NotebookNode, output: Path, *, failure: str, made: dict[str, str], pictures: Path
 ) -> str:
     """Return the page `output` of a run notebook as HTML, by templates/study.
 
-    `values` are the parameters that it was run with; `failure` is shown at its head, the trace
-    `made` at its foot; `pictures` is the folder that the pictures of the prose are relative to.
+    `failure` is shown at its head, the trace `made` at its foot; `pictures` is the folder that the
+    pictures of the prose are relative to.
     """
     prose = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
     titles = [title for cell in prose for title in headings(cell)]
     states = [cell.metadata.page for cell in notebook.cells if cell.cell_type == "code"]
     page = {
-        "title": titled(next((text for level, text in titles if level == 1), output.stem), values),
+        "title": next((text for level, text in titles if level == 1), output.stem),
         "sections": [(text, anchor(text)) for level, text in titles if level == 2],
         "home": home(output),
         "failure": failure,
@@ -71,19 +63,8 @@ def render(
     )
     resources = {"page": page, "metadata": {"path": str(pictures), "name": output.stem}}
     text, _ = exporter.from_notebook_node(notebook, resources=resources)
-    # A notebook may have many pages, or none here: a link to one leads to where all are listed.
-    return re.sub(r'href="[^":#]*?[\w-]+\.ipynb"', f'href="{home(output)}#{LIST_OF_PAGES}"', text)
-
-
-def titled(heading: str, values: dict[str, object]) -> str:
-    """Return the title of a page: its notebook may have many, so their parameters are named.
-
-    Names speak for themselves: "Reconstruction · rsna, vae, seed 0".
-    """
-    named = [
-        value if isinstance(value, str) else f"{name} {value}" for name, value in values.items()
-    ]
-    return " · ".join([heading, ", ".join(named)]) if named else heading
+    # A notebook may have many pages, or none here: a link to one leads to the first page's "Pages".
+    return re.sub(r'href="[^":#]*?[\w-]+\.ipynb"', f'href="{home(output)}#Pages"', text)
 
 
 def headings(cell: NotebookNode) -> list[tuple[int, str]]:
