@@ -52,8 +52,7 @@ def training_speed() -> list[dict]:
     for name in sorted({fit.method for fit in grid.fits()}):
         parameters = grid.part(name, profile[name])
         detector = methods.find(parameters.method)(image_size=size, **parameters.keywords)
-        labels = np.arange(FILMS) % 2 if parameters.labels == "all" else None
-        speeds["training"][name] = FILMS / _seconds_per_epoch(detector, films, labels)
+        speeds["training"][name] = FILMS / _seconds_per_epoch(detector, films)
         detector.predict(films, verbose=0)  # compiles
         speeds["scoring"][name] = FILMS / _seconds(partial(detector.predict, films, verbose=0))
     return [
@@ -108,13 +107,12 @@ def _median_seconds(work, times=15) -> float:
     return float(np.median([_seconds(work) for _ in range(times)]))
 
 
-def _seconds_per_epoch(detector, films: np.ndarray, labels: np.ndarray | None) -> float:
+def _seconds_per_epoch(detector, films: np.ndarray) -> float:
     from keras.callbacks import LambdaCallback
 
     from lib.collapse import Collapsed
 
-    if labels is None and detector.uses_labels:  # a few labels take as long as all
-        labels = np.arange(len(films)) % 2
+    labels = np.arange(len(films)) % 2  # a few labels take as long as all
     ends = []
     watch = LambdaCallback(on_epoch_end=lambda epoch, logs: ends.append(time.perf_counter()))
     with suppress(Collapsed):  # there is nothing to learn from noise

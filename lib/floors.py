@@ -41,7 +41,7 @@ def write_floors(dataset: str, build: Path | None = None) -> pd.DataFrame:
     index, films = _read(dataset, build)
     training = index["split"].eq("train")
     normal, scored = training & index["label"].eq(0), index["split"].ne("train")
-    facts = film_facts(index, films)
+    facts = covariates(index, films)
     floors = pd.concat(
         [
             index["image_id"],
@@ -56,7 +56,7 @@ def write_floors(dataset: str, build: Path | None = None) -> pd.DataFrame:
     return floors
 
 
-def film_facts(index: pd.DataFrame, films: np.ndarray) -> pd.DataFrame:
+def covariates(index: pd.DataFrame, films: np.ndarray) -> pd.DataFrame:
     """What is known of each film besides its content: numbers as floats, words as text.
 
     mean_grey, grey_spread (standard deviation): grey levels of the preprocessed film (n, h, w);
