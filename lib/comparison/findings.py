@@ -6,13 +6,32 @@ import pandas as pd
 
 from lib import files, metrics
 from lib.comparison.rows import enough
-from lib.comparison.tables import Measures
+from lib.comparison.tables import COLUMNS, Measures, measures_of
+from lib.datasets.errors import BadData
 from lib.datasets.table import load_index
+from lib.grid import Fit
 
 
-def unmeasured(dataset: str, build: Path = files.BUILD) -> str:
+def measured(fit: Fit, build: Path | None = None) -> tuple[Measures, str]:
+    """What is measured about a fit, and why it is nothing; "" where it is something."""
+    build = build or files.BUILD
+    try:
+        measures = measures_of(fit, build)
+    except BadData as error:
+        empty = pd.DataFrame(columns=COLUMNS), pd.DataFrame(columns=["fpr", "tpr", "low", "high"])
+        return Measures(*empty, {}, pd.Series(dtype=float)), str(error)
+    if len(measures.results):
+        return measures, ""
+    outside = (
+        f"Nothing has been measured about {fit}: the comparison measures the fits of the grid. Add "
+        f"it there and run `python -m lib.comparison {fit.dataset}`."
+    )
+    return measures, unmeasured(fit.dataset, build) or outside
+
+
+def unmeasured(dataset: str, build: Path | None = None) -> str:
     """Say why nothing is measured on the test films of a data set; "" where something is."""
-    index = load_index(files.index(dataset, build))
+    index = load_index(files.index(dataset, build or files.BUILD))
     label = index.loc[index["split"].eq("test"), "label"]
     if enough(label):
         return ""
@@ -44,16 +63,19 @@ def result(info: dict, measures: Measures) -> str:
     """
     results, floor, follows = measures.results, measures.against_floor, measures.follows
     auroc = results.query("level == 'image' and group == 'all' and metric == 'auroc'")
-    sentences = [unmeasured(info["dataset"])]
+    sentences = [] if len(auroc) else [unmeasured(info["dataset"])]
     if len(auroc):
         value = auroc.iloc[0]
-        verdict = "beats" if floor["low"] > 0 else "does **not** clearly beat"
         sentences = [
             f"AUROC **{value['value']:.3f}** [{value['low']:.3f}, {value['high']:.3f}] over "
-            f"{value['n']:.0f} test films, {value['base_rate']:.0%} of them abnormal.",
-            f"It {verdict} the best {floor['method_b']} (difference {floor['difference']:+.3f} "
-            f"[{floor['low']:+.3f}, {floor['high']:+.3f}]).",
+            f"{value['n']:.0f} test films, {value['base_rate']:.0%} of them abnormal."
         ]
+    if floor:
+        verdict = "beats" if floor["low"] > 0 else "does **not** clearly beat"
+        sentences.append(
+            f"It {verdict} the best {floor['method_b']} (difference {floor['difference']:+.3f} "
+            f"[{floor['low']:+.3f}, {floor['high']:+.3f}])."
+        )
     if len(follows):
         strongest = f"{follows.index[0]} most ({follows.iloc[0]:+.2f})"
         sentences.append(f"Over normal films its score follows {strongest}.")

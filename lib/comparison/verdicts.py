@@ -3,16 +3,29 @@
 import pandas as pd
 
 from lib.comparison.ablations import Judged
-from lib.grid import Ablation
 
 
 def verdicts(judged: Judged) -> list[str]:
-    """One sentence a method: which differences are clear, to which side, and which are not."""
-    table = judged.differences
-    return [
-        _verdict(method, table[table["method"].eq(method)], judged.ablation)
-        for method in judged.ablation.methods
+    """One sentence per method: which differences are clear, to which side, and which are not."""
+    return [verdict(judged, method) for method in judged.ablation.methods]
+
+
+def verdict(judged: Judged, method: str) -> str:
+    """The sentence of one method."""
+    rows = judged.differences[judged.differences["method"].eq(method)]
+    if rows.empty:
+        return f"{method}: no difference, as no fit of the reference or of another variant finished"
+    kinds = {
+        judged.ablation.above: rows[rows["low"] > 0],
+        judged.ablation.below: rows[rows["high"] < 0],
+        "not clear": rows[~((rows["low"] > 0) | (rows["high"] < 0))],
+    }
+    parts = [
+        f"**{kind}**: {', '.join(_interval(row) for _, row in of_kind.iterrows())}"
+        for kind, of_kind in kinds.items()
+        if len(of_kind)
     ]
+    return f"{method}: {'; '.join(parts)}"
 
 
 def result(judged: Judged) -> str:
@@ -23,14 +36,14 @@ def result(judged: Judged) -> str:
     above, below = table[table["low"] > 0], table[table["high"] < 0]
     reference = table["reference"].iloc[0]
     counted = (
-        f"of {len(table)} differences in AUROC from `{reference}`, {len(above)} are clearly above 0 "
-        f"({judged.ablation.above}) and {len(below)} clearly below ({judged.ablation.below})"
+        f"of {len(table)} differences in AUROC from `{reference}`, {len(above)} are clearly above "
+        f"0 ({judged.ablation.above}) and {len(below)} clearly below ({judged.ablation.below})"
     )
     clear = pd.concat([above, below]).sort_values("value", key=abs, ascending=False)
     if clear.empty:
         return f"{counted}."
     top = clear.iloc[0]
-    return f"{counted}; the largest of these: {top['method']}, {_said(top)}."
+    return f"{counted}; the largest of these: {top['method']}, {_interval(top)}."
 
 
 def of_failures(judged: Judged) -> list[str]:
@@ -42,23 +55,7 @@ def of_failures(judged: Judged) -> list[str]:
     ]
 
 
-def _verdict(method: str, rows: pd.DataFrame, words: Ablation) -> str:
-    if rows.empty:
-        return f"{method}: no difference, for want of the reference or of anything beside it"
-    kinds = {
-        words.above: rows[rows["low"] > 0],
-        words.below: rows[rows["high"] < 0],
-        "not told apart": rows[~((rows["low"] > 0) | (rows["high"] < 0))],
-    }
-    said = [
-        f"**{kind}**: {', '.join(_said(row) for _, row in found.iterrows())}"
-        for kind, found in kinds.items()
-        if len(found)
-    ]
-    return f"{method}: {'; '.join(said)}"
-
-
-def _said(row: pd.Series) -> str:
+def _interval(row: pd.Series) -> str:
     """`5 % (+0.080 [+0.020, +0.140])`."""
     interval = f"[{row['low']:+.3f}, {row['high']:+.3f}]" if row["seeds"] > 1 else "of one seed"
     return f"{row['short']} ({row['value']:+.3f} {interval})"

@@ -1,0 +1,107 @@
+"""The keywords of a method: what they mean and their defaults, read without importing TensorFlow.
+
+A class documents its keywords in its docstring: names in backticks and a colon, in a list or in
+running text with semicolons. What it passes on (`**common`) it inherits from its parent.
+"""
+
+import ast
+import re
+from typing import NamedTuple
+
+from lib import ROOT, grid
+
+#: `a`, `b`: where a docstring begins to say what keywords are.
+NAMES = re.compile(r"(?:^[ \t]*(?:- )?|[;.]\s+)(`\w+`(?:(?:,|,? and)\s+`\w+`)*):\s+", re.MULTILINE)
+
+
+class Keyword(NamedTuple):
+    """A keyword of a method."""
+
+    meaning: str  # empty where no docstring gives it
+    default: str  # as Python writes it
+    of_all: bool  # whether every method has it
+
+
+def keywords(method: str) -> dict[str, Keyword]:
+    """The keywords of a method, or of an entry of the profile; its own first, Detector's last."""
+    return _keywords(f"lib.methods.{grid.method_of(method)}")
+
+
+def chain(module: str) -> list[str]:
+    """The modules of lib that hold the class of a module and its parents, nearest first."""
+    _, parents = _class_and_parents(module)
+    return list(dict.fromkeys([module, *(name for one in parents for name in chain(one))]))
+
+
+def meanings(docstring: str) -> dict[str, str]:
+    """What a docstring says about each keyword that it names."""
+    meaning_of = {}
+    parts = NAMES.split(docstring)
+    for names, text in zip(parts[1::2], parts[2::2], strict=True):
+        meaning = " ".join(text.partition("\n\n")[0].split()).rstrip(" .")
+        meaning_of |= dict.fromkeys(re.findall(r"`(\w+)`", names), meaning)
+    return meaning_of
+
+
+def _keywords(module: str) -> dict[str, Keyword]:
+    node, parents = _class_and_parents(module)
+    meaning_of = meanings(ast.get_docstring(node) or "")
+    defaults, fixed, passes_on = _signature(node)
+    inherited: dict[str, Keyword] = {}
+    for parent in reversed(parents if passes_on else []):
+        inherited |= _keywords(parent)
+    own = {
+        name: Keyword(
+            meaning_of.get(name, inherited[name].meaning if name in inherited else ""),
+            default,
+            not parents or (name in inherited and inherited[name].of_all),
+        )
+        for name, default in defaults.items()
+    }
+    rest = {
+        name: keyword._replace(meaning=meaning_of.get(name, keyword.meaning))
+        for name, keyword in inherited.items()
+        if name not in own and name not in fixed
+    }
+    everything = own | rest
+    return dict(sorted(everything.items(), key=lambda item: item[1].of_all))
+
+
+def _class_and_parents(module: str) -> tuple[ast.ClassDef, list[str]]:
+    """The public class of a module, and the modules of its parents; Detector is the last."""
+    tree = ast.parse((ROOT / f"{module.replace('.', '/')}.py").read_text())
+    node = next(
+        node
+        for node in tree.body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    imported = {
+        alias.name: str(line.module)
+        for line in tree.body
+        if isinstance(line, ast.ImportFrom)
+        for alias in line.names
+    }
+    bases = [base.id for base in node.bases if isinstance(base, ast.Name)]
+    return node, [] if module == "lib.detector" else [imported[name] for name in bases]
+
+
+def _signature(node: ast.ClassDef) -> tuple[dict[str, str], set[str], bool]:
+    """Keywords of __init__ with defaults, those it gives its parent, whether it passes on others.
+
+    A class without __init__ passes on all.
+    """
+    inits = [f for f in node.body if isinstance(f, ast.FunctionDef) and f.name == "__init__"]
+    if not inits:
+        return {}, set(), True
+    (init,) = inits
+    names = [argument.arg for argument in init.args.kwonlyargs]
+    defaults = [ast.unparse(value) if value else "" for value in init.args.kw_defaults]
+    calls = [call for call in ast.walk(init) if isinstance(call, ast.Call)]
+    given = {
+        keyword.arg
+        for call in calls
+        if ast.unparse(call.func) == "super().__init__"
+        for keyword in call.keywords
+        if keyword.arg
+    }
+    return dict(zip(names, defaults, strict=True)), given, init.args.kwarg is not None
