@@ -75,6 +75,11 @@ def _cell(value) -> str:
     return " ".join(text.replace("|", "\\|").split())
 
 
+def unbroken(text: str) -> str:
+    """Text that stays on one line, as a number with its interval in a table."""
+    return text.replace(" ", "&nbsp;")
+
+
 def link(words: str, page: str, seen_from: str) -> str:
     """A link in Markdown from one page of reports/ to another; both as lib.grid names pages."""
     return f"[{words}]({posixpath.relpath(page, posixpath.dirname(seen_from))})"

@@ -1,5 +1,6 @@
 """A family's methods side by side on one data set: tables and sentences from what is measured."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -8,7 +9,7 @@ import pandas as pd
 from lib import grid, prose
 from lib.comparison.ablations import judge
 from lib.comparison.scores import FLOOR
-from lib.comparison.tables import read_measures
+from lib.comparison.tables import Measures, read_measures
 from lib.comparison.verdicts import verdict
 from lib.fits import store
 from lib.fits.examples import Compared
@@ -24,7 +25,8 @@ class Chapter(NamedTuple):
 
     dataset: str
     family: str
-    fits: dict[str, Finished]  # by method, with the seed where it has several
+    asked: list[Fit]  # all of them
+    fits: dict[str, Finished]  # those that finished, by method, with the seed where it has several
     failed: dict[Fit, str]  # and the reason
     auroc: pd.DataFrame  # rows of results of the fits and of the best floors, best first
     tests: pd.DataFrame  # of the fits with the best floor
@@ -33,7 +35,7 @@ class Chapter(NamedTuple):
     @property
     def page(self) -> str:
         """Its file in reports/."""
-        return f"chapters/{self.dataset}/{self.family}.html"
+        return page_of(self.dataset, self.family)
 
     @property
     def methods(self) -> pd.DataFrame:
@@ -53,6 +55,7 @@ def read(dataset: str, family: str) -> Chapter:
     return Chapter(
         dataset,
         family,
+        fits,
         {name: fit for name, fit in store.finished(dataset).items() if fit.fit in records},
         {
             fit: record.get("reason", "It has not been trained and scored.")
@@ -63,6 +66,19 @@ def read(dataset: str, family: str) -> Chapter:
         tests[tests["method_b"].str.startswith(FLOOR) & tests["method_a"].isin(own["method"])],
         own.query("level in ('pixel', 'box') and group == 'all'"),
     )
+
+
+def page_of(dataset: str, family: str) -> str:
+    """The file of the chapter of a family on a data set, in reports/."""
+    return f"chapters/{dataset}/{family}.html"
+
+
+def link_to(fit: Fit) -> str:
+    """Where a fit is compared with its family; empty for one outside the grid."""
+    if fit not in grid.fits():
+        return ""
+    words = f"all methods of its family on {fit.dataset}"
+    return f"See {prose.link(words, page_of(fit.dataset, fit.family), fit.page)}."
 
 
 def against_floors(chapter: Chapter) -> pd.DataFrame:
@@ -79,13 +95,37 @@ def against_floors(chapter: Chapter) -> pd.DataFrame:
             {
                 "method": _linked(row, chapter) if row.family != FLOOR else row.method,
                 "labels": "" if row.family == FLOOR else row.setting,
-                "AUROC": f"{row.value:.3f} [{row.low:.3f}, {row.high:.3f}]",
+                "AUROC": prose.unbroken(f"{row.value:.3f} [{row.low:.3f}, {row.high:.3f}]"),
                 "difference from the best floor": "" if tested is None else _difference(tested),
-                "p (Holm)": "" if tested is None else p_value(tested["p_holm"]),
+                "p (Holm)": "" if tested is None else prose.unbroken(p_value(tested["p_holm"])),
                 "seconds": f"{seconds[key]:.0f}" if key in seconds else "",
             }
         )
     return pd.DataFrame(rows)
+
+
+def floors_of(fit: Fit, measures: Measures) -> pd.DataFrame:
+    """A fit and the best floors of its data set: AUROC, and its difference from the best."""
+    own, tested = _auroc(measures.results)[:1], measures.against_floor
+    if own.empty:
+        return own
+    floors = _auroc(_floors(fit.dataset))[:FLOORS_SHOWN]
+    rows = [
+        {
+            "": f"**{row.method}**" if row.family != FLOOR else row.method,
+            "AUROC": prose.unbroken(f"{row.value:.3f} [{row.low:.3f}, {row.high:.3f}]"),
+            "difference from the best floor": _difference(tested) if tested and floor else "",
+            "p (Holm)": p_value(tested["p_holm"]) if tested and floor else "",
+        }
+        for table, floor in ((own, True), (floors, False))
+        for row in table.itertuples()
+    ]
+    return pd.DataFrame(rows)
+
+
+def best_floor(dataset: str) -> dict[str, float]:
+    """The floor with the highest AUROC on a data set, by name; none where nothing is measured."""
+    return {row.method: row.value for row in _auroc(_floors(dataset))[:1].itertuples()}
 
 
 def result(chapter: Chapter) -> str:
@@ -105,8 +145,8 @@ def result(chapter: Chapter) -> str:
     named = f": {', '.join(clear)}" if len(clear) else ""
     return head + (
         f"The best floor, {floor.iloc[0]['method'].removeprefix('floor: ')}, has "
-        f"{floor.iloc[0]['value']:.3f}; {len(clear)} of {len(tests)} methods beat it clearly "
-        f"(p < {CLEAR:g} after Holm's correction){named}."
+        f"{floor.iloc[0]['value']:.3f}; it is clearly exceeded by {len(clear)} of {len(tests)} "
+        f"method{'s' * (len(tests) > 1)} (p < {CLEAR:g} after Holm's correction){named}."
     )
 
 
@@ -127,6 +167,8 @@ def of_films(compared: Compared) -> str:
 def of_leaderboard(chapter: Chapter) -> str:
     """Say between which values the methods lie, and how many intervals hold chance."""
     rows = chapter.methods
+    if len(rows) < 2:
+        return ""
     chance = ((rows["low"] <= 0.5) & (rows["high"] >= 0.5)).sum()
     return (
         f"From {rows['value'].min():.3f} ({rows.iloc[-1]['method']}) to {rows['value'].max():.3f} "
@@ -157,11 +199,11 @@ def where_maps_point(chapter: Chapter) -> pd.DataFrame:
 def of_maps(table: pd.DataFrame) -> str:
     """Say whose maps point best; `table` is that of where_maps_point."""
     best, last = table.iloc[0], table.iloc[-1]
+    least = f" and least often for {last['method']} ({last['peak inside']:.0%})"
     return (
-        f"The peak of the map lies inside the annotation most often for {best['method']} "
-        f"({best['peak inside']:.0%} of {best['films']} films) and least often for "
-        f"{last['method']} ({last['peak inside']:.0%}); a lesion covers "
-        f"{best['share of the body']} of the body."
+        f"The peak of the map lies inside the annotation most often for {best['method']}, on "
+        f"{best['peak inside']:.0%} of {best['films']} films{least * (len(table) > 1)}; the "
+        f"annotations cover {best['share of the body']} of the body."
     )
 
 
@@ -177,8 +219,13 @@ def of_ablations(dataset: str, methods: list[str], page: str) -> str:
 
 
 def p_value(value: float) -> str:
-    """A p-value as tables show it."""
+    """A p-value as pages show it."""
     return "< 0.0001" if value < 0.0001 else f"{value:.4f}"
+
+
+def _floors(dataset: str) -> pd.DataFrame:
+    results = read_measures(dataset)["results"]
+    return results[results["family"].eq(FLOOR)]
 
 
 def _auroc(results: pd.DataFrame) -> pd.DataFrame:
@@ -191,5 +238,6 @@ def _linked(row, chapter: Chapter) -> str:
     return prose.link(f"{row.method}, seed {row.seed}", fit.page, chapter.page)
 
 
-def _difference(tested: pd.Series) -> str:
-    return f"{tested['difference']:+.3f} [{tested['low']:+.3f}, {tested['high']:+.3f}]"
+def _difference(tested: Mapping) -> str:
+    interval = f"[{tested['low']:+.3f}, {tested['high']:+.3f}]"
+    return prose.unbroken(f"{tested['difference']:+.3f} {interval}")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lib import files, metrics
+from lib import files, metrics, prose
 from lib.comparison.rows import enough
 from lib.comparison.tables import COLUMNS, Measures, measures_of
 from lib.datasets.errors import BadData
@@ -81,3 +81,20 @@ def result(info: dict, measures: Measures) -> str:
         sentences.append(f"Over normal films its score follows {strongest}.")
     head = f"{info['method']} on {info['dataset']}, {info['setting']}: "
     return head + " ".join(sentences)
+
+
+def as_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of results as pages show them: per film or study, measure, value, interval, n."""
+    levels = {"image": "film", "study": "study", "pixel": "pixel", "box": "pixel, by boxes"}
+    measure = rows["metric"].str.replace("_", " ").str.replace("auroc", "AUROC")
+    ends = zip(rows["low"], rows["high"], strict=True)
+    return pd.DataFrame(
+        {
+            "per": rows["level"].map(levels),
+            "measure": measure,
+            "value": rows["value"],
+            "95 % interval": [prose.unbroken(f"{low:.3f} to {high:.3f}") for low, high in ends],
+            "films or studies": rows["n"].astype(int),
+            "base rate": rows["base_rate"],
+        }
+    )

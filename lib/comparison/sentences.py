@@ -3,8 +3,20 @@
 Each function returns Markdown, "" where there is nothing to be seen.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
+
+
+def given(info: dict) -> str:
+    """What a fit was given and what it cost, from its record."""
+    films = info["films"]
+    return (
+        f"Trained on {films['training']} films of {info['image_size']} px, the label of "
+        f"{films['with known label']} of them known to the method ({info['setting']}); "
+        f"{info['duration_s']:.0f} s for training and scoring, {info['memory_mb']} MB at most."
+    )
 
 
 def training(history: pd.DataFrame) -> str:
@@ -108,18 +120,18 @@ def sweep(table: pd.DataFrame) -> str:
     return head + f"these settings differ clearly from the reference: {'; '.join(named)}."
 
 
-def planes(embedding: np.ndarray, points: np.ndarray, labels: pd.Series) -> str:
+def planes(embedding: np.ndarray, points: Mapping[str, np.ndarray], labels: pd.Series) -> str:
     """How much of the variance two components (n, 2) hold, and how mixed the labels are."""
-    held = points.var(axis=0).sum() / embedding.var(axis=0).sum()
+    held = points["principal components"].var(axis=0).sum() / embedding.var(axis=0).sum()
     distance = np.linalg.norm(embedding[:, None] - embedding[None], axis=-1)
     np.fill_diagonal(distance, np.inf)
     label = labels.to_numpy(float)
     known = ~np.isnan(label)
     same = (label[distance.argmin(axis=1)] == label)[known].mean()
-    chance = (label[known].mean() ** 2) + (1 - label[known].mean()) ** 2
+    share = label[known].mean()
     return (
         f"The two components hold {held:.0%} of the variance. The nearest neighbour of a film has "
-        f"its label in {same:.0%} of the cases; {chance:.0%} would be chance."
+        f"its label in {same:.0%} of the cases; {share**2 + (1 - share) ** 2:.0%} would be chance."
     )
 
 
@@ -127,21 +139,32 @@ def spheres(table: pd.DataFrame) -> str:
     """How many spheres films lie in, and how full the fullest is; `table` is that of by_sphere."""
     films = table["normal"] + table["abnormal"]
     fullest = table.iloc[0]
+    shown = f"{fullest['its share']:.0%} of its films show the {fullest['commonest body part']}"
+    if len(table) == 1:
+        return f"All films shown lie in one sphere; {shown}."
     return (
-        f"{len(table)} sphere{'s have' if len(table) > 1 else ' has'} test films; the fullest has "
-        f"{films.iloc[0] / films.sum():.0%} of them, {fullest['its share']:.0%} of which show the "
-        f"{fullest['commonest body part']}."
+        f"{len(table)} spheres have test films; the fullest has {films.iloc[0] / films.sum():.0%} "
+        f"of them. {shown}."
     )
 
 
-def distances(test: pd.DataFrame) -> str:
+def medians(test: pd.DataFrame) -> str:
     """Medians of the score by label."""
-    medians = test.groupby(test["label"].map({0: "normal", 1: "abnormal"}))["score"].median()
+    names = test["label"].map({0.0: "normal", 1.0: "abnormal"})
+    medians = test.groupby(names)["score"].median()[::-1]
+    words = " and ".join(f"{value:.3g} over {name} films" for name, value in medians.items())
+    return f"The median score is {words}." if words else ""
+
+
+def near_and_far(test: pd.DataFrame) -> str:
+    """How many of the films with the lowest and the highest tenth of scores are abnormal."""
+    known = test[test["label"].notna()].sort_values("score")
+    tenth = max(1, len(known) // 10)
+    low, high = known["label"].head(tenth).mean(), known["label"].tail(tenth).mean()
     return (
-        "The median score is "
-        + " and ".join(f"{value:.3g} of {name} films" for name, value in medians[::-1].items())
-        + "."
-        if len(medians)
+        f"Of the tenth of all test films with the lowest scores {low:.0%} are abnormal, of the "
+        f"tenth with the highest {high:.0%}; of all {known['label'].mean():.0%}."
+        if len(known)
         else ""
     )
 

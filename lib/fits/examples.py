@@ -96,11 +96,12 @@ def compared(fits: Mapping[str, Finished], each: int = 2) -> Compared:
     films = test.assign(rank=ranks.mean(axis=1), kept=kept.sum(axis=1).to_numpy())
     normal, abnormal = (_best_kept(films[films["label"].eq(label)], each) for label in (0, 1))
     middle = normal.loc[normal["rank"].sub(normal["rank"].median()).abs().sort_values().index]
+    by_most = " by most" if len(fits) > 1 else ""
     chosen = pd.concat(
         {
             "normal": middle.head(each),
-            "found by most": abnormal.tail(each)[::-1],
-            "missed by most": abnormal.head(each),
+            f"found{by_most}": abnormal.tail(each)[::-1],
+            f"missed{by_most}": abnormal.head(each),
         },
         names=["kind", "row"],
     ).reset_index(level="kind")

@@ -34,7 +34,7 @@ def family(name: str) -> Family:
 def typeset(text: str) -> str:
     """Typeset the equations of Markdown: letters in italics, x_{t} and x^{2} as indices."""
     text = re.sub(r"\$\$(.+?)\$\$", lambda found: _line(found[1]), text, flags=re.DOTALL)
-    return re.sub(r"\$([^$\n]+)\$", lambda found: _formula(found[1]), text)
+    return re.sub(r"\$([^$\n]+)\$", lambda found: _italic(found[1]), text)
 
 
 def _line(formula: str) -> str:
@@ -42,8 +42,12 @@ def _line(formula: str) -> str:
 
 
 def _formula(formula: str) -> str:
-    formula = re.sub(r"(?<![A-Za-z])([A-Za-z])(?![A-Za-z])", r"*\1*", formula)
-    formula = html.escape(formula)
+    formula = html.escape(_italic(formula))
     for mark, tag in (("_", "sub"), ("^", "sup")):
         formula = re.sub(re.escape(mark) + r"\{(.*?)\}", rf"<{tag}>\1</{tag}>", formula)
     return re.sub(r"\*(\w)\*", r"<em>\1</em>", formula).replace(" ~ ", " &nbsp; &nbsp; ")
+
+
+def _italic(formula: str) -> str:
+    """Set letters that are alone in italics, in Markdown."""
+    return re.sub(r"(?<![A-Za-z])([A-Za-z])(?![A-Za-z])", r"*\1*", formula)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from lib import ROOT, grid
+from lib import ROOT, grid, provenance
 from lib.fits.keywords import Keyword, keywords
 from lib.grid import Fit
 
@@ -174,3 +174,10 @@ def published(fit: Fit, results: pd.DataFrame) -> pd.DataFrame:
         columns={"dataset": "data set", "value": "published"}
     )
     return table[["data set", "labels", "measure", "ours", "published", "source", "note"]]
+
+
+def about_published() -> str:
+    """What parts our numbers from published ones."""
+    if provenance.holds_phantoms():
+        return "Ours are on phantoms in the layout of the data set: they test the study."
+    return "Splits, sizes and preparation of the films differ from those of the publications."

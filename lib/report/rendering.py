@@ -89,11 +89,14 @@ def own_title(notebook: NotebookNode) -> None:
 
 
 def drop_empty_sections(notebook: NotebookNode) -> None:
-    """Drop cells tagged `if-any` that displayed nothing, each with the prose before it."""
+    """Drop cells tagged `if-any` that displayed nothing, each with the prose before it.
+
+    A cell that failed stays; those after it, which did not run, have nothing to display.
+    """
     kept: list[NotebookNode] = []
     for cell in notebook.cells:
-        ran = cell.cell_type == "code" and cell.metadata.page.state == "ran"
-        if ran and IF_ANY in _tags(cell) and not cell.outputs:
+        failed = cell.cell_type == "code" and cell.metadata.page.state == "failed"
+        if IF_ANY in _tags(cell) and not failed and not cell.outputs:
             if kept and kept[-1].cell_type == "markdown":
                 kept.pop()
         else:
