@@ -172,7 +172,8 @@ def side_by_side(
     """
     names = list(maps)
     words = {name: name.replace("_", " ") for name in names}
-    bands = [names[start : start + columns] for start in range(0, len(names), columns)]
+    wide = -(-len(names) // -(-len(names) // columns))  # as many in each band, or one fewer
+    bands = [names[start : start + wide] for start in range(0, len(names), wide)]
     headings = [
         ["film" * (n == 0), *(f"{words[name] * (n == 0)} {ranks[name][n]:.0%}" for name in band)]
         for band in bands

@@ -25,7 +25,7 @@ def family(name: str) -> Family:
     """A family of the grids; one without a file has its name alone."""
     path = FOLDER / f"{name}.md"
     if not path.exists():
-        return Family(name.replace("_", " ").capitalize(), "", "")
+        return Family(f"{name.replace('_', ' ').capitalize()} methods", "", "")
     title, _, text = path.read_text().partition("\n")
     idea, _, limitations = text.partition("## Limitations")
     return Family(title.strip("# "), typeset(idea.strip()), typeset(limitations.strip()))

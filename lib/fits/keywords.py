@@ -47,13 +47,14 @@ def _keywords(module: str) -> dict[str, Keyword]:
     node, parents = _class_and_parents(module)
     meaning_of = meanings(ast.get_docstring(node) or "")
     defaults, fixed, passes_on = _signature(node)
+    constants = _constants(module)
     inherited: dict[str, Keyword] = {}
     for parent in reversed(parents if passes_on else []):
         inherited |= _keywords(parent)
     own = {
         name: Keyword(
             meaning_of.get(name, inherited[name].meaning if name in inherited else ""),
-            default,
+            constants.get(default, default),
             not parents or (name in inherited and inherited[name].of_all),
         )
         for name, default in defaults.items()
@@ -67,9 +68,13 @@ def _keywords(module: str) -> dict[str, Keyword]:
     return dict(sorted(everything.items(), key=lambda item: item[1].of_all))
 
 
+def _tree(module: str) -> ast.Module:
+    return ast.parse((ROOT / f"{module.replace('.', '/')}.py").read_text())
+
+
 def _class_and_parents(module: str) -> tuple[ast.ClassDef, list[str]]:
     """The public class of a module, and the modules of its parents; Detector is the last."""
-    tree = ast.parse((ROOT / f"{module.replace('.', '/')}.py").read_text())
+    tree = _tree(module)
     node = next(
         node
         for node in tree.body
@@ -83,6 +88,17 @@ def _class_and_parents(module: str) -> tuple[ast.ClassDef, list[str]]:
     }
     bases = [base.id for base in node.bases if isinstance(base, ast.Name)]
     return node, [] if module == "lib.detector" else [imported[name] for name in bases]
+
+
+def _constants(module: str) -> dict[str, str]:
+    """What names at the top of a module stand for."""
+    return {
+        target.id: ast.unparse(line.value)
+        for line in _tree(module).body
+        if isinstance(line, ast.Assign)
+        for target in line.targets
+        if isinstance(target, ast.Name)
+    }
 
 
 def _signature(node: ast.ClassDef) -> tuple[dict[str, str], set[str], bool]:

@@ -15,6 +15,7 @@ from lib.grid import Fit
 
 PUBLISHED = ROOT / "params/published.csv"
 ARXIV = re.compile(r"(?:arXiv[\s:]+)?\b((?:0[7-9]|1\d|2\d)(?:0[1-9]|1[0-2])\.\d{4,5})\b")
+AS_IT_IS = re.compile(r"((?:^ {4,}\S.*\n?)+|`[^`]*`|\[[^\]]*\]\([^)]*\))", re.MULTILINE)
 DOI = re.compile(r"doi[\s:]+(10\.\d{4,9}/[^\s),;]+[^\s),;.])")
 GITHUB = "https://github.com/"
 #: What docstrings name, and where it is; the first mention becomes a link.
@@ -85,21 +86,23 @@ def text(method: str) -> str:
 
 
 def structured(words: str) -> str:
-    """Docstring to Markdown: a list or table begins a paragraph, and its heading is bold."""
-    words = re.sub(r"^([^\n]+)\n(?=(?:\d+\.|\|) )", r"**\1**\n\n", words, flags=re.MULTILINE)
-    words = re.sub(r"^\*\*((?:\d+\.|\||   ).*)\*\*\n\n", r"\1\n", words, flags=re.MULTILINE)
+    """Docstring to Markdown: a list begins a paragraph, and what is above it is its heading."""
+    words = re.sub(r"^(?![|\d\s])([^\n]+)\n(?=\d+\. )", r"**\1**\n\n", words, flags=re.MULTILINE)
     return re.sub(r"^(Known defects?[^:\n]*:)", r"**\1**", words, flags=re.MULTILINE)
 
 
 def linked(words: str) -> str:
-    """Markdown with links to papers and code, but in equations and code, which stay as they are."""
-    parts = re.split(r"((?:^ {4,}\S.*\n?)+|`[^`]*`)", words, flags=re.MULTILINE)
+    """Markdown with links to papers and code; equations, code and links stay as they are."""
+    parts = AS_IT_IS.split(words)
     named = dict(NAMED)
     for place in range(0, len(parts), 2):
         prose = ARXIV.sub(lambda found: _arxiv(found[0], found[1]), parts[place])
         prose = DOI.sub(r"[doi \1](https://doi.org/\1)", prose)
-        for name in [name for name in named if name in prose]:
-            prose = prose.replace(name, f"[{name}]({named.pop(name)})", 1)
+        for name in list(named):
+            mention = re.search(re.escape(name).replace(r"\ ", r"\s+"), prose)
+            if mention:
+                link = f"[{mention[0]}]({named.pop(name)})"
+                prose = prose[: mention.start()] + link + prose[mention.end() :]
         parts[place] = prose
     return "".join(parts)
 
@@ -108,7 +111,7 @@ def paper(method: str) -> str:
     """The link of its paper, the first that its docstring names; of its code where it has none."""
     links = re.findall(r"\[[^\]]+\]\([^)]+\)", linked(docstring(method).text))
     papers = [link for link in links if GITHUB not in link]
-    return next(iter(papers + links), "")
+    return " ".join(next(iter(papers + links), "").split())
 
 
 def _arxiv(whole: str, number: str) -> str:
