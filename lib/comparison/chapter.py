@@ -145,8 +145,9 @@ def result(chapter: Chapter) -> str:
     named = f": {', '.join(clear)}" if len(clear) else ""
     return head + (
         f"The best floor, {floor.iloc[0]['method'].removeprefix('floor: ')}, has "
-        f"{floor.iloc[0]['value']:.3f}; it is clearly exceeded by {len(clear)} of {len(tests)} "
-        f"method{'s' * (len(tests) > 1)} (p < {CLEAR:g} after Holm's correction){named}."
+        f"{floor.iloc[0]['value']:.3f}; it is clearly exceeded by {len(clear) or 'none'} of "
+        f"{len(tests)} method{'s' * (len(tests) > 1)} (p < {CLEAR:g} after Holm's "
+        f"correction){named}."
     )
 
 

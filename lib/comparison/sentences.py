@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from sklearn.neighbors import NearestNeighbors
 
 
 def given(info: dict) -> str:
@@ -25,6 +26,8 @@ def training(history: pd.DataFrame) -> str:
     sentences = []
     for name in watched[:3]:
         seen = history[["epoch", name, f"val_{name}"]].dropna()
+        if seen.empty:
+            continue
         best = seen.loc[seen[f"val_{name}"].idxmin()]
         first, last = seen.iloc[0], seen.iloc[-1]
         sentences.append(
@@ -123,15 +126,17 @@ def sweep(table: pd.DataFrame) -> str:
 def planes(embedding: np.ndarray, points: Mapping[str, np.ndarray], labels: pd.Series) -> str:
     """How much of the variance two components (n, 2) hold, and how mixed the labels are."""
     held = points["principal components"].var(axis=0).sum() / embedding.var(axis=0).sum()
-    distance = np.linalg.norm(embedding[:, None] - embedding[None], axis=-1)
-    np.fill_diagonal(distance, np.inf)
     label = labels.to_numpy(float)
     known = ~np.isnan(label)
-    same = (label[distance.argmin(axis=1)] == label)[known].mean()
+    head = f"The two components hold {held:.0%} of the variance."
+    if not known.any():
+        return head
+    nearest = NearestNeighbors(n_neighbors=1).fit(embedding).kneighbors(return_distance=False)
+    same = (label[nearest[:, 0]] == label)[known].mean()
     share = label[known].mean()
     return (
-        f"The two components hold {held:.0%} of the variance. The nearest neighbour of a film has "
-        f"its label in {same:.0%} of the cases; {share**2 + (1 - share) ** 2:.0%} would be chance."
+        f"{head} The nearest neighbour of a film has its label in {same:.0%} of the cases; "
+        f"{share**2 + (1 - share) ** 2:.0%} would be chance."
     )
 
 

@@ -24,13 +24,17 @@ class Keyword(NamedTuple):
 
 def keywords(method: str) -> dict[str, Keyword]:
     """The keywords of a method, or of an entry of the profile; its own first, Detector's last."""
-    return _keywords(f"lib.methods.{grid.method_of(method)}")
+    known: dict[str, Keyword] = {}
+    for module in reversed(chain(f"lib.methods.{grid.method_of(method)}")):
+        known = _with_those_of(module, known)
+    return dict(sorted(known.items(), key=lambda item: item[1].of_all))
 
 
 def chain(module: str) -> list[str]:
-    """The modules of lib that hold the class of a module and its parents, nearest first."""
+    """The modules of lib that hold the class of a module and its parents, as Python orders them."""
     _, parents = _class_and_parents(module)
-    return list(dict.fromkeys([module, *(name for one in parents for name in chain(one))]))
+    each = [module, *(name for one in parents for name in chain(one))]
+    return list(dict.fromkeys(reversed(each)))[::-1]  # a class that is met twice comes last
 
 
 def meanings(docstring: str) -> dict[str, str]:
@@ -43,29 +47,26 @@ def meanings(docstring: str) -> dict[str, str]:
     return meaning_of
 
 
-def _keywords(module: str) -> dict[str, Keyword]:
+def _with_those_of(module: str, inherited: dict[str, Keyword]) -> dict[str, Keyword]:
+    """The keywords of the class of a module, its own first, from those that it inherits."""
     node, parents = _class_and_parents(module)
     meaning_of = meanings(ast.get_docstring(node) or "")
     defaults, fixed, passes_on = _signature(node)
     constants = _constants(module)
-    inherited: dict[str, Keyword] = {}
-    for parent in reversed(parents if passes_on else []):
-        inherited |= _keywords(parent)
+    unknown = Keyword("", "", not parents)
     own = {
-        name: Keyword(
-            meaning_of.get(name, inherited[name].meaning if name in inherited else ""),
-            constants.get(default, default),
-            not parents or (name in inherited and inherited[name].of_all),
-        )
+        name: inherited.get(name, unknown)._replace(default=constants.get(default, default))
         for name, default in defaults.items()
     }
     rest = {
-        name: keyword._replace(meaning=meaning_of.get(name, keyword.meaning))
+        name: keyword
         for name, keyword in inherited.items()
-        if name not in own and name not in fixed
+        if passes_on and name not in own and name not in fixed
     }
-    everything = own | rest
-    return dict(sorted(everything.items(), key=lambda item: item[1].of_all))
+    return {
+        name: keyword._replace(meaning=meaning_of.get(name, keyword.meaning))
+        for name, keyword in (own | rest).items()
+    }
 
 
 def _tree(module: str) -> ast.Module:
