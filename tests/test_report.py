@@ -56,6 +56,17 @@ def make_page(folder, *sources, arguments=(), prose="## Films\n\n[next](../x/02_
     return Page(status, file, BeautifulSoup(file.read_text(), "html.parser"))
 
 
+def page_of_cells(folder, *cells):
+    """The page of a notebook of these cells."""
+    notebook = new_notebook(cells=list(cells))
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "", "language": "python"}
+    nbformat.write(notebook, folder / "cells.ipynb")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lib.report.page.EXECUTED", folder / "executed")
+        report.main([str(folder / "cells.ipynb"), str(folder / "cells.html")])
+    return BeautifulSoup((folder / "cells.html").read_text(), "html.parser")
+
+
 @pytest.fixture(scope="module")
 def good(tmp_path_factory):
     """A page with a figure, hostile markup, warnings, a progress bar, and paths of this machine."""
@@ -131,6 +142,55 @@ def test_a_browser_renders_the_page_without_an_error(good, tmp_path):
     assert "CONSOLE" not in log
     assert "build/nih 42" in seen.text
     assert all(image["alt"] for image in seen("img", src=True))
+
+
+def test_a_page_opens_with_the_title_that_its_code_displays(tmp_path):
+    title = "from IPython.display import Markdown\ndisplay(Markdown(f'# A fit on {dataset}'))"
+    card = new_markdown_cell("# A notebook", metadata={"tags": ["notebook-only"]})
+    page = page_of_cells(tmp_path, card, PARAMETERS, new_code_cell(title))
+    assert page.title.text == "A fit on mura" == page.h1.contents[0]
+    assert len(page("h1")) == 1 and "A notebook" not in page.text
+    assert page.main.find(True).find(True) == page.h1, "nothing comes before the title"
+    untitled = page_of_cells(tmp_path, card, PARAMETERS, new_code_cell("1 + 1"))
+    assert untitled.title.text == "A notebook" == untitled.h1.contents[0]
+
+
+def test_a_section_without_content_is_not_on_the_page(tmp_path):
+    def section(name, source, *tags):
+        code = new_code_cell(source, metadata={"tags": list(tags)})
+        return new_markdown_cell(f"## {name}\nWhat {name} is."), code
+
+    page = page_of_cells(
+        tmp_path,
+        new_markdown_cell("# A notebook"),
+        PARAMETERS,
+        *section("Maps", "'a map'", "if-any"),
+        *section("Chain", "None", "if-any"),
+        *section("Setup", "import json"),
+        *section("Curves", "'a curve'", "if-any"),
+    )
+    sections = ["Maps", "Setup", "Curves"]
+    assert [heading.contents[0] for heading in page.main("h2")] == sections
+    assert [link.text for link in page.select("nav li")] == sections
+    assert "Chain" not in page.text and "a curve" in page.main.text
+
+
+def test_a_section_whose_cell_failed_stays_and_those_after_it_go(tmp_path):
+    cells = [new_markdown_cell("# A"), PARAMETERS, new_markdown_cell("## Chain")]
+    cells += [new_code_cell("1 / 0", metadata={"tags": ["if-any"]}), new_markdown_cell("## Rest")]
+    cells += [new_code_cell("None", metadata={"tags": ["if-any"]})]
+    page = page_of_cells(tmp_path, *cells)
+    assert [heading.contents[0] for heading in page.main("h2")] == ["Chain"]
+
+
+def test_headings_that_code_displays_are_sections_too(tmp_path):
+    source = (
+        "from IPython.display import Markdown\nfor name in 'ABC': display(Markdown(f'## {name}'))"
+    )
+    page = page_of_cells(tmp_path, new_markdown_cell("# T"), PARAMETERS, new_code_cell(source))
+    links = page.select("nav li a")
+    assert [link.text for link in links] == ["A", "B", "C"]
+    assert all(page.find(id=link["href"][1:]) for link in links)
 
 
 def test_a_failure_is_told_at_the_top_and_the_rest_is_marked(tmp_path, capsys):

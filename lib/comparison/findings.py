@@ -4,10 +4,28 @@ from pathlib import Path
 
 import pandas as pd
 
-from lib import files, metrics
+from lib import files, metrics, prose
 from lib.comparison.rows import enough
-from lib.comparison.tables import Measures
+from lib.comparison.tables import COLUMNS, Measures, measures_of
 from lib.datasets.table import load_index
+from lib.errors import BadData
+from lib.grid import Fit
+
+
+def measured(fit: Fit, build: Path | None = None) -> tuple[Measures, str]:
+    """What is measured about a fit, and why it is nothing; "" where it is something."""
+    try:
+        measures = measures_of(fit, build)
+    except BadData as error:
+        empty = pd.DataFrame(columns=COLUMNS), pd.DataFrame(columns=["fpr", "tpr", "low", "high"])
+        return Measures(*empty, {}, pd.Series(dtype=float)), str(error)
+    if len(measures.results):
+        return measures, ""
+    outside = (
+        f"Nothing has been measured about {fit}: the comparison measures the fits of the grid. Add "
+        f"it there and run `python -m lib.comparison {fit.dataset}`."
+    )
+    return measures, unmeasured(fit.dataset, build) or outside
 
 
 def unmeasured(dataset: str, build: Path | None = None) -> str:
@@ -44,18 +62,38 @@ def result(info: dict, measures: Measures) -> str:
     """
     results, floor, follows = measures.results, measures.against_floor, measures.follows
     auroc = results.query("level == 'image' and group == 'all' and metric == 'auroc'")
-    sentences = [unmeasured(info["dataset"])]
+    sentences = [] if len(auroc) else [unmeasured(info["dataset"])]
     if len(auroc):
         value = auroc.iloc[0]
-        verdict = "beats" if floor["low"] > 0 else "does **not** clearly beat"
         sentences = [
             f"AUROC **{value['value']:.3f}** [{value['low']:.3f}, {value['high']:.3f}] over "
-            f"{value['n']:.0f} test films, {value['base_rate']:.0%} of them abnormal.",
-            f"It {verdict} the best {floor['method_b']} (difference {floor['difference']:+.3f} "
-            f"[{floor['low']:+.3f}, {floor['high']:+.3f}]).",
+            f"{value['n']:.0f} test films, {value['base_rate']:.0%} of them abnormal."
         ]
+    if floor:
+        verdict = "beats" if floor["low"] > 0 else "does **not** clearly beat"
+        sentences.append(
+            f"It {verdict} the best {floor['method_b']} (difference {floor['difference']:+.3f} "
+            f"[{floor['low']:+.3f}, {floor['high']:+.3f}])."
+        )
     if len(follows):
         strongest = f"{follows.index[0]} most ({follows.iloc[0]:+.2f})"
         sentences.append(f"Over normal films its score follows {strongest}.")
     head = f"{info['method']} on {info['dataset']}, {info['setting']}: "
     return head + " ".join(sentences)
+
+
+def as_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of results as pages show them: per film or study, measure, value, interval, n."""
+    levels = {"image": "film", "study": "study", "pixel": "pixel", "box": "pixel, by boxes"}
+    measure = rows["metric"].str.replace("_", " ").str.replace("auroc", "AUROC")
+    ends = zip(rows["low"], rows["high"], strict=True)
+    return pd.DataFrame(
+        {
+            "per": rows["level"].map(levels),
+            "measure": measure,
+            "value": rows["value"],
+            "95 % interval": [prose.unbroken(f"{low:.3f} to {high:.3f}") for low, high in ends],
+            "films or studies": rows["n"].astype(int),
+            "base rate": rows["base_rate"],
+        }
+    )

@@ -1,36 +1,87 @@
 """What an ablation shows, in words that follow from its numbers."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from lib.comparison.ablations import Judged
-from lib.grid import Ablation
 
 
 def verdicts(judged: Judged) -> list[str]:
-    """One sentence a method: which differences are clear, to which side, and which are not."""
-    table = judged.differences
-    return [
-        _verdict(method, table[table["method"].eq(method)], judged.ablation)
-        for method in judged.ablation.methods
+    """One sentence per method: which differences are clear, to which side, and which are not."""
+    return [verdict(judged, method) for method in judged.ablation.methods]
+
+
+def verdict(judged: Judged, method: str) -> str:
+    """The sentence of one method."""
+    rows = judged.differences[judged.differences["method"].eq(method)]
+    if rows.empty:
+        return (
+            f"{method}: no difference, for lack of finished fits of the reference or of a variant"
+        )
+    kinds = {
+        judged.ablation.above: rows[rows["low"] > 0],
+        judged.ablation.below: rows[rows["high"] < 0],
+        "not clear": rows[~((rows["low"] > 0) | (rows["high"] < 0))],
+    }
+    parts = [
+        f"**{kind}**: {', '.join(_interval(row) for _, row in of_kind.iterrows())}"
+        for kind, of_kind in kinds.items()
+        if len(of_kind)
     ]
+    return f"{method}: {'; '.join(parts)}"
 
 
 def result(judged: Judged) -> str:
     """One sentence: how many differences are clear, and the largest of these."""
     table = judged.differences
     if table.empty:
-        return "no difference could be measured: see the fits that failed."
+        return "No difference could be measured: see the fits that failed."
     above, below = table[table["low"] > 0], table[table["high"] < 0]
     reference = table["reference"].iloc[0]
     counted = (
-        f"of {len(table)} differences in AUROC from `{reference}` {len(above)} are clearly above 0 "
-        f"({judged.ablation.above}) and {len(below)} clearly below ({judged.ablation.below})"
+        f"Of {len(table)} differences in AUROC from `{reference}`, {len(above)} are clearly above "
+        f"0 ({judged.ablation.above}) and {len(below)} clearly below ({judged.ablation.below})"
     )
     clear = pd.concat([above, below]).sort_values("value", key=abs, ascending=False)
     if clear.empty:
         return f"{counted}."
     top = clear.iloc[0]
-    return f"{counted}; the largest of these: {top['method']}, {_said(top)}."
+    return f"{counted}; the largest of these: {top['method']}, {_interval(top)}."
+
+
+def of_means(judged: Judged, floor: Mapping[str, float]) -> str:
+    """One sentence per method: its lowest and highest mean, and those below the best floor."""
+    lines = []
+    for method, rows in judged.means.groupby("method", sort=False):
+        low, high = rows.loc[rows["value"].idxmin()], rows.loc[rows["value"].idxmax()]
+        line = (
+            f"{method}: from {low['value']:.3f} ({low['short']}) to {high['value']:.3f} "
+            f"({high['short']})"
+        )
+        for name, value in floor.items():
+            below = rows["value"].lt(value).sum()
+            line += f"; {below} of {len(rows)} means lie below {name} ({value:.3f})"
+        lines.append(f"- {line}.")
+    return "\n".join(lines)
+
+
+def what_was_given(judged: Judged) -> pd.DataFrame:
+    """Per method and variant: fits, failed; means of training films, known labels and seconds."""
+    table = judged.given.reset_index()
+    seconds = [f"{value:.1f}" if pd.notna(value) else "" for value in table["seconds"]]
+    names = {"films": "training films", "known": "of known label"}
+    return table.assign(seconds=seconds).rename(columns=names)
+
+
+def by_seed(judged: Judged) -> pd.DataFrame:
+    """AUROC and average precision of each seed, one row per method and variant."""
+    names = {"auroc": "AUROC", "average_precision": "average precision"}
+    fits = judged.fits.assign(
+        measure=judged.fits["metric"].map(names) + ", seed " + judged.fits["seed"].astype(str)
+    )
+    table = fits.pivot_table("value", ["method", "short"], "measure", sort=False)
+    return table.sort_index(axis=1).reset_index().rename(columns={"short": "variant"})
 
 
 def of_failures(judged: Judged) -> list[str]:
@@ -42,23 +93,7 @@ def of_failures(judged: Judged) -> list[str]:
     ]
 
 
-def _verdict(method: str, rows: pd.DataFrame, words: Ablation) -> str:
-    if rows.empty:
-        return f"{method}: no difference, for want of the reference or of anything beside it"
-    kinds = {
-        words.above: rows[rows["low"] > 0],
-        words.below: rows[rows["high"] < 0],
-        "not told apart": rows[~((rows["low"] > 0) | (rows["high"] < 0))],
-    }
-    said = [
-        f"**{kind}**: {', '.join(_said(row) for _, row in found.iterrows())}"
-        for kind, found in kinds.items()
-        if len(found)
-    ]
-    return f"{method}: {'; '.join(said)}"
-
-
-def _said(row: pd.Series) -> str:
+def _interval(row: pd.Series) -> str:
     """`5 % (+0.080 [+0.020, +0.140])`."""
     interval = f"[{row['low']:+.3f}, {row['high']:+.3f}]" if row["seeds"] > 1 else "of one seed"
     return f"{row['short']} ({row['value']:+.3f} {interval})"

@@ -5,7 +5,14 @@ that description as alternative text.
 """
 
 from lib.figures.embedding import planes, planes_by_group, spheres
-from lib.figures.films import chain, films, preprocessing_steps, residual_overlay, samples
+from lib.figures.films import (
+    chain,
+    films,
+    preprocessing_steps,
+    residual_overlay,
+    samples,
+    side_by_side,
+)
 from lib.figures.results import (
     calibration,
     distances,
@@ -39,6 +46,7 @@ __all__ = [
     "samples",
     "score_histogram",
     "show",
+    "side_by_side",
     "spheres",
     "sweep",
     "training_curves",

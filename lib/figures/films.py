@@ -4,7 +4,7 @@ Text burned into real films, as a patient's name, is hidden on every one of them
 """
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lib import burned_in, provenance
-from lib.figures.style import DPI, SKY, WIDTH, described, short, styled
+from lib.figures.style import DPI, GREY, SKY, WIDTH, described, short, styled
 
 #: Pixels between cells, for a line of a title, and for the name of a row.
 GAP, LINE, MARGIN = 8, 15, 22
@@ -153,6 +153,55 @@ def residual_overlay(
     return described(
         figure, f"{len(images)} films, each with its map in red{_listed(titles)}. {note}"
     )
+
+
+@styled
+def side_by_side(
+    images: np.ndarray,
+    titles: Sequence[str],
+    maps: Mapping[str, Sequence[np.ndarray | None]],
+    ranks: Mapping[str, np.ndarray],
+    lesions: np.ndarray,
+    columns: int = 6,
+) -> Figure:
+    """Draw the same films (n, h, w) as several methods see them, at most `columns` side by side.
+
+    A row is a film: itself with its lesion outlined, then per method its map (h, w) in red over the
+    film, on a scale of the method's own, under the share of test films with a lower score, `ranks`
+    (n,) in [0, 1]. Without a map the share is alone.
+    """
+    names = list(maps)
+    words = {name: name.replace("_", " ") for name in names}
+    wide = -(-len(names) // -(-len(names) // columns))  # as many in each band, or one fewer
+    bands = [names[start : start + wide] for start in range(0, len(names), wide)]
+    headings = [
+        ["film" * (n == 0), *(f"{words[name] * (n == 0)} {ranks[name][n]:.0%}" for name in band)]
+        for band in bands
+        for n in range(len(images))
+    ]
+    side = min(128, (WIDTH - MARGIN) // max(map(len, headings)) - GAP)
+    figure, rows = _cells(headings, side, side, margin=MARGIN)
+    scales = {name: map_scale(np.array([m for m in maps[name] if m is not None])) for name in names}
+    for number, (first, *others) in enumerate(rows):
+        band, n = bands[number // len(images)], number % len(images)
+        first.set_ylabel(short(titles[n], side // 6), fontsize=9)
+        draw(first, *without_text([images[n]]))
+        outline(first, lesions[n])
+        for axes, name in zip(others, band, strict=False):
+            if maps[name][n] is not None:
+                values = np.asarray(maps[name][n], float)
+                film, values = _without_text_of_any([images[n][None]], values[None])
+                draw(axes, film[0])
+                overlay(axes, values[0], scales[name], film[0].shape)
+            else:
+                middle = {"transform": axes.transAxes, "ha": "center", "va": "center"}
+                axes.text(0.5, 0.5, "no map kept", fontsize=8, color=GREY, **middle)
+    shares = [
+        f"{title}: " + ", ".join(f"{name} {ranks[name][n]:.0%}" for name in names)
+        for n, title in enumerate(titles)
+    ]
+    text = f"{len(images)} films as {len(names)} methods see them; test films with a lower score, "
+    return described(figure, text + f"{'; '.join(shares)}.")
 
 
 def without_text(layers: Sequence[np.ndarray]) -> list[np.ndarray]:

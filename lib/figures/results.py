@@ -264,7 +264,7 @@ def pairs(
     said += _floor_and_chance(axes.axvline, floor or {})
     _names(axes, methods)
     axes.set(xlabel="AUROC of each seed")
-    legend_above(figure, axes, columns=3)
+    legend_above(figure, axes, columns=2)
     return described(figure, f"AUROC of each seed by method; means: {'; '.join(said)}.")
 
 

@@ -1,5 +1,6 @@
-"""Test films of a fit chosen to be looked at: where it is right, where it is wrong."""
+"""Test films chosen to be looked at: where a fit, or a family of fits, is right and where wrong."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +26,16 @@ class Shown(NamedTuple):
     films: np.ndarray  # uint8 (n, h, w)
     lesions: np.ndarray  # 0/1 (n, h, w)
     titles: list[str]
+
+
+class Compared(NamedTuple):
+    """The same test films as several fits see them."""
+
+    films: np.ndarray  # uint8 (n, h, w)
+    lesions: np.ndarray  # 0/1 (n, h, w)
+    titles: list[str]
+    maps: dict[str, list[np.ndarray | None]]  # of each fit, (h, w) per film; None was not kept
+    ranks: dict[str, np.ndarray]  # of each fit, (n,): the share of test films with a lower score
 
 
 def examples(fit: Finished, each: int = 2) -> Examples:
@@ -65,9 +76,62 @@ def near_and_far(fit: Finished, parts: int = 3, each: int = 2) -> Shown:
         chosen.append(films.iloc[np.unique(np.r_[:each, -each:0] % len(films))])
     chosen = pd.concat(chosen)
     kind = chosen["label"].map({0: "normal", 1: "abnormal"}).fillna("unknown")
-    told = zip(chosen["body_part"], kind, chosen["score"], strict=True)
-    titles = [", ".join(filter(None, (part, name, f"{score:.3g}"))) for part, name, score in told]
+    named = zip(chosen["body_part"], kind, chosen["score"], strict=True)
+    titles = [", ".join(filter(None, (part, name, f"{score:.3g}"))) for part, name, score in named]
     return Shown(*_films_and_lesions(fit, chosen.index), titles)
+
+
+def compared(fits: Mapping[str, Finished], each: int = 2) -> Compared:
+    """`each` normal films, abnormal films found by most fits, and such as most missed.
+
+    By the mean of the ranks that the fits of one data set give a test film: normal films near the
+    median, abnormal films with the highest and with the lowest mean, among the films of which most
+    fits kept a map.
+    """
+    first = next(iter(fits.values()))
+    test = first.scores[first.scores["split"].eq("test")]
+    ranks = pd.DataFrame({name: _ranks(fit)[test["image_id"]] for name, fit in fits.items()})
+    ranks.index = test.index
+    kept = pd.DataFrame({name: _with_maps(fit, test["image_id"]) for name, fit in fits.items()})
+    films = test.assign(rank=ranks.mean(axis=1), kept=kept.sum(axis=1).to_numpy())
+    normal, abnormal = (_best_kept(films[films["label"].eq(label)], each) for label in (0, 1))
+    middle = normal.loc[normal["rank"].sub(normal["rank"].median()).abs().sort_values().index]
+    by_most = " by most" if len(fits) > 1 else ""
+    chosen = pd.concat(
+        {
+            "normal": middle.head(each),
+            f"found{by_most}": abnormal.tail(each)[::-1],
+            f"missed{by_most}": abnormal.head(each),
+        },
+        names=["kind", "row"],
+    ).reset_index(level="kind")
+    return Compared(
+        *_films_and_lesions(first, chosen.index),
+        list(chosen["kind"]),
+        {name: _maps(fit, chosen["image_id"]) for name, fit in fits.items()},
+        {name: ranks.loc[chosen.index, name].to_numpy() for name in fits},
+    )
+
+
+def _ranks(fit: Finished) -> pd.Series:
+    """The share of test films with a lower score, by image_id."""
+    test = fit.scores[fit.scores["split"].eq("test")].set_index("image_id")["score"]
+    return (test.rank(method="min") - 1) / max(1, len(test) - 1)
+
+
+def _with_maps(fit: Finished, image_id: pd.Series) -> pd.Series:
+    return image_id.isin(fit.maps.get("image_id", []))
+
+
+def _best_kept(films: pd.DataFrame, each: int) -> pd.DataFrame:
+    """The films with the most maps, at least as many as are shown, from low to high mean rank."""
+    least = films["kept"].sort_values(ascending=False).head(2 * each).min()
+    return films[films["kept"].ge(least)].sort_values("rank")
+
+
+def _maps(fit: Finished, image_id: pd.Series) -> list[np.ndarray | None]:
+    place = {name: number for number, name in enumerate(fit.maps.get("image_id", []))}
+    return [fit.maps["map"][place[name]] if name in place else None for name in image_id]
 
 
 def _films_and_lesions(fit: Finished, rows) -> tuple[np.ndarray, np.ndarray]:

@@ -26,9 +26,8 @@ def explain(error: Exception, notebook: NotebookNode) -> str:
     reason = without_film_names(" ".join(strip_ansi(reason).split())).rstrip(".")
     heading = ""
     for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            heading = [heading, *(text for _, text in headings(cell))][-1]
-        elif cell.cell_type == "code" and cell.metadata.page.state == "failed":
+        heading = [heading, *(text for _, text in headings(cell))][-1]
+        if cell.cell_type == "code" and cell.metadata.page.state == "failed":
             under = f", under “{heading}”," if heading else ""
             return f"Cell {cell.metadata.page.number}{under} failed: {reason}."
     return f"No cell could run: {reason}."

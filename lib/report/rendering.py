@@ -8,12 +8,17 @@ from urllib.parse import quote
 import bleach
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell
 from traitlets.config import Config
 
 from lib import ROOT
 
 #: What a page shows of an output, best first.
 SHOWN = ["text/html", "text/markdown", "image/png", "image/jpeg", "text/plain"]
+#: Tags of cells that a page leaves out: what introduces the notebook, where its code displays a
+#: title for this page, and a section of which there is nothing.
+NOTEBOOK_ONLY, IF_ANY = "notebook-only", "if-any"
+PROSE = "text/markdown"
 #: The markup that tables and prose may consist of; any other is shown as text.
 TAGS = {
     *("h1", "h2", "h3", "h4", "h5", "h6", "p", "br", "hr", "div", "span", "blockquote", "pre"),
@@ -27,6 +32,7 @@ ATTRIBUTES = {
     "img": lambda _, name, value: (
         name == "alt" or (name == "src" and value.startswith("data:image/"))
     ),
+    "ol": ["start"],
     "td": ["colspan", "rowspan"],
     "th": ["colspan", "rowspan", "scope"],
 }
@@ -40,8 +46,9 @@ def render(
     `failure` is shown at its head, the trace `made` at its foot; `pictures` is the folder that the
     pictures of the prose are relative to.
     """
-    prose = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
-    titles = [title for cell in prose for title in headings(cell)]
+    own_title(notebook)
+    drop_empty_sections(notebook)
+    titles = [title for cell in notebook.cells for title in headings(cell)]
     states = [cell.metadata.page for cell in notebook.cells if cell.cell_type == "code"]
     page = {
         "title": next((text for level, text in titles if level == 1), output.stem),
@@ -67,9 +74,50 @@ def render(
     return re.sub(r'href="[^":#]*?[\w-]+\.ipynb"', f'href="{home(output)}#Pages"', text)
 
 
+def own_title(notebook: NotebookNode) -> None:
+    """Open the page with the title that a code cell displayed, which names what was run.
+
+    It takes the place of all cells tagged `notebook-only`, which stay where code displays none.
+    """
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if any(level == 1 for level, _ in _headings(output.get("data", {}).get(PROSE, ""))):
+                cell.outputs.remove(output)
+                rest = [cell for cell in notebook.cells if NOTEBOOK_ONLY not in _tags(cell)]
+                notebook.cells = [new_markdown_cell(output["data"][PROSE]), *rest]
+                return
+
+
+def drop_empty_sections(notebook: NotebookNode) -> None:
+    """Drop cells tagged `if-any` that displayed nothing, each with the prose before it.
+
+    A cell that failed stays; those after it, which did not run, have nothing to display.
+    """
+    kept: list[NotebookNode] = []
+    for cell in notebook.cells:
+        failed = cell.cell_type == "code" and cell.metadata.page.state == "failed"
+        if IF_ANY in _tags(cell) and not failed and not cell.outputs:
+            if kept and kept[-1].cell_type == "markdown":
+                kept.pop()
+        else:
+            kept.append(cell)
+    notebook.cells = kept
+
+
+def _tags(cell: NotebookNode) -> list[str]:
+    return cell.metadata.get("tags", [])
+
+
 def headings(cell: NotebookNode) -> list[tuple[int, str]]:
-    """Return (level, text) of each heading of a markdown cell."""
-    prose = re.sub(r"^```.*?^```", "", cell.source, flags=re.MULTILINE | re.DOTALL)
+    """Return (level, text) of each heading of a markdown cell, or of what a code cell displayed."""
+    if cell.cell_type == "markdown":
+        return _headings(cell.source)
+    shown = [output.get("data", {}).get(PROSE, "") for output in cell.get("outputs", [])]
+    return [heading for prose in shown for heading in _headings(prose)]
+
+
+def _headings(prose: str) -> list[tuple[int, str]]:
+    prose = re.sub(r"^```.*?^```", "", prose, flags=re.MULTILINE | re.DOTALL)
     found = re.findall(r"^(#{1,6})\s+(.+?)[\s#]*$", prose, flags=re.MULTILINE)
     return [(len(marks), re.sub(r"[`*]", "", text)) for marks, text in found]
 

@@ -1,0 +1,244 @@
+"""A family's methods side by side on one data set: tables and sentences from what is measured."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from lib import grid, prose
+from lib.comparison.ablations import judge
+from lib.comparison.scores import FLOOR
+from lib.comparison.tables import Measures, read_measures
+from lib.comparison.verdicts import verdict
+from lib.fits import store
+from lib.fits.examples import Compared
+from lib.fits.store import Finished
+from lib.grid import Fit
+
+FLOORS_SHOWN = 3
+CLEAR = 0.05  # of the p-value after Holm's correction
+
+
+class Chapter(NamedTuple):
+    """What a chapter is made of; tables are without rows where nothing can be measured."""
+
+    dataset: str
+    family: str
+    asked: list[Fit]  # all of them
+    fits: dict[str, Finished]  # those that finished, by method, with the seed where it has several
+    failed: dict[Fit, str]  # and the reason
+    auroc: pd.DataFrame  # rows of results of the fits and of the best floors, best first
+    tests: pd.DataFrame  # of the fits with the best floor
+    places: pd.DataFrame  # rows of results of their maps
+
+    @property
+    def page(self) -> str:
+        """Its file in reports/."""
+        return page_of(self.dataset, self.family)
+
+    @property
+    def methods(self) -> pd.DataFrame:
+        """The rows of `auroc` that are no floor's."""
+        return self.auroc[self.auroc["family"].ne(FLOOR)]
+
+
+def read(dataset: str, family: str) -> Chapter:
+    """Read the fits of a family on a data set. Raises BadData where nothing was measured."""
+    fits = [fit for fit in grid.fits() if (fit.dataset, fit.family) == (dataset, family)]
+    records = {fit: store.record(fit) for fit in fits}
+    tables = read_measures(dataset)
+    results, tests = tables["results"], tables["tests"]
+    own = results[results["method"].isin([fit.method for fit in fits])]
+    own = own[own["family"].eq(family)]
+    auroc = pd.concat([_auroc(own), _auroc(results[results["family"].eq(FLOOR)])[:FLOORS_SHOWN]])
+    return Chapter(
+        dataset,
+        family,
+        fits,
+        {name: fit for name, fit in store.finished(dataset).items() if fit.fit in records},
+        {
+            fit: record.get("reason", "It has not been trained and scored.")
+            for fit, record in records.items()
+            if record.get("status") != "finished"
+        },
+        auroc.sort_values("value", ascending=False),
+        tests[tests["method_b"].str.startswith(FLOOR) & tests["method_a"].isin(own["method"])],
+        own.query("level in ('pixel', 'box') and group == 'all'"),
+    )
+
+
+def page_of(dataset: str, family: str) -> str:
+    """The file of the chapter of a family on a data set, in reports/."""
+    return f"chapters/{dataset}/{family}.html"
+
+
+def link_to(fit: Fit) -> str:
+    """Where a fit is compared with its family; empty for one outside the grid."""
+    if fit not in grid.fits():
+        return ""
+    words = f"all methods of its family on {fit.dataset}"
+    return f"See {prose.link(words, page_of(fit.dataset, fit.family), fit.page)}."
+
+
+def against_floors(chapter: Chapter) -> pd.DataFrame:
+    """Per method and floor: AUROC, its difference from the best floor, labels, seconds."""
+    tests = chapter.tests.set_index(["method_a", "seed_a"])
+    seconds = {
+        (fit.fit.method, str(fit.fit.seed)): fit.info["duration_s"] for fit in chapter.fits.values()
+    }
+    rows = []
+    for row in chapter.auroc.itertuples():
+        key = (row.method, row.seed)
+        tested = tests.loc[key] if key in tests.index else None
+        rows.append(
+            {
+                "method": _linked(row, chapter) if row.family != FLOOR else row.method,
+                "labels": "" if row.family == FLOOR else row.setting,
+                "AUROC": prose.unbroken(f"{row.value:.3f} [{row.low:.3f}, {row.high:.3f}]"),
+                "difference from the best floor": "" if tested is None else _difference(tested),
+                "p (Holm)": "" if tested is None else prose.unbroken(p_value(tested["p_holm"])),
+                "seconds": f"{seconds[key]:.0f}" if key in seconds else "",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def floors_of(fit: Fit, measures: Measures) -> pd.DataFrame:
+    """A fit and the best floors of its data set: AUROC, and its difference from the best."""
+    own, tested = _auroc(measures.results)[:1], measures.against_floor
+    if own.empty:
+        return own
+    floors = _auroc(_floors(fit.dataset))[:FLOORS_SHOWN]
+    rows = [
+        {
+            "": f"**{row.method}**" if row.family != FLOOR else row.method,
+            "AUROC": prose.unbroken(f"{row.value:.3f} [{row.low:.3f}, {row.high:.3f}]"),
+            "difference from the best floor": _difference(tested) if tested and floor else "",
+            "p (Holm)": p_value(tested["p_holm"]) if tested and floor else "",
+        }
+        for table, floor in ((own, True), (floors, False))
+        for row in table.itertuples()
+    ]
+    return pd.DataFrame(rows)
+
+
+def best_floor(dataset: str) -> dict[str, float]:
+    """The floor with the highest AUROC on a data set, by name; none where nothing is measured."""
+    return {row.method: row.value for row in _auroc(_floors(dataset))[:1].itertuples()}
+
+
+def result(chapter: Chapter) -> str:
+    """Say which method ranks best, and which beat the best floor after Holm's correction."""
+    if chapter.methods.empty:
+        return ""
+    best, tests = chapter.methods.iloc[0], chapter.tests
+    clear = tests[(tests["difference"] > 0) & (tests["p_holm"] < CLEAR)]["method_a"]
+    floor = chapter.auroc[chapter.auroc["family"].eq(FLOOR)]
+    head = (
+        f"The highest AUROC is that of **{best['method']}**, {best['value']:.3f} "
+        f"[{best['low']:.3f}, {best['high']:.3f}], over {best['n']:.0f} test films, "
+        f"{best['base_rate']:.0%} of them abnormal. "
+    )
+    if floor.empty or tests.empty:
+        return head
+    named = f": {', '.join(clear)}" if len(clear) else ""
+    return head + (
+        f"The best floor, {floor.iloc[0]['method'].removeprefix('floor: ')}, has "
+        f"{floor.iloc[0]['value']:.3f}; it is clearly exceeded by {len(clear) or 'none'} of "
+        f"{len(tests)} method{'s' * (len(tests) > 1)} (p < {CLEAR:g} after Holm's "
+        f"correction){named}."
+    )
+
+
+def of_films(compared: Compared) -> str:
+    """How far the methods agree on the films shown."""
+    ranks = pd.DataFrame(compared.ranks)
+    lines = []
+    for kind, rows in ranks.groupby(np.array(compared.titles), sort=False):
+        most = rows.mean(axis=1).map("{:.0%}".format)
+        spread = f"{rows.to_numpy().min():.0%} to {rows.to_numpy().max():.0%}"
+        lines.append(
+            f"- {kind}: on average {' and '.join(most)} of the test films have a lower score, "
+            f"{spread} by method."
+        )
+    return "\n".join(lines)
+
+
+def of_leaderboard(chapter: Chapter) -> str:
+    """Say between which values the methods lie, and how many intervals hold chance."""
+    rows = chapter.methods
+    if len(rows) < 2:
+        return ""
+    chance = ((rows["low"] <= 0.5) & (rows["high"] >= 0.5)).sum()
+    return (
+        f"From {rows['value'].min():.3f} ({rows.iloc[-1]['method']}) to {rows['value'].max():.3f} "
+        f"({rows.iloc[0]['method']}); the intervals of {chance} of {len(rows)} hold 0.5."
+    )
+
+
+def where_maps_point(chapter: Chapter) -> pd.DataFrame:
+    """Per method: the pointing game and the AUROC of pixels, on annotated test films."""
+    if chapter.places.empty:
+        return pd.DataFrame()
+    keys = ["method", "seed", "level", "n", "base_rate"]
+    table = chapter.places.pivot_table("value", keys, "metric", sort=False).reset_index()
+    table = table.sort_values("pointing_game", ascending=False)
+    table["base_rate"] = table["base_rate"].map("{:.1%}".format)
+    names = {
+        "level": "annotated by",
+        "n": "films",
+        "base_rate": "share of the body",
+        "pointing_game": "peak inside",
+        "auroc": "AUROC of pixels",
+        "best_dice": "best Dice",
+    }
+    shown = table.rename(columns=names).assign(films=table["n"].astype(int))
+    return shown[["method", "annotated by", "films", *list(names.values())[2:]]]
+
+
+def of_maps(table: pd.DataFrame) -> str:
+    """Say whose maps point best; `table` is that of where_maps_point."""
+    best, last = table.iloc[0], table.iloc[-1]
+    least = f" and least often for {last['method']} ({last['peak inside']:.0%})"
+    return (
+        f"The peak of the map lies inside the annotation most often for {best['method']}, on "
+        f"{best['peak inside']:.0%} of {best['films']} films{least * (len(table) > 1)}; the "
+        f"annotations cover {best['share of the body']} of the body."
+    )
+
+
+def of_ablations(dataset: str, methods: list[str], page: str) -> str:
+    """One sentence per ablation and method of these, each with a link from `page`."""
+    lines = []
+    for ablation in grid.ablations():
+        if ablation.dataset == dataset:
+            for method in [name for name in ablation.methods if name in methods]:
+                link = prose.link(ablation.title.capitalize(), ablation.page, page)
+                lines.append(f"- {link}: {verdict(judge(ablation), method)}.")
+    return "\n".join(lines)
+
+
+def p_value(value: float) -> str:
+    """A p-value as pages show it."""
+    return "< 0.0001" if value < 0.0001 else f"{value:.4f}"
+
+
+def _floors(dataset: str) -> pd.DataFrame:
+    results = read_measures(dataset)["results"]
+    return results[results["family"].eq(FLOOR)]
+
+
+def _auroc(results: pd.DataFrame) -> pd.DataFrame:
+    rows = results.query("level == 'image' and group == 'all' and metric == 'auroc'")
+    return rows.sort_values("value", ascending=False)
+
+
+def _linked(row, chapter: Chapter) -> str:
+    fit = Fit(chapter.dataset, row.method, seed=int(row.seed))
+    return prose.link(f"{row.method}, seed {row.seed}", fit.page, chapter.page)
+
+
+def _difference(tested: Mapping) -> str:
+    interval = f"[{tested['low']:+.3f}, {tested['high']:+.3f}]"
+    return prose.unbroken(f"{tested['difference']:+.3f} {interval}")

@@ -1,0 +1,53 @@
+"""The catalogue of methods: what each is, needs and scores, read without importing TensorFlow."""
+
+import pandas as pd
+
+from lib import ROOT, grid
+from lib.fits import method_card
+from lib.fits.keywords import chain, keywords
+
+
+def catalogue(results: pd.DataFrame) -> pd.DataFrame:
+    """The methods of the grids: one row each, with its AUROC on every data set of `results`.
+
+    Columns method, family, labels, map, pre-training, paper (a Markdown link) and `AUROC on` each
+    data set, means over seeds; display it with `Markdown(prose.table(...))`. `results` are rows of
+    reports/results.csv.
+    """
+    rows = results.query("level == 'image' and group == 'all' and metric == 'auroc'")
+    families = {name: one for name, one in grid.families().items() if name in grid.methods()}
+    measured = rows[rows["method"].isin(families) & ~rows["family"].str.startswith(grid.ABLATION)]
+    table = pd.DataFrame([_in_catalogue(name, families[name]) for name in families])
+    for dataset, own in measured.groupby("dataset", sort=False):
+        values = own.groupby("method")["value"].mean()
+        table[f"AUROC on {dataset}"] = [values.get(method) for method in families]
+    return table
+
+
+def _in_catalogue(method: str, family: str) -> dict:
+    entry = grid.entry_of(method)
+    return {
+        "method": f"{method_card.name_of(method)} (`{method}`)",
+        "family": family.replace("_", " "),
+        "labels": grid.part(method, entry).setting,
+        "map": "yes" if has_map(method) else "no",
+        "pre-training": _pretraining(method, entry),
+        "paper": method_card.paper(method),
+    }
+
+
+def has_map(method: str) -> bool:
+    """Whether what a method examines has a map."""
+    modules = [name for name in chain(f"lib.methods.{grid.method_of(method)}") if "methods" in name]
+    sources = [(ROOT / f"{name.replace('.', '/')}.py").read_text() for name in modules]
+    return any('"map"' in source for source in sources)
+
+
+def _pretraining(method: str, entry: dict) -> str:
+    own = grid.part(method, entry)
+    known = keywords(method)
+    if "pretraining_epochs" not in known:
+        return "no"
+    length = {**own.updates, **own.keywords}.get("pretraining_epochs", "yes")
+    unit = " updates" if "pretraining_epochs" in own.updates else " epochs"
+    return "no" if length == 0 else length if length == "yes" else f"{length}{unit}"

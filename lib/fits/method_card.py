@@ -1,0 +1,186 @@
+"""What a method is: its file's own words with links, its parameters, and published numbers.
+
+Everything is Markdown for pages, read without importing TensorFlow.
+"""
+
+import ast
+import re
+from typing import NamedTuple
+
+import pandas as pd
+
+from lib import ROOT, grid, provenance
+from lib.fits.keywords import Keyword, keywords
+from lib.grid import Fit
+
+PUBLISHED = ROOT / "params/published.csv"
+ARXIV = re.compile(r"(?:arXiv[\s:]+)?\b((?:0[7-9]|1\d|2\d)(?:0[1-9]|1[0-2])\.\d{4,5})\b")
+AS_IT_IS = re.compile(r"((?:^ {4,}\S.*\n?)+|`[^`]*`|\[[^\]]*\]\([^)]*\))", re.MULTILINE)
+DOI = re.compile(r"doi[\s:]+(10\.\d{4,9}/[^\s),;]+[^\s),;.])")
+GITHUB = "https://github.com/"
+#: What docstrings name, and where it is; the first mention becomes a link.
+NAMED = {
+    "proceedings.mlr.press/v80/ruff18a": "https://proceedings.mlr.press/v80/ruff18a.html",
+    "Wyatt et al., CVPR Workshops 2022": "https://julianwyatt.co.uk/anoddpm",
+    **{
+        name: f"{GITHUB}{repository}"
+        for name, repository in {
+            "Deep-SAD-PyTorch": "lukasruff/Deep-SAD-PyTorch",
+            "X-ray code": "antoine-spahr/X-ray-Anomaly-Detection",
+            "Davletshina's code": "Valentyn1997/xray",
+            "YiHsiu7893 on GitHub": "YiHsiu7893/RSNA_Anomaly_Detection",
+            "MedIAnomaly": "caiyu6666/MedIAnomaly",
+            "AE4AD": "caiyu6666/AE4AD",
+            "A03ki/f-AnoGAN": "A03ki/f-AnoGAN",
+            "victor-shepardson/alpha-GAN": "victor-shepardson/alpha-GAN",
+            "PyOD": "yzhao062/pyod",
+            "AnatPaste's": "jun-sato/AnatPaste",
+        }.items()
+    },
+}
+#: The study's own parameters, which every entry of a profile may have.
+OF_THE_STUDY = {
+    "labels": "the share of the training films whose label the method is given",
+    "contamination": "the share of anomalies among the training films of unknown label",
+    "augment": "whether training films are varied at random",
+    "images": "how films are prepared otherwise than usual",
+}
+
+
+class Docstring(NamedTuple):
+    """The parts of a method's docstring."""
+
+    name: str
+    claim: str  # one line
+    text: str
+
+
+def docstring(method: str) -> Docstring:
+    """What the file of a method, or of an entry of the profile, says about it."""
+    tree = ast.parse((ROOT / f"lib/methods/{grid.method_of(method)}.py").read_text())
+    head, _, text = (ast.get_docstring(tree) or "").partition("\n")
+    name, _, claim = head.partition(": ")
+    return Docstring(name, claim.rstrip("."), text.strip("\n"))
+
+
+def name_of(method: str) -> str:
+    """The name of a method as papers write it, with what parts an entry from its like.
+
+    `Joint Deep SVDD (soft)` for the entry `joint_deep_svdd_soft`.
+    """
+    file = grid.method_of(method)
+    aside = method.removeprefix(file).strip("_").replace("_", " ")
+    return docstring(method).name + (f" ({aside})" if aside else "")
+
+
+def title(fit: Fit) -> str:
+    """The title of the card of a fit: method, data set, labels and seed. Raises BadData."""
+    labels = grid.part(fit.method, fit.entry).setting
+    return f"{name_of(fit.method)} on {fit.dataset}, {labels}, seed {fit.seed}"
+
+
+def text(method: str) -> str:
+    """The method's own words in Markdown: equations whole, papers and code as links."""
+    own = docstring(method)
+    return f"**{own.name}**: {own.claim}.\n\n{linked(structured(own.text))}"
+
+
+def structured(words: str) -> str:
+    """Docstring to Markdown: a list begins a paragraph, and what is above it is its heading."""
+    words = re.sub(r"^(?![|\d\s])([^\n]+)\n(?=\d+\. )", r"**\1**\n\n", words, flags=re.MULTILINE)
+    return re.sub(r"^(Known defects?[^:\n]*:)", r"**\1**", words, flags=re.MULTILINE)
+
+
+def linked(words: str) -> str:
+    """Markdown with links to papers and code; equations, code and links stay as they are."""
+    parts = AS_IT_IS.split(words)
+    named = dict(NAMED)
+    for place in range(0, len(parts), 2):
+        prose = ARXIV.sub(lambda found: _arxiv(found[0], found[1]), parts[place])
+        prose = DOI.sub(r"[doi \1](https://doi.org/\1)", prose)
+        for name in list(named):
+            mention = re.search(re.escape(name).replace(r"\ ", r"\s+"), prose)
+            if mention:
+                link = f"[{mention[0]}]({named.pop(name)})"
+                prose = prose[: mention.start()] + link + prose[mention.end() :]
+        parts[place] = prose
+    return "".join(parts)
+
+
+def paper(method: str) -> str:
+    """The link of its paper, the first that its docstring names; of its code where it has none."""
+    links = re.findall(r"\[[^\]]+\]\([^)]+\)", linked(docstring(method).text))
+    papers = [link for link in links if GITHUB not in link]
+    return " ".join(next(iter(papers + links), "").split())
+
+
+def _arxiv(whole: str, number: str) -> str:
+    """A link for an arXiv number; a bare number of four digits may be any number."""
+    if "arXiv" not in whole and len(number) < len("1234.12345"):
+        return whole
+    return f"[{' '.join(whole.split())}](https://arxiv.org/abs/{number})"
+
+
+def parameters(fit: Fit, entry: dict) -> pd.DataFrame:
+    """Its parameters: name, meaning, here, default; the study's own first, those of all last.
+
+    `entry` is what it was trained with, as its record has it.
+    """
+    own = grid.part(fit.method, entry)
+    of_study = [
+        (f"`{name}`", meaning, f"{_short(entry.get(name, usual))}", f"{_short(usual)}")
+        for (name, meaning), usual in zip(
+            OF_THE_STUDY.items(), grid.OF_THE_STUDY.values(), strict=True
+        )
+        if entry.get(name, usual) != usual or name == "labels"
+    ]
+    given = own.keywords | {name: f"{number} updates" for name, number in own.updates.items()}
+    known = keywords(fit.method)
+    named = {
+        name: known.get(name, Keyword("", "", False))
+        for name in [*known, *(name for name in given if name not in known)]
+        if name not in ("image_size", "augmentation", "seed")
+    }
+    of_method = [
+        (f"`{name}`", one.meaning, _short(given[name]) if name in given else "", one.default)
+        for name, one in named.items()
+    ]
+    return pd.DataFrame(of_study + of_method, columns=["parameter", "meaning", "here", "default"])
+
+
+def _short(value) -> str:
+    """A value as a table shows it."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_short(one)}" for key, one in value.items()) or "as usual"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_short, value)) or "none"
+    return str(value)
+
+
+def published(fit: Fit, results: pd.DataFrame) -> pd.DataFrame:
+    """What others published of its method, and what is measured here.
+
+    Columns data set, labels, measure, ours, published, source, note. `results` are the rows of the
+    fit; ours is there where its data set has the name of theirs.
+    """
+    rows = pd.read_csv(PUBLISHED, dtype=str, keep_default_na=False)
+    rows = rows[rows["method"].eq(fit.method)]
+    measured = results.query("level == 'image' and group == 'all'").set_index("metric")
+    ours = [
+        f"{measured['value'][row.metric]:.3f}"
+        if row.dataset == fit.dataset and row.metric in measured.index
+        else ""
+        for row in rows.itertuples()
+    ]
+    measure = rows["metric"].str.replace("auroc", "AUROC").str.replace("_", " ")
+    table = rows.assign(measure=measure, ours=ours).rename(
+        columns={"dataset": "data set", "value": "published"}
+    )
+    return table[["data set", "labels", "measure", "ours", "published", "source", "note"]]
+
+
+def about_published() -> str:
+    """What parts our numbers from published ones."""
+    if provenance.holds_phantoms():
+        return "Ours are on phantoms in the layout of the data set: they test the study."
+    return "Splits, sizes and preparation of the films differ from those of the publications."

@@ -1,0 +1,74 @@
+"""Test films that pages show: chosen by rank, with the maps that belong to them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lib import files
+from lib.fits import examples
+from lib.fits.store import Finished
+from lib.grid import Fit
+
+FILMS = 20
+LABEL = np.array([0.0] * 10 + [1.0] * 10)
+
+
+def finished(score, kept, method="vae"):
+    """A fit whose map of film n is n everywhere, kept for some films."""
+    scores = pd.DataFrame(
+        {"image_id": [f"i{n}" for n in range(FILMS)], "split": "test", "label": LABEL}
+    ).assign(score=score, body_part="hand")
+    maps = {"image_id": np.array([f"i{n}" for n in kept])}
+    maps["map"] = np.array([np.full((4, 4), float(n)) for n in kept])
+    nothing = pd.DataFrame()
+    return Finished(Fit("limbs", method), {}, scores, nothing, {}, maps, {}, {}, nothing)
+
+
+@pytest.fixture(autouse=True)
+def images(tmp_path, monkeypatch):
+    """Film n is n everywhere, and its lesion is n % 2."""
+    numbers = np.arange(FILMS, dtype=np.uint8)[:, None, None]
+    (tmp_path / "images").mkdir()
+    np.save(tmp_path / "images/limbs.npy", numbers + np.zeros((FILMS, 4, 4), np.uint8))
+    np.save(tmp_path / "images/limbs.lesions.npy", numbers % 2 + np.zeros((FILMS, 4, 4), np.uint8))
+    monkeypatch.setattr(
+        files,
+        "images",
+        lambda dataset, kind="": tmp_path / f"images/{'.'.join(filter(None, (dataset, kind)))}.npy",
+    )
+
+
+def test_the_same_films_are_compared_with_the_maps_and_ranks_of_each_fit():
+    up, noisy = np.arange(FILMS), np.arange(FILMS) + np.array([0, 0.5] * 10)
+    fits = {"one": finished(up, range(FILMS)), "other": finished(100 * noisy, range(0, FILMS, 2))}
+    shown = examples.compared(fits)
+    assert shown.titles == ["normal"] * 2 + ["found by most"] * 2 + ["missed by most"] * 2
+    numbers = shown.films[:, 0, 0].tolist()
+    assert set(numbers[:2]) <= {2, 4, 6}, "normal films near the median, with both maps"
+    assert numbers[2:] == [18, 16, 10, 12], "abnormal films of which both kept a map"
+    assert (shown.lesions[:, 0, 0] == shown.films[:, 0, 0] % 2).all()
+    for name in fits:
+        assert [one[0, 0] for one in shown.maps[name]] == numbers
+    assert shown.ranks["one"].tolist() == pytest.approx([n / 19 for n in numbers])
+    assert shown.ranks["other"].tolist() == pytest.approx([n / 19 for n in numbers])
+
+
+def test_a_map_that_a_fit_did_not_keep_is_none():
+    kept = [*range(10), 17, 18, 19, 10]
+    shown = examples.compared({"one": finished(np.arange(FILMS), kept), "other": finished(0, [])})
+    assert shown.films[:, 0, 0].tolist()[2:] == [19, 18, 10, 17]
+    assert all(one is None for one in shown.maps["other"])
+    assert (shown.ranks["other"] == 0).all(), "films of the same score rank alike"
+
+
+def test_a_fit_alone_is_not_most_of_them():
+    shown = examples.compared({"one": finished(np.arange(FILMS), range(FILMS))}, each=1)
+    assert shown.titles == ["normal", "found", "missed"]
+    assert shown.films[1:, 0, 0].tolist() == [19, 10]
+
+
+def test_examples_are_quiet_and_loud_of_each_label():
+    shown = examples.examples(finished(np.arange(FILMS), range(1, FILMS)))
+    assert shown.films[:, 0, 0].tolist() == [1, 2, 8, 9, 19, 18, 10, 11]
+    assert (shown.maps[:, 0, 0] == shown.films[:, 0, 0]).all()
+    assert shown.titles[0] == "normal: 1" and shown.titles[-1] == "miss: 11"

@@ -1,0 +1,195 @@
+"""The card of a method: links that lead somewhere, equations whole, parameters as they are."""
+
+import csv
+import inspect
+import re
+
+import pandas as pd
+import pytest
+from bs4 import BeautifulSoup
+from nbconvert.filters import markdown2html
+
+from lib import ROOT, grid, methods, prose, report
+from lib.comparison.tables import COLUMNS
+from lib.fits import method_card
+from lib.fits.catalogue import catalogue
+from lib.fits.families import FOLDER, family, typeset
+from lib.fits.keywords import keywords, meanings
+from lib.grid import Fit
+
+NO_RESULTS = pd.DataFrame(columns=COLUMNS)
+
+
+def html(markdown):
+    return BeautifulSoup(report.safe_html(markdown2html(markdown)), "html.parser")
+
+
+@pytest.mark.parametrize("method", methods.names())
+def test_every_paper_that_a_method_names_is_a_link(method, monkeypatch):
+    monkeypatch.setattr(grid, "method_of", lambda name: name)
+    page = html(method_card.text(method))
+    for link in page("a", href=re.compile("^https?:")):
+        number = re.search(r"\d{4}\.\d{4,5}", link.text)
+        assert number is None or number[0] in link["href"]
+    for other in page(["a", "pre", "code"]):
+        other.decompose()
+    assert not re.search(r"arXiv\s+\d{4}\.", page.text)
+    assert method_card.paper(method).startswith("[")
+
+
+def test_links_leave_equations_code_and_links_as_they_are():
+    equation = "    D(x)   (1704.00028, equation 3)\n"
+    words = (
+        f"See arXiv\n1706.04987 and `arXiv 1802.06222`:\n\n{equation}\nThen 1704.00028, 1000.1234."
+    )
+    linked = method_card.linked(words)
+    assert "[arXiv 1706.04987](https://arxiv.org/abs/1706.04987)" in linked
+    assert "`arXiv 1802.06222`" in linked and equation in linked
+    assert "[1704.00028](https://arxiv.org/abs/1704.00028), 1000.1234." in linked
+    assert method_card.linked(linked) == linked
+    assert method_card.linked("(doi\n10.1016/j.media.2019.01.010);") == (
+        "([doi 10.1016/j.media.2019.01.010](https://doi.org/10.1016/j.media.2019.01.010));"
+    )
+    assert method_card.linked("Spahr's X-ray\ncode, X-ray code").count("](https://github") == 1
+
+
+def test_a_list_and_a_table_of_what_differs_are_shown_as_such():
+    words = "Text.\n\nDiffers from the paper\n1. One;\n   more.\n2. Two\n\nDiffers too\n3. Three"
+    page = html(method_card.structured(words))
+    assert [bold.text for bold in page("strong")] == ["Differs from the paper", "Differs too"]
+    assert [item.text.split()[0] for item in page("li")] == ["One;", "Two", "Three"]
+    assert page("ol")[1]["start"] == "3"
+    table = "**Differs**\n\n| what | here |\n| --- | --- |\n| 1. a | b |"
+    assert method_card.structured(table) == table and html(table).td.text == "1. a"
+
+
+def test_equations_are_whole():
+    for method in methods.names():
+        body = method_card.docstring(method).text
+        blocks = re.findall(r"(?:^ {4}.*\n)+", body, re.MULTILINE)
+        shown = html(method_card.structured(body))
+        assert len(shown("pre")) >= min(1, len(blocks))
+        for line in blocks[0].strip("\n").splitlines() if blocks else []:
+            assert line[4:] in shown.pre.text
+
+
+@pytest.mark.parametrize("method", methods.names())
+def test_keywords_are_those_that_the_classes_take(method, monkeypatch):
+    monkeypatch.setattr(grid, "method_of", lambda name: name)
+    taken = {}
+    for kind in reversed(methods.find(method).__mro__):
+        if "__init__" in vars(kind) and kind.__module__.startswith("lib."):
+            for name, one in inspect.signature(kind.__init__).parameters.items():
+                if one.kind is one.KEYWORD_ONLY:
+                    taken[name] = one.default
+    known = keywords(method)
+    assert set(known) <= set(taken) and {"epochs", "batch_size", "seed"} <= set(known)
+    for name, default in taken.items():
+        assert name not in known or known[name].default == repr(default) or default == ""
+    assert list(known)[-1] in ("seed", "mirrored") and known["epochs"].of_all
+
+
+def test_a_keyword_that_a_class_fixes_for_its_parent_is_no_keyword_of_it():
+    assert {"gamma", "spheres", "latent_dim"} <= set(keywords("dmsad"))
+    assert not {"nu", "boundary"} & set(keywords("dmsad"))
+    assert {"eta", "subspace"} <= set(keywords("joint_deep_sad"))
+    assert keywords("vae_gan")["learning_rate"].default.startswith("{'encoder'")
+
+
+def test_what_a_docstring_says_of_keywords():
+    text = "A class.\n\n- `a`, `b`: both of them,\n  in two lines\n"
+    text += "- `c`: one; `d`: another.\n\n`e`: no"
+    assert meanings(text) == {
+        "a": "both of them, in two lines",
+        "b": "both of them, in two lines",
+        "c": "one",
+        "d": "another",
+        "e": "no",
+    }
+
+
+def test_parameters_say_what_was_used_and_what_is_usual():
+    fit = Fit("mura", "dmsad")
+    entry = {"labels": {"normal": 0.05}, "updates": 7, "spheres": 3, "batch_size": 8}
+    table = method_card.parameters(fit, entry).set_index("parameter")
+    assert table.loc["`labels`", ["here", "default"]].tolist() == ["normal 0.05", "none"]
+    assert table.loc["`spheres`", ["here", "default"]].tolist() == ["3", "100"]
+    assert table["here"]["`epochs`"] == "7 updates" and table["here"]["`gamma`"] == ""
+    assert "`augment`" not in table.index, "as usual"
+    assert table.index.get_loc("`spheres`") < table.index.get_loc("`batch_size`")
+
+
+def test_a_title_names_method_data_labels_and_seed():
+    title = method_card.title(Fit("mura", "joint_deep_sad_subspace", seed=3))
+    assert title == (
+        "Joint Deep SAD (subspace) on mura, 5 % known normal + 5 % known abnormal, seed 3"
+    )
+    titles = [method_card.title(fit) for fit in grid.fits()]
+    assert len(set(titles)) == len(titles)
+
+
+def test_published_numbers_are_sourced_and_belong_to_methods():
+    with method_card.PUBLISHED.open() as file:
+        rows = list(csv.DictReader(file))
+    entries = set(grid.methods())
+    for row in rows:
+        assert row["method"] in entries, row
+        assert "](https://" in row["source"], row
+        assert re.match(r"\.\d+( to \.\d+)?$", row["value"]), row
+        assert row["dataset"] in ("mura", "nih", "rsna") and row["note"]
+    assert len({tuple(row.values()) for row in rows}) == len(rows)
+
+
+def test_ours_stands_by_numbers_on_the_same_data_alone():
+    results = pd.DataFrame(
+        {"level": "image", "group": "all", "metric": ["auroc"], "value": [0.6037]}
+    )
+    ours = method_card.published(Fit("mura", "deep_svdd"), results).set_index("data set")["ours"]
+    assert ours["mura"] == "0.604" and ours["rsna"] == ""
+    assert method_card.published(Fit("mura", "nsa"), NO_RESULTS).empty
+
+
+def test_the_catalogue_has_every_method_of_the_grids():
+    results = pd.DataFrame(
+        [
+            ("mura", "resnet", "supervised", 0.8, "0"),
+            ("mura", "resnet", "supervised", 0.6, "1"),
+            ("mura", "resnet", f"{grid.ABLATION}x", 0.1, "0"),
+            ("mura", "floor: knn", "floor", 0.5, ""),
+        ],
+        columns=["dataset", "method", "family", "value", "seed"],
+    ).assign(level="image", group="all", metric="auroc")
+    table = catalogue(results)
+    assert len(table) == len(set(grid.families()) & set(grid.methods()))
+    own = table.set_index("method").loc["Supervised residual network (`resnet`)"]
+    assert own["AUROC on mura"] == pytest.approx(0.7), "a mean over the seeds of the grid alone"
+    assert own["map"] == "yes" and own["pre-training"] == "no" and own["labels"] == "supervised"
+    page = html(prose.table(table))
+    assert all(row.find("a") for row in page.tbody("tr"))
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.md")), ids=lambda path: path.stem)
+def test_a_family_has_an_idea_equations_and_limitations(path):
+    words = family(path.stem)
+    page = html(words.idea)
+    assert page.find(class_="equation").em and "$" not in page.text and "{" not in page.text
+    assert html(words.limitations).li and words.title
+    assert path.stem in grid.families().values()
+
+
+def test_a_family_without_words_has_its_name():
+    assert family("of_my_own") == ("Of my own methods", "", "")
+
+
+def test_equations_are_typeset_without_script():
+    page = html(typeset("With $c$:\n\n$$ d(x)^{t} = max(0, x_{λ} < R^{2}) $$\n\nend"))
+    line = page.find(class_="equation")
+    assert line.text == "d(x)t = max(0, xλ < R2)"
+    assert [tag.text for tag in line(["sup", "sub"])] == ["t", "λ", "2"]
+    assert [tag.text for tag in line("em")] == ["d", "x", "t", "x", "R"]
+    assert page.p.em.text == "c"
+
+
+def test_pages_find_the_files_of_families():
+    assert {path.stem for path in FOLDER.glob("*.md")} == set(grid.families().values())
+    assert FOLDER.is_relative_to(ROOT / "notebooks")
