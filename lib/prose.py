@@ -1,6 +1,7 @@
 """Words of the data in the prose and tables of pages: to the letter, and never a film's name."""
 
 import html
+import posixpath
 import re
 from collections.abc import Iterable
 
@@ -53,3 +54,27 @@ def about_burned_in_text(protocol: pd.DataFrame) -> str:
         "Pages cover it. The films, the arrays in `build/` and what a method has learnt keep it: "
         "see whether it names anybody before you give any of these to others."
     )
+
+
+def table(frame: pd.DataFrame) -> str:
+    """A table in Markdown, whole; its words are Markdown, and numbers have three decimals.
+
+    What is missing is an empty cell. Returns "" for a table without rows.
+    """
+    if frame.empty:
+        return ""
+    rows = [list(map(str, frame.columns)), ["---"] * frame.shape[1]]
+    rows += [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _cell(value) -> str:
+    if isinstance(value, float):
+        return "" if pd.isna(value) else f"{value:.3f}"
+    text = "" if value is None or value is pd.NA else str(value)
+    return " ".join(text.replace("|", "\\|").split())
+
+
+def link(words: str, page: str, seen_from: str) -> str:
+    """A link in Markdown from one page of reports/ to another; both as lib.grid names pages."""
+    return f"[{words}]({posixpath.relpath(page, posixpath.dirname(seen_from))})"
