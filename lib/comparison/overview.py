@@ -1,11 +1,14 @@
-"""The tables of page 06 for one data set: whole, and no wider than a page.
+"""The tables of pages 00 and 06 for one data set: whole, and no wider than a page.
 
-Each function takes rows of results.csv or of tests.csv and returns a table for `prose.table`. A
-method is named with its seed where the rows have several.
+Each function but the first takes rows of results.csv or of tests.csv and returns a table for
+`prose.table`. A method is named with its seed where the rows have several.
 """
+
+from collections.abc import Callable
 
 import pandas as pd
 
+from lib import prose
 from lib.prose import literal
 
 CLEAR = 0.05  # p value after Holm's correction
@@ -36,6 +39,14 @@ PLACES = {
 }
 
 
+def per_data_set(rows: pd.DataFrame, table: Callable[[pd.DataFrame], pd.DataFrame]) -> str:
+    """The table of each data set under its name, in Markdown; "" where there are no rows."""
+    return "\n\n".join(
+        f"**{literal(dataset)}**\n\n{prose.table(table(own))}"
+        for dataset, own in rows.groupby("dataset", sort=False)
+    )
+
+
 def ranked(auroc: pd.DataFrame) -> pd.DataFrame:
     """AUROC of detectors and floors, the best first."""
     rows = auroc.sort_values("value", ascending=False)
@@ -48,7 +59,7 @@ def ranked(auroc: pd.DataFrame) -> pd.DataFrame:
                 for n, share in zip(rows["n"], rows["base_rate"], strict=True)
             ],
             "family": rows["family"].str.replace("_", " "),
-            "labels": rows["setting"].map(literal),
+            "known labels": rows["setting"].str.replace("known ", "").str.replace(" ", NO_BREAK),
         }
     )
 
