@@ -1,0 +1,110 @@
+"""The tables of page 06 are whole, in order, and as wide as a page; no page cuts a table."""
+
+import pandas as pd
+import pytest
+from bs4 import BeautifulSoup
+from nbconvert.filters import markdown2html
+
+from lib import prose
+from lib.comparison import overview
+
+PAIRS = ["method_a", "seed_a", "method_b", "seed_b", "difference", "low", "high", "p_value"]
+
+
+def differences(*rows):
+    table = pd.DataFrame(rows, columns=[*PAIRS, "p_holm"])
+    return table.assign(dataset="limbs", n=90)
+
+
+def results_of(*rows, **columns):
+    """Rows of results.csv: method, metric, value."""
+    table = pd.DataFrame(rows, columns=["method", "metric", "value"])
+    ends = {"low": table["value"] - 0.1, "high": table["value"] + 0.1}
+    usual = {"seed": "0", "family": "one_class", "setting": "unlabelled", "n": 90.0}
+    return table.assign(**ends, **{"base_rate": 0.4} | usual | columns)
+
+
+def cut(page: BeautifulSoup) -> list[str]:
+    """What betrays a table that pandas has cut: a cell of dots, or a line with its size."""
+    cells = [cell.text.strip() for cell in page(["td", "th"])]
+    sizes = page.find_all(string=lambda text: "rows × " in text and "columns" in text)
+    lines = [line for block in page("pre") for line in block.text.split("\n")]
+    dots = [text for text in [*cells, *lines] if text.strip(" .…") == "" and text.strip()]
+    return [*dots, *map(str, sizes)]
+
+
+def shown(table):
+    return BeautifulSoup(markdown2html(prose.table(table)), "html.parser")
+
+
+def test_a_cut_table_is_recognised():
+    long = pd.DataFrame({"a": range(100)})
+    assert cut(BeautifulSoup(long._repr_html_(), "html.parser"))
+    assert cut(BeautifulSoup(f"<pre>{long}</pre>", "html.parser"))
+    assert not cut(BeautifulSoup(long.to_html(), "html.parser"))
+
+
+def test_no_page_of_the_study_has_a_cut_table(small_study):
+    pages = sorted((small_study.folder / "reports").rglob("*.html"))
+    assert pages
+    for page in pages:
+        assert not cut(BeautifulSoup(page.read_text(), "html.parser")), page
+
+
+def test_a_long_table_is_whole_and_its_best_method_first():
+    rows = [(f"method_{n}", "auroc", n / 200) for n in range(120)]
+    page = shown(overview.ranked(results_of(*rows)))
+    assert len(page.tbody("tr")) == 120 and not cut(page)
+    first = [cell.text for cell in page.tbody.tr("td")]
+    assert first == [
+        *("method_119", "0.595\xa0[0.495,\xa00.695]", "90\xa0(40%)", "one class", "unlabelled")
+    ]
+
+
+def test_seeds_are_named_where_there_are_several():
+    both = results_of(("vae", "auroc", 0.6), ("vae", "auroc", 0.5), seed=["0", "1"])
+    methods = [row.td.text for row in shown(overview.ranked(both)).tbody("tr")]
+    assert methods == ["vae, seed 0", "vae, seed 1"]
+
+
+def test_a_pair_counts_for_both_of_it_and_only_if_clear():
+    table = overview.order(
+        differences(
+            ("good", "0", "bad", "0", 0.3, 0.2, 0.4, 0.001, 0.01),
+            ("bad", "0", "best", "0", -0.4, -0.5, -0.3, 0.001, 0.01),
+            ("best", "0", "good", "0", 0.1, 0.0, 0.2, 0.03, 0.3),
+        )
+    )
+    assert table.to_numpy().tolist() == [
+        ["good", "bad", "none"],
+        ["best", "bad", "none"],
+        ["bad", "none", "best, good"],
+    ]
+
+
+def test_the_floor_is_in_the_heading_and_small_numbers_keep_no_sign():
+    table = overview.against_floor(
+        differences(("vae", "0", "floor: knn", "", -0.0001, -0.1, 0.1, 0.9, 0.00001))
+    )
+    page = shown(table)
+    assert [cell.text for cell in page.thead("th")] == [
+        *("method", "AUROC of it minus floor: knn [95 % interval]", "p", "p (Holm)")
+    ]
+    assert [cell.text for cell in page.tbody("td")] == [
+        *("vae", "+0.000\xa0[-0.100,\xa0+0.100]", "0.9000", "<\xa00.0001")
+    ]
+
+
+@pytest.mark.parametrize("intervals", [False, True])
+def test_measures_have_one_row_per_method_and_only_the_columns_there_are(intervals):
+    rows = results_of(("vae", "brier", 0.2), ("nsa", "brier", 0.1), ("nsa", "auroc", 0.9))
+    table = overview.measures(rows, overview.RANKING, intervals)
+    assert list(table) == ["method", "Brier score"]
+    cells = [cell.text for cell in shown(table).tbody("td")]
+    values = ["0.200\xa0[0.100,\xa00.300]", "0.100\xa0[0.000,\xa00.200]"]
+    assert cells == [
+        "vae",
+        values[0] if intervals else "0.200",
+        "nsa",
+        values[1] if intervals else "0.100",
+    ]
