@@ -2,6 +2,7 @@
 
 import posixpath
 import re
+import shutil
 from collections import Counter
 from contextlib import contextmanager
 from urllib.parse import unquote, urlsplit
