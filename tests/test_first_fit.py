@@ -54,7 +54,7 @@ def test_the_figures_of_the_page_are_described(page):
     assert sum("each with its map in red" in text for text in described) == 2
 
 
-def test_the_lines_of_the_readme_run_and_are_those_of_the_notebook(tmp_path):
+def test_the_lines_of_the_readme_run(tmp_path):
     readme = (ROOT / "README.md").read_text()
     (lines,) = re.findall(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
     assert len([line for line in lines.splitlines() if line.strip()]) == 8
