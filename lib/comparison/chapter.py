@@ -114,10 +114,10 @@ def floors_of(fit: Fit, measures: Measures) -> pd.DataFrame:
         {
             "": f"**{row.method}**" if row.family != FLOOR else row.method,
             "AUROC": prose.unbroken(f"{row.value:.3f} [{row.low:.3f}, {row.high:.3f}]"),
-            "difference from the best floor": _difference(tested) if tested and floor else "",
-            "p (Holm)": p_value(tested["p_holm"]) if tested and floor else "",
+            "difference from the best floor": _difference(tested) if tested and is_fit else "",
+            "p (Holm)": prose.unbroken(p_value(tested["p_holm"])) if tested and is_fit else "",
         }
-        for table, floor in ((own, True), (floors, False))
+        for table, is_fit in ((own, True), (floors, False))
         for row in table.itertuples()
     ]
     return pd.DataFrame(rows)
