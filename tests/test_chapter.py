@@ -70,21 +70,26 @@ def whole():
 def test_methods_and_floors_are_in_one_table_best_first(whole):
     rows = chapter.against_floors(whole)
     assert rows["method"].tolist() == [
-        "[dmsad, seed 0](../../cards/mura/dmsad-0.html)",
+        "[dmsad](../../cards/mura/dmsad-0.html)",
         "floor: knn",
-        "[deep_sad, seed 0](../../cards/mura/deep_sad-0.html)",
+        "[deep_sad](../../cards/mura/deep_sad-0.html)",
     ]
     assert rows["AUROC"][0] == "0.800&nbsp;[0.750,&nbsp;0.850]"
     assert rows["difference from the best floor"].tolist() == [
         *("+0.200&nbsp;[+0.100,&nbsp;+0.300]", "", "-0.080&nbsp;[-0.180,&nbsp;+0.020]")
     ]
     assert rows["p (Holm)"].tolist() == ["0.0010", "", "0.3000"]
-    assert rows["seconds"].tolist() == ["61", "", ""] and rows["labels"][1] == ""
+    assert rows["seconds"].tolist() == ["61", "", ""] and "labels" not in rows
+    auroc = whole.auroc.assign(setting=["5 %", "unlabelled", "1 %"], seed=["0", "", "1"])
+    rows = chapter.against_floors(whole._replace(auroc=auroc))
+    assert rows["labels"].tolist() == ["5 %", "", "1 %"]
+    assert rows["method"][2].startswith("[deep_sad, seed 1](")
 
 
 def test_the_result_of_a_chapter_counts_what_is_clear(whole):
     words = chapter.result(whole)
     assert "that of **dmsad**, 0.800 [0.750, 0.850], over 80 test films, 25% of them" in words
+    assert "abnormal; labels: unlabelled. The" in words
     assert "The best floor, knn, has 0.600; it is clearly exceeded by 1 of 2 methods" in words
     assert words.endswith("correction): dmsad.")
     unclear = whole._replace(tests=whole.tests.assign(p_holm=0.06))
@@ -225,9 +230,9 @@ def judged(low, high, value=0.1):
 @pytest.mark.parametrize(
     ("ends", "kind", "counted"),
     [
-        ((0.05, 0.15), "contamination helps", "1 are clearly above 0"),
-        ((-0.15, -0.05), "contamination harms", "and 1 clearly below"),
-        ((-0.05, 0.15), "not clear", "0 are clearly above 0"),
+        ((0.05, 0.15), "contamination helps", "clearly above 0 (contamination helps): 1"),
+        ((-0.15, -0.05), "contamination harms", "clearly below 0 (contamination harms): 1"),
+        ((-0.05, 0.15), "not clear", "helps): 0; clearly below"),
     ],
 )
 def test_the_verdict_on_an_ablation(ends, kind, counted):
@@ -240,8 +245,10 @@ def test_the_verdict_on_an_ablation(ends, kind, counted):
 def test_an_ablation_in_tables_and_words():
     shown = judged(0.05, 0.15)
     assert verdicts.of_means(shown, {"floor: knn": 0.55}) == (
-        "- deep_sad: from 0.500 (0 %) to 0.600 (5 %); 1 of 2 means lie below floor: knn (0.550)."
+        "- deep_sad: 0.500 (0 %) to 0.600 (5 %); 1 of 2 means lie below floor: knn (0.550)."
     )
+    alone = shown._replace(means=shown.means[:1])
+    assert verdicts.of_means(alone, {}) == "- deep_sad: 0.500 (0 %)."
     by_seed = verdicts.by_seed(shown)
     assert by_seed["AUROC, seed 0"].tolist() == [0.2]
     assert by_seed["average precision, seed 1"].tolist() == [0.3]
