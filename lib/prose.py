@@ -63,7 +63,7 @@ def table(frame: pd.DataFrame) -> str:
     """
     if frame.empty:
         return ""
-    rows = [list(map(str, frame.columns)), ["---"] * frame.shape[1]]
+    rows = [[_cell(name) for name in frame.columns], ["---"] * frame.shape[1]]
     rows += [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 

@@ -93,10 +93,14 @@ PAIRED = pd.DataFrame(
 PAIRED_MEANS = PAIRED.groupby(["method", "variant"], sort=False)["value"].mean().reset_index()
 VARIANTS = ["corrected", "as published"]
 
+SEEN = {f"method_{n}": [*MAPS[:4], None] for n in range(7)}
+RANKS = {name: np.linspace(0, 1, 5) for name in SEEN}
+
 EVERY_FIGURE = {
     "films": lambda: figures.films(FILMS, TITLES, lesions=LESIONS),
     "preprocessing_steps": lambda: figures.preprocessing_steps(STEPS, ["upright", "fails"]),
     "residual_overlay": lambda: figures.residual_overlay(FILMS, FILMS[::-1], MAPS, TITLES, LESIONS),
+    "side_by_side": lambda: figures.side_by_side(FILMS, TITLES, SEEN, RANKS, LESIONS),
     "coarse_map": lambda: figures.residual_overlay(FILMS, None, MAPS[:, ::4, ::4], TITLES),
     "counts": lambda: figures.counts(INDEX),
     "distribution": lambda: figures.distribution(INDEX),
@@ -431,6 +435,9 @@ OF_FILMS = {
     "residual_overlay": lambda: figures.residual_overlay(
         NAMED, NAMED[::-1], np.abs(NAMED - NAMED[::-1].astype(float)), ["one", "two"]
     ),
+    "side_by_side": lambda: figures.side_by_side(
+        NAMED[:1], ["one"], {"a": [NAMED[0] / 255.0]}, {"a": np.zeros(1)}, 0 * NAMED[:1]
+    ),
 }
 
 
@@ -450,3 +457,18 @@ def test_figures_and_report_need_no_tensorflow():
     code = "import sys, lib.figures, lib.report; print({'tensorflow', 'keras'} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert run.stdout.strip() == "set()", run.stderr
+
+
+def test_methods_are_compared_film_by_film_on_scales_of_their_own():
+    maps = {"weak": [one / 1000 for one in MAPS], "strong": [*MAPS[:4], None], "third_one": MAPS}
+    ranks = {name: np.array([0, 0.25, 0.5, 0.75, 1]) for name in maps}
+    figure = figures.side_by_side(FILMS, TITLES, maps, ranks, LESIONS, columns=2)
+    rows = [figure.axes[start : start + 3] for start in range(0, 15, 3)]
+    assert [axes.get_title("left") for axes in rows[0]] == ["film", "weak 0%", "strong 0%"]
+    assert [axes.get_title("left") for axes in rows[3]] == ["", "75%", "75%"]
+    assert [axes.get_title("left") for axes in figure.axes[15:17]] == ["film", "third one 0%"]
+    weak, strong = (axes.images[1].get_array()[..., 3] for axes in rows[2][1:])
+    np.testing.assert_allclose(weak, strong, rtol=1e-2, atol=1e-3)
+    assert not rows[4][2].images and rows[4][2].texts[0].get_text() == "no map kept"
+    assert rows[1][0].collections and not rows[0][0].collections, "the lesion is outlined"
+    assert "shoulder: weak 100%, strong 100%" in figure.get_label()

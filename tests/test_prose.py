@@ -71,3 +71,21 @@ def test_the_sentence_on_burned_in_text_has_the_numbers_of_the_protocol():
     assert "before you give" in both
     assert "no film was looked at" in sentence() and "look before you publish" in sentence()
     assert "before you give" in sentence(LOOKED_AT=9, SHOWN=1)
+
+
+def test_a_table_is_whole_and_its_cells_keep_their_words():
+    wide = "a word " * 40
+    frame = pd.DataFrame({"what | how": ["[link](x.html)", f"{wide}|b"], "value": [0.12345, None]})
+    frame = pd.concat([frame] * 50, ignore_index=True)
+    page = BeautifulSoup(report.safe_html(markdown2html(prose.table(frame))), "html.parser")
+    rows = page.tbody("tr")
+    assert len(rows) == 100 and page.th.text == "what | how"
+    assert rows[0].a["href"] == "x.html" and rows[0]("td")[1].text == "0.123"
+    assert rows[1].td.text == f"{wide.strip()} |b" and rows[1]("td")[1].text == ""
+    assert prose.table(frame[:0]) == ""
+
+
+def test_links_lead_from_page_to_page():
+    card, chapter = "cards/mura/vae-0.html", "chapters/mura/one_class.html"
+    assert prose.link("all", chapter, card) == "[all](../../chapters/mura/one_class.html)"
+    assert prose.link("card", card, "index.html") == f"[card]({card})"

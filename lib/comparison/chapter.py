@@ -82,11 +82,15 @@ def link_to(fit: Fit) -> str:
 
 
 def against_floors(chapter: Chapter) -> pd.DataFrame:
-    """Per method and floor: AUROC, its difference from the best floor, labels, seconds."""
+    """Per method and floor: AUROC, its difference from the best floor, seconds.
+
+    With the labels of each method where these differ.
+    """
     tests = chapter.tests.set_index(["method_a", "seed_a"])
     seconds = {
         (fit.fit.method, str(fit.fit.seed)): fit.info["duration_s"] for fit in chapter.fits.values()
     }
+    labels_differ = chapter.methods["setting"].nunique() > 1
     rows = []
     for row in chapter.auroc.itertuples():
         key = (row.method, row.seed)
@@ -94,7 +98,7 @@ def against_floors(chapter: Chapter) -> pd.DataFrame:
         rows.append(
             {
                 "method": _linked(row, chapter) if row.family != FLOOR else row.method,
-                "labels": "" if row.family == FLOOR else row.setting,
+                **({"labels": "" if row.family == FLOOR else row.setting} if labels_differ else {}),
                 "AUROC": prose.unbroken(f"{row.value:.3f} [{row.low:.3f}, {row.high:.3f}]"),
                 "difference from the best floor": "" if tested is None else _difference(tested),
                 "p (Holm)": "" if tested is None else prose.unbroken(p_value(tested["p_holm"])),
@@ -114,10 +118,10 @@ def floors_of(fit: Fit, measures: Measures) -> pd.DataFrame:
         {
             "": f"**{row.method}**" if row.family != FLOOR else row.method,
             "AUROC": prose.unbroken(f"{row.value:.3f} [{row.low:.3f}, {row.high:.3f}]"),
-            "difference from the best floor": _difference(tested) if tested and floor else "",
-            "p (Holm)": p_value(tested["p_holm"]) if tested and floor else "",
+            "difference from the best floor": _difference(tested) if tested and is_fit else "",
+            "p (Holm)": prose.unbroken(p_value(tested["p_holm"])) if tested and is_fit else "",
         }
-        for table, floor in ((own, True), (floors, False))
+        for table, is_fit in ((own, True), (floors, False))
         for row in table.itertuples()
     ]
     return pd.DataFrame(rows)
@@ -138,7 +142,7 @@ def result(chapter: Chapter) -> str:
     head = (
         f"The highest AUROC is that of **{best['method']}**, {best['value']:.3f} "
         f"[{best['low']:.3f}, {best['high']:.3f}], over {best['n']:.0f} test films, "
-        f"{best['base_rate']:.0%} of them abnormal. "
+        f"{best['base_rate']:.0%} of them abnormal; labels: {best['setting']}. "
     )
     if floor.empty or tests.empty:
         return head
@@ -236,7 +240,9 @@ def _auroc(results: pd.DataFrame) -> pd.DataFrame:
 
 def _linked(row, chapter: Chapter) -> str:
     fit = Fit(chapter.dataset, row.method, seed=int(row.seed))
-    return prose.link(f"{row.method}, seed {row.seed}", fit.page, chapter.page)
+    several = chapter.methods["seed"].nunique() > 1
+    words = f"{row.method}, seed {row.seed}" if several else row.method
+    return prose.link(words, fit.page, chapter.page)
 
 
 def _difference(tested: Mapping) -> str:

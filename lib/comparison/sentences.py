@@ -95,8 +95,8 @@ def maps(results: pd.DataFrame) -> str:
     drawn = {"pixel": "lesion", "box": "box"}
     return " ".join(
         f"The peak of the map lies inside the annotated {drawn[row.level]} on {row.value:.0%} of "
-        f"{row.n:.0f} films [{row.low:.0%}, {row.high:.0%}]; it covers {row.base_rate:.1%} of the "
-        "body."
+        f"{row.n:.0f} films [{row.low:.0%}, {row.high:.0%}]; annotations cover "
+        f"{row.base_rate:.1%} of the body."
         for row in rows.itertuples()
     )
 

@@ -40,8 +40,9 @@ def result(judged: Judged) -> str:
     above, below = table[table["low"] > 0], table[table["high"] < 0]
     reference = table["reference"].iloc[0]
     counted = (
-        f"Of {len(table)} differences in AUROC from `{reference}`, {len(above)} are clearly above "
-        f"0 ({judged.ablation.above}) and {len(below)} clearly below ({judged.ablation.below})"
+        f"Of {len(table)} differences in AUROC from `{reference}`, clearly above 0 "
+        f"({judged.ablation.above}): {len(above)}; clearly below 0 ({judged.ablation.below}): "
+        f"{len(below)}"
     )
     clear = pd.concat([above, below]).sort_values("value", key=abs, ascending=False)
     if clear.empty:
@@ -54,10 +55,10 @@ def of_means(judged: Judged, floor: Mapping[str, float]) -> str:
     """One sentence per method: its lowest and highest mean, and those below the best floor."""
     lines = []
     for method, rows in judged.means.groupby("method", sort=False):
-        low, high = rows.loc[rows["value"].idxmin()], rows.loc[rows["value"].idxmax()]
-        line = (
-            f"{method}: from {low['value']:.3f} ({low['short']}) to {high['value']:.3f} "
-            f"({high['short']})"
+        ranked = rows.sort_values("value")
+        ends = ranked.iloc[[0, -1][: len(rows)]]
+        line = f"{method}: " + " to ".join(
+            f"{row.value:.3f} ({row.short})" for row in ends.itertuples()
         )
         for name, value in floor.items():
             below = rows["value"].lt(value).sum()
