@@ -10,8 +10,8 @@ from lib.fits.keywords import chain, keywords
 def catalogue(results: pd.DataFrame) -> pd.DataFrame:
     """The methods of the grids: one row each, with its AUROC on every data set of `results`.
 
-    Columns method, family, labels, map, pre-training, paper (a Markdown link) and `AUROC on` each
-    data set, means over seeds; display it with `Markdown(prose.table(...))`. `results` are rows of
+    Columns method, family, labels, map, pre-training, `AUROC on` each data set (means over seeds)
+    and paper (a Markdown link); display it with `Markdown(prose.table(...))`. `results` are rows of
     reports/results.csv.
     """
     rows = results.query("level == 'image' and group == 'all' and metric == 'auroc'")
@@ -21,7 +21,7 @@ def catalogue(results: pd.DataFrame) -> pd.DataFrame:
     for dataset, own in measured.groupby("dataset", sort=False):
         values = own.groupby("method")["value"].mean()
         table[f"AUROC on {dataset}"] = [values.get(method) for method in families]
-    return table
+    return table[[*table.columns.drop("paper"), "paper"]]
 
 
 def _in_catalogue(method: str, family: str) -> dict:
