@@ -626,3 +626,11 @@ def test_the_result_of_a_fit_in_words(build, monkeypatch):
     nothing = measures._replace(results=measures.results[:0], follows=measures.follows[:0])
     words = findings.result(info, nothing)
     assert words == "deep_svdd on limbs, unlabelled: Nothing is measured."
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [(0.01, 0.2, "beats"), (-0.1, 0.2, "does **not**"), (-0.3, -0.01, "is clearly **worse**")],
+)
+def test_a_detector_that_is_clearly_worse_than_a_floor_is_called_so(low, high, words):
+    assert findings.verdict({"low": low, "high": high}).startswith(words)

@@ -1,5 +1,6 @@
 """What a fit shows, in words that follow from its numbers, also where nothing can be measured."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -70,9 +71,8 @@ def result(info: dict, measures: Measures) -> str:
             f"{value['n']:.0f} test films, {value['base_rate']:.0%} of them abnormal."
         ]
     if floor:
-        verdict = "beats" if floor["low"] > 0 else "does **not** clearly beat"
         sentences.append(
-            f"It {verdict} the best {floor['method_b']} (difference {floor['difference']:+.3f} "
+            f"It {verdict(floor)} the best {floor['method_b']} (difference {floor['difference']:+.3f} "
             f"[{floor['low']:+.3f}, {floor['high']:+.3f}])."
         )
     if len(follows):
@@ -80,6 +80,13 @@ def result(info: dict, measures: Measures) -> str:
         sentences.append(f"Over normal films its score follows {strongest}.")
     head = f"{info['method']} on {info['dataset']}, {info['setting']}: "
     return head + " ".join(sentences)
+
+
+def verdict(test: Mapping) -> str:
+    """How a detector compares with a floor, from the interval of the difference (low, high)."""
+    if test["low"] > 0:
+        return "beats"
+    return "is clearly **worse** than" if test["high"] < 0 else "does **not** clearly beat"
 
 
 def as_table(rows: pd.DataFrame) -> pd.DataFrame:
