@@ -623,7 +623,9 @@ def test_the_result_of_a_fit_in_words(build, monkeypatch):
     assert "It beats the best floor: " in words
     strongest = f"{measures.follows.index[0]} most ({measures.follows.iloc[0]:+.2f})"
     assert f"follows {strongest}." in words
-    nothing = measures._replace(results=measures.results[:0], follows=measures.follows[:0])
+    nothing = measures._replace(
+        results=measures.results[:0], against_floor={}, follows=measures.follows[:0]
+    )
     words = findings.result(info, nothing)
     assert words == "deep_svdd on limbs, unlabelled: Nothing is measured."
 

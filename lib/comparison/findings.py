@@ -71,9 +71,10 @@ def result(info: dict, measures: Measures) -> str:
             f"{value['n']:.0f} test films, {value['base_rate']:.0%} of them abnormal."
         ]
     if floor:
+        interval = f"[{floor['low']:+.3f}, {floor['high']:+.3f}]"
         sentences.append(
-            f"It {verdict(floor)} the best {floor['method_b']} (difference {floor['difference']:+.3f} "
-            f"[{floor['low']:+.3f}, {floor['high']:+.3f}])."
+            f"It {verdict(floor)} the best {floor['method_b']} "
+            f"(difference {floor['difference']:+.3f} {interval})."
         )
     if len(follows):
         strongest = f"{follows.index[0]} most ({follows.iloc[0]:+.2f})"
