@@ -47,9 +47,10 @@ def test_every_keyword_is_explained_where_it_is_declared(name):
 def test_every_keyword_is_stored_under_its_own_name(name):
     kind = methods.find(name)
     detector = kind(image_size=32)
-    for keyword, default in (all_keywords(kind) | {"image_size": 32}).items():
+    for keyword, default in all_keywords(kind).items():
         stored = getattr(detector, keyword)
-        assert default is None or alike(stored, default), keyword
+        if keyword in keywords(kind) and keyword != "image_size":
+            assert default is None or alike(stored, default), keyword
 
 
 @pytest.mark.parametrize("profile", PROFILES)

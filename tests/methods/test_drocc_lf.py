@@ -135,10 +135,10 @@ def test_known_anomalies_teach_what_noise_does_not():
     few = (y == 0) | (np.cumsum(y) <= 16)
     check, labels = faint(80, seed=1)
     auroc = []
-    for kept, labels in ((few, known[few]), (y == 0, None)):
+    for kept, known_labels in ((few, known[few]), (y == 0, None)):
         small = {"image_size": 32, "width": 8, "batch_size": 16, "ascent_steps": 2}
         detector = DROCCLF(**small, epochs=8, warm_up_epochs=4)
-        detector.fit(x[kept], labels, verbose=0)
+        detector.fit(x[kept], known_labels, verbose=0)
         auroc.append(roc_auc_score(labels, detector.predict(check, verbose=0)["score"]))
     assert auroc[0] > 0.9
     assert auroc[0] > auroc[1] + 0.1
