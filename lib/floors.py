@@ -106,7 +106,7 @@ def pixel_detectors(
 
 
 def shortcuts(facts: pd.DataFrame, label: pd.Series) -> pd.DataFrame:
-    """How likely each fact alone makes a film abnormal, learnt where `label` is not NaN."""
+    """Predict abnormality from each fact alone, fitted to the films whose `label` is not NaN."""
     known = label.notna()
     telling = [name for name in facts if facts.loc[known, name].nunique() > 1]
     if label.nunique() < 2:
