@@ -1,4 +1,4 @@
-"""The library of the study, imported by its notebooks."""
+"""Library of the study, imported by its notebooks."""
 
 import os
 import sys
