@@ -1,4 +1,4 @@
-# The study in a few commands; each is one line that a person could type.
+# The commands of the study, each of which could be typed as one line.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,8 +7,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: study faults test lab data reports record benchmark lock pictures
 
-# Fits and their pages fill all cores by themselves; what keeps one core busy runs with them in a second lane. What
-# fails in a lane fails again in the last line, which says so. `exec` lets a signal for make reach the lanes.
+# Fits and their pages use all cores; stages that use one core run in a second lane. A failure in a lane recurs in the
+# last line, which reports it. `exec` passes signals for make on to the lanes.
 PAGES := site comparison-page first-fit unlabelled exploration preprocessing cards chapters ablation
 study: $(READY)            ## rebuild every result and page
 	python -m lib.preflight
@@ -21,7 +21,7 @@ ifeq ($(shell command -v nvidia-smi),)
 endif
 	python -m lib.lanes "$(PAGES)"
 
-faults: $(READY)           ## kill, fill and interrupt a small study, and see whether it heals: an hour or more
+faults: $(READY)           ## test a small study's recovery from kills, full disks and interruptions (an hour or more)
 	python -m tests.faults
 
 test: $(READY)             ## run the tests
@@ -30,11 +30,11 @@ test: $(READY)             ## run the tests
 lab: $(READY)              ## open the notebooks
 	python -m lib.lab
 
-# The folder's name as it was typed, whatever is in it: make reads $$ for $, and the recipe gets it from its environment.
+# The folder's name exactly as typed: make reads $$ for $, and the recipe receives the name through its environment.
 FROM := build/phantoms
 override export FROM := $(value FROM)
-data: $(READY)             ## make data FROM=folder: study the films of that folder; without FROM, phantoms again
-	python -m lib.source $(if $(PEERS),--peers) -- "$$FROM"  # PEERS=yes: also as the reference codes split them
+data: $(READY)             ## make data FROM=folder: study the films of that folder; without FROM, the phantoms
+	python -m lib.source $(if $(PEERS),--peers) -- "$$FROM"  # PEERS=yes: also with the splits of the reference codes
 
 reports: $(READY)          ## read the pages in a browser, on this machine only
 	python -m http.server --bind 127.0.0.1 --directory reports 8000
@@ -42,10 +42,10 @@ reports: $(READY)          ## read the pages in a browser, on this machine only
 record: $(READY)           ## keep the results of real films in reports/real/
 	python -m lib.comparison record
 
-benchmark: $(READY)        ## how fast it prepares films and trains here, against the last benchmark kept
+benchmark: $(READY)        ## speed of preprocessing and training here, compared with the previous benchmark
 	python -m lib.benchmark
 
-# Everything is pinned with its hash, uv too: it installs in seconds what takes pip minutes.
+# All packages are pinned with hashes, including uv, which installs in seconds what takes pip minutes.
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c "import ensurepip, sys; assert (3, 11) <= sys.version_info < (3, 14)" 2>/dev/null || { \
 	  echo "The study needs Python 3.11, 3.12 or 3.13 with its venv module (Debian: apt install python3-venv)." \
@@ -57,7 +57,7 @@ $(READY): requirements.txt pyproject.toml
 	test -e .git || $(BIN)/dvc config --local core.no_scm true  # the ZIP of the repository has no git
 	touch $@
 
-lock:                      ## pin the packages of pyproject.toml anew
+lock:                      ## pin the packages of pyproject.toml again
 	$(BIN)/uv pip compile pyproject.toml --extra dev --extra jax --universal --generate-hashes --no-emit-index-url --no-header -o requirements.txt
 
 pictures: $(READY)         ## the pictures of the README, from phantoms

@@ -1,8 +1,8 @@
-"""How a stage of dvc.yaml ends: well, or with one sentence; and never later than DVC itself.
+"""End a stage of dvc.yaml normally or with an error in one sentence, never later than DVC itself.
 
-A full disk, a want of memory, a package that is not there, an interruption: such accidents say
-nothing of a method or of the films. A stage that meets one leaves what was there, and `dvc repro`
-tries it again.
+A full disk, lack of memory, a missing package and an interruption are accidents: they depend
+neither on a method nor on the films. A stage that fails by an accident leaves earlier results
+unchanged, and `dvc repro` runs it again.
 """
 
 import errno
@@ -17,19 +17,19 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-#: What the system, its loader of libraries, and backends say of it.
+#: Messages of the operating system, the library loader and the backends.
 NO_MEMORY = ("Cannot allocate memory", "failed to map segment", "RESOURCE_EXHAUSTED", "OOM when")
-PATIENCE = 30  # seconds in which a process may clean up after itself
+PATIENCE = 30  # seconds granted to a process for cleaning up
 AGAIN = "Nothing was kept; `dvc repro` tries it again."
 
 
 @contextmanager
 def in_one_sentence(*told: type[Exception]) -> Iterator[None]:
-    """End the process with a sentence where an accident, or one of `told`, ends the block.
+    """End the process with one sentence if an accident, or an error of the types `told`, occurs.
 
-    The errors of `told` are such sentences already. Whatever else is raised is a fault of the code
-    and keeps its traceback. Meanwhile SIGTERM and SIGHUP unwind the block, as SIGINT does, and a
-    process that DVC started ends with it.
+    Errors of the types `told` already consist of one sentence. Any other error is a defect of the
+    code and keeps its traceback. SIGTERM and SIGHUP unwind the block, as SIGINT does, and a process
+    started by DVC ends when DVC ends.
     """
     _listen()
     try:
@@ -46,9 +46,9 @@ def in_one_sentence(*told: type[Exception]) -> Iterator[None]:
 
 
 def accident(error: BaseException) -> str:
-    """Say in one sentence what befell the machine; nothing where it was no accident.
+    """Describe an accident in one sentence; return "" for any other error.
 
-    An error that an accident caused is that accident.
+    An error that was caused by an accident counts as that accident.
     """
     text = textwrap.shorten(str(error), 300)
     if isinstance(error, MemoryError) or any(words in text for words in NO_MEMORY):
@@ -62,7 +62,7 @@ def accident(error: BaseException) -> str:
             return f"Permission is denied ({text}): make it yours to read and write."
         case OSError() if error.errno not in FULL:
             return f"A file cannot be read or written ({text})."
-    if isinstance(error, OSError) or "No space left on device" in text:  # as HDF5 has it
+    if isinstance(error, OSError) or "No space left on device" in text:  # the message of HDF5
         return f"The disk is full ({text}): make room on it."
     if type(error).__module__.startswith(("tensorflow", "jax")):
         return f"The backend stopped ({text})."
@@ -72,7 +72,7 @@ def accident(error: BaseException) -> str:
 
 def _listen() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) == signal.SIG_DFL:  # `nohup` has SIGHUP ignored
+        if signal.getsignal(number) == signal.SIG_DFL:  # `nohup` ignores SIGHUP
             signal.signal(number, _interrupt)
     if "DVC_STAGE" in os.environ:
         threading.Thread(target=_end_with, args=[os.getppid()], daemon=True).start()
@@ -83,9 +83,9 @@ def _interrupt(*_) -> None:
 
 
 def _end_with(parent: int) -> None:
-    """End this process when its parent, DVC, has died: nobody waits for what it makes."""
+    """End this process when its parent, DVC, has died, since its results are no longer needed."""
     while os.getppid() == parent:
         time.sleep(1)
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(PATIENCE)  # compiled code may keep the main thread from seeing the signal
+    time.sleep(PATIENCE)  # compiled code may delay the signal's handling in the main thread
     os._exit(1)

@@ -1,7 +1,7 @@
-"""How fast films are prepared and networks trained on this machine: `make benchmark`.
+"""Measure the speed of preprocessing and training on this machine: `make benchmark`.
 
-Speeds depend on the machine, so each stands beside a ratio measured in the same run, and beside the
-speed that reports/benchmarks.csv held before.
+Since speeds depend on the machine, each is given with a ratio measured in the same run, and
+compared with the earlier speed in reports/benchmarks.csv.
 """
 
 import os
@@ -24,14 +24,14 @@ FILMS = 256
 
 
 def preprocessing_speed() -> list[dict]:
-    """Films/s from DICOM file to picture, in one process and over all cores."""
+    """Measure films/s from DICOM file to picture, in one process and over all cores."""
     dataset = grid.datasets()[-1]
     index = load_index(files.index(dataset)).head(FILMS)
     nothing = pd.DataFrame({"image_id": []})
     speed = {}
     with tempfile.TemporaryDirectory() as folder:
         place = (nothing, ROOT / "data", Path(folder) / dataset, settings(dataset))
-        write_films(index.head(8), *place, 1)  # starts the server that processes are forked from
+        write_films(index.head(8), *place, 1)  # warm-up
         for processes in (1, os.cpu_count()):
             work = partial(write_films, index, *place, processes)
             speed[processes] = len(index) / _seconds(work)
@@ -42,7 +42,7 @@ def preprocessing_speed() -> list[dict]:
 
 
 def training_speed() -> list[dict]:
-    """Films/s in training (after any pre-training) and in scoring, for each method of the grid."""
+    """Measure films/s in training (after any pre-training) and scoring, per method of the grid."""
     from lib import methods
 
     profile = grid.profile()
@@ -63,7 +63,7 @@ def training_speed() -> list[dict]:
 
 
 def diffusion_speed() -> list[dict]:
-    """Films/s of AnoDDPM: scored in few calls of its network or as published, and its noise."""
+    """Measure films/s of AnoDDPM, scored in few network calls or as published, and of its noise."""
     from lib import methods, noise
 
     profile = grid.profile()
@@ -92,7 +92,7 @@ def diffusion_speed() -> list[dict]:
 
 
 def machine() -> str:
-    """This machine in words."""
+    """Describe this machine in words."""
     return f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}"
 
 

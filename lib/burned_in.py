@@ -1,8 +1,8 @@
-"""Text burned into films, as a patient's name: where it is, and films on which it is hidden.
+"""Detect text burned into films, such as a patient's name, and hide it.
 
-RapidOCR (PP-OCRv6, Apache 2.0) brings its networks in its package, so nothing is downloaded. It is
-asked for places only: no text is read. Lines of letters of 1 to 6 % of a film's height are found,
-in any direction; a marker of one letter (L, R) is no line and stays.
+The package of RapidOCR (PP-OCRv6, Apache 2.0) contains its networks, so that nothing is downloaded.
+Only the positions of text are detected; no text is read. Lines with letters of 1 to 6 % of a film's
+height are found in any direction; a marker of one letter (L, R) is not a line and is kept.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,11 +15,11 @@ import numpy as np
 
 from lib.films import UnreadableFilm, read_film
 
-SIDE = 768  # pixels of the longer side at which text is sought; larger films show it no better
-ENLARGED = 6  # times at most, for pictures that are smaller than this
-LENGTH = 2  # a line is at least so many times as long as it is high
-HEIGHT = 0.2  # of the longer side at most; what is higher is anatomy
-MARGIN = 0.25  # of a line's height, hidden around it
+SIDE = 768  # pixels of the longer side for text detection; a larger size does not improve it
+ENLARGED = 6  # largest factor of enlargement of smaller pictures
+LENGTH = 2  # least ratio of a line's length to its height
+HEIGHT = 0.2  # largest height of a line as a share of the longer side; beyond it is anatomy
+MARGIN = 0.25  # hidden around a line, as a share of its height
 
 #: Steps of the protocol of a data set.
 STATED = "films that say text is burned in"  # DICOM's BurnedInAnnotation is YES
@@ -28,16 +28,16 @@ SHOWN = "films that show text, of those looked at"
 
 
 class Looked(NamedTuple):
-    """How many films show text, of how many that were looked at."""
+    """Numbers of films with text and of films examined."""
 
     with_text: int
     films: int
 
 
 def share_with_text(paths: Sequence[str | Path], most: int = 100) -> Looked:
-    """Look for text on at most `most` of these films, spread evenly; some 0.3 s per film.
+    """Detect text on at most `most` of these films, evenly spaced; about 0.3 s per film.
 
-    Films that cannot be read are passed over.
+    Films that cannot be read are skipped.
     """
     places = np.linspace(0, len(paths) - 1, min(len(paths), most)).astype(int)
     films = [film for place in places if (film := _film_or_none(paths[place])) is not None]
@@ -47,7 +47,7 @@ def share_with_text(paths: Sequence[str | Path], most: int = 100) -> Looked:
 def text_boxes(grey: np.ndarray) -> np.ndarray:
     """Find lines of text on a film (h, w) of any depth: int (n, 4), left, top, right, bottom.
 
-    In pixels of the film, within it, with a margin; right and bottom are not included.
+    Boxes are in pixels of the film, with a margin, clipped to it; right and bottom are exclusive.
     """
     factor = min(SIDE / max(grey.shape), ENLARGED)
     smoothly = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
@@ -60,9 +60,9 @@ def text_boxes(grey: np.ndarray) -> np.ndarray:
 
 
 def hidden(grey: np.ndarray, boxes: Iterable[Sequence[int]]) -> np.ndarray:
-    """Return a copy of a film (h, w) whose boxes are each of one grey level, that of their median.
+    """Return a copy of a film (h, w) with each box filled with its median grey level.
 
-    A level says nothing of the letters; a blur might be undone.
+    A constant level hides the letters completely, whereas a blur might be reversed.
     """
     grey = np.array(grey)
     for left, top, right, bottom in boxes:
@@ -84,7 +84,7 @@ def _film_or_none(path: str | Path) -> np.ndarray | None:
 
 
 def _eight_bit(grey: np.ndarray) -> np.ndarray:
-    """Stretch to uint8; a hot pixel, one in a thousand, must not darken the whole film."""
+    """Stretch to uint8 between percentiles 0.1 and 99.9, so that hot pixels do not matter."""
     low, high = np.percentile(grey, (0.1, 99.9))
     if high <= low:
         low, high = float(np.min(grey)), float(np.max(grey))
@@ -93,7 +93,7 @@ def _eight_bit(grey: np.ndarray) -> np.ndarray:
 
 
 def _sides(corners: np.ndarray) -> np.ndarray:
-    """Height and length of a box of four corners (4, 2) that follow one another."""
+    """Return height and length of a box from its four consecutive corners (4, 2)."""
     return np.sort(np.linalg.norm(corners[:2] - corners[1:3], axis=1))
 
 
@@ -111,8 +111,8 @@ def _box(corners: np.ndarray, shape: tuple[int, int]) -> list[int]:
 
 @cache
 def _detector():
-    """One for each process, on one core."""
-    from rapidocr import RapidOCR  # here, as it takes a second to import
+    """Return the detector of this process, which uses one core."""
+    from rapidocr import RapidOCR  # imported here, since it takes a second
 
     engine = "EngineConfig.onnxruntime."
     threads = {f"{engine}{kind}_op_num_threads": 1 for kind in ("intra", "inter")}

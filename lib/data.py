@@ -1,9 +1,8 @@
-"""data/: the study's own copy of the films. `python -m lib.data` is the stage `data` of dvc.yaml.
+"""Copy the films of the study to data/. `python -m lib.data` is the stage `data` of dvc.yaml.
 
-Copied are the phantoms, or the films that `make data FROM=folder` listed in data.csv. The copy
-takes the place of the earlier one when it is whole, and only if nothing is lost with the earlier
-one: each file in data/ must have been copied there (`data/.films.csv` lists them), and its original
-must still be there, or be one that can be made again.
+The phantoms are copied, or the films listed in data.csv by `make data FROM=folder`. A complete copy
+replaces the earlier one, provided that no film is lost: each file in data/ must be a copy made by
+the study (listed in `data/.films.csv`) whose original still exists or can be generated again.
 """
 
 import fcntl
@@ -26,16 +25,16 @@ from lib.datasets.originals import Original, originals, read_list, write_list
 from lib.errors import BadData
 from lib.provenance import PHANTOMS
 
-COPIED = ".films.csv"  # in data/: the originals of its films; .dvcignore hides it from DVC
-LITTER = {COPIED, ".DS_Store", "Thumbs.db", "desktop.ini"}  # not of the user's making
-SPARE = 2**28  # bytes that stay free on the disk
+COPIED = ".films.csv"  # in data/: the originals of its films; ignored by DVC (.dvcignore)
+LITTER = {COPIED, ".DS_Store", "Thumbs.db", "desktop.ini"}  # not created by the user
+SPARE = 2**28  # bytes left free on the disk
 AGAIN = "say `make data FROM=folder` again"
 
 
 def copy(root: Path = ROOT) -> None:
-    """Make data/ a copy of the films that params/study.yaml names, whole or not at all.
+    """Copy the films named in params/study.yaml to data/, completely or not at all.
 
-    Films that were copied before and have not changed are kept. Raises BadData, changing nothing.
+    Unchanged films of an earlier copy are kept. Raises BadData and then changes nothing.
     """
     with alone(root):
         _copy(root, planned(root))
@@ -43,13 +42,13 @@ def copy(root: Path = ROOT) -> None:
 
 @contextmanager
 def alone(root: Path, wait: bool = True) -> Iterator[None]:
-    """Wait for a copy that another process is making, as one does whose `dvc repro` was killed.
+    """Wait until no other process copies films, as one may after its `dvc repro` was killed.
 
-    Raises BadData, at once, where there is one and `wait` is False.
+    Raises BadData at once if one does and `wait` is False.
     """
     folder = os.open(root, os.O_RDONLY)
     try:
-        # The lock ends with the process, whatever ends it.
+        # The lock is released when the process ends, for whatever reason.
         fcntl.flock(folder, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         yield
     except BlockingIOError:
@@ -62,7 +61,7 @@ def alone(root: Path, wait: bool = True) -> Iterator[None]:
 
 
 def planned(root: Path = ROOT) -> list[Original]:
-    """The films that data/ is to hold. Raises BadData."""
+    """Return the films that data/ should contain. Raises BadData."""
     place = root / _source(root)["list"]
     if not place.is_dir():
         return read_list(place)
@@ -72,7 +71,7 @@ def planned(root: Path = ROOT) -> list[Original]:
 
 
 def changes(root: Path = ROOT) -> str:
-    """Say what data/ is a copy of, and whether the user's folder has changed meanwhile."""
+    """Report the source of data/, and whether the user's folder has changed since."""
     source, copied = _source(root), set(_copied(root / "data").values())
     if "places" not in source:
         if all(map(_is_phantom, copied)):
@@ -92,15 +91,15 @@ def changes(root: Path = ROOT) -> str:
 
 
 def real_place(root: Path) -> Path:
-    """Where data/ really lies, as it may be a link to a larger disk. Raises BadData."""
+    """Return the resolved path of data/, which may be a link to a larger disk. Raises BadData."""
     data = root / "data"
     real = Path(os.path.realpath(data))
-    if os.path.ismount(real):  # it could not be renamed
+    if os.path.ismount(real):  # cannot be renamed
         raise BadData(
             f"data/ is the top folder of a disk, {real}: make data/ a link to a folder on that "
             f"disk, for instance {real / 'films'}."
         )
-    interrupted = real.with_name(".data.earlier").exists()  # the next copy mends it
+    interrupted = real.with_name(".data.earlier").exists()  # repaired by the next copy
     if data.is_symlink() and not real.is_dir() and not interrupted:
         raise BadData(
             f"data/ is a link to {real}, which is no folder: make it, or remove the link."
@@ -109,9 +108,9 @@ def real_place(root: Path) -> Path:
 
 
 def check_apart(films: Iterable[Original], folders: Iterable[Path], data: Path) -> None:
-    """Raise BadData if originals lie in data/, or data/ in one of the folders that are copied.
+    """Raise BadData if originals are in data/, or data/ is in one of the folders to be copied.
 
-    data: where data/ really lies. A new copy would take the originals away with the earlier one.
+    data: the resolved path of data/. A new copy would remove the originals with the earlier one.
     """
     for folder in folders:
         if data.is_relative_to(os.path.realpath(folder)):
@@ -151,7 +150,7 @@ def _copy(root: Path, films: list[Original]) -> None:
     _check_can_be_copied(data, films, root)
     try:
         _copy_all(films, data, unfinished)
-        # It takes a while to copy, and a user may go on.
+        # Copying takes a while, in which a user may change the list.
         if planned(root) != films:
             raise BadData(
                 "The list of films changed while they were copied: say `make study` again; data/ "
@@ -179,7 +178,7 @@ def _check_can_be_copied(data: Path, films: list[Original], root: Path) -> None:
 
 
 def _clear(data: Path, unfinished: Path, earlier: Path) -> None:
-    """Remove what an interrupted copy left; an earlier data/ returns if no new one is in place."""
+    """Remove the remains of an interrupted copy; restore an earlier data/ without a successor."""
     if earlier.exists() and not data.exists():
         earlier.rename(data)
     for folder in (unfinished, earlier):
@@ -188,7 +187,7 @@ def _clear(data: Path, unfinished: Path, earlier: Path) -> None:
 
 
 def _check_nothing_is_lost(data: Path, films: Iterable[Original], root: Path) -> None:
-    """Raise BadData if data/ holds a file that was not copied there or has no original any more."""
+    """Raise BadData if data/ holds a file that is not a copy, or whose original is gone."""
     files, copied = _files(data), _copied(data)
     if not files or (not copied and _are_known_phantoms(root)):
         return
@@ -212,7 +211,7 @@ def _check_nothing_is_lost(data: Path, films: Iterable[Original], root: Path) ->
 
 
 def _files(data: Path) -> dict[str, Path]:
-    """All files in data/ by place, links too; not what operating systems leave in a folder."""
+    """Return all files and links in data/ by place, except those left by operating systems."""
     files = {}
     for parent, folders, names in os.walk(data):
         links = [name for name in folders if Path(parent, name).is_symlink()]
@@ -226,13 +225,13 @@ def _files(data: Path) -> dict[str, Path]:
 def _copied(data: Path) -> dict[str, Original]:
     try:
         return {film.place: film for film in read_list(data / COPIED)}
-    except BadData:  # made before copies were listed, or not by the study
+    except BadData:  # made by an older version, or not by the study
         return {}
 
 
 def _are_known_phantoms(root: Path) -> bool:
-    """Whether data/ holds the phantoms of dvc.lock: copied there before copies were listed."""
-    from dvc.repo import Repo  # here, as it takes a second
+    """Return whether data/ holds the phantoms of dvc.lock, copied before copies were listed."""
+    from dvc.repo import Repo  # imported here, since it takes a second
 
     lock = root / "dvc.lock"
     stage = YAML(typ="safe").load(lock)["stages"].get("data") if lock.exists() else None
@@ -249,21 +248,21 @@ def _is_copy(path: Path, film: Original | None) -> bool:
 
 
 def _is_equal(path: Path, film: Original | None) -> bool:
-    """Whether a file in data/ is, byte by byte, the one that is to come to its place."""
+    """Return whether a file in data/ is identical to the film that is to replace it."""
     if film is None or path.is_symlink() or not os.path.isfile(film.path):
         return False
     return filecmp.cmp(path, film.path, shallow=False)
 
 
 def _is_orphan(film: Original, data: Path) -> bool:
-    """Whether a film has no original outside data/; the study can make phantoms again."""
+    """Return whether a film has no original outside data/; phantoms can be generated again."""
     return not _is_phantom(film) and (not os.path.isfile(film.path) or _is_in(film, data))
 
 
 def _without_twin(
     places: list[str], files: dict[str, Path], films: Iterable[Original]
 ) -> list[str]:
-    """The places whose file is, byte by byte, none of the films, as where a folder was renamed."""
+    """Return the places whose file is not identical to any film, as when a folder was renamed."""
     sizes = {files[place].stat().st_size for place in places}
     twins = [film.path for film in films if film.size in sizes and os.path.isfile(film.path)]
     known = set(thread_map(_digest, twins, desc="films compared", disable=not twins, leave=False))
@@ -284,7 +283,7 @@ def _is_in(film: Original, data: Path) -> bool:
 
 
 def _start(place: str) -> str:
-    """The first two folders of a place: what lies deeper may name a patient."""
+    """Return the first two folders of a place, since deeper ones may name a patient."""
     return "/".join(Path(place).parent.parts[:2])
 
 
@@ -305,7 +304,7 @@ def _copy_one(film: Original, kept: set[str], data: Path, unfinished: Path) -> N
     target = unfinished / film.place
     if film.place in kept and _is_copy(data / film.place, film):
         try:
-            return os.link(data / film.place, target)  # both are the study's own
+            return os.link(data / film.place, target)  # both belong to the study
         except OSError:  # a disk without hard links
             pass
     _copy_bytes(film.path, target)
@@ -318,7 +317,7 @@ def _copy_one(film: Original, kept: set[str], data: Path, unfinished: Path) -> N
 
 
 def _copy_bytes(source: str | Path, target: Path) -> None:
-    """Copy a file without its rights; the disk shares the bytes where it can."""
+    """Copy a file without its permissions; the file system shares the bytes where it can."""
     try:
         localfs.reflink(source, target)
     except (OSError, NotImplementedError):

@@ -1,5 +1,5 @@
-"""What is said to the user about films, tables and settings that cannot be used."""
+"""Errors reported to the user about films, tables and settings that cannot be used."""
 
 
 class BadData(Exception):
-    """One sentence for the user: which file, what is wrong with it, and what to do."""
+    """An error in one sentence: the file, the problem and its remedy."""

@@ -1,8 +1,8 @@
-"""Where the files of build/ and reports/ are, and the one way to write them: whole or not at all.
+"""Paths of the files in build/ and reports/, and the only way to write them: whole or not at all.
 
-What is unfinished lies in a hidden folder beside its target and belongs to one attempt: its name
-holds the host, the process and the moment. Two attempts therefore never share it, and what a
-process left that died is removed by the next attempt. DVC and git ignore these folders.
+Unfinished files are kept in a hidden folder next to their target. Its name contains the host, the
+process and the time, so that two attempts never share it; the folder of a process that died is
+removed by the next attempt. DVC and git ignore these folders.
 """
 
 import os
@@ -24,20 +24,20 @@ from lib import ROOT
 BUILD = ROOT / "build"
 REPORTS = ROOT / "reports"
 RESULTS = REPORTS / "results.csv"
-RECORD = "record.json"  # in the folder of a fit: what made it and what came of it
+RECORD = "record.json"  # in the folder of a fit: its inputs and its outcome
 UNFINISHED = re.compile(r"\.(?P<name>.+)@(?P<host>[^@]+)-(?P<process>\d+)-\d+\.partial")
 
 
 class HasPlace(Protocol):
-    """A fit (lib.grid), of which only the place of its folder matters here."""
+    """A fit (lib.grid), of which only the folder matters here."""
 
     @property
     def place(self) -> Path:
-        """The folder, relative to those of all fits."""
+        """The folder, relative to the common folder of all fits."""
 
 
 class Attempt(NamedTuple):
-    """What is, or was, being written, and by whom."""
+    """A file or folder that is or was being written, and the process that writes it."""
 
     folder: Path
     name: str
@@ -46,66 +46,66 @@ class Attempt(NamedTuple):
 
     @property
     def is_dead(self) -> bool:
-        """Whether its process has certainly ended: of another host nothing is known."""
+        """Whether its process has certainly ended, which is unknown on another host."""
         return self.host == gethostname() and not psutil.pid_exists(self.process)
 
     def __str__(self) -> str:
         return f"process {self.process} on {self.host}"
 
 
-# Where files are. `build` is the folder build/ of another copy of the study, None for this one's.
+# Paths of files. `build` is the folder build/ of another copy of the study, None for this copy's.
 
 
 def index(dataset: str, build: Path | None = None) -> Path:
-    """One row per film of a data set."""
+    """Return the path of a data set's index, one row per film."""
     return (build or BUILD) / f"index/{dataset}.csv"
 
 
 def annotations(dataset: str, build: Path | None = None) -> Path:
-    """The lesions drawn in its films."""
+    """Return the path of the lesion annotations of a data set."""
     return (build or BUILD) / f"index/{dataset}.annotations.csv"
 
 
 def images(dataset: str, kind: str = "", build: Path | None = None) -> Path:
-    """Its films as an array; of the kind `body` or `lesions`, their masks."""
+    """Return the path of the films as an array, or of their masks (`body`, `lesions`)."""
     return (build or BUILD) / f"images/{'.'.join(filter(None, (dataset, kind)))}.npy"
 
 
 def floors(dataset: str, build: Path | None = None) -> Path:
-    """The scores of its floors."""
+    """Return the path of the scores of the floors."""
     return (build or BUILD) / f"floors/{dataset}.csv"
 
 
 def trained(fit: HasPlace, build: Path | None = None) -> Path:
-    """The folder of a fit's weights."""
+    """Return the folder of a fit's weights."""
     return (build or BUILD) / "fits" / fit.place
 
 
 def scored(fit: HasPlace, build: Path | None = None) -> Path:
-    """The folder of what a fit's weights give: scores, maps, embeddings."""
+    """Return the folder of a fit's scores, maps and embeddings."""
     return (build or BUILD) / "scores" / fit.place
 
 
 def measured(dataset: str, build: Path | None = None) -> Path:
-    """The folder of the tables measured on a data set."""
+    """Return the folder of the measures of a data set."""
     return (build or BUILD) / "measures" / dataset
 
 
 def unlabelled(dataset: str, build: Path | None = None) -> Path:
-    """The ranks of its films without a label."""
+    """Return the path of the ranks of the unlabelled films."""
     return (build or BUILD) / f"unlabelled/{dataset}.csv"
 
 
 def compared(build: Path | None = None) -> Path:
-    """The folder of the tables of all data sets together."""
+    """Return the folder of the tables of all data sets."""
     return (build or BUILD) / "comparison"
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yield where to write a file that takes the place of `path` unless the block is left.
+    """Yield a path for a file that replaces `path` once the block is complete.
 
-    Raises OSError, in one sentence, when another process has removed what was being written.
+    Raises OSError if another process has removed the unfinished file.
     """
     with _private_folder(path) as own:
         yield own / path.name
@@ -113,9 +113,9 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty folder that takes the place of `path` unless the block is left.
+    """Yield an empty folder that replaces `path` once the block is complete.
 
-    Raises OSError as `whole_file` does. The folder that was there stays until then.
+    Raises OSError as `whole_file` does. The earlier folder is kept until then.
     """
     with _private_folder(path) as own:
         (own / path.name).mkdir()
@@ -124,9 +124,9 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Let one process at a time work at `path`; another one waits and says for whom.
+    """Let one process at a time work at `path`; others report the holder and wait.
 
-    The kernel holds the lock and releases it when the process ends, however it ends.
+    The kernel releases the lock when the process ends, for whatever reason.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path.with_name(f".{path.name}.lock"))
@@ -144,14 +144,14 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def attempts(folder: Path, pattern: str = "*") -> Iterator[Attempt]:
-    """What is, or was, being written in a folder; with the pattern `**/*` also anywhere below."""
+    """Yield the attempts to write into a folder; with the pattern `**/*` also at any depth."""
     for path in folder.glob(f"{pattern}.partial"):
         if owner := UNFINISHED.fullmatch(path.name):
             yield Attempt(path, owner["name"], owner["host"], int(owner["process"]))
 
 
 def remove_leftovers(folder: Path, pattern: str = "*") -> None:
-    """Remove what processes that died have left where `attempts` looks."""
+    """Remove the unfinished files of dead processes among those found by `attempts`."""
     for attempt in list(attempts(folder, pattern)):
         if attempt.is_dead:
             shutil.rmtree(attempt.folder, ignore_errors=True)
@@ -159,7 +159,7 @@ def remove_leftovers(folder: Path, pattern: str = "*") -> None:
 
 @contextmanager
 def _private_folder(path: Path) -> Iterator[Path]:
-    """A folder of this attempt alone, of which `path.name` is published at the end."""
+    """Yield a folder of this attempt only, from which `path.name` is published at the end."""
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(path.parent)
     owner = f"{gethostname()}-{os.getpid()}-{time.time_ns()}"
@@ -173,7 +173,7 @@ def _private_folder(path: Path) -> Iterator[Path]:
 
 
 def _publish(own: Path, path: Path) -> None:
-    """Rename what is finished to `path`; a folder that is there already makes room for it first."""
+    """Rename the finished file or folder to `path`, after moving an existing folder away."""
     finished, earlier = own / path.name, own / ".earlier"
     if not finished.exists():
         raise OSError(f"{path} was not written: another process removed its unfinished part.")

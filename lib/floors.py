@@ -1,16 +1,16 @@
-"""Floors: what any detector must beat before its score says something about disease.
+"""Compute floors: baselines that a detector must exceed before its score indicates disease.
 
-`python -m lib.floors mura` writes build/floors/mura.csv: image_id and one column a floor, larger =
-more abnormal, for the validation and test films. There are two kinds.
+`python -m lib.floors mura` writes build/floors/mura.csv: image_id and one column per floor, larger
+= more abnormal, for the validation and test films. There are two kinds.
 
-Simple detectors see normal training films and no label. A detector is not told which side of normal
-is disease, so mean_grey and grey_spread are distances from the median normal film, the same on both
-sides; pca_reconstruction, knn and isolation_forest learn from the pixels.
+Simple detectors are fitted to normal training films without labels. Since the direction of disease
+is unknown to a detector, mean_grey and grey_spread are absolute distances from the median normal
+film; pca_reconstruction, knn and isolation_forest are fitted to the pixels.
 
-Shortcuts (shortcut_*) see the labels of all training films and one fact that is not disease: a grey
-level, the shape or size of the film, the body part, the view, sex or age. Each is what a model
-would score on new patients if that fact were all it had learnt. A fact is left out where all
-training films state the same, or none states it.
+Shortcuts (shortcut_*) use the labels of all training films and one covariate that is not disease: a
+grey level, the shape or size of the film, the body part, the view, sex or age. Each is the score of
+a model that has learnt only this covariate. A covariate is left out if it is constant or missing in
+the training films.
 """
 
 import argparse
@@ -29,14 +29,14 @@ from lib.datasets.table import load_index
 from lib.errors import BadData
 
 SHORTCUT = "shortcut_"
-SIDE = 64  # pixels; larger films are shrunk to it for the detectors that learn from pixels
-NORMALS = 5000  # training films at most for those detectors, drawn at random from seed 0
+SIDE = 64  # pixels; larger films are reduced to this size for the detectors fitted to pixels
+NORMALS = 5000  # most training films of these detectors, drawn at random with seed 0
 
 
 def write_floors(dataset: str, build: Path | None = None) -> pd.DataFrame:
     """Write build/floors/<dataset>.csv from the index and the images of the data set.
 
-    Raises BadData in one sentence when these are absent or do not fit.
+    Raises BadData if these are missing or do not match.
     """
     index, films = _read(dataset, build)
     training = index["split"].eq("train")
@@ -78,17 +78,17 @@ def covariates(index: pd.DataFrame, films: np.ndarray) -> pd.DataFrame:
 
 
 def distances(facts: pd.DataFrame, normal: pd.Series) -> pd.DataFrame:
-    """How far each film's facts are from their medians over the normal training films."""
+    """Return the absolute distance of each film's facts from their medians over normal films."""
     return (facts - facts[normal].median()).abs()
 
 
 def pixel_detectors(
     films: np.ndarray, normals: np.ndarray, scored: np.ndarray, seed: int = 0
 ) -> pd.DataFrame:
-    """Scores of detectors fitted to the pixels of the films in rows `normals`, for rows `scored`.
+    """Score the films in rows `scored` with detectors fitted to the pixels of rows `normals`.
 
-    pca_reconstruction: mean absolute error in grey levels after 16 components; knn: distance to the
-    fifth neighbour; isolation_forest: PyOD's, like knn, with its own defaults.
+    pca_reconstruction: mean absolute error in grey levels with 16 components; knn: distance to the
+    fifth neighbour; isolation_forest. The latter two are PyOD's, with its defaults.
     """
     from pyod.models.iforest import IForest
     from pyod.models.knn import KNN
@@ -106,7 +106,7 @@ def pixel_detectors(
 
 
 def shortcuts(facts: pd.DataFrame, label: pd.Series) -> pd.DataFrame:
-    """How likely each fact alone makes a film abnormal, learnt where `label` is not NaN."""
+    """Predict abnormality from each fact alone, fitted to the films whose `label` is not NaN."""
     known = label.notna()
     telling = [name for name in facts if facts.loc[known, name].nunique() > 1]
     if label.nunique() < 2:
@@ -122,7 +122,7 @@ def shortcuts(facts: pd.DataFrame, label: pd.Series) -> pd.DataFrame:
 
 
 def _learnt_from_numbers(fact: pd.Series, label: pd.Series) -> np.ndarray:
-    """A small tree, since either end, or the middle, may hold the abnormal films."""
+    """Score with a small decision tree, since abnormal values may be high, low or in the middle."""
     known = label.notna()
     values = fact.fillna(fact[known].median()).to_numpy()[:, None]
     tree = DecisionTreeClassifier(max_leaf_nodes=8, min_samples_leaf=0.05, random_state=0)
@@ -130,14 +130,14 @@ def _learnt_from_numbers(fact: pd.Series, label: pd.Series) -> np.ndarray:
 
 
 def _learnt_from_words(fact: pd.Series, label: pd.Series) -> pd.Series:
-    """The share of abnormal films among those of the same word, as if one more were average."""
+    """Score with the share of abnormal films of the same category, shrunk by one average film."""
     films, average = label.groupby(fact), label.mean()
     share = (films.sum() + average) / (films.count() + 1)
     return fact.map(share)
 
 
 def _pixels(films: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Grey levels of the films, float32 (n, at most SIDE * SIDE)."""
+    """Return the grey levels of the films, float32 (n, at most SIDE * SIDE)."""
     side = min(SIDE, films.shape[1])
     shrunk = [cv2.resize(films[row], (side, side), interpolation=cv2.INTER_AREA) for row in rows]
     return np.array(shrunk, np.float32).reshape(len(rows), -1)

@@ -1,7 +1,7 @@
-"""Opens the notebooks in JupyterLab: `make lab`.
+"""Open the notebooks in JupyterLab: `make lab`.
 
-Kernels inherit what `import lib` sets, the number of threads above all: a notebook imports pandas
-before lib, and its numeric libraries read their settings when they are loaded.
+Kernels inherit the settings made by `import lib`, in particular the number of threads: notebooks
+import pandas before lib, and numeric libraries read their settings when they are loaded.
 """
 
 import os

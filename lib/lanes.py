@@ -1,10 +1,10 @@
-"""Runs lanes of `dvc repro` beside each other, and ends them all when it is told to end.
+"""Run lanes of `dvc repro` in parallel, and end them all when a signal asks for it.
 
     python -m lib.lanes "-s reconstruction" "-s svdd supervised"
 
-Each argument is what one lane gives to `dvc repro`; without any there is one lane, of everything.
-The status is 0 when all went well, 1 when a lane failed, 128 and the number of the signal that
-ended them.
+Each argument holds the arguments of `dvc repro` in one lane; without arguments one lane runs all
+stages. The exit status is 0 if all lanes succeeded, 1 if one failed, and 128 plus the signal's
+number if a signal ended them.
 """
 
 import os
@@ -15,22 +15,22 @@ import sys
 import time
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-REPRO = ("dvc", "--wait-for-lock", "repro", "-k")  # -k: what does not depend on a failure goes on
-PATIENCE = 60  # seconds in which what is interrupted may clean up after itself
+REPRO = ("dvc", "--wait-for-lock", "repro", "-k")  # -k: run on where nothing depends on a failure
+PATIENCE = 60  # seconds granted to interrupted processes for cleaning up
 
 
 class Ended(Exception):
-    """A signal has asked for the end; its number is the argument."""
+    """The request of a signal to end; its argument is the signal's number."""
 
 
 def run(lanes: list[list[str]], patience: float = PATIENCE) -> int:
-    """Run commands beside each other, each with its descendants in a process group of its own.
+    """Run commands in parallel, each with its descendants in a separate process group.
 
-    Return the status. SIGINT, SIGTERM or SIGHUP ends the lanes and reaches what they run as SIGINT;
-    what has not ended after `patience` seconds is killed.
+    Return the exit status. SIGINT, SIGTERM and SIGHUP end the lanes and reach their descendants as
+    SIGINT; processes that have not ended after `patience` seconds are killed.
     """
     for number in SIGNALS:
-        # A handler is not inherited, and a signal that is ignored would be. `nohup` ignores SIGHUP.
+        # Unlike an ignored signal, a handler is not inherited. `nohup` ignores SIGHUP.
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _end)
     running = [subprocess.Popen(lane, process_group=0) for lane in lanes]
@@ -44,9 +44,9 @@ def run(lanes: list[list[str]], patience: float = PATIENCE) -> int:
 
 
 def end_all(lanes: list[subprocess.Popen], patience: float) -> None:
-    """End each lane and interrupt what it runs; kill what outlives the patience.
+    """End each lane and interrupt its descendants; kill those still running after `patience`.
 
-    DVC itself is ended, since with -k an interrupted stage would be followed by the next.
+    DVC itself is ended, since with -k it would start the next stage after an interrupted one.
     """
     for lane in lanes:
         lane.terminate()
@@ -61,7 +61,7 @@ def end_all(lanes: list[subprocess.Popen], patience: float) -> None:
 
 
 def signal_group(lane: subprocess.Popen, number: int) -> bool:
-    """Send a signal to a lane and its descendants; return whether any was there."""
+    """Send a signal to a lane and its descendants; return whether any was running."""
     try:
         os.killpg(lane.pid, number)
     except ProcessLookupError:

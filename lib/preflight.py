@@ -1,8 +1,8 @@
-"""What would stop every stage of the study: looked at, and mended where that is safe, beforehand.
+"""Check for problems that would stop every stage of the study, and repair them where it is safe.
 
-`python -m lib.preflight` comes first in `make study`. It mends files that DVC was writing when it
-was killed, removes what was left unfinished, and names a Keras backend that does not run here and a
-disk that is nearly full.
+`python -m lib.preflight` is the first step of `make study`. It repairs files that DVC was writing
+when it was killed, removes unfinished files, and reports a Keras backend that does not run on this
+machine and a disk that is nearly full.
 """
 
 import json
@@ -20,11 +20,11 @@ from lib import ROOT, accidents, files, grid, methods
 from lib.datasets.entries import load_entries
 from lib.errors import BadData
 
-ROOM = 2e9  # bytes: below this much, films or weights may fail to find room
+ROOM = 2e9  # bytes; with less free space, films or weights may not fit
 
 
 def check(root: Path = ROOT) -> None:
-    """Mend what can be mended, and say so. Raises BadData where somebody has to do something."""
+    """Repair what can be repaired, and report it. Raises BadData where the user has to act."""
     methods.check_backend()
     check_names_of_the_grid(root)
     mend_lock_of_paths(root)
@@ -36,7 +36,7 @@ def check(root: Path = ROOT) -> None:
 
 
 def check_names_of_the_grid(root: Path) -> None:
-    """Raise BadData where the grid names a data set or a method that is not described."""
+    """Raise BadData if the grid names a data set or a method that is not described."""
     if not (root / "params/study.yaml").exists():
         return
     entries = load_entries(root)
@@ -52,9 +52,9 @@ def check_names_of_the_grid(root: Path) -> None:
 
 
 def mend_lock_of_paths(root: Path) -> None:
-    """Remove .dvc/tmp/rwlock, in which DVC notes who uses which path, when it is broken.
+    """Remove .dvc/tmp/rwlock, DVC's record of paths in use, if it is broken.
 
-    Every command of DVC would stop at it. Raises BadData while DVC runs here: the note is its own.
+    Otherwise every command of DVC would fail. Raises BadData while DVC is running here.
     """
     lock = root / ".dvc/tmp/rwlock"
     if not lock.exists() or _holds_an_object(lock.read_bytes()):
@@ -65,7 +65,7 @@ def mend_lock_of_paths(root: Path) -> None:
 
 
 def mend_record_of_stages(root: Path) -> None:
-    """Take dvc.lock from git when it is broken; what it no longer knows, DVC's cache still does."""
+    """Restore a broken dvc.lock from git; stages missing from it are found in DVC's cache."""
     record = root / "dvc.lock"
     if not record.exists() or _fits(record, COMPILED_LOCKFILE_SCHEMA):
         return
@@ -86,7 +86,7 @@ def _holds_an_object(content: bytes) -> bool:
 
 
 def _fits(file: Path, schema: Schema) -> bool:
-    """Whether a YAML file has the form that DVC asks of it."""
+    """Return whether a YAML file has the form that DVC requires."""
     try:
         return bool(schema(YAML(typ="safe").load(file)))
     except (YAMLError, Invalid, UnicodeDecodeError, FileNotFoundError):

@@ -1,4 +1,4 @@
-"""Work spread over the cores of the machine: each item by a function, in processes of its own."""
+"""Apply a function to each of many items, in parallel over the cores of the machine."""
 
 import math
 import multiprocessing
@@ -24,11 +24,12 @@ def each(
     chunk: int = 1,
     start: Callable | None = None,
 ) -> Iterator[Any]:
-    """Yield function(item) of each item, in their order, beside a progress bar.
+    """Yield function(item) for each item, in order, with a progress bar.
 
-    Over all cores, or so many `workers`; one is this process itself. A worker gets `chunk` items at
-    a time, which is to be more than it does while another worker starts, and calls `start()` before
-    its first. Raises what `function` raises, and BrokenProcessPool when a worker dies.
+    All cores are used, or `workers` processes; a single worker is this process itself. A worker
+    receives `chunk` items at a time, which should take longer than the start of a worker, and calls
+    `start()` before its first. Raises the errors of `function`, and BrokenProcessPool when a worker
+    dies.
     """
     items = list(items)
     workers = min(workers or CORES, math.ceil(len(items) / chunk))
@@ -42,12 +43,12 @@ def each(
 
 @contextmanager
 def pool(workers: int, start: Callable | None = None) -> Iterator[ProcessPoolExecutor]:
-    """Worker processes, each of which calls `start()` first.
+    """Yield a pool of worker processes, each of which first calls `start()`.
 
-    An error in the block, or its interruption, ends them. They end with this process, however it
-    ends.
+    The workers end with the block, on an error or interruption at once, and with this process, for
+    whatever reason it ends.
     """
-    # Spawned, not forked: a notebook may hold TensorFlow's threads, which a fork would not survive.
+    # Spawned, not forked: the threads of TensorFlow in a notebook do not survive a fork.
     spawn = multiprocessing.get_context("spawn")
     executor = ProcessPoolExecutor(workers, spawn, _begin, (start,))
     others = multiprocessing.active_children()
@@ -63,7 +64,7 @@ def pool(workers: int, start: Callable | None = None) -> Iterator[ProcessPoolExe
 
 
 def _begin(start: Callable | None) -> None:
-    """Prepare a worker, which nobody would end if this process were killed."""
+    """Prepare a worker, which must end by itself if this process is killed."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if start is not None:
         start()

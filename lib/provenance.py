@@ -1,9 +1,9 @@
-"""Where a number comes from: the code, the commit, the data and the packages behind it.
+"""Record the provenance of results: the code, the commit, the data and the packages.
 
-`python -m lib.provenance` writes one fingerprint per stage and notebook into build/code/. A stage
-of dvc.yaml depends on its fingerprint instead of on files of lib/, so that it runs again when code
-that it can reach has changed, and not when a comment, a docstring or any other code has. What fits
-depend on is written by lib.fits.recipes.
+`python -m lib.provenance` writes one fingerprint per stage and notebook to build/code/. A stage of
+dvc.yaml depends on its fingerprint rather than on files of lib/, so that it runs again if code that
+it can reach has changed, but not if a comment, a docstring or other code has. The dependencies of
+fits are written by lib.fits.recipes.
 """
 
 import ast
@@ -22,38 +22,38 @@ from ruamel.yaml import YAML
 
 from lib import ROOT, accidents
 
-PHANTOMS = Path("build/phantoms")  # what data/ is a copy of by default
-NOT_COPIED = "not copied yet"  # the hash of films that `dvc repro` has not copied to data/
-BEING_WRITTEN = 5  # seconds since its last change in which dvc.lock may be unfinished
+PHANTOMS = Path("build/phantoms")  # the default source of data/
+NOT_COPIED = "not copied yet"  # in place of the hash of films not yet copied to data/
+BEING_WRITTEN = 5  # seconds after its last change during which dvc.lock may be unfinished
 FINGERPRINTS = ROOT / "build/code"
 STAGES = {  # file in build/code/ -> the module that the stage runs
     **{name: f"lib.{name}" for name in ("phantoms", "datasets", "preprocessing", "floors")},
     **{"scores": "lib.fits.score", "comparison": "lib.comparison"},
 }
 PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn", "opencv-python-headless")
-#: No code of theirs can: of lib.grid the numbers see parameters, which are watched by their values.
+#: Modules that cannot change a result; parameters read by lib.grid are tracked by their values.
 CHANGES_NO_NUMBER = {"lib.provenance", "lib.files", "lib.accidents", "lib.grid"}
 
 
 def trace() -> dict[str, str]:
-    """What the footer of a page says: commit, data hash and package versions."""
+    """Return the contents of a page's footer: commit, data hash and package versions."""
     return {"commit": commit(), "data": data_hash(), **versions()}
 
 
 def commit() -> str:
-    """The short hash of the checked-out commit, marked when files in git differ from it.
+    """Return the short hash of the checked-out commit, marked if tracked files differ from it.
 
-    `none (no git)` where git is not installed, or this copy of the study is no checkout.
+    `none (no git)` if git is not installed or this copy of the study is not a checkout.
     """
     head = _git("rev-parse", "--short=10", "HEAD")
-    # The grid says which cells run, not what a cell is: `make data` changes it.
+    # The grid, changed by `make data`, selects which fits run, not what a fit is.
     code = ("lib", "notebooks", "params", ":!params/study.yaml")
     changed = _git("status", "--porcelain", "--untracked-files=no", "--", *code)
     return (head or "none (no git)") + (" with local changes" if changed else "")
 
 
 def data_hash(root: Path = ROOT) -> str:
-    """The hash by which DVC knows the films of data/, once they are the ones that were chosen."""
+    """Return DVC's hash of data/, or NOT_COPIED while it does not hold the selected films."""
     films, stage = root / _source(root)["list"], _recorded_copy(root / "dvc.lock")
     if not stage or root / stage["deps"][0]["path"] != films:
         return NOT_COPIED
@@ -64,10 +64,10 @@ def data_hash(root: Path = ROOT) -> str:
 
 
 def _recorded_copy(lock: Path) -> dict | None:
-    """What dvc.lock says of the stage `data`, if it has run.
+    """Read the record of the stage `data` in dvc.lock, None if it has not run.
 
-    Another lane may be writing the file, which takes DVC seconds: then it is read again. Only this
-    stage is read, as the whole file takes a second.
+    If another lane is writing the file, which takes DVC seconds, it is read again. Only this stage
+    is parsed, since parsing the whole file takes a second.
     """
     while lock.exists():
         record = re.search(
@@ -82,29 +82,29 @@ def _recorded_copy(lock: Path) -> dict | None:
 
 
 def data_source(root: Path = ROOT) -> str:
-    """Where the films of data/ come from, in words: a folder's name may be a clinic's."""
+    """Return the source of data/ in words, without the folder's name, which may be a clinic's."""
     return "phantoms" if holds_phantoms(root) else "films of your own folder"
 
 
 def holds_phantoms(root: Path = ROOT) -> bool:
-    """Whether data/ is a copy of the phantoms, not of a folder of films."""
+    """Return whether data/ is a copy of the phantoms, not of a folder of films."""
     return Path(_source(root)["list"]) == PHANTOMS
 
 
 def _source(root: Path) -> dict:
-    """What params/study.yaml says that data/ is a copy of: `folder`, and the `list` of files."""
+    """Return the source of data/ in params/study.yaml: `folder`, and the `list` of files."""
     study = root / "params/study.yaml"
     phantoms = {"folder": str(PHANTOMS), "list": str(PHANTOMS)}
     return YAML(typ="safe").load(study)["source"] if study.exists() else phantoms
 
 
 def versions() -> dict[str, str]:
-    """The versions of the packages that numbers depend on most."""
+    """Return the versions of the packages that results depend on most."""
     return {package: version(package) for package in PACKAGES}
 
 
 def fingerprint(*roots: str) -> str:
-    """One line per module of lib that the roots reach by imports: its name, its hash."""
+    """Return one line, name and hash, per module of lib that the roots reach by imports."""
     reachable = sorted(_reachable(roots).items())
     return "".join(f"{name} {_code(name, path).hash}\n" for name, path in reachable)
 
@@ -145,7 +145,7 @@ def _read_code(name: str, path: Path, _changed: int) -> _Code:
 
 
 def _imports(tree: ast.AST, importer: str) -> list[str]:
-    """What the tree imports from lib: modules, and names in them that `_file_of` sorts out."""
+    """Return the imports from lib: modules, and names in them that `_file_of` filters out."""
     names = []
     package = (
         importer
@@ -173,7 +173,7 @@ def _file_of(name: str) -> Path | None:
 
 
 def _hash_of_code(path: Path) -> str:
-    """Hash of a module's code without its comments, docstrings and layout."""
+    """Return the hash of a module's code without comments, docstrings and layout."""
     tree = ast.parse(path.read_text())
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
@@ -190,9 +190,9 @@ def _notebook_code(path: Path) -> ast.AST:
 
 
 def _git(*arguments: str) -> str:
-    """What git answers in this checkout, whoever owns it; "" where it refuses or is not there."""
+    """Return git's output in this checkout, whoever owns it; "" if git fails or is missing."""
     git = ["git", "-c", f"safe.directory={ROOT}", *arguments]
-    # In a folder of somebody's own repository it must not name that one's commit.
+    # Inside another repository, the commit of that repository must not be returned.
     here = os.environ | {"GIT_CEILING_DIRECTORIES": str(ROOT.parent)}
     try:
         answer = subprocess.run(git, cwd=ROOT, env=here, capture_output=True, text=True)

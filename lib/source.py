@@ -1,10 +1,10 @@
-"""Points the study at a folder of films: `make data FROM=folder`; `make data` for phantoms again.
+"""Select the films of the study: `make data FROM=folder`, or `make data` for the phantoms.
 
-The folder is surveyed before anything is written: what can be studied, what cannot, and why. Then
-two local files change: data.csv, the list of the films, and params/study.yaml, its `source` and its
-grid. The folder itself is only read: lib/data.py, a stage of dvc.yaml, copies the films to data/.
-With `PEERS=yes` the grid also has the data sets on the protocols of the reference codes, whose
-numbers stand in reports/real/peers.csv: not for every study (`own_splits`).
+The folder is surveyed before anything is written: which data sets can be studied and, otherwise,
+the reason. Two local files are then changed: data.csv, the list of films, and params/study.yaml
+(`source` and the grid). The folder is only read; lib/data.py, a stage of dvc.yaml, copies the films
+to data/. With `PEERS=yes` the grid also contains the data sets with the protocols of the reference
+codes, whose results are in reports/real/peers.csv; some ablations omit them (`own_splits`).
 """
 
 import argparse
@@ -30,16 +30,16 @@ from lib.preprocessing.arrays import settings
 from lib.preprocessing.film import prepare
 from lib.provenance import PHANTOMS
 
-LIST = "data.csv"  # the films to copy, where they are not phantoms
+LIST = "data.csv"  # the films to copy, unless they are phantoms
 LABELS = {0.0: "normal", 1.0: "abnormal"}
-MOST_FINDINGS = 4  # that are told apart; NIH has hundreds of combinations
+MOST_FINDINGS = 4  # listed separately; NIH has hundreds of combinations
 
 
 def use(folder: Path, peers: bool = False) -> list[str]:
-    """Point the study at `folder`, or at the phantoms; returns the data sets that its grid now has.
+    """Select the films of `folder`, or the phantoms; return the data sets of the new grid.
 
-    `peers`: add the entries that are marked so. Prints what will be studied and what will not.
-    Raises BadData, changing nothing, when nothing can be studied.
+    `peers`: add the entries marked as such. The data sets that will and will not be studied are
+    printed. Raises BadData and changes nothing if none can be studied.
     """
     if (ROOT / folder).resolve() == (ROOT / PHANTOMS).resolve():
         with alone(ROOT, wait=False):
@@ -57,7 +57,7 @@ def use(folder: Path, peers: bool = False) -> list[str]:
 
 
 def _checked(folder: Path) -> Path:
-    """The folder's absolute path. Raises BadData where it cannot be a folder of films."""
+    """Return the folder's absolute path. Raises BadData if it cannot be a folder of films."""
     if not os.path.exists(folder) and str(folder).startswith("~"):
         folder = folder.expanduser()
     folder = Path(os.path.abspath(folder))
@@ -85,7 +85,7 @@ def _checked(folder: Path) -> Path:
 
 
 def _is_barred(folder: Path) -> bool:
-    """Whether the user lacks a right to the folder, or to one above it."""
+    """Return whether the user may not read the folder or one above it."""
     try:
         folder.stat()
     except OSError as error:
@@ -94,7 +94,7 @@ def _is_barred(folder: Path) -> bool:
 
 
 def _try_preparation(data_set: DataSet) -> None:
-    """Prepare one film as the entry's `images` ask; where that fails, the set is not studied."""
+    """Prepare one film with the entry's `images`; if this fails, the set is not studied."""
     films = (film for path in data_set.films["path"] if (film := _read(path)) is not None)
     try:
         if (film := next(films, None)) is None:
@@ -116,11 +116,11 @@ def _read(path: str) -> np.ndarray | None:
         return None
 
 
-# --- what is answered
+# --- the report
 
 
 def answer(sets: list[DataSet], folder: Path) -> str:
-    """A table of what will be studied, notes on it, and what will not be studied, with reasons."""
+    """Return a table of what will be studied, notes, and what will not be studied, with reasons."""
     good = studied(sets)
     notes = [line for data_set in good for line in _notes(data_set, folder)]
     bad = [f"  {data_set.name}: {data_set.reason}" for data_set in sets if data_set not in good]
@@ -142,7 +142,7 @@ def answer(sets: list[DataSet], folder: Path) -> str:
 
 def _table(sets: list[DataSet]) -> str:
     table = pd.DataFrame([row for data_set in sets for row in _rows(data_set)])
-    for name in ("data set", "class"):  # to the left, as words are read
+    for name in ("data set", "class"):  # text is aligned to the left
         cells = pd.Series([name, *table[name]])
         header, *table[name] = cells.str.ljust(cells.str.len().max())
         table = table.rename(columns={name: header})
@@ -150,7 +150,7 @@ def _table(sets: list[DataSet]) -> str:
 
 
 def _rows(data_set: DataSet) -> list[dict]:
-    """One row a class: its films, patients, and films in each split."""
+    """Return one row per class: its films, its patients and its films per split."""
     rows = []
     for name, films in data_set.films.groupby(_classes(data_set.films), observed=True):
         row = {"data set": "" if rows else data_set.name, "class": name, "films": len(films)}
@@ -160,7 +160,7 @@ def _rows(data_set: DataSet) -> list[dict]:
 
 
 def _classes(films: pd.DataFrame) -> pd.Series:
-    """Normal, abnormal or unlabelled, in this order; with the finding, where there are few."""
+    """Return the class of each film (normal, abnormal, unlabelled), with its finding if few."""
     labels = films["label"].astype(float).map(LABELS).fillna(UNLABELLED)
     order = [*LABELS.values(), UNLABELLED]
     named = films["finding"].ne("") & films["finding"].str.lower().ne(labels)
@@ -171,7 +171,7 @@ def _classes(films: pd.DataFrame) -> pd.Series:
 
 
 def _notes(data_set: DataSet, folder: Path) -> list[str]:
-    """What of a set is left out or needs a word."""
+    """Return notes on films of a set that are left out, and other remarks."""
     notes = [f"{count} films left out: {reason}" for reason, count in data_set.counts.items()]
     notes += data_set.remarks
     notes += [data_set.reason] if data_set.reason else []
@@ -180,11 +180,11 @@ def _notes(data_set: DataSet, folder: Path) -> list[str]:
     return [f"  {data_set.name}: {note}" for note in notes]
 
 
-# --- what is written
+# --- the files
 
 
 def _take_up(sets: list[DataSet], folder: Path) -> list[str]:
-    """List the films of the sets and put the sets into the grid; returns the names in the grid."""
+    """List the films of the sets and put the sets into the grid; return the names in the grid."""
     places = {place: path for data_set in sets for place, path in data_set.places.items()}
     films = originals(places).files
     data = real_place(ROOT)
@@ -207,7 +207,7 @@ def _write_study(
     beside: Sequence[str] = (),
     unlabelled: Sequence[str] = (),
 ) -> list[str]:
-    """Write `source` and the grid into params/study.yaml; returns the data sets of the grid."""
+    """Write `source` and the grid into params/study.yaml; return the data sets of the grid."""
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 200
@@ -215,7 +215,7 @@ def _write_study(
     study_file = ROOT / "params/study.yaml"
     study = yaml.load(study_file)
     for grid in study["grids"].values():
-        grid.anchor.always_dump = True  # ruamel drops the anchors that no alias points at
+        grid.anchor.always_dump = True  # ruamel drops anchors without an alias
     study["grid"] = study["grids"][grid_name]
     if found or beside:
         study["grid"]["own_splits"][:] = found
@@ -230,7 +230,7 @@ def _write_study(
 
 
 def main() -> None:
-    """Read the command line, and answer in one sentence where something is wrong."""
+    """Run the command line; report an error in one sentence."""
     parser = argparse.ArgumentParser(description="Point the study at a folder of films.")
     parser.add_argument("folder", help="the folder, or build/phantoms")
     parser.add_argument("--peers", action="store_true", help="also the reference codes' protocols")

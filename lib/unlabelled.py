@@ -1,15 +1,15 @@
-"""Films without a label, ranked by what each finished fit of the grid scores them.
+"""Rank unlabelled films by their scores in each finished fit of the grid.
 
 `python -m lib.unlabelled ours` writes build/unlabelled/ours.csv, one row per film, the most
-suspicious first. It stays on this machine: it says which file a film's number is.
+suspicious first. The file is not published, since it links film numbers to files.
 
-- number: what pages call the film; it stays as long as the films do
+- number: the film's name on pages, constant as long as the films are the same
 - path, image_id: as in the index
-- median: of the methods' percentiles, by which the films are in order; no method is preferred. Of
-  films with the same median, the one comes first whose mean rank is better
+- median: the median of the methods' percentiles, by which films are sorted; ties are sorted by
+  their mean rank
 - one column per method: the percentile of the film's score among those of validation normals, 100
-  where it is higher than all of them
-- one column `rank, <method>`: the film's rank among those without a label, 1 for the highest score
+  if it is higher than all of them
+- one column `rank, <method>`: the film's rank among unlabelled films, 1 for the highest score
 """
 
 import argparse
@@ -29,7 +29,7 @@ RANK = "rank, "  # before the name of a method
 
 
 def write_ranks(dataset: str, build: Path | None = None) -> pd.DataFrame:
-    """Write the table of a data set. Raises BadData where it has no such film or no scores."""
+    """Write the table of a data set. Raises BadData if it has no unlabelled films or no scores."""
     index = load_index(files.index(dataset, build))
     films = index.loc[index["split"].eq(UNLABELLED), ["image_id", "path"]]
     if films.empty:
@@ -53,9 +53,9 @@ def write_ranks(dataset: str, build: Path | None = None) -> pd.DataFrame:
 
 
 def percentile(scores: pd.DataFrame) -> pd.Series:
-    """Of each film without a label, by image_id, the percentile among validation normals.
+    """Return the percentile of each unlabelled film, by image_id, among validation normals.
 
-    `scores` has columns image_id, split, label, score. Films that score alike count half.
+    `scores` has columns image_id, split, label, score. Ties count half.
     """
     normal = scores["split"].eq("validation") & scores["label"].eq(0)
     new = scores.loc[scores["split"].eq(UNLABELLED)].set_index("image_id")["score"]
@@ -64,13 +64,13 @@ def percentile(scores: pd.DataFrame) -> pd.Series:
 
 
 def rank(scores: pd.DataFrame) -> pd.Series:
-    """Of each film without a label, by image_id, the rank of its score among these, 1 highest."""
+    """Return the rank of each unlabelled film, by image_id, 1 for the highest score."""
     new = scores.loc[scores["split"].eq(UNLABELLED)].set_index("image_id")["score"]
     return new.rank(ascending=False, method="min").astype(int)
 
 
 def load_ranks(dataset: str, build: Path | None = None) -> pd.DataFrame:
-    """Read the table of a data set without its paths, which no page shows."""
+    """Read the table of a data set without paths, which are not shown on pages."""
     table = pd.read_csv(
         files.unlabelled(dataset, build), dtype={"image_id": str}, encoding_errors=ODD_NAMES
     )
@@ -78,7 +78,7 @@ def load_ranks(dataset: str, build: Path | None = None) -> pd.DataFrame:
 
 
 def methods_of(ranks: pd.DataFrame) -> list[str]:
-    """The methods of a table of ranks."""
+    """Return the methods of a table of ranks."""
     return [column for column in ranks if column not in FILM and not column.startswith(RANK)]
 
 

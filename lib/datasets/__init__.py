@@ -1,9 +1,9 @@
-"""Reads the films of MURA, NIH, RSNA or any folder into one index, and splits them by patient.
+"""Read the films of MURA, NIH, RSNA or any folder into one index, and split them by patient.
 
-`python -m lib.datasets mura` writes, below build/index/:
+`python -m lib.datasets mura` writes to build/index/:
 
-- `mura.csv`, one row a film (columns: `lib.datasets.table.COLUMNS`), its path relative to data/;
-- `mura.problems.csv`, the films left out, each with its reason;
+- `mura.csv`, one row per film (columns: `lib.datasets.table.COLUMNS`), paths relative to data/;
+- `mura.problems.csv`, the excluded films, each with its reason;
 - `mura.annotations.csv`, the boxes and masks of lesions;
-- `mura.protocol.csv`, how many films each step kept or left out.
+- `mura.protocol.csv`, the numbers of films included or excluded by each step.
 """

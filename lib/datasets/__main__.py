@@ -1,4 +1,4 @@
-"""`python -m lib.datasets mura`: write the index of a data set of params/datasets.yaml."""
+"""Write the index of a data set of params/datasets.yaml: `python -m lib.datasets mura`."""
 
 import secrets
 import sys
@@ -14,7 +14,7 @@ from lib.errors import BadData
 
 
 def main(names: list[str], root: Path = ROOT) -> None:
-    """Writes the tables of the named data sets below root/build/index. Raises BadData."""
+    """Write the tables of the named data sets to root/build/index. Raises BadData."""
     if not names:
         raise BadData("usage: python -m lib.datasets DATASET ... (for example mura)")
     entries = {name: load_entry(name, root) for name in names}
@@ -27,7 +27,7 @@ def main(names: list[str], root: Path = ROOT) -> None:
 
 
 def _with_text(protocol: pd.DataFrame, index: pd.DataFrame, data: Path) -> pd.DataFrame:
-    """The protocol, and how many of some films show burned-in text, which may be a name."""
+    """Add to the protocol how many of a sample of films show burned-in text, possibly a name."""
     looked = burned_in.share_with_text([data / path for path in index["path"]])
     counts = {burned_in.LOOKED_AT: looked.films, burned_in.SHOWN: looked.with_text}
     rows = pd.DataFrame({"step": counts.keys(), "count": counts.values()})
@@ -35,9 +35,9 @@ def _with_text(protocol: pd.DataFrame, index: pd.DataFrame, data: Path) -> pd.Da
 
 
 def _salt(root: Path) -> str:
-    """What patient ids are hashed with: drawn once, the same for the whole study."""
+    """Return the salt of the hashes of patient ids, drawn once for the whole study."""
     path = root / "build/salt"
-    with files.locked(path):  # the indices of two data sets may be the first to ask, at once
+    with files.locked(path):  # two data sets may be indexed at the same time
         if not (path.exists() and path.read_text()):
             with files.whole_file(path) as unfinished:
                 unfinished.touch(mode=0o600)

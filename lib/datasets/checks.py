@@ -1,4 +1,4 @@
-"""What an entry of params/datasets.yaml may say; each slip is answered in one sentence."""
+"""Check the entries of params/datasets.yaml; each mistake is reported in one sentence."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -17,7 +17,7 @@ def _is_text(value: Any) -> bool:
 
 
 def _is_place(value: Any) -> bool:
-    """One folder or glob; a number, as of a grade, is a folder's name too."""
+    """Return whether a value is one folder or glob, including a number, such as a grade."""
     return _is_text(value) or type(value) is int
 
 
@@ -35,7 +35,7 @@ def _is_truth(value: Any) -> bool:
     return isinstance(value, bool)
 
 
-#: For each key, what its value must be, and what to write.
+#: For each key, the test of its value and a description of valid values.
 PLACE = (_is_place, "a folder below the films, as `our_films`")
 GLOBS = (_are_globs, "a folder or a glob, as `healthy` or `*.png`, or a list of them")
 WORD = (_is_text, "a word in quotation marks")
@@ -81,7 +81,7 @@ EXPRESSIONS = ("patient", "study")
 
 
 def check_top(content: dict) -> None:
-    """Raises BadData where an entry begins at the margin, outside `datasets`."""
+    """Raise BadData if an entry begins at the margin, outside `datasets`."""
     if outside := [name for name in content if name not in AT_THE_MARGIN]:
         raise BadData(
             f"{FILE}: {outside[0]} begins at the margin: put it below `datasets:`, its name after "
@@ -90,7 +90,7 @@ def check_top(content: dict) -> None:
 
 
 def check_names(entries: Any) -> None:
-    """Raises BadData where a name is none that pages, DVC and the shell can take."""
+    """Raise BadData if a name is not valid for pages, DVC and the shell."""
     if not isinstance(entries, dict):
         raise BadData(f"{FILE}: `datasets` is a list: write one `name: {{layout: ...}}` a line.")
     taken: dict[str, str] = {}
@@ -105,7 +105,7 @@ def check_names(entries: Any) -> None:
 
 
 def check_entry(name: str, entry: Any) -> None:
-    """Raises BadData, in one sentence, at the first thing that is wrong with an entry."""
+    """Raise BadData for the first mistake in an entry."""
     where = f"{FILE}: {name}"
     if not isinstance(entry, dict):
         raise BadData(f"{where} is empty: write `layout`, `folder` and `body` below it.")
@@ -130,7 +130,7 @@ def check_entry(name: str, entry: Any) -> None:
 
 
 def _shown(value: Any) -> str:
-    """A value as it is typed in YAML."""
+    """Return a value as it is typed in YAML."""
     words = {"None": "null", "True": "true", "False": "false", "": "''"}
     return words.get(str(value), str(value))
 

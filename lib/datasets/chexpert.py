@@ -1,10 +1,10 @@
-"""CheXpert v1.0 (Irvin et al. 2019, arXiv 1901.07031): small, whole, or in Stanford's four batches.
+"""Read CheXpert v1.0 (Irvin et al. 2019, arXiv 1901.07031): small, complete, or in four batches.
 
 A preset of layout `table`: `train.csv` and `valid.csv` name `CheXpert-v1.0-small/train/patient…/
-study…/view…`, with a column a label. The batches lack the first two folders: films are found from
-`patient…` on. The films of valid.csv, which radiologists labelled, are test films. Labels of
-train.csv were mined from reports. `Support Devices` alone do not make a film abnormal.
-(File names, columns and batches as public code reads them; the films themselves were not seen.)
+study…/view…`, with one column per label. Stanford's batches lack the first two folders: films are
+matched from `patient…` on. The films of valid.csv, labelled by radiologists, are test films. The
+labels of train.csv were extracted from reports. `Support Devices` alone do not make a film
+abnormal. (File names, columns and batches follow public code; the films were not available.)
 """
 
 from pathlib import Path
@@ -35,7 +35,7 @@ KEYS = {
 
 
 def read(folder: Path, entry: dict) -> Listing:
-    """Lists the films of train.csv and valid.csv. Raises BadData."""
+    """List the films of train.csv and valid.csv. Raises BadData."""
     entry = KEYS | entry
     tables = find_tables(folder, entry)
     rows = read_rows(tables, entry)
@@ -46,6 +46,6 @@ def read(folder: Path, entry: dict) -> Listing:
 
 
 def findings_of(rows: pd.DataFrame) -> list[str]:
-    """The findings that a table has a column for."""
+    """Return the findings for which a table has a column."""
     columns = set(map(str.lower, rows))
     return [finding for finding in FINDINGS if finding.lower() in columns]

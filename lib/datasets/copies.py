@@ -1,13 +1,14 @@
-"""One film under several names: exact copies by a hash of the pixels, near ones by how they look.
+"""Find copies of films: exact copies by a hash of the pixels, near copies by a perceptual hash.
 
-A copy in training and test would be scored from memory. So copies become films of one patient, who
-is never in two splits, and a copy of a film of the test list is left out of training.
+A film with a copy in training could be scored from memory in the test. Copies are therefore
+assigned to one patient, who is never in two splits, and a copy of a film of the test list is
+excluded from training.
 
-Near copies, as after saving again as JPEG, are told by a perceptual hash of fine detail: a film of
-64 x 64 pixels less its median of 3 x 3 pixels, of which only the signs are kept, so that anatomy,
-frames and flat borders, which films share, count for little. On real films of NIH, Kermany and
-knees the signs of two patients correlate by at most .20, those of one film saved again by .75 and
-more (JPEG, quality 75) or .54 and more (quality 60, half the size).
+Near copies, such as films saved again as JPEG, are detected by fine detail: the signs of the
+difference between the film, reduced to 64 x 64 pixels, and its 3 x 3 median, so that anatomy,
+frames and uniform borders, which are common to films, have little weight. On real films of NIH,
+Kermany and knees the signs of two patients correlate by at most .20, those of one film saved again
+by at least .75 (JPEG, quality 75) or .54 (quality 60, half the size).
 """
 
 import hashlib
@@ -21,15 +22,15 @@ from scipy.sparse.csgraph import connected_components
 
 from lib.errors import BadData
 
-NEAR = 0.45  # correlation of the signs of two films that are the same
-FLAT = 1e-4  # of the range of grey levels: detail that is nothing but rounding
-SIDE = 64  # pixels a side
-MOST = 30_000  # films of which near copies are looked for
+NEAR = 0.45  # correlation of signs above which two films are copies
+FLAT = 1e-4  # share of the range of grey levels below which detail is rounding
+SIDE = 64  # pixels per side
+MOST = 30_000  # films up to which near copies are searched for
 BLOCK = 512  # films compared with all others at a time
 
 
 def hashes(grey: np.ndarray) -> dict[str, str | bytes]:
-    """The hash of a film's grey levels (h, w), `pixels`, and of its looks, `appearance`."""
+    """Return the exact (`pixels`) and perceptual (`appearance`) hash of grey levels (h, w)."""
     content = hashlib.sha256(repr((grey.shape, grey.dtype.str)).encode())
     content.update(np.ascontiguousarray(grey))  # type: ignore[arg-type]
     small = cv2.resize(np.float32(grey), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
@@ -39,12 +40,12 @@ def hashes(grey: np.ndarray) -> dict[str, str | bytes]:
 
 
 def together(films: pd.DataFrame, name: str, own: bool) -> tuple[pd.DataFrame, dict[str, int]]:
-    """The films (with `pixels` and `appearance`), copies as one patient's, and the counts.
+    """Assign copies among films (with `pixels`, `appearance`) to one patient; return also counts.
 
-    `own`: a user's own films, of which near copies count too, and of which one that is both normal
-    and abnormal raises BadData. An owner's tables name the patients and cannot be mended: there
-    exact copies count, and a film of both classes is left out. Beyond MOST films, too, exact copies
-    alone count, as the comparison of all with all grows with the square of their number.
+    `own`: for a user's own films near copies count too, and a film that is both normal and abnormal
+    raises BadData. Published tables name the patients and cannot be corrected: for these only exact
+    copies count, and films of both classes are excluded. Above MOST films only exact copies count,
+    since the cost of pairwise comparison is quadratic.
     """
     labels = films.groupby("pixels")["label"].transform("nunique")
     if own and (labels > 1).any():
@@ -62,7 +63,7 @@ def together(films: pd.DataFrame, name: str, own: bool) -> tuple[pd.DataFrame, d
             stacklevel=2,
         )
     leaves = films["in_test_list"].groupby(group).transform("any") & ~films["in_test_list"]
-    leaves &= films["label"].notna()  # what is only scored may be there twice
+    leaves &= films["label"].notna()  # films that are only scored may have copies
     counts = {
         "left out: the same film in both classes": labels > 1,
         "left out: the same film, or nearly, as one of the test list": leaves,
@@ -83,7 +84,7 @@ def _in_both_classes(films: pd.DataFrame, name: str) -> str:
 
 
 def near_groups(appearance: pd.Series) -> pd.Series:
-    """A number for each film, the same for films that look the same."""
+    """Return a number per film, equal for near copies."""
     signs = np.array([np.frombuffer(text, np.int8) for text in appearance], np.float32)
     signs /= np.maximum(np.linalg.norm(signs, axis=1, keepdims=True), 1)
     pairs = [np.empty((2, 0), int)]
@@ -94,7 +95,7 @@ def near_groups(appearance: pd.Series) -> pd.Series:
 
 
 def _merged(patients: pd.Series, group: pd.Series) -> pd.Series:
-    """Patient ids in which all patients with a film in one group are the first of them."""
+    """Return patient ids with all patients of a common group replaced by the first of them."""
     patient, names = pd.factorize(patients)
     pairs = np.array([patient, len(names) + pd.factorize(group)[0]])
     component = _components(pairs, len(names) + len(patients))
@@ -102,6 +103,6 @@ def _merged(patients: pd.Series, group: pd.Series) -> pd.Series:
 
 
 def _components(pairs: np.ndarray, nodes: int) -> np.ndarray:
-    """The number of the connected component of each node, from pairs (2, m) of nodes."""
+    """Return the number of each node's connected component, from pairs (2, m) of nodes."""
     graph = coo_array((np.ones(pairs.shape[1], bool), tuple(pairs)), shape=(nodes, nodes))
     return connected_components(graph, directed=False)[1]

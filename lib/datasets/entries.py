@@ -1,4 +1,4 @@
-"""The entries of params/datasets.yaml: which films there are, and how each set is laid out."""
+"""Read the entries of params/datasets.yaml, which describe the data sets and their layouts."""
 
 from pathlib import Path
 
@@ -11,9 +11,9 @@ from lib.errors import BadData
 
 __all__ = ["listed", "load_entries", "load_entry", "load_split_settings"]
 
-TEST_PATIENTS = "params/test_patients"  # the folder of their lists; dvc.yaml depends on it
+TEST_PATIENTS = "params/test_patients"  # folder of the lists; dvc.yaml depends on it
 SPLIT = {"validation": 0.15, "test": 0.3, "seed": 0}
-REMEDIES = {  # what YAML's parser complains of -> what to do
+REMEDIES = {  # message of the YAML parser -> remedy
     "duplicate key": "two entries have one name: give the second another",
     "unknown escape": "write the regular expression in single quotes, not in double ones",
     r"character '\t'": "indent with spaces, not with tabs",
@@ -23,9 +23,9 @@ REMEDIES = {  # what YAML's parser complains of -> what to do
 
 
 def load_entries(root: Path = ROOT) -> dict[str, dict]:
-    """Reads and checks the entries of params/datasets.yaml: {name: settings}. Raises BadData.
+    """Read and check the entries of params/datasets.yaml: {name: settings}. Raises BadData.
 
-    `test_patients` is the list of ids that the file it names holds.
+    `test_patients` is replaced by the list of ids in the file that it names.
     """
     content = _yaml(root / FILE)
     check_top(content)
@@ -39,7 +39,7 @@ def load_entries(root: Path = ROOT) -> dict[str, dict]:
 
 
 def load_entry(name: str, root: Path = ROOT) -> dict:
-    """Reads the entry of one data set. Raises BadData, naming those that there are."""
+    """Read the entry of one data set. Raises BadData, which names the existing entries."""
     entries = load_entries(root)
     if name not in entries:
         raise BadData(f"{name} is no data set of {FILE}: name one of {', '.join(entries)}.")
@@ -47,27 +47,27 @@ def load_entry(name: str, root: Path = ROOT) -> dict:
 
 
 def load_split_settings(root: Path = ROOT) -> dict:
-    """Reads `split` (validation, test, seed) of the profile that params/study.yaml names."""
+    """Read `split` (validation, test, seed) of the profile that params/study.yaml names."""
     profile = _yaml(root / "params/study.yaml").get("profile", "quick")
     return SPLIT | (_yaml(root / f"params/{profile}.yaml").get("split") or {})
 
 
 def listed(entry: dict, key: str) -> list[str]:
-    """The value of a key as a list of words, whether one stands there, several or none."""
+    """Return the value of a key, one word, several or none, as a list of words."""
     value = entry.get(key, [])
     return [str(item) for item in (value if isinstance(value, list) else [value])]
 
 
 def names_abnormal_films(entry: dict) -> bool:
-    """Whether a set has abnormal films; an entry without `abnormal` is one of normal films alone.
+    """Return whether a set has abnormal films; an entry without `abnormal` has only normal films.
 
-    The layouts of an owner say themselves which films are abnormal.
+    The layouts of published data sets define their abnormal films.
     """
     return entry["layout"] not in ("folder", "table") or "abnormal" in entry
 
 
 def _yaml(path: Path) -> dict:
-    """The mapping in a YAML file, empty where there is none. Raises BadData, naming the line."""
+    """Read the mapping in a YAML file, empty if there is none. Raises BadData with the line."""
     name = "/".join(path.parts[-2:])
     try:
         content = YAML(typ="safe").load(path) if path.exists() else None
@@ -84,7 +84,7 @@ def _yaml(path: Path) -> dict:
 
 
 def _test_patients(name: str, path: str, root: Path) -> list[str]:
-    """The ids in the file, one a line. Raises BadData."""
+    """Read the ids in the file, one per line. Raises BadData."""
     where = f"{FILE}: {name}: `test_patients`"
     file, folder = (root / path).resolve(), (root / TEST_PATIENTS).resolve()
     if not file.is_relative_to(folder):

@@ -1,7 +1,7 @@
-"""Which file below a folder is the film that a table names.
+"""Find the files of the films that a table names.
 
-A table names a film by its path, its file's name or its stem. Since the table was written, films
-may have been moved, renamed in capitals, converted to another format or taken in part.
+A table names a film by its path, its file name or its stem. Since the table was written, films may
+have been moved, renamed in other case, converted to another format or copied in part.
 """
 
 import os
@@ -23,11 +23,11 @@ Parts = tuple[str, ...]
 
 
 def locate(listed: pd.Series, folder: Path, table: Path, unique: bool = False) -> pd.Series:
-    """Finds each listed film's file: its absolute path, or "" where the film is not there.
+    """Return the absolute path of each listed film, "" where it is missing.
 
-    Of several files of one film, as of copies in folders within folders, the uppermost is taken.
-    `unique`: names mean nothing outside their folders, so one that fits several films is an error.
-    Raises BadData, too, where none of the films is there.
+    Of several files of one film, such as copies in nested folders, the uppermost is used.
+    `unique`: names are ambiguous outside their folders, so that a name of several films is an
+    error. Raises BadData for this and if none of the films exists.
     """
     films = film_files(folder)
     matches = _matches(listed.unique(), films)
@@ -39,9 +39,9 @@ def locate(listed: pd.Series, folder: Path, table: Path, unique: bool = False) -
 
 
 def film_files(folder: Path) -> list[Path]:
-    """The files below a folder that may be films, the uppermost first.
+    """Return the files below a folder that may be films, the uppermost first.
 
-    Not those in folders of masks, as a mask often has its film's name.
+    Folders of masks are excluded, since a mask often has the name of its film.
     """
     films = [path for path in files_below(folder) if is_film_name(path)]
     films = [
@@ -53,24 +53,24 @@ def film_files(folder: Path) -> list[Path]:
 
 
 def stem(name: str) -> str:
-    """The last part of a name in a table, without the suffix (or suffixes) of a film."""
+    """Return the last part of a name in a table, without the suffixes of a film."""
     last = name.replace("\\", "/").rpartition("/")[2]
     name, suffix = os.path.splitext(last)
     return stem(name) if suffix.lower() in FILM_SUFFIXES else last
 
 
 def is_film_name(path: Path) -> bool:
-    """Whether a name may be a film's; DICOM files often end in nothing, or in a UID's digits."""
+    """Return whether a name may be a film's; DICOM files often lack a suffix or end in a UID."""
     suffix = path.suffix.lower()
     named = not suffix or suffix in FILM_SUFFIXES or suffix[1:].isdigit()
     return named and path.name.lower() not in NOT_FILMS
 
 
 def _matches(listed: Iterable[str], films: list[Path]) -> dict[str, list[Path]]:
-    """The files of each name that has any.
+    """Return the files of each name that has any.
 
-    Folders at the front of the names are dropped, one after the other, until some film is there:
-    they stand for the owner's disk. It ends where two films would be left with one name.
+    Leading folders of the names, which belong to the owner's disk, are dropped one by one until
+    some film is found, or until two films would have the same name.
     """
     names = {name: _parts(name) for name in listed}
     distinct = len(set(names.values()))
@@ -86,7 +86,7 @@ def _matches(listed: Iterable[str], films: list[Path]) -> dict[str, list[Path]]:
 
 
 def _by_end(films: list[Path], lengths: set[int]) -> dict[Parts, list[Path]]:
-    """The files of each end of a path that has one of these numbers of parts."""
+    """Return the files by the ends of their paths with the given numbers of parts."""
     files = defaultdict(list)
     for path in films:
         parts = _parts(os.fspath(path))
@@ -101,8 +101,8 @@ def _same_suffix_first(name: str, paths: list[Path]) -> list[Path]:
 
 
 def _parts(name: str) -> Parts:
-    """A path as it is compared: folders and stem, without case, `\\` and forms of one umlaut."""
-    if re.search("[\udc80-\udcff]", name):  # bytes of an old Windows, which are not UTF-8
+    """Return a path as it is compared: folders and stem, normalised in case, `\\` and Unicode."""
+    if re.search("[\udc80-\udcff]", name):  # bytes that are not UTF-8, as from an old Windows
         name = name.encode("utf-8", "surrogateescape").decode("cp1252", "replace")
     name = unicodedata.normalize("NFC", name).replace("\\", "/").lower()
     parts = [part.strip() for part in name.split("/")]
@@ -111,7 +111,7 @@ def _parts(name: str) -> Parts:
 
 
 def _check_unique(matches: dict[str, list[Path]], folder: Path, table: Path) -> None:
-    """Raises BadData where a name fits two films that are no copies of one another."""
+    """Raise BadData if a name matches two films that are not copies of one another."""
     for name, (first, *others) in matches.items():
         for other in others:
             end = _parts(os.fspath(first.relative_to(folder)))

@@ -1,7 +1,7 @@
-"""Any folder of films; globs in params/datasets.yaml tell which are normal and which abnormal.
+"""Read any folder of films, whose classes are given by globs in params/datasets.yaml.
 
-A film's finding is the class that its glob names and never the name of a folder or file, which in
-an export is often a patient's.
+The finding of a film is the class named by its glob, never the name of a folder or file, which in
+an export often contains a patient's name.
 """
 
 import re
@@ -18,7 +18,7 @@ from lib.datasets.listing import Listing, digest, files_below, is_visible
 from lib.datasets.masks import IMAGES, find_masks, masks_of
 from lib.errors import BadData
 
-UNREAD_SUFFIXES = {  # pictures that are not read; they are counted by name
+UNREAD_SUFFIXES = {  # files that are not read; they are counted by suffix
     *(".npy", ".npz", ".nii", ".gz", ".mha", ".mhd", ".nrrd", ".heic", ".heif", ".jxl"),
     *(".pdf", ".svg", ".eps", ".psd", ".raw", ".img", ".zip", ".tar", ".rar", ".7z"),
 }
@@ -27,7 +27,7 @@ CLASSES = {"normal": 0.0, "abnormal": 1.0, "unlabelled": float("nan")}
 
 
 def read(folder: Path, entry: dict) -> Listing:
-    """Lists the films that `normal`, `abnormal` and `unlabelled` match. Raises BadData."""
+    """List the films that match `normal`, `abnormal` and `unlabelled`. Raises BadData."""
     files = files_below(folder)
     masks = find_masks(list(filter(is_film_name, files)), folder, entry)
     classes = _classes(folder, entry, set(masks))
@@ -46,9 +46,9 @@ def read(folder: Path, entry: dict) -> Listing:
 
 
 def _film(path: Path, folder: Path, entry: dict, key: str, finding: str, in_test_list: bool):
-    """The row of one film."""
+    """Return the row of one film."""
     relative = path.relative_to(folder).as_posix()
-    image_id = digest(relative)  # the file's name may hold a patient's
+    image_id = digest(relative)  # the file name may contain a patient's name
     patient, study = (
         _named(relative, entry, name, needed=key != "unlabelled") for name in ("patient", "study")
     )
@@ -66,7 +66,7 @@ def _film(path: Path, folder: Path, entry: dict, key: str, finding: str, in_test
 
 
 def _classes(folder: Path, entry: dict, masks: set[Path]) -> dict[Path, tuple[str, str]]:
-    """The key and the finding of each film. Raises BadData where a film has two classes."""
+    """Return the key and the finding of each film. Raises BadData if a film has two classes."""
     globs: dict[Path, tuple[str, str]] = {}
     for key in CLASSES:
         for glob, paths in _matched(folder, entry, key, masks).items():
@@ -82,7 +82,7 @@ def _classes(folder: Path, entry: dict, masks: set[Path]) -> dict[Path, tuple[st
 
 
 def _test(folder: Path, entry: dict, masks: set[Path], films: set[Path]) -> set[Path]:
-    """The films of the test list. Raises BadData where `test` holds none of a class."""
+    """Return the films of the test list. Raises BadData if `test` has no film of a class."""
     test = set().union(*_matched(folder, entry, "test", masks).values())
     if test and not test & films:
         raise BadData(
@@ -97,9 +97,9 @@ def _folders(path: Path, folder: Path) -> set[str]:
 
 
 def _matched(folder: Path, entry: dict, key: str, masks: set[Path]) -> dict[str, set[Path]]:
-    """For each glob of a key its films: those it matches and those below folders it matches.
+    """Return the films of each glob of a key: files that match, and files below matching folders.
 
-    Raises BadData where none of them matches a film; warns of one that does not.
+    Raises BadData if no glob matches a film; warns if one of several does not.
     """
     matched: dict[str, set[Path]] = {}
     for glob in listed(entry, key):
@@ -130,7 +130,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _without_films(folder: Path, key: str, glob: str, others: bool) -> str:
-    """The sentence about a glob that matches no film; `others` of its key do."""
+    """Describe a glob without films; `others`: whether other globs of its key have some."""
     names = sorted(
         path.name for path in folder.iterdir() if path.is_dir() and is_visible(path.name)
     )
@@ -146,9 +146,9 @@ def _without_films(folder: Path, key: str, glob: str, others: bool) -> str:
 
 
 def finding_of(glob: str, key: str) -> str:
-    """The class that a glob names: its last part that is neither `*` nor a pattern of file names.
+    """Return the class that a glob names: its last part that is not a pattern of files.
 
-    Only words of the entry itself, so that no folder's name becomes a finding.
+    Only words of the entry are used, so that the name of a folder never becomes a finding.
     """
     parts = [
         part
@@ -161,7 +161,7 @@ def finding_of(glob: str, key: str) -> str:
 
 
 def _counts(files: list[Path], films: set[Path], masks: set[Path]) -> dict[str, int]:
-    """How many films there are, how many of no class, and which files are not read as films."""
+    """Return the numbers of films, of films without a class, and of files that are not read."""
     rest = [path for path in files if path not in films | masks]
     strays = sum(map(is_film_name, rest))
     kinds = Counter(path.suffix.lower() for path in rest if not is_film_name(path))
@@ -176,10 +176,10 @@ def _counts(files: list[Path], films: set[Path], masks: set[Path]) -> dict[str, 
 
 
 def _named(relative: str, entry: dict, key: str, needed: bool) -> str:
-    """What `patient` or `study` finds in a file's name or, with a / in it, in its path.
+    """Match `patient` or `study` in a file's name or, if it contains a /, in its path.
 
-    Its first group, or the whole of it where it has none; "" without the key, or where nothing is
-    found. Raises BadData where something is `needed`.
+    Return its first group, or the whole match if it has no group; "" without the key or a match.
+    Raises BadData if a match is `needed`.
     """
     if key not in entry:
         return ""

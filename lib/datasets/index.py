@@ -1,4 +1,4 @@
-"""The index: one row per film, whatever its owner's layout; the split and the lesions with it."""
+"""Build the index of a data set: one row per film with its split, and the lesion annotations."""
 
 import hashlib
 import os
@@ -38,22 +38,22 @@ READERS = {
     "mimic": mimic.read,
     "vindr": vindr.read,
 }
-OPEN = ("mura", "nih", "rsna")  # layouts whose patients' ids are public, as all the films are
-OWNERS = (*OPEN, "chexpert", "mimic", "vindr")  # whose owners name patients and answer for labels
-MOST_UNREADABLE = 0.05  # of the films: more, and the copy of the data is broken
-ONE_PATIENT = 0.2  # of the films: more from one patient of whom the films speak is a placeholder
+OPEN = ("mura", "nih", "rsna")  # layouts with public patient ids, since all films are public
+OWNERS = (*OPEN, "chexpert", "mimic", "vindr")  # published sets, with given patients and labels
+MOST_UNREADABLE = 0.05  # share of the films above which the copy of the data is defective
+ONE_PATIENT = 0.2  # share of the films above which a patient id in DICOM files is a placeholder
 ANNOTATION_COLUMNS = ["image_id", "finding", "x", "y", "width", "height", "mask"]
-FACTS = ["patient_id", "view", "sex", "age", "body_part"]  # that a DICOM may add to its table
+FACTS = ["patient_id", "view", "sex", "age", "body_part"]  # read from DICOM if not in a table
 
 
 def build_index(
     name: str, entry: dict, data: Path, salt: str, split: dict | None = None
 ) -> dict[str, pd.DataFrame]:
-    """Reads a data set into four tables: {"": index, "problems", "annotations", "protocol"}.
+    """Read a data set into four tables: {"": index, "problems", "annotations", "protocol"}.
 
-    entry: its settings in params/datasets.yaml; data: where paths start from; salt: hashed into the
+    entry: its settings in params/datasets.yaml; data: the root of paths; salt: of the hashes of
     patient ids of a user's own films; split: arguments of split_by_patient.
-    Every film is decoded once, over all cores. Raises BadData.
+    Every film is decoded once, on all cores. Raises BadData.
     """
     listing = list_films(name, entry, data)
     films, problems, seen = _examined(listing.films, name, data / entry["folder"], data)
@@ -73,7 +73,7 @@ def build_index(
 
 
 def write_tables(tables: dict[str, pd.DataFrame], name: str, folder: Path) -> None:
-    """Writes the tables of a data set as CSV files, each whole or not at all."""
+    """Write the tables of a data set as CSV files, each completely or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     for kind, table in tables.items():
         path = folder / (f"{name}.{kind}.csv" if kind else f"{name}.csv")
@@ -82,7 +82,7 @@ def write_tables(tables: dict[str, pd.DataFrame], name: str, folder: Path) -> No
 
 
 def list_films(name: str, entry: dict, data: Path) -> Listing:
-    """What the owner's folder says of its films; opens none. Raises BadData."""
+    """List the films of a data set without opening them. Raises BadData."""
     folder = data / entry["folder"]
     if not folder.is_dir():
         raise BadData(
@@ -100,7 +100,7 @@ def list_films(name: str, entry: dict, data: Path) -> Listing:
 
 
 def _in_test_list(films: pd.DataFrame, name: str, entry: dict) -> pd.Series:
-    """The films of the entry's `test_patients`, else those of the owner's list if it is used."""
+    """Return whether each film is of `test_patients`, or else of the official list, if used."""
     if "test_patients" not in entry:
         return films["in_test_list"] & bool(entry.get("official_split", True))
     patients = set(entry["test_patients"])
@@ -113,12 +113,12 @@ def _in_test_list(films: pd.DataFrame, name: str, entry: dict) -> pd.Series:
 
 
 def split_films(films: pd.DataFrame, name: str, entry: dict, settings: dict) -> pd.DataFrame:
-    """The listed films with what is not stated filled in, and split; opens none. Raises BadData."""
+    """Complete and split the listed films without opening them. Raises BadData."""
     return _split(_completed(films, name, entry), name, entry, settings)
 
 
 def _split(films: pd.DataFrame, name: str, entry: dict, settings: dict) -> pd.DataFrame:
-    """Adds `split`, `unlabelled` where there is no label. Raises BadData where one lacks films."""
+    """Add `split`, `unlabelled` where there is no label. Raises BadData if a split lacks films."""
     known = films[films["label"].notna()]
     normals_only = not names_abnormal_films(entry)
     split = split_by_patient(
@@ -130,7 +130,7 @@ def _split(films: pd.DataFrame, name: str, entry: dict, settings: dict) -> pd.Da
 
 
 def _examined(films, name: str, films_folder: Path, data: Path):
-    """Opens every film: those that can be read, with size, facts and hashes; problems; counts."""
+    """Open every film; return the readable films with size, facts and hashes; problems; counts."""
     examine = partial(_examine, folder=os.path.realpath(films_folder))
     opened = processes.each(examine, films["path"], f"films of {name}", "film", chunk=64)
     facts = pd.DataFrame(opened, index=films.index)
@@ -157,7 +157,7 @@ def _examined(films, name: str, films_folder: Path, data: Path):
 
 
 def _check_readable(films: pd.DataFrame, reasons: pd.Series, name: str) -> None:
-    """Raises BadData where more films than a few cannot be read."""
+    """Raise BadData if more than a few films cannot be read."""
     reasons = reasons.dropna()
     if len(reasons) > MOST_UNREADABLE * len(films):
         raise BadData(
@@ -168,7 +168,7 @@ def _check_readable(films: pd.DataFrame, reasons: pd.Series, name: str) -> None:
 
 
 def _check_patients(stated: pd.Series, used: pd.Series, name: str) -> None:
-    """Raises BadData where patient ids that films state are placeholders, as ANONYMOUS."""
+    """Raise BadData if the patient ids in DICOM files are placeholders, such as ANONYMOUS."""
     own_words = stated[stated.eq(used) & stated.ne("")].dropna()
     most = own_words.value_counts().max() if len(own_words) else 0
     if most > max(ONE_PATIENT * len(used), 9):
@@ -180,7 +180,7 @@ def _check_patients(stated: pd.Series, used: pd.Series, name: str) -> None:
 
 
 def _examine(path: str, folder: str) -> dict:
-    """What the film itself says: size, facts, hashes; or the reason why it cannot be used."""
+    """Return size, facts and hashes of a film, or the reason why it cannot be used."""
     try:
         if os.path.commonpath([os.path.realpath(path), folder]) != folder:
             return {"reason": "leaves the data folder"}
@@ -190,7 +190,7 @@ def _examine(path: str, folder: str) -> dict:
         return {"reason": str(error), "is_film": False}
     except UnreadableFilm as error:
         return {"reason": str(error)}
-    except (OSError, ValueError):  # a name that no file system takes, or a file kept from reading
+    except (OSError, ValueError):  # an invalid name, or a file without permission to read
         return {"reason": "cannot be opened"}
     height, width = grey.shape
     said = {"body_part": words.body_part, "view": words.view, "patient_id": str.upper}
@@ -203,7 +203,7 @@ def _relative(path: str, data: Path) -> str:
 
 
 def _completed(films: pd.DataFrame, name: str, entry: dict) -> pd.DataFrame:
-    """Fills in what neither the owner's table nor the film says, and brings words to one form."""
+    """Fill in missing values and normalise the vocabulary."""
     return films.assign(
         dataset=name,
         patient_id=films["patient_id"].where(films["patient_id"].ne(""), films["image_id"]),
@@ -215,7 +215,7 @@ def _completed(films: pd.DataFrame, name: str, entry: dict) -> pd.DataFrame:
 
 
 def _pseudonymous(films: pd.DataFrame, salt: str) -> pd.DataFrame:
-    """Patients, and studies that have a name of their own, by a salted hash of it."""
+    """Replace patients, and studies that have a name, by a salted hash of the name."""
 
     def pseudonym(name: str) -> str:
         return hashlib.sha256(f"{salt}/{name}".encode(errors=ODD_NAMES)).hexdigest()[:12]
@@ -227,7 +227,7 @@ def _pseudonymous(films: pd.DataFrame, salt: str) -> pd.DataFrame:
 
 
 def _annotations(index: pd.DataFrame, listing: Listing, data: Path) -> pd.DataFrame:
-    """Masks where there are some, else boxes, in pixels of the film as it is stored."""
+    """Return masks if there are any, otherwise boxes, in pixels of the stored film."""
     masked = pd.DataFrame(
         [
             {"image_id": film.image_id, "finding": film.finding, "mask": _fitting(mask, film, data)}
@@ -256,20 +256,20 @@ def _annotations(index: pd.DataFrame, listing: Listing, data: Path) -> pd.DataFr
 
 
 def _outside(boxes: pd.DataFrame) -> int:
-    """How many boxes, in pixels of their film, leave it by more than a pixel."""
+    """Return how many boxes, in pixels of their film, exceed it by more than a pixel."""
     right, bottom = boxes["x"] + boxes["width"], boxes["y"] + boxes["height"]
     outside = right.gt(boxes["film_width"] + 1) | bottom.gt(boxes["film_height"] + 1)
     return int(outside.sum())
 
 
 def _masks(film, listed: dict[str, list[Path]], data: Path) -> list[Path]:
-    """The masks that the layout lists for a film, else the one at its own path below masks/."""
+    """Return the masks listed for a film, otherwise the one at its path below masks/."""
     apart = data / Path("masks", film.path).with_suffix(".png")
     return listed.get(film.image_id) or ([apart] if apart.exists() else [])
 
 
 def _fitting(mask: Path, film, data: Path) -> str:
-    """A mask's path below the data folder. Raises BadData where it is not of its film's size."""
+    """Return a mask's path below the data folder. Raises BadData unless it has its film's size."""
     try:
         fits = film_size(mask) == (film.width, film.height)
     except UnreadableFilm:
@@ -282,7 +282,7 @@ def _fitting(mask: Path, film, data: Path) -> str:
 
 
 def _protocol(counts: dict[str, int], index: pd.DataFrame) -> pd.DataFrame:
-    """How many films each step kept or left out."""
+    """Return the numbers of films included or excluded by each step."""
     counts = counts | {"films used": len(index), "patients used": index["patient_id"].nunique()}
     for split in SPLITS:
         films = index[index["split"].eq(split)]

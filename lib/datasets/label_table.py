@@ -1,10 +1,10 @@
-"""Any folder of films whose labels stand in a table.
+"""Read any folder of films whose labels are given in a table.
 
-The entry names the table's columns: `path` (of each film its path, its file's name or its stem),
-then either `label`, whose cells say what is seen (one word or several, `|` between them), with the
-words that are `normal` and `abnormal`; or, where each label has a column of its own, the columns
-that are `normal` and `abnormal`, with cells of 1, 0, -1 (uncertain) or nothing. `abnormal: any`
-stands for all labels that are not normal. Films of neither class are left out and counted.
+The entry names the table's columns: `path` (path, file name or stem of each film), and either
+`label`, whose cells contain one or several findings separated by `|`, with the words that are
+`normal` and `abnormal`; or, if each label has its own column, the columns that are `normal` and
+`abnormal`, with cells 1, 0, -1 (uncertain) or empty. `abnormal: any` denotes all labels that are
+not normal. Films of neither class are excluded and counted.
 """
 
 import os
@@ -22,18 +22,18 @@ from lib.datasets.owner_tables import read_cells
 from lib.errors import BadData
 
 FACTS = ("view", "sex", "age", "body_part")
-#: Text that is published, as groups of films: words that are known, and no name among them.
+#: Columns published as groups of films: reduced to known words, so that no name is among them.
 KNOWN = {"view": words.view, "sex": words.sex, "body_part": words.body_part}
 
 
 def read(folder: Path, entry: dict) -> Listing:
-    """Lists the films of the entry's tables. Raises BadData."""
+    """List the films of the entry's tables. Raises BadData."""
     tables = find_tables(folder, entry)
     return films_of(read_rows(tables, entry), tables[0], folder, entry)
 
 
 def find_tables(folder: Path, entry: dict) -> list[Path]:
-    """Finds the files below the folder that the globs of `table` match. Raises BadData."""
+    """Find the files below the folder that match the globs of `table`. Raises BadData."""
     files = {path.relative_to(folder).as_posix().lower(): path for path in files_below(folder)}
     globs = [glob.lower() for glob in listed(entry, "table")]
     tables = [files[name] for glob in globs for name in files if PurePosixPath(name).match(glob)]
@@ -46,9 +46,9 @@ def find_tables(folder: Path, entry: dict) -> list[Path]:
 
 
 def read_rows(tables: list[Path], entry: dict) -> pd.DataFrame:
-    """Reads tables into one, as text, copies of a row once.
+    """Read tables into one, as text, without duplicate rows.
 
-    Raises BadData where one of them lacks the column of paths: its films would be nowhere.
+    Raises BadData if one of them lacks the column of paths.
     """
     rows = []
     for table in tables:
@@ -62,14 +62,14 @@ def read_rows(tables: list[Path], entry: dict) -> pd.DataFrame:
 def films_of(
     rows: pd.DataFrame, table: Path, folder: Path, entry: dict, has_test_list: bool = False
 ) -> Listing:
-    """Lists the films of a table that was read. Raises BadData.
+    """List the films of a table that has been read. Raises BadData.
 
-    rows: text, one or several a film; table: the file to name; has_test_list: as in Listing.
+    rows: text, one or several per film; table: file named in errors; has_test_list: as in Listing.
     """
     paths = rows[column_of(rows, str(entry["path"]), table)]
     located = locate(paths, folder, table, unique=True)
     film = located.where(located.ne(""), paths)
-    film = film.where(film.ne(""), [f"row {number}" for number in rows.index])  # absent, not one
+    film = film.where(film.ne(""), [f"row {number}" for number in rows.index])  # absent
     facts = _facts(rows, paths.str.replace("\\", "/"), table, entry).assign(path=located, film=film)
     if "split" in entry and not has_test_list and not facts["in_test_list"].any():
         raise BadData(
@@ -89,7 +89,7 @@ def films_of(
 
 
 def _facts(rows: pd.DataFrame, paths: pd.Series, table: Path, entry: dict) -> pd.DataFrame:
-    """What the table says of each row's film, apart from its labels."""
+    """Return the facts in the table about the film of each row, except its labels."""
     facts = {key: _first(rows, table, entry, key) for key in FACTS}
     facts |= {key: facts[key].map(word) for key, word in KNOWN.items()}
     facts["patient_id"] = _named(rows, paths, table, entry, "patient")
@@ -104,7 +104,7 @@ def _test_values(entry: dict) -> list[str]:
 
 
 def _first(rows: pd.DataFrame, table: Path, entry: dict, key: str) -> pd.Series:
-    """The cells of a key's column or, of several columns, the first that is not empty."""
+    """Return the cells of a key's column or, of several columns, the first non-empty cells."""
     cells = pd.Series("", index=rows.index)
     for name in listed(entry, key):
         cells = cells.where(cells.ne(""), rows[column_of(rows, name, table)])
@@ -112,9 +112,9 @@ def _first(rows: pd.DataFrame, table: Path, entry: dict, key: str) -> pd.Series:
 
 
 def _named(rows: pd.DataFrame, paths: pd.Series, table: Path, entry: dict, key: str) -> pd.Series:
-    """What a key finds: the cells of the column it names or else, a regular expression, in paths.
+    """Return the cells of the column that a key names, or the matches of its expression in paths.
 
-    There its first group counts, or the whole match where it has no group.
+    A match is the first group of the regular expression, or the whole if it has no group.
     """
     if key not in entry:
         return pd.Series("", index=rows.index)
@@ -138,14 +138,14 @@ def _named(rows: pd.DataFrame, paths: pd.Series, table: Path, entry: dict, key: 
 
 
 def _check_agreement(facts: pd.DataFrame, table: Path) -> None:
-    """Raises BadData where rows of one film name two patients, or are in and outside the test."""
+    """Raise BadData if rows of one film name two patients, or are both in and outside the test."""
     for fact, two in (("patient_id", "two patients"), ("in_test_list", "two parts of the split")):
         if facts.groupby("film")[fact].nunique().gt(1).any():
             raise BadData(f"{table} gives one film {two}: correct its rows.")
 
 
 def _with_ids(films: pd.DataFrame, folder: Path) -> pd.DataFrame:
-    """Films with ids that show no name in a path or table, as it may be a patient's."""
+    """Add ids that do not reveal names in paths or tables, which may be those of patients."""
     paths = [Path(path).relative_to(folder).as_posix() if path else "" for path in films["path"]]
     image_ids = pd.Series(map(digest, paths), index=films.index, dtype=str)
     studies = (films["patient_id"] + "/" + films["study_id"]).map(digest)

@@ -1,12 +1,12 @@
-"""From the cells of a table to the label of each film: 1 abnormal, 0 normal, or none.
+"""Derive the label of each film from the cells of a table: 1 abnormal, 0 normal, or none.
 
-A film may have several rows, as one a reader or one a box: a label holds if it does in one of them.
-A film is abnormal if any abnormal label holds. Else it is uncertain if one of its labels is, and
-the entry's `uncertain` says what becomes of it. Else it is normal if all columns of `normal` hold
-or, where words tell, if it has no other word than those of `normal`.
+A film may have several rows, for example one per reader or per box: a label holds if it does in any
+row. A film is abnormal if any abnormal label holds. Otherwise it is uncertain if one of its labels
+is, and is treated according to the entry's `uncertain`. Otherwise it is normal if all columns of
+`normal` hold or, if labels are words, if it has no other words than those of `normal`.
 
-A finding is published. So a word that the entry does not name is one only if several films have it:
-what a reader wrote of a single film may hold a name.
+Findings are published. A word that the entry does not name is therefore a finding only if several
+films have it: the description of a single film may contain a name.
 """
 
 import re
@@ -26,21 +26,21 @@ STATES = {
     **dict.fromkeys(("", "0", "false", "no", "nan"), "does not hold"),
     "-1": "uncertain",
 }
-ITS_TABLE = "its table"  # the column of rows of several tables that names the file of each
+ITS_TABLE = "its table"  # column with the file name of each row's table
 COLUMN_KEYS = ("path", "patient", "study", "view", "sex", "age", "body_part", "split")
-LONGEST = 60  # characters of a word; more are a code or a sentence, and no finding's name
-FEWEST = 5  # films that a word must occur for, unless the entry names it, to be a finding
+LONGEST = 60  # characters of a finding's name; longer words are codes or sentences
+FEWEST = 5  # least number of films of a word that is a finding, unless the entry names it
 UNKNOWN = float("nan")
 
 
 @dataclass(frozen=True)
 class Classes:
-    """The labels of each class, as the entry names them.
+    """The labels of each class, as named by the entry.
 
-    abnormal: None stands for all labels that are not normal.
-    words: labels are the words of one column, not columns of their own.
-    findings: the labels that may be published; None stands for all.
-    uncertain: the label of films that are uncertain; None leaves them out.
+    abnormal: None denotes all labels that are not normal.
+    words: labels are the words of one column, not separate columns.
+    findings: the labels that may be published; None denotes all.
+    uncertain: the label of uncertain films; None excludes them.
     """
 
     normal: frozenset[str]
@@ -50,7 +50,7 @@ class Classes:
     findings: frozenset[str] | None = None
 
     def label(self, holds: set[str], doubts: set[str]) -> tuple[float, str, str]:
-        """The label and finding of a film or, if it has none, the reason."""
+        """Return the label and finding of a film or, if it has none, the reason."""
         known = (holds | doubts) if self.abnormal is None else (self.normal | self.abnormal)
         if abnormal := holds & known - self.normal:
             return 1.0, self._finding(abnormal), ""
@@ -69,11 +69,12 @@ class Classes:
 
 
 def labels_of(rows: pd.DataFrame, films: pd.Series, table: Path, entry: dict) -> pd.DataFrame:
-    """Labels each film: `label`, `finding`, `reason` where it has no label, and `disagree`.
+    """Label each film: `label`, `finding`, `reason` if it has no label, and `disagree`.
 
-    The rows of a film disagree where some are of one class by themselves, and some of the other.
+    The rows of a film disagree if some are normal by themselves and others abnormal.
 
-    rows: the table as text; films: the film of each row; table: the file to name. Raises BadData.
+    rows: the table as text; films: the film of each row; table: file named in errors. Raises
+    BadData.
     """
     if "label" in entry:
         classes, holds = _words(rows, table, entry)
@@ -91,14 +92,14 @@ def labels_of(rows: pd.DataFrame, films: pd.Series, table: Path, entry: dict) ->
 
 
 def _findings(classes: Classes, held: dict[str, set[str]]) -> frozenset[str]:
-    """The words that the entry names, and those that occur for several films."""
+    """Return the words that the entry names, and those of several films."""
     films = Counter(word for words in held.values() for word in words)
     common = {word for word, number in films.items() if number >= FEWEST}
     return classes.normal | (classes.abnormal or frozenset()) | common
 
 
 def column_of(rows: pd.DataFrame, name: str, table: Path) -> str:
-    """The table's spelling of a column that the entry names, in any case. Raises BadData."""
+    """Return the table's spelling of a column that the entry names in any case. Raises BadData."""
     spellings = {column.lower(): column for column in rows} | {column: column for column in rows}
     try:
         return spellings[name] if name in spellings else spellings[name.strip().lower()]
@@ -111,12 +112,12 @@ def column_of(rows: pd.DataFrame, name: str, table: Path) -> str:
 
 
 def plain(cell: str) -> str:
-    """A cell as it is compared: in small letters, whole numbers without decimals."""
+    """Return a cell as it is compared: in lower case, whole numbers without decimals."""
     return re.sub(r"^(-?\d+)[.,]0*$", r"\1", cell.strip()).lower()
 
 
 def _words(rows: pd.DataFrame, table: Path, entry: dict) -> tuple[Classes, list[set[str]]]:
-    """The classes, and the words in each row's cell, spelt as in the entry."""
+    """Return the classes, and the words in the cell of each row, spelt as in the entry."""
     classes = _classes(entry, listed(entry, "normal"), listed(entry, "abnormal"))
     named = classes.normal | (classes.abnormal or set())
     spelling = {plain(word): word for word in named}
@@ -134,14 +135,14 @@ def _words(rows: pd.DataFrame, table: Path, entry: dict) -> tuple[Classes, list[
 
 
 def _words_of(cell: str) -> list[str]:
-    """The words of a cell: `a|b`, or `['a', 'b']` as PadChest and others write a list."""
+    """Return the words of a cell: `a|b`, or the list `['a', 'b']`, as in PadChest."""
     is_list = cell.startswith("[") and cell.endswith("]")
     words = cell[1:-1].split(",") if is_list else cell.split("|")
     return [word for word in (word.strip(" '\"") for word in words) if word]
 
 
 def _columns(rows: pd.DataFrame, table: Path, entry: dict):
-    """The classes, the columns that hold in each row, and those that are uncertain there."""
+    """Return the classes, and the columns that hold or are uncertain in each row."""
     states = {cell: STATES.get(plain(cell)) for cell in pd.unique(rows.to_numpy().ravel())}
     normal, abnormal = (
         [column_of(rows, name, table) for name in listed(entry, key) if name != "any"]
@@ -169,7 +170,7 @@ def _classes(entry: dict, normal: list[str], abnormal: list[str]) -> Classes:
 
 
 def _others(rows: pd.DataFrame, states: dict, table: Path, entry: dict) -> list[str]:
-    """The columns of labels alone that no other key of the entry names."""
+    """Return the columns that contain only labels and are not named by other keys of the entry."""
     names = [name for key in COLUMN_KEYS for name in listed(entry, key)]
     taken = {name.lower() for name in names}
     columns = [column for column in rows if column.lower() not in taken]
@@ -185,7 +186,7 @@ def _check_states(column: pd.Series, states: dict, table: Path) -> None:
 
 
 def _by_film(films: pd.Series, labels: Iterable[set[str]]) -> dict[str, set[str]]:
-    """The labels of all rows of each film."""
+    """Return the labels of all rows of each film."""
     together: dict[str, set[str]] = defaultdict(set)
     for film, some in zip(films, labels, strict=True):
         together[film] |= some

@@ -1,4 +1,4 @@
-"""What an owner's folder says of its films, before any film is opened; what all layouts share."""
+"""List the films of a folder before any film is opened: what all layouts have in common."""
 
 import hashlib
 import os
@@ -13,7 +13,7 @@ FILM_COLUMNS = [
     *("finding", "label", "in_test_list"),
 ]
 BOX_COLUMNS = ["image_id", "finding", "x", "y", "width", "height"]
-BOX_FRAME = 1024  # pixels a side: NIH and RSNA draw their boxes on films of 1024 x 1024
+BOX_FRAME = 1024  # pixels per side: boxes of NIH and RSNA refer to films of 1024 x 1024
 DAYS = {"Y": 365.25, "M": 365.25 / 12, "W": 7.0, "D": 1.0}
 LEFT_BY_SYSTEMS = {"__MACOSX", "lost+found", "$RECYCLE.BIN", "System Volume Information"}
 OLDEST = 120  # years; NIH and RSNA hold films of patients "aged" 148 to 411
@@ -21,14 +21,14 @@ OLDEST = 120  # years; NIH and RSNA hold films of patients "aged" 148 to 411
 
 @dataclass
 class Listing:
-    """The films that an owner lists, that are there and that the study may use.
+    """The films of a data set that are listed, exist and may be used.
 
-    films: FILM_COLUMNS as text, but label 0/1 (NaN: unknown) and in_test_list bool; path is
-      absolute. Films without a path are listed but not there: they are counted and left out.
+    films: FILM_COLUMNS as text, except label 0/1 (NaN: unknown) and in_test_list bool; path is
+      absolute. Films without a path are listed but missing: they are counted and excluded.
     counts: step -> number of films, for the protocol.
-    boxes: BOX_COLUMNS, in a frame of `box_frame` pixels a side or, if None, in the film's own.
+    boxes: BOX_COLUMNS, in a frame of `box_frame` pixels per side or, if None, in that of the film.
     masks: image_id -> files of its lesion masks.
-    has_test_list: the owner has an official test list; the protocol says where none was found.
+    has_test_list: there is an official test list; the protocol reports if none was found.
     """
 
     films: pd.DataFrame
@@ -51,10 +51,10 @@ class Listing:
 
 
 def files_below(folder: Path) -> list[Path]:
-    """Lists all files below a folder, sorted; without hidden ones, AppleDouble `._` and `__MACOSX`.
+    """List all files below a folder, sorted, without hidden files, AppleDouble `._` and `__MACOSX`.
 
-    Follows links to files and folders, wherever they lead, but not a link to a folder above
-    itself, which would never end. Names that are not UTF-8 keep their bytes (surrogateescape).
+    Links to files and folders are followed, except a link to a folder above itself, which would
+    not terminate. Names that are not UTF-8 keep their bytes (surrogateescape).
     """
     files = []
     for parent, folders, names in os.walk(folder, followlinks=True):
@@ -66,24 +66,24 @@ def files_below(folder: Path) -> list[Path]:
 
 
 def is_circular(folder: Path) -> bool:
-    """Whether a folder is a link to one of the folders through which it was reached."""
+    """Return whether a folder is a link to one of the folders that contain it."""
     if not folder.is_symlink():
         return False
     return os.path.realpath(folder) in map(os.path.realpath, folder.absolute().parents)
 
 
 def is_visible(name: str) -> bool:
-    """Whether a file or folder is the owner's own and not left there by an operating system."""
+    """Return whether a file or folder is neither hidden nor left by an operating system."""
     return not name.startswith(".") and name not in LEFT_BY_SYSTEMS
 
 
 def digest(text: str) -> str:
-    """Twelve hexadecimal digits in place of a name that may be a patient's."""
+    """Return twelve hexadecimal digits in place of a name that may be a patient's."""
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
 
 def age_in_years(text: str) -> float:
-    """Reads `058Y`, `013M`, `021D` or a bare number of years; NaN where empty or impossible."""
+    """Read `058Y`, `013M`, `021D` or a plain number of years; NaN if empty or impossible."""
     match = re.fullmatch(r"\s*(\d+(?:[.,]\d*)?)\s*([YMWD]?)\s*", str(text).upper())
     if not match:
         return float("nan")

@@ -1,10 +1,10 @@
-"""Lesion masks among a user's own files: which file is one, and of which film.
+"""Find lesion masks among a user's files, and the film of each.
 
-A mask lies beside its film, as NAME_mask.png, or in a folder of masks at any depth below the set's
-folder: one called `masks`, `ground_truth` or the like, or those of the entry's key `masks`. There
-it has its film's name, with or without `mask`, and as much of its film's path as tells films of one
-name apart. A mask is an image of its film's size, 0 where there is no lesion, and is never studied
-as a film.
+A mask is next to its film, as NAME_mask.png, or in a folder of masks at any depth below the set's
+folder: one named `masks`, `ground_truth` or similar, or those of the entry's key `masks`. There it
+has the name of its film, with or without `mask`, and enough of its path to distinguish films of the
+same name. A mask is an image of its film's size, 0 where there is no lesion, and is never used as a
+film.
 """
 
 import re
@@ -17,18 +17,18 @@ FOLDERS = {
     *("mask", "masks", "ground_truth", "groundtruth", "ground-truth", "gt", "labels", "label"),
     *("segmentation", "segmentations", "annotation", "annotations"),
 }
-IMAGES = {"image", "images", "img", "imgs", "films"}  # folders that stand beside those of masks
+IMAGES = {"image", "images", "img", "imgs", "films"}  # folders next to those of masks
 SUFFIX = re.compile(r"\.(?:png|jpe?g|tiff?|bmp|dcm)$", re.IGNORECASE)
 NUMBER = r"(?:[ _.-]?\d+)?"
 MASK = re.compile(rf"[ _.-]*\(?masks?\)?{NUMBER}$|^masks?[ _.-]+", re.IGNORECASE)
-#: Words that may be part of a film's own name, so that they count only beside that film.
+#: Words that may be part of a film's name, so that they count only next to that film.
 OTHER = re.compile(rf"[ _.-](?:seg|segmentation|gt|label|roi|annotation){NUMBER}$", re.IGNORECASE)
 
 
 def find_masks(files: list[Path], folder: Path, entry: dict) -> list[Path]:
-    """The files below the set's folder that are masks, by their own names or their folders'.
+    """Return the files below the set's folder that are masks, by their names or folders.
 
-    A folder that a class of the entry names is none of masks, whatever it is called.
+    A folder that a class of the entry names does not contain masks, whatever its name.
     """
     trees = [folder / tree for tree in listed(entry, "masks")]
     globs = [glob for key in ("normal", "abnormal", "unlabelled") for glob in listed(entry, key)]
@@ -47,7 +47,7 @@ def find_masks(files: list[Path], folder: Path, entry: dict) -> list[Path]:
 
 
 def masks_of(films: dict[str, str], masks: list[Path]) -> tuple[dict[str, list[Path]], int]:
-    """The masks of each image_id, and how many masks have no film or more than one.
+    """Return the masks of each image_id, and how many masks have no film or more than one.
 
     films: path -> image_id.
     """
@@ -63,20 +63,20 @@ def masks_of(films: dict[str, str], masks: list[Path]) -> tuple[dict[str, list[P
 
 
 def _of_its_name(mask: Path, films: dict[str, list[Path]]) -> list[Path]:
-    """The films that a mask's name is, without what it says of itself, the whole name last."""
+    """Return the films with a mask's name, without the parts that mark it as a mask if possible."""
     names = (MASK.sub("", mask.stem), OTHER.sub("", mask.stem), mask.stem)
     found = (films.get(SUFFIX.sub("", name).lower()) for name in names)
     return next(filter(None, found), [])
 
 
 def _nearest(mask: Path, films: list[Path]) -> list[Path]:
-    """The films of a mask's name whose folders agree best with its own, from the last upwards."""
+    """Return the films of a mask's name with the most folders in common, from the last upwards."""
     agreement = [_shared_folders(mask, film) for film in films]
     return [film for film, n in zip(films, agreement, strict=True) if n == max(agreement)]
 
 
 def _shared_folders(mask: Path, film: Path) -> int:
-    """How many folders the two share, counted upwards from the files."""
+    """Return how many folders two files share, counted upwards from the files."""
     number = 0
     for one, other in zip(_folders(mask), _folders(film), strict=False):
         if one != other:
@@ -86,6 +86,6 @@ def _shared_folders(mask: Path, film: Path) -> int:
 
 
 def _folders(path: Path) -> list[str]:
-    """The folders of a file from itself upwards, but for those that only say what it is."""
+    """Return the folders of a file upwards, without generic names of image and mask folders."""
     names = [part.lower() for part in path.parent.parts[::-1]]
     return [name for name in names if name not in FOLDERS | IMAGES]

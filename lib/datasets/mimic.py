@@ -1,10 +1,10 @@
-"""MIMIC-CXR-JPG 2.x (Johnson et al. 2019, arXiv 1901.07042), whole or a part of it.
+"""Read MIMIC-CXR-JPG 2.x (Johnson et al. 2019, arXiv 1901.07042), complete or in part.
 
-A preset of layout `table` over three tables, packed (.gz) or not: labels per study, as CheXpert's
-labeller finds them in reports (`table: "*-negbio.csv*"` takes the other labeller's), a row of
-metadata a film, and the official split. A film is found by its `dicom_id`, so DICOM files or films
-of one flat folder serve as well. Sex and age stand in none of these tables.
-(File names and columns as public code reads them; the films themselves were not seen.)
+A preset of layout `table` over three tables, compressed (.gz) or not: labels per study, extracted
+from reports by CheXpert's labeller (`table: "*-negbio.csv*"` selects the other labeller), metadata
+with one row per film, and the official split. Films are matched by `dicom_id`, so that DICOM files
+or films in one flat folder can be used as well. None of these tables contains sex and age.
+(File names and columns follow public code; the films were not available.)
 """
 
 from pathlib import Path
@@ -36,7 +36,7 @@ SPLIT = pandera.DataFrameSchema(
 
 
 def read(folder: Path, entry: dict) -> Listing:
-    """Lists the films of the metadata whose studies are labelled. Raises BadData."""
+    """List the films of the metadata whose studies are labelled. Raises BadData."""
     entry = KEYS | entry
     table = find_tables(folder, entry)[0]
     labels = read_table(table, LABELS)

@@ -1,10 +1,10 @@
-"""MURA v1.1 (Rajpurkar et al. 2017, arXiv 1712.06957) as Stanford publishes it, or a part of it.
+"""Read MURA v1.1 (Rajpurkar et al. 2017, arXiv 1712.06957) as published by Stanford, or a part.
 
-Four tables without headers list the films and label their studies; every film inherits its study's
-label. Some copies have headers, CRLF line ends, backslashes and `._` files; others lack some of the
-tables, whose films and labels are then taken from the names of the folders. The published
-validation films are test films here (the true test set is hidden). A patient may have several
-studies, with different labels, and several body parts.
+Four tables without headers list the films and label their studies; each film has the label of its
+study. Some copies have headers, CRLF line ends, backslashes and `._` files; others lack tables,
+whose films and labels are then taken from the names of folders. The published validation films are
+test films here (the official test set is not public). A patient may have several studies, with
+different labels, and several body parts.
 """
 
 import re
@@ -31,7 +31,7 @@ SIGNS = {"negative": 0, "positive": 1}
 
 
 def read(folder: Path, entry: dict) -> Listing:
-    """Lists the films of the tables or, without a table, of the folders. Raises BadData."""
+    """List the films of the tables or, without a table, of the folders. Raises BadData."""
     films = pd.concat([_films(folder, name) for name in ("train", "valid")], ignore_index=True)
     if films.empty:
         raise BadData(
@@ -55,14 +55,14 @@ def read(folder: Path, entry: dict) -> Listing:
 
 
 def _films(folder: Path, name: str) -> pd.DataFrame:
-    """The films of one list, path relative to the MURA folder, with the label of their study."""
+    """Return the films of one list, paths relative to the MURA folder, with their study's label."""
     table = find_table(folder, f"{name}_image_paths*.csv")
     relative = _listed(table) if table else _found(folder, name)
     return pd.DataFrame({"relative": relative, "label": _labels(folder, name, relative)})
 
 
 def _listed(table: Path) -> pd.Series:
-    """The films that a table lists."""
+    """Return the films that a table lists."""
     relative = _lines(table, FILMS)["path"].map(_relative)
     relative = relative[[is_visible(Path(path).name) for path in relative]]
     if len(stray := relative[~relative.str.match(FILM)]):
@@ -71,9 +71,9 @@ def _listed(table: Path) -> pd.Series:
 
 
 def _found(folder: Path, name: str) -> pd.Series:
-    """The films in the folders of a list; XR_… outside one, as of train/ alone, are of `train`.
+    """Return the films in the folders of a list; XR_… outside a list belong to `train`.
 
-    Folders above the set do not count: they change where the films are copied.
+    Folders above the set are ignored, since they change when films are copied.
     """
     paths = [path.relative_to(folder) for path in files_below(folder) if is_film_name(path)]
     alone = {path for path in paths if path.parts[0].lower().startswith("xr_")}
@@ -83,7 +83,7 @@ def _found(folder: Path, name: str) -> pd.Series:
 
 
 def _labels(folder: Path, name: str, relative: pd.Series) -> pd.Series:
-    """The labels of the films' studies: from the table or, without it, from the folders' names."""
+    """Return the labels of the films' studies, from the table or else from the folders' names."""
     table = find_table(folder, f"{name}_labeled_studies*.csv")
     if table is None:
         return relative.str.extract(FILM)["sign"].str.lower().map(SIGNS).astype(int)
@@ -100,7 +100,7 @@ def _labels(folder: Path, name: str, relative: pd.Series) -> pd.Series:
 
 
 def _lines(path: Path, schema: pandera.DataFrameSchema) -> pd.DataFrame:
-    """The lines of a table, with `/` between folders and without the header of some copies."""
+    """Read the lines of a table, with `/` between folders, without the header of some copies."""
     table = read_table(path, schema, header=False)
     first = table.columns[0]
     table[first] = table[first].str.replace("\\", "/")
@@ -108,10 +108,10 @@ def _lines(path: Path, schema: pandera.DataFrameSchema) -> pd.DataFrame:
 
 
 def _relative(path: str) -> str:
-    """`MURA-v1.1/train/…` without its first folders, which may be renamed; no slash at the end."""
+    """Return `MURA-v1.1/train/…` without leading folders, which may vary, or a final slash."""
     return re.sub(r"^.*/(?=(?:train|valid)/XR_)", "", path, flags=re.IGNORECASE).rstrip("/")
 
 
 def _study(path: str) -> str:
-    """A study's folder in small letters, from its own path or that of one of its films."""
+    """Return a study's folder in lower case, from its path or that of one of its films."""
     return re.sub(r"/[^/]+\.[^/]+$", "", _relative(path)).lower()

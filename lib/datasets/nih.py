@@ -1,11 +1,11 @@
-"""NIH ChestX-ray14 (Wang et al. 2017, arXiv 1705.02315): whole, some of its archives, or a sample.
+"""Read NIH ChestX-ray14 (Wang et al. 2017, arXiv 1705.02315): complete, some archives, or a sample.
 
-Copies are nested as on Kaggle, made smaller, converted to another format, or name the official
-lists otherwise (`test_list_NIH.txt`); a film is found by its stem.
+Copies may be nested as on Kaggle, reduced in size, converted to another format, or have other names
+of the official lists (`test_list_NIH.txt`); films are matched by their stem.
 
-Normal means `No Finding`, abnormal one of the findings that params/datasets.yaml chooses; a film
-with only other findings is neither, and is left out and counted. Findings were mined from reports
-and are noisy. The headers' brackets contain commas, so a CSV reader splits those columns in two.
+Normal means `No Finding`, abnormal one of the findings selected in params/datasets.yaml; films with
+only other findings are excluded and counted. Findings were extracted from reports and are noisy.
+Brackets in the headers contain commas, so that a CSV reader splits these columns in two.
 """
 
 from pathlib import Path
@@ -61,7 +61,7 @@ BOXES = pandera.DataFrameSchema(
 
 
 def read(folder: Path, entry: dict) -> Listing:
-    """Lists the films that are normal or have a chosen finding. Raises BadData."""
+    """List the films that are normal or have a selected finding. Raises BadData."""
     table = first_table(folder, *TABLES)
     films = read_table(table, ENTRIES)
     findings = films["Finding Labels"].map(_findings)
@@ -73,7 +73,7 @@ def read(folder: Path, entry: dict) -> Listing:
         image_id=image_ids,
         path=locate(films["Image Index"], folder, table),
         patient_id=films["Patient ID"].astype(str),
-        study_id=image_ids,  # the file's number is that of the follow-up
+        study_id=image_ids,  # the number in the file name is that of the follow-up
         body_part="chest",
         view=films["View Position"],
         sex=films["Patient Gender"],
@@ -110,7 +110,7 @@ def _check_findings(findings: pd.Series, table: Path) -> None:
 
 
 def _test_list(folder: Path) -> set[str]:
-    """The stems of the official test films; samples come without the list and are split."""
+    """Return the stems of the official test films, none for samples without the list."""
     path = find_table(folder, "test_list*.txt")
     try:
         return {stem(name).lower() for name in read_text(path).split()} if path else set()

@@ -1,6 +1,6 @@
-"""The originals of films: which files lie below the folders that a user names, and their list.
+"""List the original films below the folders that a user names.
 
-Links are followed, so that a copy holds the films themselves. Hidden files stay behind.
+Links are followed, so that a copy contains the films themselves. Hidden files are not copied.
 """
 
 import csv
@@ -15,7 +15,7 @@ from lib.datasets.listing import is_circular, is_visible
 from lib.errors import BadData
 from lib.files import whole_file
 
-#: What stops a copy: what it is, and what to do.
+#: Problems that prevent a copy -> remedy.
 PROBLEMS = {
     "leads nowhere": "restore what it leads to, or remove it",
     "is a link to a folder that it lies in": "remove it",
@@ -27,7 +27,7 @@ PROBLEMS = {
 
 
 class Original(NamedTuple):
-    """A film where its owner keeps it. Whoever changes it changes its size, time or inode."""
+    """A film in its original place. A change of the film changes its size, time or inode."""
 
     place: str  # below data/
     path: str
@@ -42,7 +42,7 @@ class Original(NamedTuple):
         return cls(place, path, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino)
 
     def is_unchanged(self) -> bool:
-        """Whether the file is still there, as it was."""
+        """Return whether the file still exists and is unchanged."""
         try:
             return self == Original.at(self.path, self.place, os.stat(self.path))
         except OSError:
@@ -51,28 +51,28 @@ class Original(NamedTuple):
 
 @dataclass
 class Originals:
-    """What lies below a folder: files, those that may not be read, and what stops a copy."""
+    """The contents of a folder: files, unreadable files, and problems that prevent a copy."""
 
     files: list[Original] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
     problems: dict[str, list[str]] = field(default_factory=dict)
 
     def add(self, other: "Originals") -> None:
-        """Add what lies below another folder."""
+        """Add the contents of another folder."""
         self.files += other.files
         self.unreadable += other.unreadable
         for kind, paths in other.problems.items():
             self.problems.setdefault(kind, []).extend(paths)
 
     def check(self) -> None:
-        """Raise BadData, naming the first, if something cannot be copied or be named in DVC."""
+        """Raise BadData, which names the first, if files cannot be copied or tracked by DVC."""
         for problem, (first, *others) in self.problems.items():
             more = f", and so {len(others)} more" if others else ""
             raise BadData(f"{first} {problem}{more}: {PROBLEMS[problem]}.")
 
 
 def originals(folders: Mapping[str, Path]) -> Originals:
-    """List the files below folders, given by their places below data/ (`.` is data/ itself)."""
+    """List the files below folders, which are given by places below data/ (`.` is data/ itself)."""
     listing = Originals()
     for place, folder in folders.items():
         _walk(folder, "" if place == "." else f"{place}/", listing)
@@ -82,7 +82,7 @@ def originals(folders: Mapping[str, Path]) -> Originals:
 
 
 def write_list(path: Path, files: Iterable[Original]) -> None:
-    """Write a list of originals, whole or not at all."""
+    """Write a list of originals, completely or not at all."""
     with whole_file(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(Original._fields)
@@ -90,7 +90,7 @@ def write_list(path: Path, files: Iterable[Original]) -> None:
 
 
 def read_list(path: Path) -> list[Original]:
-    """Read a list that `write_list` wrote. Raises BadData."""
+    """Read a list written by `write_list`. Raises BadData."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
             header, *rows = csv.reader(file)
@@ -102,18 +102,18 @@ def read_list(path: Path) -> list[Original]:
 
 
 def may_be_read(folder: Path) -> bool:
-    """Whether the user has the rights to list a folder and to open what is in it."""
+    """Return whether the user has permission to list a folder and to open its files."""
     return os.access(folder, os.R_OK | os.X_OK, effective_ids=True)
 
 
 def shown(path: str | Path) -> str:
-    """A path as it can be printed, bytes that are not UTF-8 and control characters escaped."""
+    """Return a printable path, with control characters and bytes that are not UTF-8 escaped."""
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _walk(folder: Path | str, place: str, listing: Originals) -> None:
-    """Add the files below `folder`, which is to stand at `place` below data/."""
+    """Add the files below `folder`, whose place below data/ is `place`."""
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError:

@@ -1,4 +1,4 @@
-"""The CSV tables of an owner, as they are published or as another program saved them again."""
+"""Read published CSV tables, in their original form or saved again by another program."""
 
 import codecs
 import csv
@@ -18,14 +18,14 @@ from lib.datasets.listing import files_below
 from lib.errors import BadData
 
 SEPARATORS = ",;\t"
-RARE_SEPARATOR = "|"  # counts where none of the others occurs: it also stands in NIH's cells
+RARE_SEPARATOR = "|"  # used only if no other occurs, since cells of NIH contain it
 NO_TABLE = (OSError, EOFError, zlib.error, csv.Error, ValueError, pd.errors.ParserWarning)
 
 
 def find_table(folder: Path, *patterns: str) -> Path | None:
-    """Finds the first of these tables that lies anywhere below the folder, in any case.
+    """Find the first of these tables at any depth below the folder, in any case.
 
-    Of several that match a pattern, the shortest name is the owner's: others are `… (1).csv`.
+    Of several matches of a pattern, the shortest name is the original; others are `… (1).csv`.
     """
     files = files_below(folder)
     for pattern in patterns:
@@ -36,7 +36,7 @@ def find_table(folder: Path, *patterns: str) -> Path | None:
 
 
 def first_table(folder: Path, *patterns: str) -> Path:
-    """Finds a table as `find_table` does. Raises BadData without one."""
+    """Find a table as `find_table` does. Raises BadData if there is none."""
     if table := find_table(folder, *patterns):
         return table
     name = patterns[0].replace("*", "")
@@ -44,9 +44,9 @@ def first_table(folder: Path, *patterns: str) -> Path:
 
 
 def read_table(path: Path, schema: pandera.DataFrameSchema, header: bool = True) -> pd.DataFrame:
-    """Reads an owner's table and validates it; empty cells become "" in text, NaN in numbers.
+    """Read a published table and validate it; empty cells become "" in text, NaN in numbers.
 
-    Without a header the schema's columns are taken in their order. Raises BadData.
+    Without a header, columns are in the order of the schema. Raises BadData.
     """
     cells = read_cells(path, None if header else list(schema.columns))
     names = {name.lower(): name for name in schema.columns}
@@ -61,11 +61,11 @@ def read_table(path: Path, schema: pandera.DataFrameSchema, header: bool = True)
 
 
 def read_cells(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
-    """Reads a table as text without spaces around it, empty cells as "". Raises BadData.
+    """Read a table as text without surrounding spaces, empty cells as "". Raises BadData.
 
-    Without `columns`, its first line names them. Separators are commas, semicolons, tabs or
-    `|`; the text is UTF-8, UTF-16 or, as from a spreadsheet in Western Europe, Windows-1252.
-    Empty rows are dropped, and so are empty columns without a name and a first one, of row numbers.
+    Without `columns`, the first line is the header. Separators are commas, semicolons, tabs or `|`;
+    the encoding is UTF-8, UTF-16 or Windows-1252, as written by spreadsheets in Western Europe.
+    Empty rows, empty unnamed columns and an unnamed first column of row numbers are dropped.
     """
     if not path.is_file():
         raise BadData(f"{path} is missing: put the owner's table there.")
@@ -94,7 +94,7 @@ def read_cells(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
 
 
 def read_text(path: Path) -> str:
-    """Reads a text file, whatever program saved it. Raises ValueError or OSError if it is none."""
+    """Read a text file in any of these encodings. Raises ValueError or OSError if it is none."""
     content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         text = content.decode("utf-16")
@@ -105,11 +105,11 @@ def read_text(path: Path) -> str:
             text = content.decode("cp1252")
     if "\0" in text:
         raise ValueError(f"{path} is no text")
-    return re.sub(r'\A"?sep=."?\r?\n', "", text)  # a line for Excel alone
+    return re.sub(r'\A"?sep=."?\r?\n', "", text)  # a line read only by Excel
 
 
 def _separator(text: str) -> str:
-    """The character that cuts the first line into most cells."""
+    """Return the separator that splits the first line into most cells."""
     line = text.lstrip("\r\n").partition("\n")[0]
     if RARE_SEPARATOR in line and not any(mark in line for mark in SEPARATORS):
         return RARE_SEPARATOR
@@ -121,7 +121,7 @@ def _is_workbook(path: Path) -> bool:
 
 
 def _with_points(cells: pd.Series, dtype: str) -> pd.Series:
-    """Numbers as Python writes them: with a decimal point, and whole ones without."""
+    """Return numbers in the notation of Python: a decimal point, whole numbers without one."""
     if dtype == "float64":
         return cells.str.replace(",", ".").replace("", None)
     return cells.str.replace(r"[.,]0*$", "", regex=True) if dtype == "int64" else cells

@@ -1,9 +1,10 @@
-"""RSNA Pneumonia Detection Challenge 2018 (Shih et al. 2019, Radiology: AI 1:e180041), stage 2.
+"""Read stage 2 of the RSNA Pneumonia Detection Challenge 2018.
 
-Normal means the class `Normal`; the other two classes are abnormal, told apart in `finding`.
-`Target 0` is not normal: it takes in `No Lung Opacity / Not Normal`. Both tables repeat a film once
-a box. A `patientId` stands for one film, not one person, so here a split by patient is one by film.
-Films may be converted (PNG) or unpacked in part; Kaggle's processed copy has both tables in one.
+Normal means the class `Normal`; the other two classes are abnormal and distinguished in `finding`.
+`Target 0` is not normal, since it includes `No Lung Opacity / Not Normal`. Both tables have one row
+per box. A `patientId` identifies a film, not a person, so that a split by patient is one by film.
+Films may be converted (PNG) or unpacked in part; Kaggle's processed copy combines both tables.
+Source: Shih et al. 2019, Radiology: AI 1:e180041.
 """
 
 from pathlib import Path
@@ -40,7 +41,7 @@ LABELS = pandera.DataFrameSchema(
 
 
 def read(folder: Path, entry: dict) -> Listing:
-    """Lists the labelled films of the challenge. Raises BadData."""
+    """List the labelled films of the challenge. Raises BadData."""
     details = first_table(folder, "stage_2_detailed_class_info*.csv", ONE_TABLE)
     films = read_table(details, DETAILS).drop_duplicates()
     if films["patientId"].duplicated().any():

@@ -1,4 +1,4 @@
-"""Splits films into training, validation and test by patient, over body parts and studies."""
+"""Split films into training, validation and test by patient, across body parts and studies."""
 
 import warnings
 
@@ -8,9 +8,9 @@ import pandas as pd
 from lib.datasets.table import SPLITS, UNLABELLED
 from lib.errors import BadData
 
-WORDS = ("normal", "abnormal")  # of the labels 0 and 1
-FEWEST_NORMALS = 10  # normal training films that the floors of a data set need
-FOLDS = 13  # meets 15 % and 30 % well; more and smaller folds balance body parts worse
+WORDS = ("normal", "abnormal")  # labels 0 and 1
+FEWEST_NORMALS = 10  # least number of normal training films, required by the floors
+FOLDS = 13  # approximates 15 % and 30 % well; smaller folds balance body parts worse
 
 
 def split_by_patient(
@@ -22,12 +22,12 @@ def split_by_patient(
     test_list: pd.Series | None = None,
     normals_only: bool = False,
 ) -> pd.Series:
-    """Assigns train, validation or test to each film; a patient is never in two of them.
+    """Assign train, validation or test to each film, each patient to only one of them.
 
-    Stratified by label and body part. `validation` and `test` are shares of the films. Where some
-    films are in a test list (bool, one a film), those are the test films and no others, and
-    `validation` is a share of the rest, which may then be normal films alone, as all films may be
-    with `normals_only`. The films' order does not matter. Raises BadData.
+    The split is stratified by label and body part. `validation` and `test` are shares of the films.
+    If some films are in `test_list` (bool, one per film), these are the only test films, and
+    `validation` is a share of the others, which may then all be normal, as may all films with
+    `normals_only`. The order of films does not matter. Raises BadData.
     """
     split = pd.Series("train", index=films.index)
     listed = np.zeros(len(films), bool) if test_list is None else test_list.to_numpy(bool)
@@ -42,14 +42,14 @@ def split_by_patient(
 
 
 def check_split(films: pd.DataFrame, name: str, normals_only: bool = False) -> None:
-    """Raises BadData if a patient is in two splits, or a split lacks normal or abnormal films.
+    """Raise BadData if a patient is in two splits, or a split lacks normal or abnormal films.
 
-    Warns where every abnormal film is in a test list, or `normals_only` says that there is none:
-    who learns from normal films can still run.
+    Warn if every abnormal film is in a test list, or if there is none (`normals_only`): methods
+    that learn from normal films can still run.
     """
     films = films[films["split"].ne(UNLABELLED)]
     shared = int(films.groupby("patient_id")["split"].nunique().gt(1).sum())
-    if shared:  # no patient is named: these may be the user's own
+    if shared:  # patients are not named, since they may be the user's
         raise BadData(
             f"{name}: {shared} patients are in the test list and outside it; "
             "set `official_split: false` in params/datasets.yaml, or correct the list."
@@ -78,7 +78,7 @@ def check_split(films: pd.DataFrame, name: str, normals_only: bool = False) -> N
 
 
 def _folds(films: pd.DataFrame, seed: int, normals_suffice: bool) -> tuple[pd.Series, int]:
-    """Numbers each film with a fold, and says how many folds there are."""
+    """Return the fold of each film, and the number of folds."""
     patients = films.groupby("label")["patient_id"].nunique().reindex([0, 1], fill_value=0)
     if normals_suffice and patients[1] == 0:
         patients = patients.loc[[0]]
@@ -90,9 +90,9 @@ def _folds(films: pd.DataFrame, seed: int, normals_suffice: bool) -> tuple[pd.Se
             "check the classes and the test list of params/datasets.yaml, or add films."
         )
     strata = films["label"].astype(str) + films["body_part"]
-    if strata.value_counts().max() < folds:  # a small set of many parts
+    if strata.value_counts().max() < folds:  # a small set with many body parts
         strata = films["label"].astype(str)
-    # Here, as scikit-learn takes a second to import, and every cell imports this file.
+    # Imported here, since scikit-learn takes a second, and every fit imports this file.
     from sklearn.model_selection import StratifiedGroupKFold
 
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)

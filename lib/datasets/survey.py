@@ -1,6 +1,6 @@
-"""What of params/datasets.yaml a folder of films holds: found, tried and counted before a copy.
+"""Survey the data sets of params/datasets.yaml in a folder of films, before they are copied.
 
-Each entry is judged alone: one that is broken or too small does not stop the others.
+Each entry is assessed separately: a defective or small data set does not affect the others.
 """
 
 import os
@@ -21,22 +21,23 @@ from lib.datasets.split import FEWEST_NORMALS
 from lib.errors import BadData
 from lib.films import NotAFilm, UnreadableFilm, read_film
 
-#: The entries that come with the study: nobody misses them where their films are not there.
+#: The entries that come with the study, not reported as missing if their films are absent.
 SHIPPED = {
     *("mura", "nih", "rsna", "nih_any", "nih64", "kermany", "kermany224", "knee_oa"),
     *("nih_peers", "kermany224_peers", "knee_oa_peers", "knee_oa_peers_labels"),
 }
-TRIED = 24  # films of a data set that are opened
-MOST_BROKEN = 0.5  # of those; a set of which more cannot be read was not copied or exported well
-SHOWN = 8  # names of folders in a sentence
+TRIED = 24  # number of films of a data set that are opened
+MOST_BROKEN = 0.5  # share of these; with more unreadable films, the copy or export is defective
+SHOWN = 8  # most names of folders in a sentence
 
 
 @dataclass(eq=False)
 class DataSet:
-    """What there is of an entry.
+    """The films of an entry that exist.
 
-    folder: where its films lie, whatever `folder` says. films: as `split_films` gives them, empty
-    where the set cannot be read; reason: why it is not studied. counts: films left out by reason.
+    folder: the actual folder of its films, which may differ from the entry's. films: as returned by
+    `split_films`, empty if the set cannot be read; reason: why it is not studied; counts: films
+    left out, by reason.
     """
 
     name: str
@@ -49,10 +50,10 @@ class DataSet:
 
     @property
     def places(self) -> dict[str, Path]:
-        """The folders to copy, by their places below data/: the films, and masks kept apart."""
+        """The folders to copy, by places below data/: the films, and any separate masks."""
         place = PurePosixPath(self.entry["folder"])
         places = {str(place): self.folder}
-        # Masks may lie where the first of the set's folders does: masks/ours/ with ours/.
+        # Masks may be next to the first of the set's folders: masks/ours/ next to ours/.
         if place.parts and self.folder.parts[-len(place.parts) :] == place.parts:
             masks = self.folder.parents[len(place.parts) - 1] / "masks" / place
             places |= {str("masks" / place): masks} if os.path.isdir(masks) else {}
@@ -60,11 +61,11 @@ class DataSet:
 
 
 def survey(source: Path, root: Path = ROOT, peers: bool = False) -> list[DataSet]:
-    """Find, try and count the data sets in a folder: those to study, and those that cannot be.
+    """Find, test and count the data sets in a folder, including those that cannot be studied.
 
-    Of entries with one folder, the first serves: the same films are not studied twice. Entries
-    that are marked so are taken up where `peers` is True, and of a folder all. Raises BadData
-    where params/datasets.yaml has a slip.
+    Of entries with the same folder only the first is used, so that no films are studied twice.
+    Entries marked `peers` are added if `peers` is True, also several per folder. Raises BadData if
+    params/datasets.yaml contains a mistake.
     """
     entries = load_entries(root)
     own = {name: entry for name, entry in entries.items() if not entry.get("peers")}
@@ -85,22 +86,22 @@ def survey(source: Path, root: Path = ROOT, peers: bool = False) -> list[DataSet
 
 
 def studied(sets: list[DataSet]) -> list[DataSet]:
-    """Those that can be studied; without any, those that are too small, whose index can be made."""
+    """Return the sets that can be studied or, if none, the small sets that can be indexed."""
     good = [data_set for data_set in sets if not data_set.reason]
     return good or [data_set for data_set in sets if len(data_set.films)]
 
 
 def _not_in(sets: list[DataSet], folders: list[Path]) -> list[Path]:
-    """The folders that none of the sets is to be studied in, by whatever name or link."""
+    """Return the folders, links resolved, that are not those of any set to be studied."""
     taken = {os.path.realpath(data_set.folder) for data_set in sets if not data_set.reason}
     return [folder for folder in folders if os.path.realpath(folder) not in taken]
 
 
-# --- where the films of an entry lie
+# --- the folder of an entry's films
 
 
 def _in_places(entries: dict[str, dict], source: Path) -> dict[str, list[Path]]:
-    """The entries whose `folder` is in `source`, is `source`, or lies up to two folders below."""
+    """Return the entries whose `folder` is `source`, in `source`, or up to two levels below."""
     found = {}
     for name, entry in entries.items():
         if folders := list(dict.fromkeys(_nested(_places(source, str(entry["folder"]))))):
@@ -109,7 +110,7 @@ def _in_places(entries: dict[str, dict], source: Path) -> dict[str, list[Path]]:
 
 
 def _at(entries: dict[str, dict], source: Path) -> dict[str, list[Path]]:
-    """The entry whose films lie in `source` itself, whatever its `folder`; the user's own first."""
+    """Return the entry with films in `source` itself, whatever its `folder`, the user's first."""
     for name in sorted(entries, key=SHIPPED.__contains__):
         try:
             with warnings.catch_warnings(action="ignore"):
@@ -121,7 +122,7 @@ def _at(entries: dict[str, dict], source: Path) -> dict[str, list[Path]]:
 
 
 def _above(entries: dict[str, dict], source: Path) -> dict[str, list[Path]]:
-    """The entries one of whose class folders is, or holds, `source`: their films lie above it."""
+    """Return the entries with a class folder that is or contains `source`, so films are above."""
     found = {}
     for name, entry in entries.items():
         globs = [glob for key in ("normal", "abnormal") for glob in listed(entry, key)]
@@ -141,12 +142,12 @@ def _matches(folder: Path, glob: str) -> list[Path]:
         NotImplementedError,
         IndexError,
         OSError,
-    ):  # the reader of films will say so
+    ):  # reported by the reader of films
         return []
 
 
 def _places(source: Path, folder: str) -> list[Path]:
-    """The places of `folder` next to `source`: in it, above it, or in folders below it."""
+    """Return the places of `folder` near `source`: in it, above it, or in folders below it."""
     parts = PurePosixPath(folder).parts
     inside = _but_for_case(source, parts)
     for position, part in enumerate(parts):
@@ -162,7 +163,7 @@ def _places(source: Path, folder: str) -> list[Path]:
 
 
 def _nested(places: list[Path]) -> Iterator[Path]:
-    """Each place, and the folder of its own name in it, as an archive is often unpacked."""
+    """Yield each place, and a folder of the same name in it, as often left by an archive."""
     for place in places:
         yield place
         if os.path.isdir(inner := place / place.name):
@@ -170,7 +171,7 @@ def _nested(places: list[Path]) -> Iterator[Path]:
 
 
 def _but_for_case(folder: Path, parts: tuple[str, ...]) -> Path | None:
-    """The folder below `folder`, spelt with other capitals if need be."""
+    """Return the folder below `folder`, in other case if necessary."""
     for part in parts:
         if os.path.isdir(folder / part):
             folder /= part
@@ -183,7 +184,7 @@ def _but_for_case(folder: Path, parts: tuple[str, ...]) -> Path | None:
 
 
 def _folders(folder: Path) -> list[Path]:
-    """The folders in a folder; none where it may not be read: the search passes it over."""
+    """Return the folders in a folder, none if it may not be read."""
     try:
         return sorted(p for p in folder.iterdir() if is_visible(p.name) and os.path.isdir(p))
     except OSError:
@@ -196,11 +197,11 @@ def _names(folder: Path) -> str:
     return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "") or "no folder"
 
 
-# --- whether they can be studied
+# --- assessment
 
 
 def _examined(name: str, entry: dict, folders: list[Path], root: Path) -> DataSet:
-    """The set in the first of the folders that can be studied, else the reason of the first."""
+    """Return the set in the first folder that can be studied, else the reason of the first."""
     failed = []
     apart = [folder for folder in folders if folder.parent not in folders]
     if len(apart) > 1:
@@ -221,7 +222,7 @@ def _examined(name: str, entry: dict, folders: list[Path], root: Path) -> DataSe
 
 
 def _count(data_set: DataSet, root: Path) -> None:
-    """Fill in films, counts and remarks. Raises BadData where the set cannot be studied."""
+    """Fill in films, counts and remarks. Raises BadData if the set cannot be studied."""
     files = originals(data_set.places)
     files.check()
     with warnings.catch_warnings(record=True) as remarks:
@@ -244,7 +245,7 @@ def _count(data_set: DataSet, root: Path) -> None:
 
 
 def _readable(films: pd.DataFrame, files: Originals, data_set: DataSet) -> pd.DataFrame:
-    """The films that can be copied; a remark counts those that the user may not read."""
+    """Return the films that can be copied, and remark on those that cannot."""
     if files.unreadable:
         data_set.remarks.append(f"{len(files.unreadable)} files may not be read and are left out")
     there = {file.path for file in files.files}
@@ -255,7 +256,7 @@ def _readable(films: pd.DataFrame, files: Originals, data_set: DataSet) -> pd.Da
 
 
 def _try(films: pd.DataFrame, data_set: DataSet) -> None:
-    """Open some films, evenly over the classes. Raises BadData if most cannot be read."""
+    """Open some films of each class. Raises BadData if most of them cannot be read."""
     if films.empty:
         raise BadData("none of its films is there: get them, or correct the table that lists them.")
     shuffled = films.sample(frac=1, random_state=0)
@@ -278,7 +279,7 @@ def _try(films: pd.DataFrame, data_set: DataSet) -> None:
 def _reason(path: str) -> str:
     try:
         read_film(path)
-    except NotAFilm:  # passed over, and counted when all films are opened
+    except NotAFilm:  # ignored here, and counted when all films are opened
         return ""
     except UnreadableFilm as reason:
         return str(reason)

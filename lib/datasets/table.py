@@ -1,6 +1,7 @@
-"""The index as a table on disk: its columns, and how it is read back.
+"""Define the columns of the index, and read it.
 
-Apart from the readers, so that a change of an owner's layout is no change of the code that trains.
+Separate from the readers of data sets, so that a change of a layout does not change the code that
+trains.
 """
 
 from pathlib import Path
@@ -12,9 +13,9 @@ from pandera.errors import SchemaErrors
 from lib.errors import BadData
 
 SPLITS = ("train", "validation", "test")
-UNLABELLED = "unlabelled"  # in the place of a split: a film without a label, which is only scored
+UNLABELLED = "unlabelled"  # instead of a split: a film without a label, which is only scored
 
-# File names that are not UTF-8 come back from a table as they went in.
+# File names that are not UTF-8 are written and read without change.
 ODD_NAMES = "surrogateescape"
 
 TEXT = pandera.Column(str)
@@ -45,7 +46,7 @@ NUMBERS = {"age": float, "label": float, "width": int, "height": int}
 
 
 def load_index(path: str | Path) -> pd.DataFrame:
-    """Reads and validates an index: ids and words are text, label and age float. Raises BadData."""
+    """Read and validate an index: ids and words are text, label and age float. Raises BadData."""
     path = Path(path)
     remedy = f"write it anew with `python -m lib.datasets {path.stem}`."
     try:

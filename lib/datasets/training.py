@@ -1,4 +1,4 @@
-"""Decides who is in the training set, and which of its labels a method may know."""
+"""Select the training set, and the labels that are given to a method."""
 
 import numpy as np
 import pandas as pd
@@ -10,17 +10,17 @@ from lib.variants import Labels
 def training_set(
     index: pd.DataFrame, labels: Labels = "none", seed: int = 0, contamination: float = 0.0
 ) -> pd.DataFrame:
-    """Chooses the training films: columns row (position in the index) and y (1, 0, NaN unknown).
+    """Select the training films: columns row (position in the index) and y (1, 0, NaN unknown).
 
     labels="none"   the normal training films, y unknown.
     labels="all"    all labelled training films, y known.
-    labels={"normal": a, "abnormal": b}   all normal training films and some anomalies, so that
-                    known normals are the share `a` of the whole training set and known anomalies
-                    `b` (Deep SAD's labelled films, arXiv 1906.02694, section 4); the rest unknown.
-    contamination   share of anomalies among the films of unknown label (Deep SAD's pollution).
+    labels={"normal": a, "abnormal": b}   all normal training films and some anomalies, so that the
+                    shares of known normals and known anomalies in the training set are `a` and `b`
+                    (labelled films of Deep SAD, arXiv 1906.02694, section 4); the rest unknown.
+    contamination   share of anomalies among the films of unknown label (pollution in Deep SAD).
 
-    Who becomes known or a contaminant is drawn from `seed`, evenly over body parts, patient after
-    patient. Raises BadData where there are too few films for these shares, ValueError for bad ones.
+    Known films and contaminants are drawn with `seed`, evenly over body parts, patient by patient.
+    Raises BadData if there are too few films for these shares, ValueError for invalid shares.
     """
     train = index.reset_index(drop=True).query("split == 'train'")
     if isinstance(labels, str):
@@ -59,11 +59,11 @@ def _chosen(films: pd.DataFrame, y: pd.Series) -> pd.DataFrame:
 
 
 def _drawing_order(films: pd.DataFrame, seed: int) -> np.ndarray:
-    """Rows of the films in the order of drawing: any first k are spread evenly over the body parts.
+    """Return the rows of films in the order of drawing, any first k evenly over body parts.
 
-    Patients are shuffled, their films kept together, so that few patients are known in part only.
+    Patients are shuffled and their films kept together, so that few patients are known in part.
     """
-    # Patients are named by their first film: their ids may be salted, differently on each machine.
+    # Patients are identified by their first film, since the salt of their ids varies by machine.
     first = films.sort_values("image_id").groupby("patient_id")["image_id"].transform("first")
     patients = np.sort(first.unique())
     rank = pd.Series(np.random.default_rng(seed).permutation(len(patients)), index=patients)
@@ -74,9 +74,9 @@ def _drawing_order(films: pd.DataFrame, seed: int) -> np.ndarray:
 
 
 def _numbers(normals: int, a: float, b: float, contamination: float) -> tuple[int, int, int]:
-    """How many known normals, known anomalies and contaminants make these shares.
+    """Return the numbers of known normals, known anomalies and contaminants for these shares.
 
-    With N films in all and r = contamination / (1 - contamination):
+    With N films in total and r = contamination / (1 - contamination):
     known normals = a N, known anomalies = b N, contaminants = r (normals - a N).
     """
     if min(a, b, contamination) < 0 or a + b >= 1 or contamination >= 1:

@@ -1,12 +1,12 @@
-"""VinDr-CXR (Nguyen et al. 2022, Scientific Data 9:429), as on PhysioNet or on Kaggle.
+"""Read VinDr-CXR (Nguyen et al. 2022, Scientific Data 9:429), as on PhysioNet or on Kaggle.
 
-A preset of layout `table`. Three radiologists read each training film apart, five each test film
-together: a finding holds if any of them sees it, and a film is normal if all say `No finding`.
-PhysioNet: `image_labels_{train,test}.csv`, a column a label, and boxes in `annotations_…`; the
-test films are the owner's. Kaggle: `train.csv`, a row a box or a reader without one; its test
-films have no labels. Films are DICOM (`<image_id>.dicom`) or converted. Boxes are in pixels of the
-owner's films, so for films that were made smaller they do not fit. No table names a patient.
-(File names and columns as public code reads them; the films themselves were not seen.)
+A preset of layout `table`. Each training film was read by three radiologists independently, each
+test film by five in consensus: a finding holds if any reader reports it, and a film is normal if
+all report `No finding`. PhysioNet: `image_labels_{train,test}.csv`, one column per label, boxes in
+`annotations_…`, and the official test films. Kaggle: `train.csv`, one row per box or per reader
+without a box; its test films have no labels. Films are DICOM (`<image_id>.dicom`) or converted.
+Boxes are in pixels of the original films and do not fit reduced films. No table names patients.
+(File names and columns follow public code; the films were not available.)
 """
 
 from pathlib import Path
@@ -38,7 +38,7 @@ KAGGLE = KEYS | {"table": "train.csv", "label": "class_name"}
 
 
 def read(folder: Path, entry: dict) -> Listing:
-    """Lists the labelled films. Raises BadData."""
+    """List the labelled films. Raises BadData."""
     from_physionet = find_table(folder, PHYSIONET["table"]) is not None
     entry = (PHYSIONET if from_physionet else KAGGLE) | entry
     tables = find_tables(folder, entry)
@@ -52,7 +52,7 @@ def read(folder: Path, entry: dict) -> Listing:
 
 
 def _boxes(tables: list[Path], films: pd.DataFrame) -> pd.DataFrame:
-    """The boxes of all readers, x and y those of the upper left corner, in pixels of the film."""
+    """Return the boxes of all readers, x and y of the upper left corner, in pixels of the film."""
     if not tables:
         return pd.DataFrame(columns=BOX_COLUMNS)
     boxes = pd.concat([read_table(table, BOXES) for table in tables]).dropna(subset=CORNERS)

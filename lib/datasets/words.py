@@ -1,13 +1,12 @@
-"""Brings what films say of themselves to one form: body parts, views and sexes in few words.
+"""Normalise the vocabulary of films: body parts, views and sexes.
 
-DICOM's terms are free enough that one hand is `HAND`, `Hand `, `HAND_L` or `MAIN`. What is not
-known here says less than the data set's own entry does and is dropped, so that no group of films
-consists of one odd spelling.
+DICOM terms vary: a hand may be `HAND`, `Hand `, `HAND_L` or `MAIN`. Unknown terms are dropped in
+favour of the data set's entry, so that no group of films consists of one unusual spelling.
 """
 
 import re
 
-#: Words for a part of the body (English, German, French, Spanish, Italian) -> the one that is used.
+#: Term in use -> words for a body part (English, German, French, Spanish, Italian).
 BODY_PARTS = {
     "hand": "hand main mano hands",
     "finger": "finger fingers thumb doigt daumen dedo dito digit",
@@ -40,7 +39,7 @@ SEXES = {"M": "M", "F": "F", "W": "F"}
 
 
 def body_part(text: str) -> str:
-    """The part that a film's own words name, or "" where they name none or several."""
+    """Return the body part named in a film's text, "" if none or several are named."""
     words = re.findall(r"[a-z]+", text.lower().replace("ß", "ss"))
     without_side = (word if word in PART_OF_WORD else SIDES.sub("", word) for word in words)
     parts = {PART_OF_WORD[word] for word in without_side if word in PART_OF_WORD}
@@ -48,11 +47,11 @@ def body_part(text: str) -> str:
 
 
 def view(text: str) -> str:
-    """The view that a film's own words name, in capitals, or "" where they name none or several."""
+    """Return the view named in a film's text, in capitals, "" if none or several are named."""
     views = {VIEWS[word] for word in re.findall(r"[A-Z]+", text.upper()) if word in VIEWS}
     return views.pop() if len(views) == 1 else ""
 
 
 def sex(text: str) -> str:
-    """M, F or "" for how owners and films write it."""
+    """Return M, F or "" for the various notations."""
     return SEXES.get(text.strip().upper()[:1], "")

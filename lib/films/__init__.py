@@ -1,4 +1,4 @@
-"""Reads one film, whatever it came as: a picture or a DICOM; names the reason if it cannot be."""
+"""Read one film, a picture or a DICOM file, or give the reason why it cannot be read."""
 
 from lib.films.kinds import FILM_SUFFIXES
 from lib.films.reading import film_facts, film_size, read_film, read_mask

@@ -1,4 +1,4 @@
-"""Decodes the pixels of a DICOM, once it is sure that they can be decoded and will not swell."""
+"""Decode the pixels of a DICOM file, after checks of its coding and of the decoded size."""
 
 import numpy as np
 from pydicom import Dataset
@@ -11,13 +11,13 @@ from lib.films.refusals import UnreadableFilm
 from lib.films.tags import number, text
 
 COLOURS = {str(word) for word in PhotometricInterpretation}
-NO_SIZES = {0xC4, 0xC8, 0xCC}  # markers of JPEG among those that state a size, C0 to CF
+NO_SIZES = {0xC4, 0xC8, 0xCC}  # JPEG markers from C0 to CF that do not state a size
 
 
 def decoded(film: Dataset) -> np.ndarray:
-    """Decode a film's pixels as they are stored, (height, width), of colours (height, width, 3).
+    """Decode a film's pixels as stored: (height, width), or (height, width, 3) for colours.
 
-    Adds to the film what its header left out. Raises UnreadableFilm.
+    Missing elements of the film's header are added. Raises UnreadableFilm.
     """
     _complete(film)
     _check_syntax(film)
@@ -28,7 +28,7 @@ def decoded(film: Dataset) -> np.ndarray:
 
 
 def _complete(film: Dataset) -> None:
-    """Give a header what it left out, as viewers assume it."""
+    """Add missing elements to a header, with the values that viewers assume."""
     colour = text(film, "PhotometricInterpretation").upper()
     samples = int(number(film, "SamplesPerPixel") or (3 if colour[:3] in ("RGB", "YBR") else 1))
     if colour not in COLOURS:
@@ -43,7 +43,7 @@ def _complete(film: Dataset) -> None:
 
 
 def _check_syntax(film: Dataset) -> None:
-    """Raise UnreadableFilm for pixels in a transfer syntax that is not read, or not the stated."""
+    """Raise UnreadableFilm for a transfer syntax that is not supported or is misstated."""
     syntax: UID = film.file_meta.TransferSyntaxUID
     try:
         readable = get_decoder(syntax).is_available
@@ -57,10 +57,10 @@ def _check_syntax(film: Dataset) -> None:
 
 
 def _check_frame(film: Dataset) -> None:
-    """Raise UnreadableFilm for a frame that would decode into more than its header says."""
+    """Raise UnreadableFilm for a frame whose decoded size exceeds that of its header."""
     frame = get_frame(film.PixelData, 0, number_of_frames=1)
     size = film.Columns, film.Rows, film.SamplesPerPixel
-    if film.file_meta.TransferSyntaxUID == RLELossless:  # 1 byte becomes 64 at most
+    if film.file_meta.TransferSyntaxUID == RLELossless:  # 1 byte decodes to at most 64
         fits = len(frame) <= 2 * int(np.prod(size)) * film.BitsAllocated // 8 + 64
     else:
         fits = coded_size(frame) == size
@@ -69,7 +69,7 @@ def _check_frame(film: Dataset) -> None:
 
 
 def coded_size(frame: bytes) -> tuple[int, int, int] | None:
-    """Read (width, height, colours) as a JPEG, JPEG-LS or JPEG 2000 stream itself states them."""
+    """Read (width, height, colours) from the header of a JPEG, JPEG-LS or JPEG 2000 stream."""
     if not frame.startswith(b"\xff\xd8"):
         start = frame.index(b"\xff\x4f\xff\x51")
         right, bottom, left, top = np.frombuffer(frame, ">u4", 4, start + 8).tolist()
@@ -85,7 +85,7 @@ def coded_size(frame: bytes) -> tuple[int, int, int] | None:
 
 
 def _native(film: Dataset) -> np.ndarray:
-    """Pixels that are not coded; shifted down where they stand in the high bits of their words."""
+    """Read uncompressed pixels; shift them down where they occupy the high bits of their words."""
     bits, low = film.BitsStored, int(number(film, "HighBit") or 0) + 1 - film.BitsStored
     if low <= 0:
         return pixel_array(film, index=0)

@@ -1,6 +1,6 @@
-"""Opens a DICOM: which one is a film, its grey levels, size and facts.
+"""Open a DICOM file: whether it is a film, and its grey levels, size and metadata.
 
-Of a DICOM only the tags named here are ever read.
+Only the tags named here are ever read.
 """
 
 import io
@@ -49,9 +49,9 @@ FACT_TAGS = {
     "BodyPartExamined": "body_part",
     "BurnedInAnnotation": "burned_in",
 }
-# Modalities of what is written about films; their files lie among the films of an export.
+# Modalities of objects that describe films and are exported together with them.
 NO_FILMS = {"SR", "PR", "KO", "DOC", "SEG", "REG", "RTSTRUCT", "RTPLAN", "RTDOSE", "PLAN", "ECG"}
-SYNTAXES = {  # by whether types are implicit, and numbers little-endian
+SYNTAXES = {  # keys: (implicit types, little-endian numbers)
     (True, True): ImplicitVRLittleEndian,
     (False, True): ExplicitVRLittleEndian,
     (False, False): ExplicitVRBigEndian,
@@ -61,7 +61,7 @@ SYNTAXES = {  # by whether types are implicit, and numbers little-endian
 def read_dicom(path: Path) -> np.ndarray:
     """Read a film's grey levels (height, width) as a viewer shows them.
 
-    uint8 or uint16 as stored, float32 where its tags make fractions of them. Raises UnreadableFilm.
+    uint8 or uint16 as stored, float32 where rescaling gives fractions. Raises UnreadableFilm.
     """
     film = _read(path, PIXEL_TAGS, pixels=True)
     _checked_size(film, path)
@@ -77,7 +77,7 @@ def dicom_size(path: Path) -> tuple[int, int]:
 
 
 def dicom_facts(path: Path) -> dict[str, str]:
-    """Read what FACT_TAGS names, each in words of one line, "" where it is absent."""
+    """Read the tags of FACT_TAGS, each as text on one line, "" where it is absent."""
     header = _read(path, list(FACT_TAGS), pixels=False)
     facts = {name: text(header, tag) for tag, name in FACT_TAGS.items()}
     burned_in = facts["burned_in"].upper()
@@ -85,7 +85,7 @@ def dicom_facts(path: Path) -> dict[str, str]:
 
 
 def _read(path: Path, tags: list[str], pixels: bool) -> pydicom.Dataset:
-    """Read the named tags and no others. A deflated file could swell without bound: refused."""
+    """Read only the named tags; refuse a deflated file, whose decoded size is unbounded."""
     with _with_preamble(path) as file:
         file.seek(132)
         meta = read_dataset(file, False, True, stop_when=lambda tag, vr, length: tag.group != 2)
@@ -95,7 +95,7 @@ def _read(path: Path, tags: list[str], pixels: bool) -> pydicom.Dataset:
         with warnings.catch_warnings():
             warnings.filterwarnings("error", message="End of file reached")
             film = pydicom.dcmread(file, specific_tags=tags, stop_before_pixels=not pixels)
-    if not film.file_meta.get("TransferSyntaxUID"):  # as the bytes told pydicom
+    if not film.file_meta.get("TransferSyntaxUID"):  # as pydicom inferred from the bytes
         film.file_meta.TransferSyntaxUID = SYNTAXES[film.original_encoding]  # type: ignore[index]
     return film
 
@@ -120,14 +120,14 @@ def _checked_size(header: pydicom.Dataset, path: Path) -> tuple[int, int]:
 
 
 def _storage(header: pydicom.Dataset) -> str:
-    """The class of what is stored, in the standard's words; "" if the file names none of them."""
+    """Return the standard's name of the storage class, "" if the file states none."""
     uid = text(header, "SOPClassUID") or text(header.file_meta, "MediaStorageSOPClassUID")
     name = UID_dictionary[uid][0] if uid in UID_dictionary else ""
     return name if "Storage" in name else ""
 
 
 def _without_pixels(header: pydicom.Dataset, path: Path) -> UnreadableFilm:
-    """The error of a DICOM that shows nothing: by its modality, its class or else its name."""
+    """Return the error of a DICOM file without pixels, from its modality, class or file name."""
     if (modality := text(header, "Modality")) in NO_FILMS:
         return NotAFilm(f"no film: modality {modality}")
     reason = "DICOM without pixels"

@@ -1,7 +1,7 @@
-"""Shows the stored pixels of a DICOM as a viewer does: rescaled, windowed, bright where bone is.
+"""Display the stored pixels of a DICOM file as a viewer does: rescaled, windowed, bone bright.
 
-A table, window or slope that is empty, zero or beside the film's own values is left out, as viewers
-do: it never costs the film, and never makes it one grey level.
+A table, window or slope that is empty, zero or outside the film's range of values is ignored, as
+viewers do, so that the film is neither lost nor reduced to one grey level.
 """
 
 from collections.abc import Iterator
@@ -18,9 +18,9 @@ GREY_WEIGHTS = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green and 
 
 
 def shown(stored: np.ndarray, film: Dataset) -> np.ndarray:
-    """Grey levels (height, width), larger = brighter, of stored pixels and the tags beside them.
+    """Return grey levels (height, width), larger = brighter, from stored pixels and their tags.
 
-    Padding is as dark as the darkest of the film. Raises UnreadableFilm.
+    Padding is as dark as the darkest pixel of the film. Raises UnreadableFilm.
     """
     if film.PhotometricInterpretation == "PALETTE COLOR":
         stored = _coloured(stored, film)
@@ -35,7 +35,7 @@ def shown(stored: np.ndarray, film: Dataset) -> np.ndarray:
         grey[padding] = inside.max() if negative else inside.min()
     if not negative:
         return grey
-    grey = grey.astype(np.float64) if grey.dtype.kind == "i" else grey  # for -32768 has no negative
+    grey = grey.astype(np.float64) if grey.dtype.kind == "i" else grey  # -32768 has no negative
     return grey.max() - grey
 
 
@@ -50,11 +50,11 @@ def _is_inverse(film: Dataset) -> bool:
 
 
 def _padding(stored: np.ndarray, film: Dataset) -> np.ndarray | None:
-    """Where a film is only filled up, bool (height, width); None where it is film all over."""
+    """Return the mask of padding, bool (height, width), or None where there is no padding."""
     ends = [number(film, tag) for tag in ("PixelPaddingValue", "PixelPaddingRangeLimit")]
     if ends[0] is None:
         return None
-    span = 2 ** max(16, film.BitsAllocated)  # the tags may be written with or without a sign
+    span = 2 ** max(16, film.BitsAllocated)  # the tags may be signed or unsigned
     start = -span // 2 if film.PixelRepresentation else 0
     ends = sorted((int(end) - start) % span + start for end in ends if end is not None)
     padding = (stored >= ends[0]) & (stored <= ends[-1])
@@ -62,7 +62,7 @@ def _padding(stored: np.ndarray, film: Dataset) -> np.ndarray | None:
 
 
 def _rescaled(stored: np.ndarray, film: Dataset, padding: np.ndarray | None):
-    """Apply the modality table, else slope and intercept; returns also the (least, most) grey."""
+    """Apply the modality table, else slope and intercept; also return the (least, most) grey."""
     table = _table(film, "ModalityLUTSequence")
     if table and _varies(grey := table.look_up(stored), padding):
         return grey, (0, 2**table.bits - 1)
@@ -76,7 +76,7 @@ def _rescaled(stored: np.ndarray, film: Dataset, padding: np.ndarray | None):
 
 
 def _windowed(grey: np.ndarray, bounds, film: Dataset, padding: np.ndarray | None) -> np.ndarray:
-    """Apply the first table or window that leaves more than one grey level, if there is one."""
+    """Apply the first table or window that leaves more than one grey level, if any."""
     return next((look for look in _looks(grey, bounds, film) if _varies(look, padding)), grey)
 
 
@@ -96,7 +96,7 @@ def _through_window(grey, center: float, width: float, function: str, least, mos
         return (most - least) / (1 + np.exp(-4 * (grey - center) / width)) + least
     if function != "LINEAR_EXACT" and width > 1:
         center, width = center - 0.5, width - 1
-    share = np.subtract(grey, center, dtype=np.float64)  # and then in place: plates are large
+    share = np.subtract(grey, center, dtype=np.float64)  # then in place, since plates are large
     share /= width
     share += 0.5
     np.clip(share, 0, 1, out=share)
@@ -111,7 +111,7 @@ def _varies(grey: np.ndarray, padding: np.ndarray | None) -> bool:
 
 
 class _Table(NamedTuple):
-    """A lookup table: the new grey levels of `first`, `first` + 1, ...; of so many bits."""
+    """A lookup table: new grey levels of `first`, `first` + 1, ..., each of `bits` bits."""
 
     entries: np.ndarray
     first: int
@@ -123,7 +123,7 @@ class _Table(NamedTuple):
 
 
 def _table(film: Dataset, tag: str) -> _Table | None:
-    """The first table of a sequence; None where it has none, or one that is not whole."""
+    """Return the first table of a sequence, or None where it is absent or incomplete."""
     item = next(iter(values(film, tag)), None)
     if not isinstance(item, Dataset) or len(descriptor := numbers(item, "LUTDescriptor")) != 3:
         return None
@@ -138,7 +138,7 @@ def _table(film: Dataset, tag: str) -> _Table | None:
 
 
 def _entries(item: Dataset, length: int, words: str) -> np.ndarray:
-    """The entries of a table, which stand in words, or in bytes if there are no more."""
+    """Return the entries of a table, stored as words or, if too short for words, as bytes."""
     data = values(item, "LUTData")
     if not (data and isinstance(data[0], bytes)):
         return np.array(numbers(item, "LUTData"))

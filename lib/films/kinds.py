@@ -1,7 +1,7 @@
-"""What a file is by its first bytes: a DICOM, a picture that Pillow decodes, or no film.
+"""Recognise a file by its first bytes: a DICOM, a picture that Pillow decodes, or no film.
 
-A name matters only where the bytes say nothing: `film.png` that holds an error page is a film lost
-on the way, README is not.
+The name matters only where the bytes are not those of a film: a `film.png` that holds an error page
+is a film lost in transfer, README is not.
 """
 
 import re
@@ -9,11 +9,11 @@ from pathlib import Path
 
 from lib.films.refusals import LARGEST_FILE, NotAFilm, UnreadableFilm
 
-HEAD = 512  # bytes that tell the kind
+HEAD = 512  # bytes from which the kind is recognised
 DICOM = "DICOM"
 PREAMBLE = bytes(128) + b"DICM"
 
-# Pillow's formats whose decoders run in this process; EPS, for one, would run another program.
+# Pillow's formats that are decoded within this process; EPS, for example, runs another program.
 PICTURES = {
     "PNG": rb"\x89PNG\r\n\x1a\n",
     "JPEG": rb"\xff\xd8\xff",
@@ -25,7 +25,7 @@ PICTURES = {
     "AVIF": rb"....ftypavi[fs]",
     "PPM": rb"P[1-6]\s+[#\d]",
 }
-FILMS_NOT_READ = {  # that may hold a film, which would be lost without a word
+FILMS_NOT_READ = {  # may hold a film, which must not be left out silently
     "HEIC": rb"....ftyp(hei|hev|mif1|msf1)",
     "JPEG XL": rb"\xff\x0a|\0\0\0\x0cJXL ",
     "NIfTI": rb".{344}(n\+1|ni1)\0",
@@ -58,18 +58,18 @@ FILM_SUFFIXES = {
 
 
 def is_film_name(path: Path) -> bool:
-    """Whether a file's name promises a film: by its suffix, or as it is all a DICOM's UID."""
+    """Return whether a file name suggests a film, by its suffix or as the UID of a DICOM."""
     path = path.with_suffix("") if path.suffix.lower() == ".gz" else path
     return path.suffix.lower() in FILM_SUFFIXES or re.fullmatch(r"[\d.]{9,}", path.name) is not None
 
 
 def refusal(path: Path, reason: str) -> UnreadableFilm:
-    """The error of a file whose bytes show no film: NotAFilm unless its name promises one."""
+    """Return the error of a file that is not a film: NotAFilm unless its name suggests one."""
     return UnreadableFilm(reason) if is_film_name(path) else NotAFilm(reason)
 
 
 def kind_of(path: Path) -> str:
-    """Tell the kind of a file, DICOM or a key of PICTURES. Raises UnreadableFilm for any other."""
+    """Return the kind of a file, DICOM or a key of PICTURES. Raises UnreadableFilm otherwise."""
     if not path.exists():
         raise UnreadableFilm("missing")
     if not path.is_file():
@@ -86,7 +86,7 @@ def kind_of(path: Path) -> str:
 
 
 def missing_preamble(head: bytes) -> bytes | None:
-    """What a DICOM that begins with `head` lacks before it, b"" if nothing; None if it is none."""
+    """Return the bytes missing before `head` in a DICOM file, possibly b""; None if it is none."""
     if head[128:132] == b"DICM":
         return b""
     if head.startswith(b"DICM"):
@@ -95,7 +95,7 @@ def missing_preamble(head: bytes) -> bytes | None:
 
 
 def _is_first_element(head: bytes) -> bool:
-    """Whether an element of group 2 or 8 comes first, with a VR or a length that it could have."""
+    """Return whether an element of group 2 or 8 with a plausible VR or length comes first."""
     if re.match(rb"[\x02\x08]\0.\0|\0[\x02\x08]\0.", head, re.DOTALL) is None:
         return False
     explicit = re.match(rb"CS|UI|UL|DA|TM|DT|LO|SH|ST|PN|OB|SQ|AE|LT|UT|US", head[4:6]) is not None

@@ -1,4 +1,4 @@
-"""Decodes a picture, PNG to TIFF, through Pillow; its size is checked in the header before that."""
+"""Decode a picture, PNG to TIFF, with Pillow, after its size has been checked in the header."""
 
 import os
 from collections.abc import Iterator
@@ -11,22 +11,22 @@ from PIL import Image, ImageFile, ImageOps, TiffImagePlugin
 from lib.films.kinds import PICTURES
 from lib.films.refusals import NotAFilm, UnreadableFilm, check_size
 
-PHOTOMETRIC, WHITE_IS_ZERO = 262, 0  # a tag of TIFF, and its value for negatives
+PHOTOMETRIC, WHITE_IS_ZERO = 262, 0  # a TIFF tag and its value for negatives
 DEEP = {"I;16", "I;16B", "I;16L", "I;16N", "I", "F"}  # Pillow's modes of more than 8 bits
 
-# Another library may have asked Pillow to fill truncated films with grey; here they must fail.
+# Another library may have set Pillow to fill truncated films with grey; here they must fail.
 ImageFile.LOAD_TRUNCATED_IMAGES = False
-# Pillow knows some deep TIFF only as positives. It takes their negatives too, for _grey to turn.
+# Pillow opens some deep TIFF only as positives. Negatives are registered too; _grey inverts them.
 for (order, photometric, *rest), modes in list(TiffImagePlugin.OPEN_INFO.items()):
     if photometric != WHITE_IS_ZERO and modes[0] in DEEP:
         TiffImagePlugin.OPEN_INFO.setdefault((order, WHITE_IS_ZERO, *rest), modes)  # type: ignore[arg-type]
 
 
 def read_picture(path: Path) -> np.ndarray:
-    """Read a picture's grey levels (height, width), turned upright as its EXIF orientation asks.
+    """Read a picture's grey levels (height, width), turned upright by its EXIF orientation.
 
-    uint8; uint16 or float32 where the file has them, though 16-bit colours come as 8 bits of grey.
-    Transparency is dropped. Raises UnreadableFilm.
+    uint8, or uint16 or float32 as in the file; 16-bit colours become 8-bit grey. Transparency is
+    dropped. Raises UnreadableFilm.
     """
     with _upright(path) as picture:
         return _grey(picture)
@@ -35,7 +35,7 @@ def read_picture(path: Path) -> np.ndarray:
 def picture_size(path: Path) -> tuple[int, int]:
     """Read (width, height) of the upright picture. Raises UnreadableFilm.
 
-    Decodes it, since an orientation may follow the pixels.
+    The picture is decoded, since the orientation may be stored after the pixels.
     """
     with _upright(path) as picture:
         return picture.size
@@ -46,7 +46,7 @@ def _upright(path: Path) -> Iterator[Image.Image]:
     with _opened(path) as picture:
         with _no_standard_error() if picture.format == "TIFF" else nullcontext():
             picture.load()
-        with suppress(Exception):  # a damaged EXIF block does not cost the film
+        with suppress(Exception):  # a film with a damaged EXIF block is kept
             ImageOps.exif_transpose(picture, in_place=True)
         check_size(*picture.size)
         yield picture
@@ -54,7 +54,7 @@ def _upright(path: Path) -> Iterator[Image.Image]:
 
 @contextmanager
 def _no_standard_error() -> Iterator[None]:
-    """Lead the process's standard error to nowhere: libtiff writes there, past Python."""
+    """Discard the standard error of the process, to which libtiff writes directly."""
     kept = os.dup(2)
     try:
         with open(os.devnull, "wb") as nowhere:
@@ -67,14 +67,14 @@ def _no_standard_error() -> Iterator[None]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
-    """Open a picture without decoding it; its size and number of frames have been checked."""
-    # By its file, not its name: Pillow would map the file, and so garbles turned TIFF (13.0).
+    """Open a picture without decoding it, and check its size and number of frames."""
+    # Opened as a file, not by name: Pillow 13.0 would map it, which garbles rotated TIFF.
     with path.open("rb") as file:
         try:
             picture = Image.open(file, formats=list(PICTURES))
-            # Phones put a second, smaller picture behind a JPEG, which viewers do not show: MPO.
+            # MPO: a JPEG of a phone with a second, smaller picture, which viewers do not show.
             frames = picture.format != "MPO" and getattr(picture, "is_animated", False)
-        except Exception as error:  # of a PNG's words or colour profile Pillow unpacks 1 MB at most
+        except Exception as error:  # Pillow unpacks at most 1 MB of a PNG's text or profile
             if isinstance(error, Image.DecompressionBombError) or "too large" in str(error):
                 raise UnreadableFilm("absurdly sized: a decompression bomb") from None
             raise UnreadableFilm("truncated, damaged or of a rare kind") from None
@@ -93,7 +93,7 @@ def _grey(picture: Image.Image) -> np.ndarray:
         return _negative(grey) if negative else grey
     if picture.mode in ("L", "LAB"):
         return np.asarray(picture if picture.mode == "L" else picture.getchannel("L"))
-    # By way of RGB, since that drops the alpha of every mode and looks palettes up.
+    # Through RGB, which drops the alpha channel of every mode and resolves palettes.
     return np.asarray(picture.convert("RGB").convert("L"))
 
 

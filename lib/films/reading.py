@@ -1,4 +1,4 @@
-"""Reads a film by its kind, and makes one kind of error of all that can go wrong."""
+"""Read a film according to its kind; every failure is raised as one kind of error."""
 
 import logging
 import warnings
@@ -14,7 +14,7 @@ from lib.films.kinds import DICOM, kind_of
 from lib.films.picture import picture_size, read_picture
 from lib.films.refusals import UnreadableFilm
 
-# What these libraries log may quote a tag, and what matters of it becomes a reason.
+# Log messages of these libraries may quote a tag; relevant failures are raised as reasons.
 for library in ("pydicom", "PIL", "pylibjpeg", "libjpeg", "openjpeg"):
     logging.getLogger(library).setLevel(logging.CRITICAL)
 
@@ -22,9 +22,9 @@ for library in ("pydicom", "PIL", "pylibjpeg", "libjpeg", "openjpeg"):
 def read_film(path: str | Path) -> np.ndarray:
     """Read a film's grey levels, (height, width); larger = brighter on the display.
 
-    uint8 or uint16 as stored, float32 where rescale or window tags make fractions. A film is turned
-    upright as its EXIF orientation asks, negatives are inverted, colour becomes grey (of 8 bits in
-    a picture), transparency is dropped, padding is dark. Raises UnreadableFilm with the reason.
+    uint8 or uint16 as stored, float32 where rescale or window tags give fractions. Films are turned
+    upright by their EXIF orientation, negatives are inverted, colours become grey (8-bit in a
+    picture), transparency is dropped, padding is dark. Raises UnreadableFilm with the reason.
     """
     with _one_error():
         grey = _grey(Path(path))
@@ -34,25 +34,25 @@ def read_film(path: str | Path) -> np.ndarray:
 
 
 def read_mask(path: str | Path) -> np.ndarray:
-    """Read a mask, uint8 (height, width): 1 where it is brighter than black. Raises UnreadableFilm.
+    """Read a mask, uint8 (height, width): 1 where it is not black. Raises UnreadableFilm.
 
-    Unlike a film it may be of one grey level, that of a film without a lesion.
+    Unlike a film it may consist of one grey level, as where a film has no lesion.
     """
     with _one_error():
         return (_grey(Path(path)) > 0).astype(np.uint8)
 
 
 def film_size(path: str | Path) -> tuple[int, int]:
-    """Read (width, height) in pixels, as read_film gives them. Raises UnreadableFilm."""
+    """Read (width, height) in pixels, as returned by read_film. Raises UnreadableFilm."""
     with _one_error():
         path = Path(path)
         return dicom_size(path) if kind_of(path) == DICOM else picture_size(path)
 
 
 def film_facts(path: str | Path) -> dict[str, str]:
-    """Read what a DICOM states of its film; {} for a picture. Raises UnreadableFilm.
+    """Read the metadata of a DICOM film; {} for a picture. Raises UnreadableFilm.
 
-    patient_id, view, sex, age, body_part as they are written, burned_in as YES, NO or "".
+    patient_id, view, sex, age, body_part as stored; burned_in as YES, NO or "".
     """
     with _one_error():
         path = Path(path)
@@ -68,9 +68,9 @@ def _grey(path: Path) -> np.ndarray:
 
 @contextmanager
 def _one_error() -> Iterator[None]:
-    """Raise UnreadableFilm for every error, and keep what the libraries say to themselves.
+    """Raise UnreadableFilm for every error, and suppress the messages of the libraries.
 
-    Their own words may quote a tag, so they are not passed on.
+    Their messages may quote a tag, so they are not passed on.
     """
     try:
         with (
@@ -84,8 +84,8 @@ def _one_error() -> Iterator[None]:
         raise
     except MemoryError:
         raise UnreadableFilm("too large for the memory of this machine") from None
-    except OSError as error:  # Pillow's own for damaged films has no number
+    except OSError as error:  # Pillow's errors for damaged films have no errno
         opened = error.errno is None
         raise UnreadableFilm("truncated or damaged" if opened else "cannot be opened") from None
-    except Exception:  # on hostile bytes parsers raise nearly anything
+    except Exception:  # on malformed bytes parsers raise almost any error
         raise UnreadableFilm("truncated or damaged") from None

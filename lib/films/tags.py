@@ -1,4 +1,4 @@
-"""Single values of a DICOM: strangers leave tags empty, repeat them or write nonsense into them."""
+"""Read single values of a DICOM file, whose tags may be empty, repeated or malformed."""
 
 import math
 from collections.abc import Sequence
@@ -8,10 +8,10 @@ from pydicom.valuerep import PersonName
 
 
 def values(film: Dataset, tag: str) -> list:
-    """All values of a tag; none where it is absent, empty or not what its type allows."""
+    """Return all values of a tag, none where it is absent, empty or invalid for its type."""
     try:
         value = film.get(tag)
-    except Exception:  # pydicom converts a value when it is asked for, and raises nearly anything
+    except Exception:  # pydicom converts values on access, and raises almost any error
         return []
     if value is None:
         return []
@@ -20,7 +20,7 @@ def values(film: Dataset, tag: str) -> list:
 
 
 def numbers(film: Dataset, tag: str) -> list[float]:
-    """The numbers of a tag; none of them where one is no finite number."""
+    """Return the numbers of a tag, none where any of them is not finite."""
     try:
         converted = [float(value) for value in values(film, tag)]
     except (TypeError, ValueError, OverflowError):
@@ -29,14 +29,14 @@ def numbers(film: Dataset, tag: str) -> list[float]:
 
 
 def number(film: Dataset, tag: str) -> float | None:
-    """The first number of a tag, if it has one."""
+    """Return the first number of a tag, or None."""
     return next(iter(numbers(film, tag)), None)
 
 
 def text(film: Dataset, tag: str) -> str:
-    r"""The words of a tag on one line, several values parted by \ as in the file.
+    r"""Return the text of a tag on one line, several values separated by \ as in the file.
 
-    Only what can be printed is kept, so that the words survive the way through a table and back.
+    Only printable characters are kept, so that the text can be written to a table and read back.
     """
     words = [value for value in values(film, tag) if isinstance(value, str | int | float)]
     line = "\\".join(map(str, words))

@@ -14,10 +14,9 @@ from lib.phantoms.drawing import draw_twins
 def draw(
     folder: Path, films: int | Mapping[str, int] = 700, seed: int = 0, workers: int | None = None
 ) -> None:
-    """Write about `films` films of each data set to a new folder; same seed, same bytes.
+    """Write about `films` films per data set to a new folder; the same seed gives the same bytes.
 
-    `films` may also be {data set: films}.
-    Raises FileExistsError where the folder holds something already.
+    `films` may also be {data set: films}. Raises FileExistsError if the folder is not empty.
     """
     folder = Path(folder)
     if folder.exists() and any(folder.iterdir()):
@@ -37,7 +36,7 @@ def _draw_all(
 ) -> owners.Boxes:
     boxes: owners.Boxes = {}
     task = partial(draw_twins, folder=folder, seed=seed)
-    alone = partial(cv2.setNumThreads, 1)  # a process has one core
+    alone = partial(cv2.setNumThreads, 1)  # one core per process
     drawn = processes.each(task, twins, "phantoms", "pair", workers=workers, chunk=8, start=alone)
     for some in drawn:
         boxes |= some

@@ -1,4 +1,4 @@
-"""`python -m lib.phantoms build/phantoms`: draw the default data of the study."""
+"""Draw the default data of the study: `python -m lib.phantoms build/phantoms`."""
 
 import sys
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""Upper limbs: one skeleton from fingertip to shoulder; a body part is a window upon it.
+"""Model the upper limb: a skeleton from fingertip to shoulder; a body part is a window on it.
 
-Millimetres in a straight supinated right arm: x towards the trunk, y from the wrist (0) towards the
-shoulder (565), z towards the palm.
+Coordinates in mm of a straight supinated right arm: x towards the trunk, y from the wrist (0)
+towards the shoulder (565), z towards the palm.
 """
 
 from dataclasses import dataclass, replace
@@ -15,11 +15,11 @@ ELBOW = 240.0
 
 @dataclass(frozen=True)
 class Part:
-    """A body part: where its film looks, and which bones (and where) and joints fall ill."""
+    """A body part: the view of its film, and the bones (with sites) and joints of lesions."""
 
     centre: tuple[float, float]
     span: float  # mm along the film's longer side
-    upright: float  # rotation (radians) that puts the film the usual way up
+    upright: float  # rotation (radians) to the usual orientation of the film
     bones: dict[str, tuple[float, float]]
     joints: tuple[str, ...]
     aspect: tuple[float, float] = (0.70, 0.9)
@@ -214,7 +214,7 @@ def _hand(rng: np.random.Generator) -> tuple[list[Rod], list[Rod], dict]:
 
 
 def _ray(k: int, base, angle: float, lengths, width: float, rng) -> list[Rod]:
-    """Metacarpal and phalanges of one finger, end to end with joint gaps."""
+    """Return metacarpal and phalanges of one finger, end to end with joint gaps."""
     names = ("metacarpal", "proximal", "middle", "distal")
     shapes = (
         (1.25, 1.05, 0.8, 0.75, 0.8, 1.0, 1.25, 1.15),
@@ -226,7 +226,7 @@ def _ray(k: int, base, angle: float, lengths, width: float, rng) -> list[Rod]:
     for name, shape, length in zip(names, shapes, lengths, strict=True):
         if length == 0:
             continue
-        # the fan of the fingers in depth keeps them apart on a lateral film
+        # the fingers fan out in depth, so that they are separate on a lateral film
         step = np.array([np.sin(angle), -np.cos(angle), (0.16 * (3 - k) if k > 1 else 0.3)])
         end = point + step * length
         cortex = 1.8 if name == "metacarpal" else 1.4
@@ -246,7 +246,7 @@ def _ray(k: int, base, angle: float, lengths, width: float, rng) -> list[Rod]:
 
 
 def _girdle(rng: np.random.Generator) -> list[Rod]:
-    """Clavicle, scapula and the ribs behind them."""
+    """Return clavicle, scapula and the ribs behind them."""
     tilt = rng.uniform(-8, 8)
     bones = [
         Rod(

@@ -1,4 +1,4 @@
-"""Chests: torso, lungs, heart, spine and ribs, in units of half the film's width.
+"""Model the chest: torso, lungs, heart, spine and ribs, in units of half the film's width.
 
 x runs from the patient's right (-1, left on the film) to the left (1), y from -1 (neck) to 1.
 """
@@ -55,7 +55,7 @@ def grow(rng: np.random.Generator, sex: str) -> Chest:
 
 @dataclass(frozen=True)
 class Stance:
-    """How the person stood: film shape, rotation (radians), shift, zoom and depth of breath."""
+    """The position of a person: film shape, rotation (radians), shift, zoom, depth of breath."""
 
     shape: tuple[int, int]
     view: str  # PA or AP
@@ -75,7 +75,7 @@ def _grid(stance: Stance) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _dome(level: np.ndarray) -> np.ndarray:
-    """Half an ellipsoid's chord: 1 in the middle, 0 from `level` = 1 outwards."""
+    """Return half an ellipsoid's chord: 1 in the middle, 0 from `level` = 1 outwards."""
     return np.sqrt(np.clip(1 - level, 0, 1))
 
 
@@ -85,7 +85,7 @@ def _step(distance: np.ndarray, softness: float) -> np.ndarray:
 
 @dataclass
 class Thorax:
-    """The parts of a chest on a film's grid, which lesions refer to."""
+    """The parts of a chest on the grid of a film, to which lesions refer."""
 
     x: np.ndarray
     y: np.ndarray
@@ -124,7 +124,7 @@ def _thorax(chest: Chest, stance: Stance, heart_size: float) -> Thorax:
 
 
 def image(chest: Chest, stance: Stance, lesions: list["Lesion"], rng):
-    """Attenuation (h, w) of a chest, and one mask (h, w) per lesion, boolean."""
+    """Return the attenuation (h, w) of a chest, and one boolean mask (h, w) per lesion."""
     body = _thorax(chest, stance, chest.heart)
     total = _torso(chest, body)
     air = body.lungs[-1] + body.lungs[1]
@@ -142,7 +142,7 @@ def image(chest: Chest, stance: Stance, lesions: list["Lesion"], rng):
 
 
 def _torso(chest: Chest, body: Thorax) -> np.ndarray:
-    """Soft tissue of trunk, shoulders, neck, mediastinum, breasts and abdomen."""
+    """Return the soft tissue of trunk, shoulders, neck, mediastinum, breasts and abdomen."""
     x, y, far = body.x, body.y, np.abs(body.x)
     trunk = _dome((far / 0.97) ** 4 + 0 * y)
     shoulders = _step(y + 1.02 - 0.55 * np.clip(far - 0.22, 0, 1) ** 1.3, 0.08)
@@ -163,7 +163,7 @@ def _torso(chest: Chest, body: Thorax) -> np.ndarray:
 
 
 def _vessels(chest: Chest, stance: Stance, body: Thorax) -> np.ndarray:
-    """Branches that fan out from the hila, thinner outwards; 0-1."""
+    """Return vessels that branch from the hila, thinner towards the periphery; 0-1."""
     rng = np.random.default_rng(chest.branches)
     height, width = stance.shape
     layer = np.zeros((height, width), np.float32)
@@ -196,7 +196,7 @@ def _vessels(chest: Chest, stance: Stance, body: Thorax) -> np.ndarray:
 
 
 def _skeleton(chest: Chest, stance: Stance, body: Thorax, rng) -> np.ndarray:
-    """Spine, ribs and clavicles."""
+    """Return spine, ribs, clavicles and scapulae."""
     x, y = body.x, body.y
     discs = 1 - 0.35 * np.exp(-((((y * 7.5) % 1 - 0.5) / 0.12) ** 2))
     total = 0.42 * _dome((x / chest.spine) ** 2) * discs
@@ -233,13 +233,13 @@ def _skeleton(chest: Chest, stance: Stance, body: Thorax, rng) -> np.ndarray:
 
 
 def _tube(level: np.ndarray) -> np.ndarray:
-    """A thin bone seen from the side: brighter rim (cortex), paler core; 0 from |level| = 1."""
+    """Return the profile of a thin bone: bright rim (cortex), darker core; 0 from |level| = 1."""
     return np.sqrt(np.clip(1 - level**2, 0, 1)) * (0.65 + 0.55 * level**2)
 
 
 @dataclass(frozen=True)
 class Lesion:
-    """A finding: where (side -1 right, 1 left), how severe (0-1) and four draws that shape it."""
+    """A finding: its side (-1 right, 1 left), severity (0-1) and four draws that shape it."""
 
     kind: str
     side: int
@@ -252,7 +252,7 @@ class Lesion:
 
 
 def _apply(lesion: Lesion, chest: Chest, stance: Stance, body: Thorax, air, tissue, heart):
-    """Air, lung tissue and heart with the lesion in them, and the lesion's mask."""
+    """Return air, lung tissue and heart with the lesion added, and the lesion's mask."""
     a, b, c, d = lesion.form
     x, y, lung = body.x, body.y, body.lungs[lesion.side]
     inside = lung > 0.15

@@ -1,8 +1,8 @@
-"""Who is filmed and why: the imaginary patients of the three data sets, before anything is drawn.
+"""Plan the simulated patients and films of the three data sets before they are drawn.
 
-Patients come in pairs. At each visit the two have the same film taken in the same way; one shows
-a lesion and the other does not (or neither does). So nothing but the lesion tells normal from
-abnormal.
+Patients are generated in pairs. At each visit both have the same film taken with the same
+technique; one shows a lesion and the other does not (or neither does). Normal and abnormal films
+therefore differ only in the lesion.
 """
 
 import uuid
@@ -35,7 +35,7 @@ STAGES = ("plan", "technique", "patient", "lesion", "noise")
 
 @dataclass(frozen=True)
 class Film:
-    """One film: its path below the folder, its patient, and what is wrong (empty: normal)."""
+    """One film: its path below the folder, its patient and its findings (empty: normal)."""
 
     path: str
     patient: int
@@ -45,9 +45,9 @@ class Film:
 
 @dataclass(frozen=True)
 class Twins:
-    """Two films of two patients, alike in all but the lesion.
+    """Two films of two patients that differ only in the lesion.
 
-    `study` seeds what the views of a study share.
+    `study` is the seed of what the views of a study share.
     """
 
     dataset: str
@@ -62,13 +62,13 @@ class Twins:
 
 
 def generator(seed: int, dataset: str, stage: str, number: int = 0) -> np.random.Generator:
-    """The random numbers of one stage of one film, whichever process draws it."""
+    """Return the random generator of one stage of one film, independent of the process."""
     key = (list(PLANS).index(dataset), STAGES.index(stage), number)
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
 
 def mura(films: int, seed: int) -> list[Twins]:
-    """Pairs of patients with 1-3 studies of 1-3 views; a quarter of the patients in `valid`."""
+    """Plan pairs of patients with 1-3 studies of 1-3 views; a quarter of them in `valid`."""
     rng = generator(seed, "mura", "plan")
     twins: list[Twins] = []
     pair = study = 0
@@ -97,7 +97,7 @@ def mura(films: int, seed: int) -> list[Twins]:
 
 
 def _two_films(paths, pair: int, number: int, ill: int | None, findings) -> tuple[Film, Film]:
-    """The films of two twins, of which the one who is ill has the findings."""
+    """Return the films of two twins; the one with index `ill` has the findings."""
     one, other = (
         Film(path, 2 * pair + i, 2 * number + i, findings if i == ill else ())
         for i, path in enumerate(paths)
@@ -106,7 +106,7 @@ def _two_films(paths, pair: int, number: int, ill: int | None, findings) -> tupl
 
 
 def _body_parts(rng: np.random.Generator) -> list[str]:
-    """The parts of a patient's 1-3 studies: mostly the same one again."""
+    """Return the body parts of a patient's 1-3 studies, mostly the same one."""
     names = list(arms.PARTS)
     parts = [str(rng.choice(names))]
     for _ in range(rng.choice(3, p=(0.6, 0.28, 0.12))):
@@ -115,13 +115,13 @@ def _body_parts(rng: np.random.Generator) -> list[str]:
 
 
 def _who_is_ill(rng: np.random.Generator, chance_of_first: float = 0.5) -> int | None:
-    """0 or 1: which twin has a lesion; None: neither."""
+    """Return the index (0 or 1) of the twin with a lesion, or None for neither."""
     neither, first = rng.random(2)
     return None if neither < BOTH_NORMAL else int(first > chance_of_first)
 
 
 def nih(films: int, seed: int) -> list[Twins]:
-    """Pairs of patients with 1-5 follow-ups; every fourth pair is on the official test list."""
+    """Plan pairs of patients with 1-5 visits; every fourth pair is on the official test list."""
     rng = generator(seed, "nih", "plan")
     twins: list[Twins] = []
     for pair, visits in enumerate(_visits(films // 2, rng)):
@@ -152,7 +152,7 @@ def _some(chances: dict[str, float], count: int, rng: np.random.Generator) -> tu
 
 
 def rsna(films: int, seed: int) -> list[Twins]:
-    """Pairs of patients with one film each; half of the lesions are opacities (1-3 of them)."""
+    """Plan pairs of patients with one film each; 60 % of the lesions are opacities (1-3 each)."""
     rng = generator(seed, "rsna", "plan")
     twins = []
     for number in range(films // 2):
@@ -168,5 +168,5 @@ def rsna(films: int, seed: int) -> list[Twins]:
     return twins
 
 
-#: Who plans each data set.
+#: The plan of each data set.
 PLANS = {"mura": mura, "nih": nih, "rsna": rsna}

@@ -1,4 +1,4 @@
-"""Draws a pair of twins: the same technique and posture, two anatomies, at most one lesion."""
+"""Draw a pair of twins: the same technique and posture, two anatomies, a lesion in at most one."""
 
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,12 @@ from lib.phantoms.solids import Frame
 
 CHEST_SIDE = 288  # pixels
 VIEW_TURN = {"frontal": 0.0, "oblique": 0.5, "lateral": 1.0}  # radians
-WHITE_AT = 99.3  # percentile of the attenuation that is shown as white
-VISIBLE = 0.6  # least part of a lesion within the exposed field; else the field is opened
+WHITE_AT = 99.3  # percentile of the attenuation that is displayed as white
+VISIBLE = 0.6  # least share of a lesion within the exposed field; otherwise the field is opened
 
 
 def draw_twins(twins: Twins, folder: Path, seed: int) -> dict[str, list[tuple[int, int, int, int]]]:
-    """Write two films and their masks; returns each film's boxes (x, y, width, height), pixels."""
+    """Write two films and their masks; return boxes (x, y, width, height) per film, in pixels."""
     rng = generator(seed, twins.dataset, "technique", twins.number)
     posture, technique = (_limb if twins.dataset == "mura" else _chest)(twins, rng)
     noises = [generator(seed, twins.dataset, "noise", film.number) for film in twins.films]
@@ -49,7 +49,7 @@ def draw_twins(twins: Twins, folder: Path, seed: int) -> dict[str, list[tuple[in
 
 
 def _project(film: Film, twins: Twins, posture: Any, seed: int, noise):
-    """Attenuation (h, w) of the film's patient, and one mask (h, w) per lesion.
+    """Return the attenuation (h, w) of the film's patient, and one mask (h, w) per lesion.
 
     `posture` is a Frame for a limb, a Stance for a chest.
     """
@@ -101,9 +101,10 @@ def _chest(twins: Twins, rng: np.random.Generator) -> tuple[chests.Stance, Techn
 def _technique(
     shape, rng: np.random.Generator, loss: float, tilt: float, brightness: float
 ) -> Technique:
-    """`loss`: part of each side outside the exposed field; `tilt` of the field in radians (sd).
+    """Draw a technique.
 
-    `brightness`: mean logarithm of the film's grey against the body's own.
+    loss: share of each side outside the exposed field; tilt: standard deviation of the field's
+    angle (radians); brightness: mean logarithm of the film's grey relative to the body's.
     """
     size = np.array(shape[::-1])
     half = size / 2 * (1 - 2 * loss)

@@ -1,4 +1,4 @@
-"""From attenuation to a film: exposure, plate, marker; and twins of equal grey."""
+"""Turn attenuation into a film: exposure, plate, marker; twins have equal grey levels."""
 
 from dataclasses import dataclass, replace
 
@@ -8,9 +8,9 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Technique:
-    """How a film was taken: everything of a film that has nothing to do with the patient.
+    """The technique of a film: everything that does not depend on the patient.
 
-    The two films of a pair of twins share it, so that none of it tells normal from abnormal.
+    The two films of a pair of twins share it, so that it does not separate normal from abnormal.
     """
 
     shape: tuple[int, int]
@@ -23,29 +23,29 @@ class Technique:
     brightness: float
     contrast: float
     marker: str
-    marker_at: tuple[float, float]  # parts of the film's width and height
+    marker_at: tuple[float, float]  # shares of the film's width and height
     marker_size: float
     inverted: bool
 
 
 def field(technique: Technique) -> np.ndarray:
-    """The exposed field as a boolean mask (h, w)."""
+    """Return the exposed field as a boolean mask (h, w)."""
     mask = np.zeros(technique.shape, np.uint8)
     cv2.fillConvexPoly(mask, technique.plate.round().astype(np.int32), 1)
     return mask.astype(bool)
 
 
 def opened(technique: Technique) -> Technique:
-    """The same technique without collimation: all of the film is exposed."""
+    """Return the same technique without collimation, so that the whole film is exposed."""
     height, width = technique.shape
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], float)
     return replace(technique, plate=corners)
 
 
 def expose(attenuation: np.ndarray, white: float, technique: Technique, rng) -> np.ndarray:
-    """Photons counted behind the body (Beer-Lambert, Poisson noise) -> grey 0-1 on a log scale.
+    """Return grey 0-1 on a log scale of the photons behind the body (Beer-Lambert, Poisson noise).
 
-    `white` is the attenuation shown as white.
+    `white` is the attenuation displayed as white.
     """
     height, width = technique.shape
     across = np.linspace(-0.5, 0.5, width, dtype=np.float32)
@@ -59,17 +59,17 @@ def expose(attenuation: np.ndarray, white: float, technique: Technique, rng) -> 
 
 
 def develop_twins(greys: list[np.ndarray], technique: Technique) -> list[np.ndarray]:
-    """Two grey films (h, w) 0-1 -> two uint8 films of the same mean grey and the same spread."""
+    """Convert two grey films (h, w) 0-1 to uint8 films of equal mean grey and equal spread."""
     inside = field(technique)
     values = [255 * grey[inside] for grey in greys]
     mean = np.mean([v.mean() for v in values]) * technique.brightness
     spread = np.mean([v.std() for v in values]) * technique.contrast
-    mean = min(mean, 240 - 2 * spread)  # a brighter film would be white all over
+    mean = min(mean, 240 - 2 * spread)  # a brighter film would be saturated
     return [_develop(_levelled(v, mean, spread), inside, technique) for v in values]
 
 
 def _levelled(values: np.ndarray, mean: float, spread: float, rounds: int = 6) -> np.ndarray:
-    for _ in range(rounds):  # clipping moves mean and spread again, less each time
+    for _ in range(rounds):  # clipping changes mean and spread, less each time
         values = (values - values.mean()) * (spread / (values.std() + 1e-6)) + mean
         values = np.clip(values, 0, 255)
     return values

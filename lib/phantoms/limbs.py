@@ -1,4 +1,4 @@
-"""Films of arms: attenuation on a film, and what fractures, metal, holes and worn joints do."""
+"""Compute the attenuation of arms: fractures, hardware, lytic lesions and degenerated joints."""
 
 from dataclasses import dataclass
 
@@ -10,28 +10,28 @@ from lib.phantoms.solids import Break, Frame, Rod, Shadow, shadow, texture
 
 SOFT, CORTICAL, TRABECULAR, METAL = 0.020, 0.075, 0.016, 0.9  # attenuation per mm
 LESIONS = {"hardware": 0.5, "fracture": 0.18, "lytic lesion": 0.12, "joint degeneration": 0.2}
-# part of a film's longer side: a smaller lesion would not outlast a reduction to 64 pixels
+# share of a film's longer side: a smaller lesion would be lost at 64 pixels
 LEAST = 0.055
 
 
 @dataclass(frozen=True)
 class Lesion:
-    """What is wrong with an arm, in the coordinates of its bone or joint; `severity` 0-1."""
+    """A lesion of an arm, in the coordinates of its bone or joint; `severity` 0-1."""
 
     kind: str
     site: str
     along: float
     severity: float
-    least: float  # mm; thin bones have lesions as wide as if they were this wide
-    form: tuple[float, float, float, float]  # four draws from (0, 1) that give the lesion its shape
+    least: float  # mm; lesions of thinner bones are scaled as if the bone were this wide
+    form: tuple[float, float, float, float]  # four draws from (0, 1) that shape the lesion
 
     def unit(self, width: float | tuple[float, ...]) -> float:
-        """The length (mm) that the lesion's measures are multiples of."""
+        """Return the unit of length (mm) of the lesion's measures."""
         return max(float(np.mean(width)), self.least)
 
     @classmethod
     def drawn(cls, body_part: str, rng: np.random.Generator) -> "Lesion":
-        """Draw a lesion that a film of the body part can show."""
+        """Draw a lesion that is visible on a film of the body part."""
         part = PARTS[body_part]
         kind = rng.choice(list(LESIONS), p=list(LESIONS.values()))
         severity, least = rng.beta(2, 1), LEAST * part.span
@@ -43,7 +43,7 @@ class Lesion:
 
 
 def image(arm: Arm, body_part: str, frame: Frame, lesion: Lesion | None, rng):
-    """Attenuation (h, w) of an arm, and the lesion's mask (h, w), boolean."""
+    """Return the attenuation (h, w) of an arm, and the boolean mask (h, w) of the lesion."""
     planes = 1 + 0.02 * texture(frame.shape, 9 * frame.scale, rng)
     total = SOFT * planes * _flesh(arm, frame)
     total -= SOFT * 0.8 * _lung(frame)
@@ -68,7 +68,7 @@ def image(arm: Arm, body_part: str, frame: Frame, lesion: Lesion | None, rng):
 
 
 def _flesh(arm: Arm, frame: Frame) -> np.ndarray:
-    """Soft tissue: overlapping limbs merge instead of adding up."""
+    """Return the soft tissue, in which overlapping limbs merge instead of adding up."""
     total = np.zeros(frame.shape, np.float32)
     for rod in arm.flesh:
         seen = shadow(rod, frame)
@@ -97,7 +97,7 @@ def _break(lesion: Lesion, rod: Rod) -> Break:
 
 
 def _effect(lesion: Lesion, rod: Rod, seen: Shadow):
-    """What a lesion does within its bone's window: factor on the bone, metal (mm), mask."""
+    """Return a lesion's effect within its bone's window: factor on the bone, metal (mm), mask."""
     on_bone = np.abs(seen.across) < seen.half_width
     width = lesion.unit(rod.width)
     none = np.zeros_like(seen.core)
@@ -118,7 +118,7 @@ def _effect(lesion: Lesion, rod: Rod, seen: Shadow):
 
 
 def _hardware(lesion: Lesion, rod: Rod, seen: Shadow, width: float) -> np.ndarray:
-    """A plate with screws, a nail or wires along the bone; mm of metal."""
+    """Return a plate with screws, a nail or wires along the bone, in mm of metal."""
     a, b, c, d = lesion.form
     length = np.hypot(*np.subtract(rod.end, rod.start)[:2])
     from_site = (seen.along - lesion.along) * length
@@ -138,7 +138,7 @@ def _hardware(lesion: Lesion, rod: Rod, seen: Shadow, width: float) -> np.ndarra
 
 
 def _degeneration(lesion: Lesion, arm: Arm, frame: Frame):
-    """Sclerosis that fills a joint's space, and osteophytes at its edges."""
+    """Return sclerosis that fills the joint space, with osteophytes at its edges, and its mask."""
     x, y, z, radius = arm.joints[lesion.site]
     radius = lesion.unit(1.1 * radius)
     centre, px = frame.project((x, y, z)), radius * frame.scale

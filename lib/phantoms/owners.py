@@ -1,4 +1,4 @@
-"""Files and tables as the owners of MURA, NIH ChestX-ray14 and RSNA publish them."""
+"""Write files and tables in the formats of MURA, NIH ChestX-ray14 and RSNA."""
 
 import csv
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ NIH_HEADER = (
     "OriginalImage[Width,Height],OriginalImagePixelSpacing[x,y]"
 )
 NIH_BOX_HEADER = "Image Index,Finding Label,Bbox [x,y,w,h],,,"
-SPACING = 0.168  # mm per pixel of a 1024-pixel film, as most films of RSNA say
+SPACING = 0.168  # mm per pixel of a 1024-pixel film, as in most films of RSNA
 
 
 def write_png(path: Path, image: np.ndarray) -> None:
@@ -35,7 +35,7 @@ def write_png(path: Path, image: np.ndarray) -> None:
 
 
 def write_dicom(path: Path, image: np.ndarray, film: Film, twins: Twins, seed: int) -> None:
-    """Write a uint8 film (h, w) with RSNA's tags: JPEG Baseline or plain, a few MONOCHROME1."""
+    """Write a uint8 film (h, w) with RSNA's tags: JPEG or uncompressed, a few MONOCHROME1."""
     rng = generator(seed, "rsna", "plan", 1 + twins.number)  # shared by the twins
     compressed, inverted = rng.random() < 0.5, rng.random() < 0.06
     pixels = 255 - image if inverted else image
@@ -70,7 +70,7 @@ def write_dicom(path: Path, image: np.ndarray, film: Film, twins: Twins, seed: i
 
 
 def write_mura(folder: Path, twins: list[Twins], boxes: Boxes) -> None:
-    """Four tables without headers: paths of films, and labels of studies."""
+    """Write four tables without headers: paths of films and labels of studies."""
     for split in ("train", "valid"):
         paths = sorted(f.path for t in twins for f in t.films if t.test == (split == "valid"))
         studies = sorted({f"{path.rsplit('/', 1)[0]}/" for path in paths})
@@ -80,7 +80,7 @@ def write_mura(folder: Path, twins: list[Twins], boxes: Boxes) -> None:
 
 
 def write_nih(folder: Path, twins: list[Twins], boxes: Boxes) -> None:
-    """Data entry, boxes (odd headers kept) and the two official lists (no newline at the end)."""
+    """Write data entry and boxes (original headers) and the official lists (no final newline)."""
     entries, box_rows = [], []
     lists = {"train_val_list.txt": [], "test_list.txt": []}
     for pair, film in sorted(((t, f) for t in twins for f in t.films), key=lambda tf: tf[1].path):
@@ -109,14 +109,14 @@ def write_nih(folder: Path, twins: list[Twins], boxes: Boxes) -> None:
 
 
 def _original_size(pair: Twins) -> tuple[int, int, float, float]:
-    """Width, height (pixels) and spacing (mm) of the imaginary film before it was made smaller."""
+    """Return width, height (pixels) and spacing (mm) of the simulated film before reduction."""
     sizes = ((2500, 2048, 0.168), (3056, 2544, 0.139), (2992, 2991, 0.143))
     width, height, spacing = sizes[pair.number % 3]
     return width, height, spacing, spacing
 
 
 def write_rsna(folder: Path, twins: list[Twins], boxes: Boxes) -> None:
-    """One row a box, and each id's class repeated as often."""
+    """Write one row per box, and the class of each id as many times."""
     labels, classes = [], []
     for film in sorted((f for t in twins for f in t.films), key=lambda f: f.path):
         name, opacity = Path(film.path).stem, "Infiltration" in film.findings

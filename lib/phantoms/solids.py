@@ -1,4 +1,4 @@
-"""Path lengths of X-rays through simple solids, on a grid of film pixels."""
+"""Compute path lengths of X-rays through simple solids, on a grid of film pixels."""
 
 from dataclasses import dataclass
 
@@ -25,10 +25,10 @@ class Rod:
 
 @dataclass(frozen=True)
 class Frame:
-    """Where a film looks: `centre` (mm) falls on the film's middle, at `scale` pixels per mm.
+    """The view of a film: `centre` (mm) is the middle of the film, at `scale` pixels per mm.
 
-    The body is turned about its long axis by `turn` (0 frontal, pi/2 lateral); what lies distal of
-    `hinge` (mm along the axis) is flexed by `flexion`; then all is rotated in the film's plane.
+    The body is turned about its long axis by `turn` (0 frontal, pi/2 lateral); parts distal to
+    `hinge` (mm along the axis) are flexed by `flexion`; the film is then rotated in its plane.
     """
 
     shape: tuple[int, int]
@@ -41,7 +41,7 @@ class Frame:
     flexion: float = 0.0
 
     def project(self, point: tuple[float, float, float]) -> np.ndarray:
-        """(x, y, z) in mm -> (x, y) in pixels."""
+        """Project a point (x, y, z) in mm to (x, y) in pixels."""
         x, y, z = point
         flat = np.array([x * np.cos(self.turn) + z * np.sin(self.turn), y])
         if y < self.hinge:
@@ -68,7 +68,7 @@ class Break:
 
 @dataclass(frozen=True)
 class Shadow:
-    """Path lengths (mm) of one rod inside `window` of a film, with the rod's own coordinates.
+    """Path lengths (mm) of one rod within `window` of a film, with the rod's coordinates.
 
     `along` runs 0-1 from start to end, `across` and `from_break` are in mm.
     """
@@ -83,7 +83,7 @@ class Shadow:
 
 
 def shadow(rod: Rod, frame: Frame, broken: Break | None = None) -> Shadow | None:
-    """Path lengths through shell and core of a rod; None where it lies outside the film."""
+    """Return path lengths through shell and core of a rod, or None if it is outside the film."""
     start, end = frame.project(rod.start), frame.project(rod.end)
     reach = max(rod.width) * frame.scale * 1.3 + abs(rod.bend) * frame.scale + 3
     low = np.floor(np.minimum(start, end) - reach).astype(int).clip(0)
@@ -113,7 +113,7 @@ def shadow(rod: Rod, frame: Frame, broken: Break | None = None) -> Shadow | None
 
 
 def _sections(rod: Rod, turn: float, along, across, length: float):
-    """Chords of the elliptic cross-sections of a rod, seen at the angle `turn`."""
+    """Return chords of the elliptic cross-sections of a rod at the angle `turn`."""
     wide = np.hypot(np.cos(turn), rod.depth * np.sin(turn))
     deep = np.hypot(np.sin(turn), rod.depth * np.cos(turn))
     knots = np.linspace(0, 1, len(rod.width))
@@ -136,7 +136,7 @@ def _sections(rod: Rod, turn: float, along, across, length: float):
 
 
 def texture(shape: tuple[int, int], grain: float, rng: np.random.Generator) -> np.ndarray:
-    """Smooth noise of unit spread with structures of about `grain` pixels; shape (h, w)."""
+    """Return smooth noise (h, w) of unit spread with structures of about `grain` pixels."""
     small = [max(4, round(side / max(grain / 2, 1))) for side in shape]
     noise = cv2.GaussianBlur(rng.standard_normal(small, dtype=np.float32), (0, 0), 1.0)
     noise = cv2.resize(noise, shape[::-1], interpolation=cv2.INTER_CUBIC)

@@ -1,4 +1,4 @@
-"""A film becomes a small picture: plate cropped, upright, un-inverted, equalised; body masked."""
+"""Reduce a film to a small picture: plate cropped, upright, un-inverted, equalised; body masked."""
 
 from lib.preprocessing.arrays import settings
 from lib.preprocessing.contrast import is_inverted, normalise

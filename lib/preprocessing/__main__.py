@@ -1,4 +1,4 @@
-"""`python -m lib.preprocessing NAME`: prepare the films of a data set of params/datasets.yaml."""
+"""Prepare the films of a data set of params/datasets.yaml: `python -m lib.preprocessing NAME`."""
 
 import sys
 

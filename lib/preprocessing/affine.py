@@ -1,4 +1,4 @@
-"""A Keras layer that turns, zooms and shifts pictures at random, in one resampling."""
+"""Rotate, zoom and shift pictures at random, in a Keras layer with one resampling."""
 
 import math
 
@@ -7,11 +7,11 @@ from keras import ops
 
 
 class RandomAffine(keras.layers.Layer):
-    """Pictures (n, s, s, c), each turned, zoomed and shifted by its own draw, in training only.
+    """A layer that rotates, zooms and shifts each picture (n, s, s, c) at random in training.
 
-    `turn` is in degrees, `zoom` and `shift` are shares of the side, all either way; `fill_value` is
-    what comes into view. Keras has a layer for each of the three: a chain of them resamples, and so
-    blurs, a picture three times and takes three times as long.
+    `turn` is in degrees, `zoom` and `shift` are shares of the side, all in both directions;
+    `fill_value` fills pixels from outside the picture. A chain of Keras's three layers would
+    resample, and thus blur, each picture three times, and take three times as long.
     """
 
     def __init__(self, turn, zoom, shift, fill_value=0.0, seed=0):
@@ -20,15 +20,15 @@ class RandomAffine(keras.layers.Layer):
         self.random = keras.random.SeedGenerator(seed)
 
     def call(self, x, training=False):
-        """Pictures of the same shape, or x itself outside training."""
+        """Return pictures of the same shape, or x itself outside training."""
         if not training:
             return x
         n, side = ops.shape(x)[0], x.shape[1]
         angle = self._either_way(n, math.radians(self.turn))
         scale = 1 + self._either_way(n, self.zoom)
         right, down = (self._either_way(n, self.shift * side) for _ in range(2))
-        # Pixel (column, row) shows what was at (a column - b row + c, b column + a row + d): turned
-        # and zoomed about the centre of the picture, then shifted.
+        # Pixel (column, row) is sampled at (a column - b row + c, b column + a row + d): rotation
+        # and zoom about the centre of the picture, then a shift.
         a, b, center = scale * ops.cos(angle), scale * ops.sin(angle), (side - 1) / 2
         c, d = center * (1 - a + b) - right, center * (1 - b - a) - down
         zero = ops.zeros_like(a)

@@ -1,4 +1,4 @@
-"""All films of a data set become three arrays on disk, row-aligned with its index."""
+"""Write the films of a data set as three arrays whose rows are aligned with its index."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,14 +18,14 @@ from lib.errors import BadData
 from lib.films import UnreadableFilm, read_film, read_mask
 from lib.preprocessing.film import prepare, warp_mask
 
-BOX = ("x", "y", "width", "height")  #: columns of an annotation, empty where a mask file stands
+BOX = ("x", "y", "width", "height")  #: columns of an annotation, empty where there is a mask file
 
 
 def write_arrays(dataset: str) -> None:
-    """Prepare a data set's films, as params/ asks, into build/images/<dataset>[.body|.lesions].npy.
+    """Prepare a data set's films and write build/images/<dataset>[.body|.lesions].npy.
 
-    Arguments of `prepare` stand under `images:` in params/<profile>.yaml; the data set's entry in
-    params/datasets.yaml overrides them. Raises UnreadableFilm, naming the film, and BadData.
+    Arguments of `prepare` are given under `images:` in params/<profile>.yaml; the data set's entry
+    in params/datasets.yaml overrides them. Raises UnreadableFilm, naming the film, and BadData.
     """
     index = load_index(files.index(dataset))
     annotations = pd.read_csv(
@@ -40,9 +40,10 @@ def write_arrays(dataset: str) -> None:
 
 
 def settings(dataset: str, change: dict | None = None, entry: dict | None = None) -> dict:
-    """Arguments of `prepare` for a data set: `images:` of the profile, changed by its own entry's.
+    """Return the arguments of `prepare` for a data set: `images:` of the profile and its entry.
 
-    `change` is put over both. Raises BadData for a setting that `prepare` does not know.
+    The entry overrides the profile, and `change` overrides both. Raises BadData for a setting that
+    `prepare` does not have.
     """
     entry = entry or load_entry(dataset)
     chosen = grid.profile()["images"] | entry.get("images", {}) | {"body": entry["body"]}
@@ -62,10 +63,10 @@ def write_films(
     settings: dict,
     workers: int | None = None,
 ) -> None:
-    """Prepare the films of an index, over all cores or `workers`, into three arrays.
+    """Prepare the films of an index on all cores, or with `workers` processes; write three arrays.
 
-    <target>.npy, <target>.body.npy and <target>.lesions.npy, each uint8 (n, size, size). Memory
-    does not grow with n; nothing is left half-written.
+    <target>.npy, <target>.body.npy and <target>.lesions.npy are uint8 (n, size, size). Memory use
+    does not grow with n; no incomplete file is left.
     """
     lesions = dict(iter(annotations.groupby("image_id")))
     films = ((data / row.path, lesions.get(row.image_id)) for row in index.itertuples())
@@ -80,7 +81,7 @@ def write_films(
 
 
 def _fill(arrays: list[BinaryIO], rows: Iterable[tuple[np.ndarray, ...]]) -> None:
-    """Write rows, each with one picture per array, one after another."""
+    """Write rows, each with one picture per array, one after the other."""
     for pictures in rows:
         for array, picture in zip(arrays, pictures, strict=True):
             array.write(np.asarray(picture, np.uint8).tobytes())
@@ -88,9 +89,9 @@ def _fill(arrays: list[BinaryIO], rows: Iterable[tuple[np.ndarray, ...]]) -> Non
 
 @contextmanager
 def _new_array(path: Path, shape: tuple[int, ...]) -> Iterator[BinaryIO]:
-    """A .npy file of a uint8 array, whose rows are to be written; in place only when complete.
+    """Yield a new .npy file of a uint8 array for writing rows; it is published when complete.
 
-    Not a memory map: a full disk would kill the process that writes to one, without an error.
+    A memory map is not used, since a full disk would kill the process without an error.
     """
     header = {"descr": "|u1", "fortran_order": False, "shape": shape}
     with files.whole_file(path) as unfinished, unfinished.open("wb") as array:
@@ -99,7 +100,7 @@ def _new_array(path: Path, shape: tuple[int, ...]) -> Iterator[BinaryIO]:
 
 
 def _prepare_one(film: tuple[Path, pd.DataFrame | None], data: Path, settings: dict):
-    """Image, body and lesions, each (size, size), of one film (its path, its annotations)."""
+    """Return image, body and lesions, each (size, size), of one film (path, annotations)."""
     path, annotations = film
     try:
         grey = read_film(path)
@@ -114,9 +115,9 @@ def _prepare_one(film: tuple[Path, pd.DataFrame | None], data: Path, settings: d
 
 
 def draw_lesions(annotations: pd.DataFrame, shape: tuple[int, int], data: Path) -> np.ndarray:
-    """One film's lesions, uint8 0/1 (h, w): mask files of `data` as they are, boxes filled.
+    """Return the lesions of one film, uint8 0/1 (h, w): mask files of `data`, and filled boxes.
 
-    Raises ValueError where a mask file cannot be read or is not as large as the film.
+    Raises ValueError if a mask file cannot be read or does not have the size of the film.
     """
     lesions = np.zeros(shape, np.uint8)
     for row in annotations.itertuples():

@@ -1,4 +1,4 @@
-"""Grey levels of a film: its own scale, its sense (bone bright), its equalisation."""
+"""Normalise, un-invert (bone bright) and equalise the grey levels of a film."""
 
 from typing import Literal, get_args
 
@@ -10,10 +10,10 @@ Equalize = Literal["clahe", "histogram", "none"]
 
 
 def normalise(film: np.ndarray) -> np.ndarray:
-    """Stretch a film (h, w) of any depth to uint8 grey levels 0 to 255 by its own range.
+    """Stretch the range of a film (h, w) of any depth to uint8 grey levels 0 to 255.
 
-    The range is that of all but one pixel in a thousand at either end: a hot pixel or a burned-in
-    letter must not darken the whole film. A constant film becomes black.
+    The range excludes one pixel in a thousand at each end, so that a hot pixel or a burned-in
+    letter does not darken the whole film. A constant film becomes black.
     """
     film = film.astype(np.float32)
     low, high = np.percentile(film, (0.1, 99.9))
@@ -25,10 +25,10 @@ def normalise(film: np.ndarray) -> np.ndarray:
 
 
 def expected_grey(body: Body, size: int = 32) -> np.ndarray:
-    """Where a film (size, size) of upright bodies is bright, in arbitrary units.
+    """Return the expected brightness (size, size) of a film of an upright body, arbitrary units.
 
     A limb is bright along its axis and fades to air at the left and right. A chest has a bright
-    spine between two dark lungs; its border says nothing, being arms, abdomen, air or collimator.
+    spine between two dark lungs; its border is not informative: arms, abdomen, air or collimator.
     """
     y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
     if body == "limb":
@@ -37,15 +37,15 @@ def expected_grey(body: Body, size: int = 32) -> np.ndarray:
     return np.exp(-((x / 0.25) ** 2)) - lung
 
 
-#: A limb's correlation below which its place says too little: fingers with a gap in the middle.
+#: Correlation below which the position of a limb is not informative: fingers with a central gap.
 UNDECIDED = 0.2
 
 
 def is_inverted(picture: np.ndarray, body: Body = "limb") -> bool:
-    """Whether air is bright on a uint8 picture (h, w): it is the negative of `expected_grey`.
+    """Return whether air is bright on a uint8 picture (h, w), the negative of `expected_grey`.
 
-    Where a limb's place does not tell, it is inverted if bright on average (there is much air) and
-    brighter above than below (hands point upwards).
+    If the position of a limb is not informative, it is inverted if bright on average (there is much
+    air) and brighter above than below (hands point upwards).
     """
     expected = expected_grey(body)
     small = cv2.resize(picture, expected.shape, interpolation=cv2.INTER_AREA).astype(np.float64)
@@ -59,10 +59,10 @@ def is_inverted(picture: np.ndarray, body: Body = "limb") -> bool:
 
 
 def equalise(picture: np.ndarray, inside: np.ndarray, method: Equalize = "clahe") -> np.ndarray:
-    """Equalise a uint8 picture (h, w); `inside` (h, w) is the body that the histogram is taken of.
+    """Equalise a uint8 picture (h, w); the histogram is that of the body `inside` (h, w).
 
-    "histogram" spreads the body's grey levels evenly; air, darker than the body, stays dark.
-    "clahe" does so tile by tile (8 x 8) with slopes limited to 3, over the whole picture.
+    "histogram" distributes the body's grey levels evenly; air, darker than the body, stays dark.
+    "clahe" does so per tile (8 x 8) with slopes limited to 3, over the whole picture.
     """
     if method not in get_args(Equalize):
         raise ValueError(f"equalize is {method!r}; it must be 'clahe', 'histogram' or 'none'.")

@@ -1,4 +1,4 @@
-"""One film becomes one small picture, and one matrix says where each of its pixels came from."""
+"""Reduce one film to a small picture, with a matrix that maps film pixels to picture pixels."""
 
 from typing import Literal, NamedTuple
 
@@ -9,19 +9,19 @@ from lib.preprocessing.contrast import Body, Equalize, equalise, is_inverted, no
 from lib.preprocessing.plate import find_plate, straighten
 from lib.preprocessing.segmentation import segment_body
 
-#: A film this much wider than high is turned; plates of square films vary by some pixels.
+#: Ratio of width to height above which a film is turned; plates of square films vary slightly.
 LANDSCAPE = 1.1
-#: Longest side in pixels at which plates and bodies are sought: more shows nothing at 64 to 256 px.
+#: Longest side in pixels at which plates and bodies are found: enough for pictures of 64 to 256 px.
 WORKING_SIZE = 512
 
 
 class Prepared(NamedTuple):
-    """A film ready for a network."""
+    """A film prepared for a network."""
 
     image: np.ndarray  #: uint8 (size, size)
     body: np.ndarray  #: uint8 (size, size), 1 inside the body
-    matrix: np.ndarray  #: float64 (3, 3), from pixels x, y of the film to those of the image
-    steps: dict[str, np.ndarray]  #: the picture uint8 (h, w) after each step, by the step's name
+    matrix: np.ndarray  #: float64 (3, 3), from pixels (x, y) of the film to those of the image
+    steps: dict[str, np.ndarray]  #: name of each step -> picture uint8 (h, w) after it
 
 
 def prepare(
@@ -34,11 +34,11 @@ def prepare(
     mask: bool = False,
     equalize: Equalize = "clahe",
 ) -> Prepared:
-    """Turn a film (h, w) of any depth into a uint8 picture (size, size) and its body mask.
+    """Convert a film (h, w) of any depth to a uint8 picture (size, size) and its body mask.
 
-    Only limbs are cropped to their plate and turned upright: an effusion lies at a chest's edge.
-    `mask` blackens what is not body. The aspect is kept; the rest of the square is black.
-    Raises ValueError where `film` is not a picture of two dimensions.
+    Only limbs are cropped to their plate and turned upright: an effusion is at the edge of a chest.
+    `mask` blackens everything but the body. The aspect ratio is kept; the rest of the square is
+    black. Raises ValueError if `film` does not have two dimensions.
     """
     if film.ndim != 2 or film.size == 0:
         raise ValueError(f"A film has two dimensions and some pixels; this one is {film.shape}.")
@@ -67,10 +67,10 @@ def prepare(
 
 
 def warp_mask(mask: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
-    """Carry a lesion mask (h, w) of a film over to its picture: uint8 0/1 (size, size).
+    """Transform a lesion mask (h, w) of a film to its picture: uint8 0/1 (size, size).
 
-    A pixel counts where a quarter of it is covered; a lesion thinner than that keeps those pixels
-    that it covers most, so that none is lost.
+    A pixel is set if a quarter of it is covered; a thinner lesion keeps the pixels that it covers
+    most, so that none is lost.
     """
     fine = max(1, min(16, WORKING_SIZE // size))
     lesion = cv2.warpPerspective(
@@ -81,7 +81,7 @@ def warp_mask(mask: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
 
 
 def _scaling(horizontal: float, vertical: float) -> np.ndarray:
-    """Matrix (3, 3) of a resize: pixel 0 has its centre at 0 and its edge at -1/2."""
+    """Return the matrix (3, 3) of a resize; pixel 0 has its centre at 0 and its edge at -1/2."""
     return np.array(
         [
             [horizontal, 0, (horizontal - 1) / 2],
@@ -92,7 +92,7 @@ def _scaling(horizontal: float, vertical: float) -> np.ndarray:
 
 
 def _resized(film: np.ndarray, factor: float) -> tuple[np.ndarray, np.ndarray]:
-    """Film resized by a factor, with the matrix that does so."""
+    """Return the film resized by a factor, and the matrix of the resize."""
     height, width = (max(1, round(side * factor)) for side in film.shape)
     smoothly = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
     known = film if film.dtype in (np.uint8, np.uint16) else film.astype(np.float32)
@@ -103,7 +103,7 @@ def _resized(film: np.ndarray, factor: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _padded(picture: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Picture in the middle of a black square (size, size), with the matrix that puts it there."""
+    """Return the picture centred in a black square (size, size), and the matrix that does so."""
     small, matrix = _resized(picture, size / max(picture.shape))
     top, left = ((size - side) // 2 for side in small.shape)
     square = np.zeros((size, size), picture.dtype)

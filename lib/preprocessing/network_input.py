@@ -1,4 +1,4 @@
-"""What a network is given: pictures as numbers in [-1, 1], and random variants of them."""
+"""Scale pictures to the input range of networks, [-1, 1], and augment them."""
 
 from typing import Literal
 
@@ -6,13 +6,13 @@ import numpy as np
 
 Body = Literal["limb", "chest"]
 
-BACKGROUND = -1.0  #: black, and what comes into view beside a turned or shifted picture
+BACKGROUND = -1.0  #: black, which also fills the surroundings of a rotated or shifted picture
 
 
 def to_float(images: np.ndarray) -> np.ndarray:
     """Scale uint8 pictures (n, h, w) to float32 (n, h, w, 1) in [-1, 1], each by its own range.
 
-    A constant picture becomes -1 all over: it shows nothing, and black is what means nothing here.
+    A constant picture becomes -1 (black), since it contains no information.
     """
     low = images.min(axis=(1, 2), keepdims=True).astype(np.float32)
     spread = images.max(axis=(1, 2), keepdims=True) - low
@@ -27,12 +27,12 @@ def augmentation(
     shift: float = 0.05,
     seed: int = 0,
 ):
-    """Keras layers that flip, turn, zoom and shift pictures (n, h, w, 1) in [-1, 1] at random.
+    """Return Keras layers that flip, rotate, zoom and shift pictures (n, h, w, 1) at random.
 
-    `rotation_degrees` either way; `zoom` and `shift` as shares of the side. They act only when
-    called with training=True.
+    Pictures are in [-1, 1]; `rotation_degrees` in both directions; `zoom` and `shift` as shares of
+    the side. The layers act only with training=True.
     """
-    # TensorFlow takes seconds to import, and the streaming workers never need it.
+    # TensorFlow takes seconds to import, and workers do not need it.
     from keras import Sequential, layers
 
     from lib.preprocessing.affine import RandomAffine
@@ -44,9 +44,10 @@ def augmentation(
 
 
 def augmentation_for(body: Body, upright: bool = False, seed: int = 0):
-    """The augmentation of a body: limbs in every pose, chests and `upright` limbs hardly varied.
+    """Return the augmentation of a body, strong for limbs, weak for chests and `upright` limbs.
 
-    Limbs turn up to 20 degrees and upside down, as in Spahr et al. (arXiv:2102.09895).
+    Limbs are rotated by up to 20 degrees and flipped both ways, as in Spahr et al.
+    (arXiv:2102.09895).
     """
     if body == "limb" and not upright:
         return augmentation("horizontal_and_vertical", rotation_degrees=20, zoom=0.2, seed=seed)

@@ -1,20 +1,20 @@
-"""The plate on a film: a tilted rectangle on a flat border, found and straightened."""
+"""Find and straighten the plate on a film: a tilted rectangle on a uniform border."""
 
 import cv2
 import numpy as np
 
 SMALLEST = 0.15  #: share of the film below which a quadrilateral is a letter or a bone, not a plate
-WHOLE = 0.97  #: share of the film above which it is the film's own frame
-SKEWNESS = 0.1  #: largest |cosine| of a corner: a plate is a rectangle, seen almost straight on
-FLATNESS = 0.5  #: grey spread left outside, as a share of that inside: beside a bone lies more bone
-EDGE = 0.02  #: share of the film's longer side within which a corner lies on the film's edge
-FILL = 0.97  #: share of the quadrilateral that its contour covers: a plate has straight sides
+WHOLE = 0.97  #: share of the film above which a quadrilateral is the frame of the film
+SKEWNESS = 0.1  #: largest |cosine| of a corner: a plate is an almost undistorted rectangle
+FLATNESS = 0.5  #: largest ratio of grey spread outside to inside: next to a bone is more bone
+EDGE = 0.02  #: share of the film's longer side within which a corner is on the film's edge
+FILL = 0.97  #: least share of the quadrilateral within its contour: a plate has straight sides
 
 
 def find_plate(picture: np.ndarray) -> np.ndarray | None:
-    """Corners (4, 2) x, y in pixels of the largest convincing plate on a uint8 picture (h, w).
+    """Return the corners (4, 2) x, y of the largest plausible plate on a uint8 picture (h, w).
 
-    They start at the upper left and run clockwise. None where nothing is convincing.
+    In pixels, clockwise from the upper left; None if there is no plausible plate.
     """
     film = picture.shape[0] * picture.shape[1]
     quadrilaterals = [
@@ -32,9 +32,9 @@ def find_plate(picture: np.ndarray) -> np.ndarray | None:
 
 
 def _outlines(picture: np.ndarray):
-    """Outlines at ten thresholds, along edges, and of all that differs from the film's frame.
+    """Yield outlines at ten thresholds, along edges, and of all that differs from the film's frame.
 
-    One of them sets plate and border apart; the last where air is as dark as a dark border.
+    One of them separates plate and border; the last one if air is as dark as a dark border.
     """
     smooth = cv2.GaussianBlur(picture, (5, 5), 0)
     edges = cv2.dilate(cv2.Canny(smooth, 0, 50), None)
@@ -47,7 +47,7 @@ def _outlines(picture: np.ndarray):
 
 
 def _corners(outline: np.ndarray) -> np.ndarray | None:
-    """The outline's four corners where it is a filled rectangle, else None."""
+    """Return the four corners of an outline if it is a filled rectangle, otherwise None."""
     hull = cv2.convexHull(outline)
     corners = cv2.approxPolyDP(hull, 0.02 * cv2.arcLength(hull, True), True)[:, 0]
     if len(corners) != 4:
@@ -60,7 +60,7 @@ def _corners(outline: np.ndarray) -> np.ndarray | None:
 
 
 def _crosses(corners: np.ndarray, shape: tuple[int, int]) -> bool:
-    """Whether it runs from one edge of the film to the other: then it is a straight limb."""
+    """Return whether it extends from one edge of the film to the other, as a straight limb does."""
     ends = np.array(shape[::-1]) - 1
     margin = EDGE * max(shape)
     at_edges = np.sum(corners <= margin, axis=0) + np.sum(corners >= ends - margin, axis=0)
@@ -68,7 +68,7 @@ def _crosses(corners: np.ndarray, shape: tuple[int, int]) -> bool:
 
 
 def _border_is_flat(picture: np.ndarray, corners: np.ndarray) -> bool:
-    """Whether what a crop would cut off varies little; medians overlook the letters on it."""
+    """Return whether the border to be cropped is uniform, by medians, which ignore letters."""
     plate = cv2.fillConvexPoly(np.zeros_like(picture), corners.astype(np.int32), 1) > 0
     inside, outside = (np.float32(picture[part]) for part in (plate, ~plate))
     spreads = [np.median(np.abs(grey - np.median(grey))) for grey in (inside, outside)]
@@ -83,7 +83,7 @@ def _clockwise(corners: np.ndarray) -> np.ndarray:
 
 
 def straighten(corners: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
-    """Homography (3, 3) that maps a plate's corners to an upright rectangle; its width, height."""
+    """Return the homography (3, 3) of a plate to an upright rectangle, and its (width, height)."""
     top, right, bottom, left = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
     width, height = round(float(top + bottom) / 2) + 1, round(float(left + right) / 2) + 1
     upright = np.array(

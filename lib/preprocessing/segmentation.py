@@ -1,21 +1,21 @@
-"""The body on a film: limb or thorax, without air, letters and borders."""
+"""Segment the body on a film: limb or thorax, without air, letters and borders."""
 
 import cv2
 import numpy as np
 
 from lib.preprocessing.contrast import Body
 
-#: Air is at most this share as bright as what is not air; else it was soft tissue that lay below
-#: the threshold, and the air is sought below once more.
+#: Largest ratio of the brightness of air to that of the rest; above it, soft tissue was below the
+#: threshold, and air is separated again below it.
 AIR = 1 / 3
 
 
 def segment_body(picture: np.ndarray, body: Body = "limb") -> np.ndarray:
-    """Mask (h, w) uint8 0/1 of the body on an un-inverted uint8 picture (h, w).
+    """Return the mask (h, w) uint8 0/1 of the body on an un-inverted uint8 picture (h, w).
 
-    What is not air, in every part at least a tenth as large as the largest (a joint's gap may part
-    a limb), holes filled; of a chest their convex hull, since lungs are as dark as air.
-    A picture without air is body all over.
+    The body consists of all parts that are not air and at least a tenth as large as the largest (a
+    joint's gap may divide a limb), with holes filled; for a chest, of their convex hull, since
+    lungs are as dark as air. In a picture without air everything is body.
     """
     smooth = cv2.GaussianBlur(picture, (0, 0), max(picture.shape) / 100)
     bright = np.uint8(smooth > _brightest_air(smooth))
@@ -32,9 +32,9 @@ def segment_body(picture: np.ndarray, body: Body = "limb") -> np.ndarray:
 
 
 def _brightest_air(picture: np.ndarray) -> int:
-    """Grey level between air and body on a uint8 picture: Otsu's, of the root of the grey levels.
+    """Return the threshold between air and body on a uint8 picture: Otsu's, after a square root.
 
-    The root brings soft tissue nearer to bone than to air.
+    The square root moves soft tissue closer to bone than to air.
     """
     root = np.rint(np.sqrt(picture / 255.0) * 255).astype(np.uint8)
     below, level = root.ravel(), 0
@@ -51,5 +51,5 @@ def _brightest_air(picture: np.ndarray) -> int:
 
 
 def _disk(diameter: int) -> np.ndarray:
-    """A disk as structuring element; its diameter in pixels is made odd."""
+    """Return a disk as structuring element, with an odd diameter in pixels."""
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (diameter | 1, diameter | 1))
