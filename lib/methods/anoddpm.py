@@ -1,9 +1,9 @@
 """AnoDDPM: a diffusion model of normal films denoises a partially noised film; its changes score.
 
-Wyatt et al., CVPR Workshops 2022; diffusion as in DDPM ([arXiv
-2006.11239](https://arxiv.org/abs/2006.11239)), with fewer calls of the network as in DDIM ([arXiv
-2010.02502](https://arxiv.org/abs/2010.02502)). alpha_bar_t = product of 1 - beta_s over s = 1..t,
-alpha_bar_0 = 1, e is simplex noise (lib/noise), e_theta the denoiser:
+Wyatt et al., CVPR Workshops 2022; diffusion as in DDPM
+([arXiv 2006.11239](https://arxiv.org/abs/2006.11239)), with fewer calls of the network as in DDIM
+([arXiv 2010.02502](https://arxiv.org/abs/2010.02502)). alpha_bar_t = product of 1 - beta_s over s =
+1..t, alpha_bar_0 = 1, e is simplex noise (lib/noise), e_theta the denoiser:
 
     x_t = sqrt(alpha_bar_t) x_0 + sqrt(1 - alpha_bar_t) e        (DDPM, equation 4)
     loss = mean (e - e_theta(x_t, t))^2,  t ~ U{1..T}            (DDPM, equation 14)
@@ -143,7 +143,7 @@ class AnoDDPM(Detector):
         return ops.take(self.bank, number % self.fields, axis=0)
 
     def step(self, x_t, t, s, e):
-        """Return x_s from x_t, s < t, by one call of the denoiser (DDIM, equation 12) and noise e."""
+        """Return x_s from x_t, s < t, by one denoiser call (DDIM, equation 12) with noise e."""
         alpha_bar, next_alpha_bar = ops.take(self.alpha_bar, t), ops.take(self.alpha_bar, s)
         time = ops.cast(t, "float32") * ops.ones((ops.shape(x_t)[0],))
         predicted = self.denoiser([x_t, time], training=False)

@@ -1,11 +1,11 @@
 """DDAD: the discrepancy of two ensembles of autoencoders, one trained with unlabelled films.
 
-Cai et al., Dual-distribution discrepancy, MICCAI 2022 ([arXiv
-2206.03935](https://arxiv.org/abs/2206.03935), without refinement) and Medical Image Analysis 2023
-([arXiv 2210.04227](https://arxiv.org/abs/2210.04227)). Module A is trained on the known normal
-films and a pool of unlabelled ones, which contains anomalies; module B on the known normal films
-only. Each has K autoencoders that differ by their initial weights. With reconstructions a_1 ...
-a_K, b_1 ... b_K:
+Cai et al., Dual-distribution discrepancy, MICCAI 2022
+([arXiv 2206.03935](https://arxiv.org/abs/2206.03935), without refinement) and Medical Image
+Analysis 2023 ([arXiv 2210.04227](https://arxiv.org/abs/2210.04227)). Module A is trained on the
+known normal films and a pool of unlabelled ones, which contains anomalies; module B on the known
+normal films only. Each has K autoencoders that differ by their initial weights. With
+reconstructions a_1 ... a_K, b_1 ... b_K:
 
     loss of each member = mean (x - its reconstruction)^2
     inter    = |mean a - mean b|       what A learnt from the pool: anomalies

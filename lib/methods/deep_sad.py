@@ -63,5 +63,5 @@ class DeepSAD(DeepSVDD):
         return ops.mean(d) if y is None else unit * losses.semi_supervised(d / unit, y, self.eta)
 
     def unit(self):
-        """Return the distance at which normal films are attracted as strongly as anomalies are repelled."""
+        """Return the distance at which attraction of normals equals repulsion of anomalies."""
         return 1.0

@@ -12,10 +12,10 @@ mean embedding, with |c_i| < `epsilon` set to +-epsilon, since weights of zero w
 coordinate of zero. Then phi is trained; with a soft boundary, R^2 is the (1 - nu) quantile of d
 after `warm_up_epochs`.
 
-phi is a ResNet (`networks.residual_encoder`), as in Spahr's X-ray code ([arXiv
-2102.09895](https://arxiv.org/abs/2102.09895)): the mean of each map responds to a lesion at any
-position. It has no bias terms and no bounded activations; otherwise it could map every film to c
-(propositions 2 and 3). Batch norm has neither offset, which would be a bias, nor scale, as in the
+phi is a ResNet (`networks.residual_encoder`), as in Spahr's X-ray code
+([arXiv 2102.09895](https://arxiv.org/abs/2102.09895)): the mean of each map responds to a lesion at
+any position. It has no bias terms and no bounded activations; otherwise it could map every film to
+c (propositions 2 and 3). Batch norm has neither offset, which would be a bias, nor scale, as in the
 published codes.
 
 **Differs from the paper**
