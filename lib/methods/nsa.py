@@ -128,7 +128,7 @@ class NSA(Detector):
         return self.segmenters(ops.repeat(x, self.members, axis=-1), training=False)
 
     def examine(self, x):
-        """Return the lesion probability per pixel; its mean, that of the largest fifth, of logits."""
+        """Return the lesion probability per pixel; means of it, of its largest fifth, of logits."""
         logits = self.logits(x)
         pixels = ops.mean(ops.sigmoid(logits), axis=-1)
         return {
