@@ -86,7 +86,7 @@ def triangulation(points, permutation):
 
 
 def weighted_sum(vertex, weights, angle):
-    """Return noise (p, n): weights (octaves, 3, 2, p) times directions by `angle` (count, n)."""
+    """Return noise (p, n): weights (octaves, 3, 2, p) by directions of `angle` (directions, n)."""
     count = vertex.shape[-1]
     directions = ops.concatenate([ops.cos(angle), ops.sin(angle)])
     component = ops.stack([vertex, vertex + angle.shape[0]], axis=2)
