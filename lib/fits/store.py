@@ -40,7 +40,7 @@ class FitFailed(RuntimeError):
 def load(
     dataset: str, method: str, seed: int = 0, variant: str = "", retrain: bool = False
 ) -> Finished:
-    """Return a fit; train and score it first if it was not before, or if `retrain` is true.
+    """Return a fit; train and score it first if necessary, or if `retrain` is true.
 
     Raises FitFailed with the recorded reason of a failed fit.
     """

@@ -56,7 +56,7 @@ class DMSAD(DMSVDD):
     - `eta`: weight of a film of known label relative to one of unknown label
     - `gamma`: number of films that a sphere needs to be kept, as a share of the largest sphere's,
       and share of its films outside R_k
-    - `warm_up_epochs`: epochs before spheres are dropped
+    - `warm_up_epochs`: epochs before spheres are removed
     - `sphere_loss`: f, one of SPHERE_LOSSES
     - `as_published`: the autoencoder is trained with the wrong mask (see above)
     """
