@@ -1,4 +1,4 @@
-"""When a detector has learnt nothing: how that is seen, and the error that says so."""
+"""Collapse, a training without result: its detection and its error."""
 
 import keras
 import numpy as np
@@ -6,18 +6,18 @@ from keras import ops
 
 
 class Collapsed(RuntimeError):
-    """A detector that trained but learnt nothing; the message says how that was seen."""
+    """A training without result; the message gives the evidence."""
 
 
 def check_values(values, name):
-    """Raise Collapsed when one of the values (n,) is not finite."""
+    """Raise Collapsed if any of the values (n,) is not finite."""
     count = int((~np.isfinite(values)).sum())
     if count:
         raise Collapsed(f"{name}: {count} of {len(values)} values are not finite.")
 
 
 def check_scores(scores, name="score"):
-    """Raise Collapsed when scores (n,) cannot rank films: not finite, constant, nearly equal."""
+    """Raise Collapsed if scores (n,) cannot rank films: not finite, constant or nearly equal."""
     scores = np.asarray(scores, dtype=float)
     check_values(scores, name)
     if len(scores) < 2:
@@ -30,7 +30,7 @@ def check_scores(scores, name="score"):
 
 
 def check_samples(drawn, name):
-    """Raise Collapsed when a generator draws one picture, (m, h, w, 1), from all codes or films."""
+    """Raise Collapsed if generated images (m, h, w, 1) are equal for all codes or films."""
     if len(drawn) < 2:
         return
     spread = float(ops.max(ops.std(drawn, axis=0)))
@@ -42,10 +42,10 @@ def check_samples(drawn, name):
 
 
 class StopWhenNotFinite(keras.callbacks.Callback):
-    """Ends a fit with Collapsed after the first epoch in which a loss is not finite."""
+    """A callback that raises Collapsed after the first epoch in which a loss is not finite."""
 
     def on_epoch_end(self, epoch, logs=None):
-        """Look at each logged value."""
+        """Check each logged value."""
         for name, value in (logs or {}).items():
             if not np.isfinite(value):
                 raise Collapsed(

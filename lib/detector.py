@@ -1,20 +1,19 @@
-"""What a method writes: a `Detector`, whose losses are a game between players.
+"""The interface of a method: a `Detector`, whose losses are a game between players.
 
-A method writes
+A method defines
 
 - `players = {player: (names of its networks)}`: a loss named after a player is minimised over the
-  weights of that player's networks only, so nothing needs `stop_gradient` or `trainable = False`;
-  `terms` names losses that are only logged; `turns` gives alternation, as in
-  `turns = (("critic",),) * 5 + (("generator",),)`; without it all players move at once,
+  weights of that player's networks only, so that `stop_gradient` or `trainable = False` are not
+  needed; `terms` names losses that are only logged; `turns` gives the order of updates, as in
+  `turns = (("critic",),) * 5 + (("generator",),)`; without it all players are updated together,
 - `compute_losses(x, y, training) -> {name: scalar}`; unless `uses_labels = True`, y is unknown
-  (NaN) for every film, whatever `fit` is given,
+  (NaN) for every film, whatever labels `fit` is given,
 - `examine(x) -> {"score": (n,), "map": (n, h, w)}`, one of them or both: larger is more abnormal,
-  raw; without a score the mean of the map is the score. A method that publishes several scores
-  names them in `scores` and gives each by its name; the keyword `score_name` chooses the one that
-  is *the* score.
+  raw; without a score the mean of the map is the score. A method with several scores names them in
+  `scores` and returns each by its name; the keyword `score_name` selects *the* score.
 
-It uses `keras.ops` only, and gets `fit`, `predict`, `anomaly_score`, `anomaly_map`, `save_weights`
-and `load_weights` from `lib.engine`.
+It uses `keras.ops` only, and inherits `fit`, `predict`, `anomaly_score`, `anomaly_map`,
+`save_weights` and `load_weights` from `lib.engine`.
 
 Films `x` are float32 (n, h, w, 1) in [-1, 1]; labels `y` (n,) 1 abnormal, 0 normal, NaN unknown.
 """
@@ -28,16 +27,16 @@ from lib.engine import Engine
 
 
 class Detector(Engine):
-    """A method of the study (see the module's text for what a method writes).
+    """A method of the study (see the module's docstring for what a method defines).
 
-    - `image_size`: pixels a side of the films, which are square
+    - `image_size`: pixels per side of the films, which are square
     - `epochs`, `batch_size`: the defaults of `fit`; `batch_size` in films
-    - `learning_rate`: a number, a Keras schedule, or a dictionary of these by player
+    - `learning_rate`: a number, a Keras schedule, or a dictionary of these per player
     - `augmentation`: a Keras layer applied to the films in training only
     - `score_name`: one of `scores`, by default the first
-    - `mirrored`: scores and map of a film are means over it and its mirror image, for methods that
-      saw films mirrored in training
-    - `seed`: weights and shuffling follow from it
+    - `mirrored`: scores and map are means over a film and its mirror image, for methods trained
+      with mirrored films
+    - `seed`: determines weights and shuffling
     """
 
     players: ClassVar[dict] = {}
@@ -68,7 +67,7 @@ class Detector(Engine):
         self.image_size = image_size
         self.epochs = epochs
         self.batch_size = batch_size
-        # YAML reads 1e-3 as text, 1.0e-3 as a number; both are meant as a number.
+        # YAML reads 1e-3 as text and 1.0e-3 as a number; a number is meant in both cases.
         self.learning_rate = (
             float(learning_rate) if isinstance(learning_rate, str) else learning_rate
         )
@@ -78,71 +77,71 @@ class Detector(Engine):
     # Losses and scores
 
     def compute_losses(self, x, y=None, training=False):
-        """{name: scalar} for each player and each term, from one forward pass."""
+        """Return {name: scalar} for each player and each term, from one forward pass."""
         raise NotImplementedError(f"{type(self).__name__} has no compute_losses.")
 
     def examine(self, x):
-        """{"score" or each of `scores`: (n,), "map": (n, h, w)} of films x, from one pass."""
+        """Return {"score" or each of `scores`: (n,), "map": (n, h, w)} of films x."""
         raise NotImplementedError(f"{type(self).__name__} has no examine.")
 
     def reconstruction(self, x):
-        """(n, h, w, 1) in [-1, 1]; None for a method that reconstructs nothing."""
+        """Return (n, h, w, 1) in [-1, 1]; None for a method without reconstruction."""
         return None
 
     def targets(self, x, y=None):
-        """What `compute_losses` gets as y, film by film: labels, NaN where unknown."""
+        """Return the argument y of `compute_losses` for each film: labels, NaN if unknown."""
         return np.full(len(x), np.nan, "float32") if y is None else np.asarray(y, dtype="float32")
 
     def before_training(self, x, y=None, validation_data=None, **options):
-        """Do what comes first, such as an earlier stage of training; takes what `fit` takes.
+        """Prepare training, for example by an earlier stage; the arguments are those of `fit`.
 
-        Returns {name: values by epoch} of that stage, which come first in the history.
+        Returns {name: values by epoch} of that stage, which precede those of `fit` in the history.
         """
         return {}
 
     def after_epoch(self, normal, epoch):
-        """Set what no gradient trains, from the films not known to be abnormal (n, h, w, 1).
+        """Set weights without gradient, from the films not known to be abnormal (n, h, w, 1).
 
-        It comes after each of the epochs, which count from 1. Returns {name: number} for the
-        training curves: what is to be seen of these films by then. May raise Collapsed.
+        Called after each epoch, numbered from 1. Returns {name: number} for the training curves:
+        quantities measured on these films. May raise Collapsed.
         """
         return {}
 
     def embed(self, x):
-        """(n, d) as an array: where a method that judges by an embedding puts films x, or None."""
+        """Return the embedding of films x, (n, d) as an array; None for a method without one."""
         return None
 
     def sphere(self, x):
-        """(n,) as an array: the number of the sphere that films x are nearest to, or None."""
+        """Return the number of the nearest sphere of films x, (n,) as an array, or None."""
         return None
 
     def samples(self, x):
-        """(n, h, w, 1) in [-1, 1], what a generator draws by now, from fixed codes or films x."""
+        """Return images of a generator, (n, h, w, 1) in [-1, 1], from fixed codes or films x."""
         return None
 
     def chain(self, x):
-        """(steps, n, h, w, 1): how films x change on the way to their reconstruction, or None."""
+        """Return the steps from films x to reconstructions, (steps, n, h, w, 1), or None."""
         return None
 
     def sweep(self, x):
-        """[({setting: value}, (n,))]: scores of films x under other settings of the scoring."""
+        """Return [({setting: value}, (n,))]: scores of films x with other scoring settings."""
         return []
 
     def make_optimizers(self, steps):
-        """{player: optimizer} for a fit of so many updates; Adam unless a method says otherwise."""
+        """Return {player: optimizer} for a fit of `steps` updates; Adam by default."""
         return {player: keras.optimizers.Adam(self.rate_of(player)) for player in self.players}
 
     def rate_of(self, player):
-        """The learning rate of a player, where each has its own or all have one."""
+        """Return the learning rate of a player: its own or that of all."""
         rates = self.learning_rate
         return rates[player] if isinstance(rates, dict) else rates
 
 
 class Stage(Detector):
-    """An earlier stage of the training of `parent`: a detector that trains networks of it.
+    """An earlier stage of the training of `parent`: a detector that trains its networks.
 
-    It has the values of the parent's keywords `shared`; `options` are its further keywords, one of
-    which is `epochs`. `prefix` comes before the names of its losses in the parent's history.
+    It takes the parent's values of the keywords `shared`; `options` are its further keywords,
+    including `epochs`. `prefix` precedes the names of its losses in the parent's history.
     """
 
     prefix: ClassVar = "pretraining"
@@ -154,7 +153,7 @@ class Stage(Detector):
     def train(self, x, y=None, validation_data=None, **options):
         """Fit for the stage's own `epochs`; return {`<prefix>_<name>`: values by epoch}.
 
-        It takes what `before_training` of the parent takes, and is what that returns.
+        Arguments and result are those of the parent's `before_training`.
         """
         history = self.fit(x, y, validation_data, **options | {"epochs": self.epochs}).history
         return {f"{self.prefix}_{name}": values for name, values in history.items()}

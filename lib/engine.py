@@ -1,8 +1,8 @@
-"""How a detector is trained and applied: `Engine`, a Keras model with an optimizer for each player.
+"""Training and application of a detector: `Engine`, a Keras model with one optimizer per player.
 
-`lib.detector` says what a method writes; here is what it gets. Callbacks, progress bar, validation,
-batches and weights files are Keras's own. What differs between TensorFlow and JAX is in this file
-alone.
+`lib.detector` defines what a method implements, this module what it inherits. Callbacks, progress
+bar, validation, batches and weights files are Keras's own. Differences between TensorFlow and JAX
+are confined to this file.
 """
 
 import math
@@ -32,26 +32,26 @@ XLA = ON_GPU
 
 
 class Engine(keras.Model):
-    """Trains and applies a `lib.detector.Detector`; weights and shuffling follow from `seed`."""
+    """The base of `lib.detector.Detector`; `seed` determines weights and shuffling."""
 
     def __init__(self, seed):
         super().__init__()
         self.seed = seed
-        self.with_maps = True  # what `predict` was last asked for
+        self.with_maps = True  # the last argument `maps` of `predict`
         self.means = {name: keras.metrics.Mean(name) for name in (*self.players, *self.terms)}
-        self.built = True  # the networks are functional models, built where they are made
+        self.built = True  # the networks are functional models, built on creation
         _set_seed(seed)
 
     # Training
 
     def compile(self, optimizers, **options):
-        """Give each player its optimizer: `{player: optimizer}`; other options are Keras's own.
+        """Assign an optimizer to each player: `{player: optimizer}`; other options are Keras's own.
 
-        Callbacks that change `optimizer.learning_rate` do not reach the players' optimizers: give
-        these a schedule. Weight decay belongs to the optimizer too; regularisers are not looked at.
+        Callbacks that change `optimizer.learning_rate` have no effect on the players' optimizers:
+        give these a schedule. Weight decay also belongs to the optimizer; regularisers are ignored.
         """
         weights = {player: self.weights_of(player) for player in self.players}
-        # On TensorFlow `train_step` compiles the update itself, where that pays.
+        # On TensorFlow `train_step` compiles the update itself, where this is faster.
         options = {"jit_compile": BACKEND == "jax", **options}
         super().compile(optimizer=_Optimizers(optimizers, weights), **options)
 
@@ -69,8 +69,8 @@ class Engine(keras.Model):
         """Train on films x and labels y (None: all unknown) and return Keras's History.
 
         `validation_data` is (x,) or (x, y); `callbacks`, `verbose` and the rest are Keras's own.
-        Raises Collapsed when a loss is no longer finite, a player's weights did not move, or what
-        the method draws in the end is always the same picture.
+        Raises Collapsed if a loss is no longer finite, a player's weights did not change, or all
+        images generated at the end are the same.
         """
         for films in (x, *(validation_data or ())[:1]):
             self._check_films(films)
@@ -92,7 +92,7 @@ class Engine(keras.Model):
             batch_size=batch_size,
             epochs=epochs,
             validation_data=validation_data,
-            # A loss that is no number is the reason to give, not what it did to the embedding.
+            # A non-finite loss is the reason to report, not its effect on the embedding.
             callbacks=[StopWhenNotFinite(), self._watch(not_abnormal(x, y)), *(callbacks or [])],
             **options,
         )
@@ -105,7 +105,7 @@ class Engine(keras.Model):
         return history
 
     def update(self, x, y):
-        """One batch: each turn is a forward pass, then its players step down their own losses."""
+        """Update on one batch: per turn a forward pass, then a step of each of its players."""
         for turn in self.turns or (tuple(self.players),):
             losses, gradients = self._losses_and_gradients(turn, x, y)
             for player in turn:
@@ -113,7 +113,7 @@ class Engine(keras.Model):
         return self._log(losses, x)
 
     def weights_of(self, player):
-        """The trainable weights of a player's networks."""
+        """Return the trainable weights of a player's networks."""
         return [
             weight
             for name in self.players[player]
@@ -122,11 +122,11 @@ class Engine(keras.Model):
 
     @property
     def metrics(self):
-        """One running mean a loss; Keras resets them and names the logs by them."""
+        """One running mean per loss; Keras resets them and names the logs after them."""
         return list(self.means.values())
 
     def _watch(self, normal):
-        """The callback for what a method does and sees between epochs."""
+        """Return the callback that runs the method's `after_epoch`."""
 
         def on_epoch_end(epoch, logs):
             logs.update(self.after_epoch(normal, epoch + 1))
@@ -159,17 +159,17 @@ class Engine(keras.Model):
     # Scoring
 
     def predict(self, x, batch_size=None, maps=True, **options):
-        """{"score": (n,), "map": (n, h, w), further scores} as arrays; "map" if there is one.
+        """Return {"score": (n,), "map": (n, h, w), further scores} as arrays; "map" if available.
 
-        Without `maps` there is none, and none is computed where the scores do without.
+        With `maps=False` there is none, and none is computed unless the scores need it.
         """
         self._check_films(x)
-        if maps != self.with_maps:  # Keras has compiled the other
+        if maps != self.with_maps:  # Keras has compiled the other variant
             self.with_maps, self.predict_function = maps, None
         return super().predict(x, batch_size=batch_size or self.batch_size, **options)
 
     def call(self, x):
-        """What `predict` returns, for one batch."""
+        """Return the result of `predict` for one batch."""
         outputs = self._examined(x)
         if self.scores:
             outputs = {"score": outputs[self.score_name], **outputs}
@@ -178,28 +178,28 @@ class Engine(keras.Model):
         return {name: outputs[name] for name in outputs if name != "map" or self.with_maps}
 
     def anomaly_score(self, x):
-        """(n,), larger is more abnormal."""
+        """Return (n,), larger is more abnormal."""
         return self.call(x)["score"]
 
     def anomaly_map(self, x):
-        """(n, h, w), larger is more abnormal; None for a method without one."""
+        """Return (n, h, w), larger is more abnormal; None for a method without a map."""
         return self._examined(x).get("map")
 
     def batchwise(self, function, x):
-        """function(films), (n, ...), as one array, computed batch by batch."""
+        """Return function(films), (n, ...), as one array, computed per batch."""
         starts = range(0, len(x), self.batch_size)
         batches = [function(x[start : start + self.batch_size]) for start in starts]
         return np.concatenate([ops.convert_to_numpy(batch) for batch in batches])
 
     def encode_all(self, x):
-        """encoder(x) as an array (n, d): `embed` of a method that has an encoder."""
+        """Return encoder(x) as an array (n, d): `embed` of a method with an encoder."""
         self.encoder.jit_compile = BACKEND == "jax"  # as in `compile`
         return self.batchwise(self.encoder.predict_on_batch, x)
 
     def load_weights(self, filepath, **options):
-        """Read weights that `save_weights` wrote; never a pickle, which could run code.
+        """Read weights written by `save_weights`; never a pickle, which could run code.
 
-        Raises FileNotFoundError, or ValueError for another kind of file or weights that do not fit.
+        Raises FileNotFoundError, or ValueError for another kind of file or incompatible weights.
         """
         path = Path(filepath)
         if not path.is_file():
@@ -238,13 +238,13 @@ class Engine(keras.Model):
     if BACKEND == "tensorflow":
 
         def train_step(self, data):
-            """Keras's hook: one batch of `fit`."""
+            """Train on one batch of `fit` (Keras's hook)."""
             x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
             x = self._augment(x)  # outside XLA, which cannot rotate an image
             return tf.function(self.update, jit_compile=XLA, autograph=False)(x, y)
 
         def test_step(self, data):
-            """Keras's hook: one batch of `evaluate`."""
+            """Evaluate one batch (Keras's hook)."""
             x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
             return self._log(self.compute_losses(x, y, training=False), x)
 
@@ -262,7 +262,7 @@ class Engine(keras.Model):
     else:
 
         def train_step(self, state, data):  # type: ignore[misc]
-            """Keras's hook: one batch of `fit`, state in and state out."""
+            """Train on one batch of `fit`, from state to state (Keras's hook)."""
             x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
             groups = (
                 self.trainable_variables,
@@ -273,7 +273,7 @@ class Engine(keras.Model):
             return _stateless(lambda: self.update(self._augment(x), y), groups, state)
 
         def test_step(self, state, data):  # type: ignore[misc]
-            """Keras's hook: one batch of `evaluate`, state in and state out."""
+            """Evaluate one batch, from state to state (Keras's hook)."""
             x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
             groups = (
                 self.trainable_variables,
@@ -312,7 +312,7 @@ class Engine(keras.Model):
 
 
 def input_gradient(function, x):
-    """d sum(function(x)) / dx, of x's shape and itself differentiable.
+    """Return d sum(function(x)) / dx, of x's shape and itself differentiable.
 
     For gradient penalties, adversarial steps and saliency. `function` must not change any state:
     pass `training=False` to the networks inside.
@@ -327,16 +327,16 @@ def input_gradient(function, x):
 
 
 def not_abnormal(x, y=None):
-    """The films of unknown label and the known normals; all films where y is None."""
+    """Return the films of unknown label and the known normals; all films if y is None."""
     return x if y is None else x[np.asarray(y) != 1]
 
 
 class _Optimizers(keras.optimizers.Optimizer):
-    """One optimizer a player, which look like one to Keras; weights files leave their state out."""
+    """One optimizer per player, a single one to Keras; their state is not in weights files."""
 
     def __init__(self, optimizers, weights):
         super().__init__(learning_rate=0.0, name="players")
-        # Not dictionaries: what a dictionary holds Keras would save with the weights.
+        # Not dictionaries: Keras would save the content of a dictionary with the weights.
         self.by_player = MappingProxyType(dict(optimizers))
         self.weights_of = MappingProxyType(weights)
         for player, optimizer in self.by_player.items():
@@ -351,20 +351,20 @@ class _Optimizers(keras.optimizers.Optimizer):
         ]
 
     def finalize_variable_values(self, trainable_weights):
-        """End of a fit: an optimizer with `use_ema` puts its averages in place."""
+        """Replace weights by their averages at the end of a fit, for optimizers with `use_ema`."""
         for player, optimizer in self.by_player.items():
             optimizer.finalize_variable_values(self.weights_of[player])
             if optimizer.use_ema:
-                # On JAX a weight would share a buffer with its average, and the next step gives
-                # that buffer away.
+                # On JAX a weight would share a buffer with its average, and the next step donates
+                # that buffer.
                 for weight in self.weights_of[player]:
                     weight.assign(ops.copy(weight.value))
 
     def save_own_variables(self, store):
-        """Nothing: a weights file is for scoring."""
+        """Save nothing: a weights file is for scoring."""
 
     def load_own_variables(self, store):
-        """Nothing, as nothing was saved."""
+        """Load nothing, as nothing was saved."""
 
 
 def _stateless(step, groups, state):
@@ -390,7 +390,7 @@ def _set_seed(seed):
 def _put_first(earlier, history):
     """Put an earlier stage's {name: values by epoch} before a History.
 
-    Every series gets one value an epoch of both stages, NaN where its stage was not running.
+    Every series has one value per epoch of both stages, NaN for the other stage.
     """
     before, after = len(next(iter(earlier.values()), [])), len(history.epoch)
     history.history = {

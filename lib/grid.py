@@ -1,8 +1,8 @@
-"""What params/ asks for: the fits of the study, its ablations, data sets and profile.
+"""The content of params/: the fits of the study, its ablations, data sets and profile.
 
 A *fit* is one training run: data set x method x variant x seed. The fits of the grid have no
-variant: their method runs with its entry of the profile as it is. An *ablation* is a set of fits
-with one thing changed (lib.variants); a variant that changes nothing is the grid's own fit.
+variant: their method runs with its unchanged entry of the profile. An *ablation* is a set of fits
+with one change (lib.variants); a variant that changes nothing is the grid's own fit.
 """
 
 import re
@@ -18,10 +18,10 @@ from lib import ROOT
 from lib.errors import BadData
 from lib.variants import Labels, setting, variant_name
 
-#: In tables of results the family of an ablation is this and its name.
+#: Prefix of an ablation's name, as its family in tables of results.
 ABLATION = "ablation: "
 NO_VARIANT = "default"  # the folder of fits without a variant
-#: What an entry of a profile says about the study, and what holds where it says nothing.
+#: The study's parameters in an entry of a profile, with their defaults.
 OF_THE_STUDY = {"labels": "none", "contamination": 0.0, "augment": False, "images": {}}
 NO_CHANGE = OF_THE_STUDY | {"as_published": False}
 NEEDED = ("question", "datasets", "methods", "seeds", "variants")  # of an ablation
@@ -38,7 +38,7 @@ class Fit:
 
     @property
     def place(self) -> Path:
-        """The folder of its files, relative to those of all fits."""
+        """The folder of its files, relative to that of all fits."""
         folder = _folder(self.variant) if self.variant else NO_VARIANT
         return Path(self.dataset, self.method, folder, str(self.seed))
 
@@ -54,7 +54,7 @@ class Fit:
 
     @property
     def entry(self) -> dict:
-        """The parameters of its method in the profile with its variant's. Raises BadData."""
+        """The parameters of its method in the profile, with its variant's. Raises BadData."""
         changes = _variants() if self.variant else {"": {}}
         if self.variant not in changes:
             raise BadData(f"params/study.yaml has no variant {self.variant!r}.")
@@ -65,34 +65,34 @@ class Fit:
 
 
 class Parameters(NamedTuple):
-    """An entry of a profile, parted into what is the study's and what is the method's."""
+    """An entry of a profile, divided into the study's and the method's parameters."""
 
-    method: str  # the file of lib/methods
+    method: str  # module of lib/methods
     labels: Labels
     contamination: float  # share of anomalies among the training films of unknown label
-    augment: bool  # whether training films are varied at random
-    images: dict  # how films are prepared otherwise than the data set's
-    updates: dict[str, int]  # lengths of training in updates, by the keyword that counts epochs
-    keywords: dict  # the method's own
+    augment: bool  # whether training films are augmented at random
+    images: dict  # preparation of films that differs from the data set's
+    updates: dict[str, int]  # training lengths in updates, by their keyword in epochs
+    keywords: dict  # keywords of the method
 
     @property
     def setting(self) -> str:
-        """The labels that the method is given, in words."""
+        """The labels given to the method, in words."""
         return setting(self.labels, self.contamination)
 
 
 @dataclass(frozen=True)
 class Ablation:
-    """Fits on one data set with one thing changed; the first variant is the reference."""
+    """Fits on one data set with one change; the first variant is the reference."""
 
     name: str
     dataset: str
     question: str
     methods: list[str]
     seeds: list[int]
-    variants: dict[str, dict]  # name -> the parameters it changes
-    axis: str = ""  # what the percentages of its variants are
-    above: str = "above the reference"  # how pages read a difference above 0
+    variants: dict[str, dict]  # name -> changed parameters
+    axis: str = ""  # meaning of its variants' percentages
+    above: str = "above the reference"  # words for a difference above 0
     below: str = "below the reference"
 
     @property
@@ -111,13 +111,13 @@ class Ablation:
         return next(iter(self.variants))
 
     def fit(self, method: str, variant: str, seed: int) -> Fit:
-        """One of its fits: the grid's own where the variant leaves the method's entry as it is."""
+        """Return one of its fits: the grid's own if the variant does not change the entry."""
         change = self.variants[variant]
         same = changes_nothing(change, entry_of(method), self.dataset)
         return Fit(self.dataset, method, "" if same else variant, seed)
 
     def fits(self) -> dict[tuple[str, str, int], Fit]:
-        """All of them by method, variant and seed, in this order."""
+        """Return all fits by method, variant and seed, in this order."""
         return {
             (method, variant, seed): self.fit(method, variant, seed)
             for method in self.methods
@@ -130,7 +130,7 @@ class Ablation:
 
 
 def fits() -> list[Fit]:
-    """The fits of the chosen grid, without those of ablations."""
+    """Return the fits of the chosen grid, without those of ablations."""
     grid = _grid()
     blocks = [block for blocks in grid["families"].values() for block in blocks]
     return [
@@ -143,7 +143,7 @@ def fits() -> list[Fit]:
 
 
 def fits_on(dataset: str) -> list[Fit]:
-    """The fits on a data set, those of the grid first, then those of ablations; each once."""
+    """Return the fits on a data set, first those of the grid, then of ablations; each once."""
     of_grid = [fit for fit in fits() if fit.dataset == dataset]
     of_ablations = [
         fit
@@ -155,7 +155,7 @@ def fits_on(dataset: str) -> list[Fit]:
 
 
 def families() -> dict[str, str]:
-    """The family of each method, as the grids of params/study.yaml group them."""
+    """Return the family of each method, as the grids of params/study.yaml group them."""
     return {
         method: family
         for grid in parameters("study")["grids"].values()
@@ -166,7 +166,7 @@ def families() -> dict[str, str]:
 
 
 def ablations() -> list[Ablation]:
-    """The ablations of the chosen grid, one for each of their data sets. Raises BadData."""
+    """Return the ablations of the chosen grid, one per data set. Raises BadData."""
     return [
         ablation(name, dataset)
         for name, entry in _ablations().items()
@@ -175,7 +175,7 @@ def ablations() -> list[Ablation]:
 
 
 def ablation(name: str, dataset: str) -> Ablation:
-    """The ablation of that name on any data set. Raises BadData."""
+    """Return the ablation of that name on any data set. Raises BadData."""
     entries = _ablations()
     if name not in entries:
         known = ", ".join(entries) or "none"
@@ -186,7 +186,7 @@ def ablation(name: str, dataset: str) -> Ablation:
 
 
 def changes_nothing(change: dict, entry: dict, dataset: str) -> bool:
-    """Whether a variant leaves a method as its entry and the data set's preparation have it."""
+    """Return whether a variant equals the method's entry and the data set's preparation."""
     images = parameters("datasets")["datasets"].get(dataset, {}).get("images", {})
     usual = NO_CHANGE | entry | {"images": profile().get("images", {}) | images}
     return all(
@@ -196,9 +196,9 @@ def changes_nothing(change: dict, entry: dict, dataset: str) -> bool:
 
 
 def part(method: str, entry: dict) -> Parameters:
-    """Part an entry of the profile, or one that is put over it, into the study's and the method's.
+    """Divide an entry of the profile, with any variant, into the study's and the method's part.
 
-    The one place that knows which parameters are the study's.
+    Only here is it defined which parameters are the study's.
     """
     rest = OF_THE_STUDY | {"method": method} | entry
     updates = {name: rest.pop(name) for name in list(rest) if name.endswith("updates")}
@@ -211,32 +211,32 @@ def part(method: str, entry: dict) -> Parameters:
 
 
 def fusions() -> dict[str, list[str]]:
-    """Which scores the comparison fuses: {name: parts}, none where the grid names none."""
+    """Return the fusions of scores, {name: parts}; none if the grid has none."""
     return _grid().get("fusions", {})
 
 
 def datasets() -> list[str]:
-    """The data sets of the chosen grid."""
+    """Return the data sets of the chosen grid."""
     return list(_grid()["datasets"])
 
 
 def unlabelled() -> list[str]:
-    """The data sets of the chosen grid that have films without a label, to be ranked."""
+    """Return the data sets of the chosen grid with films of unknown label, to be ranked."""
     return list(_grid().get("unlabelled", []))
 
 
 def profile_name() -> str:
-    """The chosen profile: quick, hours or full."""
+    """Return the chosen profile: quick, hours or full."""
     return parameters("study")["profile"]
 
 
 def profile() -> dict:
-    """The parameters of the chosen profile: images, split, and one entry per method."""
+    """Return the parameters of the chosen profile: images, split, and one entry per method."""
     return parameters(profile_name())
 
 
 def entry_of(method: str) -> dict:
-    """The entry of a method in the chosen profile. Raises BadData where there is none."""
+    """Return the entry of a method in the chosen profile. Raises BadData if there is none."""
     entries = profile()
     if method not in entries:
         raise BadData(f"params/{profile_name()}.yaml has no entry {method}: add one.")
@@ -244,20 +244,20 @@ def entry_of(method: str) -> dict:
 
 
 def methods() -> list[str]:
-    """The entries of the profile that are methods."""
+    """Return the entries of the profile that are methods."""
     return [name for name in profile() if name not in ("images", "split")]
 
 
 def method_of(name: str) -> str:
-    """The file of lib/methods behind an entry of the profile: itself, or what its `method` names.
+    """Return the module of lib/methods for an entry of the profile: its `method`, or its name.
 
-    So one method may be in the grid with several settings, as `anoddpm` and `anoddpm_gaussian`.
+    One method can thus be in the grid with several settings, as `anoddpm` and `anoddpm_gaussian`.
     """
     return (profile().get(name) or {}).get("method", name)
 
 
 def parameters(name: str) -> dict:
-    """The content of params/<name>.yaml."""
+    """Return the content of params/<name>.yaml."""
     file = ROOT / f"params/{name}.yaml"
     return deepcopy(_loaded(file, file.stat().st_mtime_ns))
 
@@ -276,7 +276,7 @@ def _ablations() -> dict[str, dict]:
 
 
 def _variants() -> dict[str, dict]:
-    """The parameters that each variant of any grid's ablations changes, by its name."""
+    """Return the changed parameters of each variant in the ablations of any grid, by name."""
     changes: dict[str, dict] = {}
     for grid in [_grid(), *parameters("study")["grids"].values()]:
         for entry in (grid.get("ablations") or {}).values():
@@ -292,12 +292,12 @@ def _variants() -> dict[str, dict]:
 
 
 def _folder(variant: str) -> str:
-    """The name of a variant without what a file system may not take."""
+    """Return the name of a variant without characters that a file system may reject."""
     return re.sub(r"[^\w.=-]+", "-", variant).strip("-.")
 
 
 def _named(variants: list[dict]) -> dict[str, dict]:
-    """Variants without their `name`, by the name that pages call them."""
+    """Return variants without their `name`, by their name on pages."""
     return {
         variant_name(change): {key: change[key] for key in change if key != "name"}
         for change in variants
@@ -305,7 +305,7 @@ def _named(variants: list[dict]) -> dict[str, dict]:
 
 
 def _checked(name: str, entry: dict) -> dict:
-    """An ablation's entry. Raises BadData, in one sentence, where it is declared by half."""
+    """Return an ablation's entry. Raises BadData if it is incomplete."""
     if missing := [key for key in NEEDED if key not in (entry or {})]:
         raise BadData(
             f"The ablation {name} of params/study.yaml has no {', '.join(missing)}: it needs "

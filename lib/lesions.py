@@ -1,6 +1,6 @@
-"""Synthetic lesions drawn into normal films, whole batches at once, for a network to find.
+"""Synthetic lesions drawn into batches of normal films, as training data of a segmentation network.
 
-Films are (n, s, s) in [-1, 1], places (n, s, s) in [0, 1]: how much of a lesion each pixel is.
+Films are (n, s, s) in [-1, 1], places (n, s, s) in [0, 1]: the opacity of a lesion in each pixel.
 `random` is a `keras.random.SeedGenerator`.
 """
 
@@ -12,10 +12,10 @@ from keras import ops
 
 
 def draw(films, bodies, random, kinds, size=(0.06, 0.35), share=0.5, most=3):
-    """Return films, this share of them with 1 to `most` lesions, and their masks 0/1; (n, s, s).
+    """Return films, a share of them with 1 to `most` lesions, and their masks 0/1; (n, s, s).
 
-    `bodies` (n, s, s) 0/1 is where lesions may lie, `kinds` names functions of `KINDS`, one of
-    which draws each lesion, `size` bounds their longest diameter as a share of the side.
+    `bodies` (n, s, s) 0/1 is the area allowed for lesions, `kinds` names functions of `KINDS`, one
+    of which draws each lesion, `size` limits the longest diameter as a share of the side.
     """
     masks, ill = ops.zeros_like(films), _choice(films, random, share)
     for number in range(most):
@@ -32,7 +32,7 @@ def draw(films, bodies, random, kinds, size=(0.06, 0.35), share=0.5, most=3):
 
 
 def places(bodies, random, size):
-    """One soft-edged place in each body, (n, s, s): an ellipse or a box, turned, uneven."""
+    """Draw one soft-edged place per body, (n, s, s): an irregular, rotated ellipse or box."""
     n, side = ops.shape(bodies)[0], bodies.shape[1]
     row, column = _a_pixel_of(bodies, random)
     long = _uniform(bodies, random, *size) * side / 2  # pixels
@@ -50,7 +50,7 @@ def places(bodies, random, size):
 
 
 def opacity(films, place, random):
-    """Tissue that is denser, or less often thinner, than it should be, faintly mottled."""
+    """Add slightly mottled tissue of higher or, less often, lower density."""
     sign = 2 * _choice(films, random, 0.7) - 1
     amplitude = sign * _uniform(films, random, 0.15, 1.0)
     mottled = 1 + 0.3 * _texture(ops.shape(films)[0], films.shape[1], 16, random)
@@ -58,7 +58,7 @@ def opacity(films, place, random):
 
 
 def patch(films, place, random):
-    """Another film's tissue, from elsewhere and sometimes mirrored, blended in (CutPaste, NSA)."""
+    """Blend in tissue of another film and position, sometimes mirrored (CutPaste, NSA)."""
     reach = films.shape[1] // 4
     shift = keras.random.randint((2,), -reach, reach, seed=random)
     other = ops.roll(ops.roll(films, 1, axis=0), shift, axis=(1, 2))
@@ -70,7 +70,7 @@ KINDS = {"opacity": opacity, "patch": patch}
 
 
 def _a_pixel_of(bodies, random):
-    """Row and column (n, 1, 1) of a pixel inside each body."""
+    """Draw row and column (n, 1, 1) of a pixel inside each body."""
     side = bodies.shape[1]
     tickets = keras.random.uniform(ops.shape(bodies), 0.1, 1.0, seed=random) * bodies
     drawn = ops.argmax(ops.reshape(tickets, (-1, side * side)), axis=1)
@@ -83,22 +83,22 @@ def _uniform(films, random, low, high):
 
 
 def _choice(films, random, share):
-    """1 for this share of the films and else 0, (n, 1, 1)."""
+    """Draw 1 for this share of the films and otherwise 0, (n, 1, 1)."""
     return ops.cast(_uniform(films, random, 0.0, 1.0) < share, "float32")
 
 
 def _texture(n, side, cells, random):
-    """Smooth noise of about unit variance that varies over side / cells pixels, (n, s, s)."""
+    """Draw smooth noise of about unit variance on a scale of side / cells pixels, (n, s, s)."""
     coarse = keras.random.normal((n, cells, cells), seed=random)
     weights = ops.convert_to_tensor(bicubic(side, cells))
     return ops.matmul(ops.matmul(weights, coarse), ops.transpose(weights))
 
 
 def bicubic(side, cells):
-    """W (side, cells) float32: W x W' resizes x (cells, cells) to (side, side), as Keras does.
+    """Return W (side, cells) float32: W x W' resizes x (cells, cells) to (side, side) as in Keras.
 
     Keys 1981 (doi 10.1109/TASSP.1981.1163711), equation 15 with a = -1/2; cells beyond the border
-    weigh nothing. As a product of matrices it compiles with XLA, which has no bicubic resizing.
+    have weight 0. As a product of matrices it compiles with XLA, which has no bicubic resizing.
     """
     position = (np.arange(side)[:, None] + 0.5) * cells / side - 0.5
     d = np.abs(position - np.arange(cells))

@@ -1,7 +1,7 @@
 """Losses and residuals as pure functions of `keras.ops` tensors.
 
 Films are (n, h, w, 1) in [-1, 1]; a residual is (n, h, w), zero where film and reconstruction
-agree. Functions that draw at random take a `keras.random.SeedGenerator`.
+agree. Random functions take a `keras.random.SeedGenerator`.
 """
 
 import math
@@ -13,10 +13,10 @@ from lib.engine import input_gradient
 
 
 def weighted_cross_entropy(y, logit, class_weights):
-    """Mean over the known films of w(y) * [-y log p - (1 - y) log(1 - p)], p = sigmoid(logit).
+    """Return the mean over known films of w(y) * [-y log p - (1 - y) log(1 - p)].
 
-    y (n,) is 1, 0 or NaN (unknown: weighs nothing), logit (n,), class_weights (2,) are those of
-    normal and abnormal films.
+    p = sigmoid(logit), logit (n,); y (n,) is 1, 0 or NaN (unknown: weight 0); class_weights (2,)
+    are those of normal and abnormal films.
     """
     known = ops.logical_not(ops.isnan(y))
     label = ops.where(known, y, ops.zeros_like(y))  # NaN times zero would still be NaN
@@ -27,12 +27,12 @@ def weighted_cross_entropy(y, logit, class_weights):
 
 
 def cross_entropy(logit, target):
-    """Mean of -[target log p + (1 - target) log(1 - p)], p = sigmoid(logit); target is a number."""
+    """Return the mean of -[target log p + (1 - target) log(1 - p)], p = sigmoid(logit)."""
     return ops.mean(ops.softplus(logit) - target * logit)
 
 
 def semi_supervised(d, y, eta):
-    """Mean over films of d (y unknown), eta (d + 1e-6) (y = 0) or eta / (d + 1e-6) (y = 1).
+    """Return the mean of d (y unknown), eta (d + 1e-6) (y = 0) or eta / (d + 1e-6) (y = 1).
 
     Ruff et al., arXiv 1906.02694, equation 7; d (n,) are squared distances to the centre, and y
     (n,) is 1, 0 or NaN.
@@ -43,7 +43,7 @@ def semi_supervised(d, y, eta):
 
 
 def radial_cross_entropy(d, y, eta):
-    """Mean over films of d (y unknown), eta d (y = 0) or -eta log(1 - exp(-d)) (y = 1).
+    """Return the mean of d (y unknown), eta d (y = 0) or -eta log(1 - exp(-d)) (y = 1).
 
     The cross-entropy of p(normal) = exp(-d), as in Ruff et al., arXiv 2006.00339; d (n,) are
     squared distances, and y (n,) is 1, 0 or NaN.
@@ -54,12 +54,12 @@ def radial_cross_entropy(d, y, eta):
 
 
 def contrastive(z, alike, temperature):
-    """Mean over rows i of the mean over their partners j of -log p(j | i).
+    """Return the mean over rows i of the mean over their partners j of -log p(j | i).
 
-    p(. | i) is the softmax over all other rows of cos(z_i, z_j) / temperature. z is (n, d);
-    alike (n, n) is 1 where two rows are partners, each row having one at least; its diagonal does
-    not count. Khosla et al., arXiv 2004.11362, equation 2; where each row has one partner, NT-Xent
-    (Chen et al., arXiv 2002.05709, equation 1).
+    p(. | i) is the softmax over all other rows of cos(z_i, z_j) / temperature. z is (n, d); alike
+    (n, n) is 1 where two rows are partners, at least one per row; its diagonal is ignored. Khosla
+    et al., arXiv 2004.11362, equation 2; with one partner per row, NT-Xent (Chen et al., arXiv
+    2002.05709, equation 1).
     """
     z = z / ops.sqrt(ops.sum(ops.square(z), axis=1, keepdims=True) + 1e-12)
     itself = ops.eye(ops.shape(z)[0])
@@ -70,7 +70,7 @@ def contrastive(z, alike, temperature):
 
 
 def kl_divergence(z_mean, z_log_var):
-    """KL(N(z_mean, exp z_log_var) || N(0, I)) of each film, (n,), in nats.
+    """Return KL(N(z_mean, exp z_log_var) || N(0, I)) of each film, (n,), in nats.
 
     Kingma and Welling, arXiv 1312.6114, appendix B; z_mean and z_log_var are (n, d).
     """
@@ -78,26 +78,26 @@ def kl_divergence(z_mean, z_log_var):
 
 
 def sample_gaussian(z_mean, z_log_var, seed):
-    """z = z_mean + exp(z_log_var / 2) epsilon, epsilon ~ N(0, I), (n, d)."""
+    """Draw z = z_mean + exp(z_log_var / 2) epsilon, epsilon ~ N(0, I), (n, d)."""
     noise = keras.random.normal(ops.shape(z_mean), seed=seed)
     return z_mean + ops.exp(z_log_var / 2) * noise
 
 
 def gradient_penalty(critic, real, generated, seed):
-    """Mean of (||d critic(u) / du|| - 1)^2 at u between real and generated films; (n, h, w, 1).
+    """Return the mean of (||d critic(u) / du|| - 1)^2 at u between real and generated films.
 
     Gulrajani et al., arXiv 1704.00028, equation 3: u = e real + (1 - e) generated, e ~ U[0, 1] for
-    each film. `critic(u)` is (n,) or (n, 1) and changes no state.
+    each film. Films are (n, h, w, 1); `critic(u)` is (n,) or (n, 1) and changes no state.
     """
     share = keras.random.uniform((ops.shape(real)[0], 1, 1, 1), seed=seed)
     gradient = input_gradient(critic, share * real + (1 - share) * generated)
-    # The root of 0 has no gradient.
+    # The square root has no gradient at 0.
     norm = ops.sqrt(ops.sum(ops.square(gradient), axis=(1, 2, 3)) + 1e-12)
     return ops.mean(ops.square(norm - 1))
 
 
 def mean_of_largest(pixels, k):
-    """The mean of the `k` largest pixels of each map (n, h, w), of all where there are fewer; (n,).
+    """Return the mean of the `k` largest pixels (or all, if fewer) of each map (n, h, w); (n,).
 
     Davletshina et al. (arXiv 2001.10883) take 200 of 512 x 512.
     """
@@ -106,17 +106,17 @@ def mean_of_largest(pixels, k):
 
 
 def absolute_residual(x, reconstruction):
-    """|x - reconstruction|, (n, h, w)."""
+    """Return |x - reconstruction|, (n, h, w)."""
     return ops.squeeze(ops.abs(x - reconstruction), axis=-1)
 
 
 def squared_residual(x, reconstruction):
-    """(x - reconstruction)^2, (n, h, w)."""
+    """Return (x - reconstruction)^2, (n, h, w)."""
     return ops.squeeze(ops.square(x - reconstruction), axis=-1)
 
 
 def gradient_map(score, x):
-    """Where films (n, h, w, 1) would change their `score(x) -> (n,)` most, (n, h, w).
+    """Return the saliency of films (n, h, w, 1) for their `score(x) -> (n,)`, (n, h, w).
 
     |d score / dx| of Simonyan et al., arXiv 1312.6034, section 3.1, smoothed by a Gaussian of 1/32
     of the side, since the gradient of a strided convolution is a chequerboard.
@@ -127,15 +127,16 @@ def gradient_map(score, x):
 
 
 def ssim_residual(x, reconstruction):
-    """(1 - SSIM) / 2 in [0, 1], (n, h, w)."""
+    """Return (1 - SSIM) / 2 in [0, 1], (n, h, w)."""
     return (1.0 - ssim(x, reconstruction)) / 2.0
 
 
 def ssim(x, y, window=11, sigma=1.5, value_range=2.0):
-    """Structural similarity of two batches in each pixel, (n, h, w) in [-1, 1]; 1 where they agree.
+    """Return the structural similarity of two batches per pixel, (n, h, w) in [-1, 1].
 
     Wang et al. 2004 (doi 10.1109/TIP.2003.819861), equation 13: Gaussian window of `window` pixels
-    and standard deviation `sigma` pixels, K1 = 0.01, K2 = 0.03. Films are reflected at the border.
+    and standard deviation `sigma` pixels, K1 = 0.01, K2 = 0.03. It is 1 where both agree. Films are
+    reflected at the border.
     """
     c1, c2 = (0.01 * value_range) ** 2, (0.03 * value_range) ** 2
     mean_x, mean_y = _blur(x, window, sigma), _blur(y, window, sigma)

@@ -1,7 +1,7 @@
-"""Networks as functions that return functional Keras models.
+"""Functions that build networks as functional Keras models.
 
-Films are (n, s, s, 1); the shapes in comments are for s = 64 and the default widths. The size s
-must halve without remainder down to 4-7 pixels: 32, 64, 96, 128, 224, 256, ...
+Films are (n, s, s, 1); shapes in comments are for s = 64 and the default widths. The size s must be
+divisible by two down to 4-7 pixels: 32, 64, 96, 128, 224, 256, ...
 """
 
 import math
@@ -11,7 +11,7 @@ from keras import layers, ops
 
 
 def encoder(image_size=64, latent_dim=4, width=16):
-    """Films -> (n, latent_dim): strided convolutions down to 4-7 pixels, then one linear layer."""
+    """Build films -> (n, latent_dim): strided convolutions down to 4-7 pixels, one linear layer."""
     film = keras.Input((image_size, image_size, 1))
     x = film
     # (n, 32, 32, 16) (n, 16, 16, 32) (n, 8, 8, 64) (n, 4, 4, 64)
@@ -23,7 +23,7 @@ def encoder(image_size=64, latent_dim=4, width=16):
 
 
 def decoder(image_size=64, latent_dim=4, width=16, log_variance=False):
-    """(n, latent_dim) -> films in (-1, 1): the encoder mirrored.
+    """Build (n, latent_dim) -> films in (-1, 1): the mirrored encoder.
 
     With `log_variance` -> [films, log-variance of each pixel (n, s, s, 1)], the latter unbounded.
     """
@@ -45,10 +45,10 @@ def decoder(image_size=64, latent_dim=4, width=16, log_variance=False):
 
 
 def discriminator(image_size=64, width=16, batch_norm=False, dropout=0.0):
-    """Films -> [logit (n, 1), features (n, 4, 4, 4 width)]: strided convolutions, one linear layer.
+    """Build films -> [logit (n, 1), features (n, 4, 4, 4 width)]: strided convolutions.
 
-    Without `batch_norm` it may be a critic, whose gradient penalty looks at each film alone.
-    `dropout` is the share of the feature maps that are left out in training.
+    The logit is a linear layer on the features. Without `batch_norm` it can be a critic, whose
+    gradient penalty is per film. `dropout` is the share of feature maps set to zero in training.
     """
     film = keras.Input((image_size, image_size, 1))
     x = film
@@ -65,10 +65,10 @@ def discriminator(image_size=64, width=16, batch_norm=False, dropout=0.0):
 
 
 def joint_discriminator(image_size=64, latent_dim=4, width=16):
-    """[film, z] -> [logit (n, 1), features (n, 16 width)]: do film and code belong together?
+    """Build [film, z] -> [logit (n, 1), features (n, 16 width)]: does the code match the film?
 
     The discriminator of a BiGAN (arXiv 1605.09782): convolutions for the film, a dense layer for
-    the code, one for both. Each pair is judged alone.
+    the code, one for both. Each pair is classified independently.
     """
     film, z = keras.Input((image_size, image_size, 1)), keras.Input((latent_dim,))
     x = film
@@ -85,9 +85,9 @@ def joint_discriminator(image_size=64, latent_dim=4, width=16):
 
 
 def unet(image_size=64, width=16):
-    """Films -> logits (n, s, s, 1): a U-Net (arXiv 1505.04597) down to 4-7 pixels.
+    """Build films -> logits (n, s, s, 1): a U-Net (arXiv 1505.04597) down to 4-7 pixels.
 
-    Its finest maps are half the film's size, which costs a quarter; the logits are enlarged.
+    Its finest maps have half the size of the film, a quarter of the cost; logits are enlarged.
     """
     film = keras.Input((image_size, image_size, 1))
     x = layers.ReLU()(_batch_norm(_conv(film, width, kernel=4, strides=2)))
@@ -99,21 +99,21 @@ def unet(image_size=64, width=16):
     for skip in reversed(passed):
         x = layers.UpSampling2D(interpolation="bilinear")(x)
         x = _two_convolutions(layers.Concatenate()([x, skip]), skip.shape[-1])
-    # From even odds in every pixel: random ones cost an unlucky start half of a short training.
+    # Even odds in every pixel: an unlucky random start would cost half of a short training.
     x = layers.Conv2D(1, 1, kernel_initializer="zeros")(x)
     logit = layers.UpSampling2D(interpolation="bilinear")(x)
-    return keras.Model(film, logit)  # without a name: an ensemble has several
+    return keras.Model(film, logit)  # without a name, as an ensemble has several
 
 
 def pooled_levels(unet):
-    """Films -> (n, 352): mean and maximum of each map on a U-Net's way down, level by level."""
+    """Build films -> (n, 352): mean and maximum of each map of a U-Net's encoder, per level."""
     levels = [layer.output for layer in unet.layers if layer.name.startswith("level_")]
     kinds = layers.GlobalAveragePooling2D(), layers.GlobalMaxPooling2D()
     return keras.Model(unet.input, layers.Concatenate()([k(x) for x in levels for k in kinds]))
 
 
 def linear_head(features, latent_dim):
-    """(n, features) -> (n, latent_dim): each in its own unit, then one linear layer, no offset."""
+    """Build (n, features) -> (n, latent_dim): standardisation, one linear layer, no offset."""
     described = keras.Input((features,))
     x = _batch_norm(described, center=False, scale=False)
     return keras.Model(described, layers.Dense(latent_dim, use_bias=False)(x), name="head")
@@ -126,10 +126,10 @@ def _two_convolutions(x, filters, name=None):
 
 
 def denoiser(image_size=64, width=16, attention=(16, 8)):
-    """[film + noise, t (n,)] -> noise (n, s, s, 1): the U-Net of DDPM (arXiv 2006.11239), lighter.
+    """Build [film + noise, t (n,)] -> noise (n, s, s, 1): a small U-Net of DDPM (arXiv 2006.11239).
 
-    Self-attention stands in maps of as many pixels a side as `attention` names. In full size there
-    is one convolution each way, since there a block would cost as much as all the rest.
+    Maps with a number of pixels per side in `attention` have self-attention. At full size there is
+    one convolution each way, since a block there would cost as much as the rest of the network.
     """
     film, t = keras.Input((image_size, image_size, 1)), keras.Input(())
     time = layers.Dense(4 * width, activation="silu")(_waves(t, 4 * width))
@@ -150,7 +150,7 @@ def denoiser(image_size=64, width=16, attention=(16, 8)):
 
 
 def _waves(t, count):
-    """Sines and cosines of t (n,), (n, count); the slowest has a period of 62,800 steps."""
+    """Return sines and cosines of t (n,), (n, count); the slowest has a period of 62,800 steps."""
     frequency = ops.exp(-math.log(1e4) * ops.arange(count // 2, dtype="float32") / (count // 2))
     angle = t[:, None] * frequency
     return ops.concatenate([ops.sin(angle), ops.cos(angle)], axis=1)
@@ -173,11 +173,11 @@ def _normed(x):
 
 
 def resnet(image_size=64, width=16, blocks=(2, 2, 2, 2), **norm):
-    """Films -> feature maps (n, s/16, s/16, 8 width): a residual network of basic blocks.
+    """Build films -> feature maps (n, s/16, s/16, 8 width): a residual network of basic blocks.
 
     He et al. 2015 (arXiv 1512.03385), figure 5 left; ResNet-18 is width 64, blocks (2, 2, 2, 2).
-    The stem is one 3x3 convolution of stride 2 without pooling, which leaves a film four times as
-    many cells. `norm` are options of batch norm.
+    The stem is one 3x3 convolution of stride 2 without pooling, which gives four times as many
+    cells per film. `norm` are options of batch norm.
     """
     film = keras.Input((image_size, image_size, 1))
     x = layers.ReLU()(_batch_norm(_conv(film, width, kernel=3, strides=2), **norm))
@@ -190,10 +190,10 @@ def resnet(image_size=64, width=16, blocks=(2, 2, 2, 2), **norm):
 
 
 def residual_encoder(image_size=64, latent_dim=32, width=16, blocks=(2, 2, 2, 2)):
-    """Films -> (n, latent_dim): a ResNet, the mean of each of its maps, one linear layer.
+    """Build films -> (n, latent_dim): a ResNet, the mean of each of its maps, one linear layer.
 
-    Nothing in it learns an offset, neither a convolution nor batch norm nor the linear layer, so
-    that weights of zero cannot map every film to one chosen point (Deep SVDD, proposition 2).
+    No layer has a learned offset (convolutions, batch norm, linear layer), so that weights of zero
+    cannot map every film to one chosen point (Deep SVDD, proposition 2).
     """
     backbone = resnet(image_size, width, blocks, center=False, scale=False)
     x = layers.GlobalAveragePooling2D()(backbone.output)  # (n, 128)
@@ -202,9 +202,9 @@ def residual_encoder(image_size=64, latent_dim=32, width=16, blocks=(2, 2, 2, 2)
 
 
 def code_discriminator(latent_dim=4, width=64):
-    """(n, latent_dim) -> logit (n, 1): dense layers of width, width / 2 and width / 4 units.
+    """Build (n, latent_dim) -> logit (n, 1): dense layers of width, width / 2, width / 4 units.
 
-    It has no batch norm, so that it judges each code alone.
+    Without batch norm, so that each code is classified independently.
     """
     code = keras.Input((latent_dim,))
     x = code
@@ -227,12 +227,12 @@ def _conv(x, filters, kernel, strides=1):
 
 
 def _batch_norm(x, **options):
-    # Keras's momentum of 0.99 needs hundreds of steps to forget its start; a quick run has fewer.
+    # Keras's momentum of 0.99 needs hundreds of steps to adapt; a quick run has fewer.
     return layers.BatchNormalization(momentum=0.9, **options)(x)
 
 
 def _filters(image_size, width):
-    """Filters of each halving down to 4-7 pixels: width, 2 width, then 4 width."""
+    """Return the filters of each halving down to 4-7 pixels: width, 2 width, then 4 width."""
     halvings = 0
     while image_size >> halvings > 7:
         halvings += 1

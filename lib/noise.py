@@ -1,4 +1,4 @@
-"""Simplex noise: smooth random fields of several octaves, as AnoDDPM diffuses films with.
+"""Simplex noise: smooth random fields of several octaves, as used by AnoDDPM.
 
 Perlin 2001 ("Noise hardware"), as explained by Gustavson 2005 ("Simplex noise demystified"). The
 plane is cut into triangles, each vertex v has a random direction g(v), and at a point p
@@ -8,9 +8,9 @@ plane is cut into triangles, each vertex v has a random direction g(v), and at a
 Octave k of several has `persistence`^k times the amplitude and 2^k times the frequency of the
 first.
 
-A field is linear in its directions, so a whole batch shares the geometry of one triangulation, laid
-afresh at random for each call and octave, and each film has directions of its own. That makes a
-batch as cheap as a few films, and no pixel is always a vertex, where noise is zero.
+A field is linear in its directions, so that a batch shares the geometry of one triangulation,
+placed at random for each call and octave, and each film has its own directions. A batch is thus as
+cheap as a few films, and no pixel is always a vertex, where noise is zero.
 """
 
 import math
@@ -18,33 +18,34 @@ import math
 import keras
 from keras import ops
 
-DIRECTIONS = 1024  # to choose from in one field; Perlin has 256
+DIRECTIONS = 1024  # available in one field; Perlin uses 256
 SKEW, UNSKEW = (math.sqrt(3) - 1) / 2, (3 - math.sqrt(3)) / 6
-# Variance of one octave at a random point: vertices stand sqrt(3) to the unit area, a component of
+# Variance of one octave at a random point: there are sqrt(3) vertices per unit area, a component of
 # g has variance 1/2, and the integral of |d|^2 (1/2 - |d|^2)^8 over the disc is pi B(2, 9) / 2^10.
 VARIANCE = math.sqrt(3) / 2 * math.pi / 90 / 2**10
 
 
 def number_in_bank(x, bank):
-    """Which of `bank` draws each film takes, (n,): a sum over its 256 grey values, exact.
+    """Return the index of each film's draw in a `bank`, (n,): an exact sum over its grey values.
 
-    So a film's noise in scoring is always the same, whatever stands beside it. `x` are films
-    (n, h, w, 1) of up to 256 pixels a side; beyond that the sum might pass 2^31.
+    The noise of a film in scoring is thus reproducible and independent of its batch. `x` are films
+    (n, h, w, 1) of up to 256 pixels per side; beyond that the sum might exceed 2^31.
     """
     grey = ops.reshape(ops.cast(ops.round((x + 1) * 127.5), "int32"), (ops.shape(x)[0], -1))
     return ops.sum(grey * (ops.arange(x.shape[1] * x.shape[2]) % 61), axis=1) % bank
 
 
 def gaussian(count, image_size, seed):
-    """White noise (n, h, w, 1) of mean 0 and variance 1; `seed` is a keras SeedGenerator."""
+    """Draw white noise (n, h, w, 1) of mean 0 and variance 1; `seed` is a SeedGenerator."""
     return keras.random.normal((count, image_size, image_size, 1), seed=seed)
 
 
 def simplex(count, image_size, seed, octaves=6, persistence=0.8, frequency=64):
-    """Simplex noise (n, h, w, 1) of mean 0 and variance 1, another field for each film.
+    """Draw simplex noise (n, h, w, 1) of mean 0 and variance 1, one field per film.
 
-    `frequency` is the period of the first octave in pixels of a film of 256; smaller films have as
-    many periods, so that their last octaves are finer than a pixel. `seed` is a SeedGenerator.
+    `frequency` is the period of the first octave in pixels of a film of 256; smaller films have the
+    same number of periods, so that their last octaves are finer than a pixel. `seed` is a
+    SeedGenerator.
     """
     origin = keras.random.uniform((octaves, 2, 1), 0, 256, seed=seed)
     permutation = ops.argsort(keras.random.uniform((DIRECTIONS,), seed=seed))
@@ -57,18 +58,19 @@ def simplex(count, image_size, seed, octaves=6, persistence=0.8, frequency=64):
 
 
 def amplitudes(octaves, persistence):
-    """(octaves, 1, 1, 1), with which the sum of the octaves has variance 1."""
+    """Return the amplitudes (octaves, 1, 1, 1) for which the sum of octaves has variance 1."""
     variance = VARIANCE * sum(persistence ** (2 * k) for k in range(octaves))
     scaled = [[[[persistence**k / math.sqrt(variance)]]] for k in range(octaves)]
     return ops.convert_to_tensor(scaled)
 
 
 def triangulation(points, permutation):
-    """The three vertices around points (octaves, 2, p) >= 0, and how their directions weigh there.
+    """Return the three vertices around points (octaves, 2, p) >= 0, and their weights there.
 
-    Returns numbers of directions (octaves, 3, p) and (octaves, 3, 2, p): max(0, 1/2 - |d|^2)^4 d.
+    Vertices are indices of directions (octaves, 3, p), weights max(0, 1/2 - |d|^2)^4 d, (octaves,
+    3, 2, p).
     """
-    # Skewed, two triangles make a square whose corner is found by rounding down.
+    # In skewed coordinates two triangles form a square; rounding down gives its corner.
     corner = ops.floor(points + SKEW * ops.sum(points, axis=1, keepdims=True))
     d = points - corner + UNSKEW * ops.sum(corner, axis=1, keepdims=True)
     right = ops.cast(d[:, :1] > d[:, 1:], "float32")
@@ -84,7 +86,7 @@ def triangulation(points, permutation):
 
 
 def weighted_sum(vertex, weights, angle):
-    """The noise (p, n): weights (octaves, 3, 2, p) times directions of `angle` (directions, n)."""
+    """Return noise (p, n): weights (octaves, 3, 2, p) by directions of `angle` (directions, n)."""
     count = vertex.shape[-1]
     directions = ops.concatenate([ops.cos(angle), ops.sin(angle)])
     component = ops.stack([vertex, vertex + angle.shape[0]], axis=2)
@@ -94,6 +96,6 @@ def weighted_sum(vertex, weights, angle):
 
 
 def _pixels(image_size):
-    """(2, p): row and column of each pixel."""
+    """Return row and column of each pixel, (2, p)."""
     place = ops.arange(image_size, dtype="float32")
     return ops.reshape(ops.stack(ops.meshgrid(place, place, indexing="ij")), (2, -1))

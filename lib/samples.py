@@ -1,4 +1,4 @@
-"""What a generator draws while it learns, kept by a Keras callback; its codes; grey levels."""
+"""Images of a generator during training, stored by a Keras callback; fixed codes; grey levels."""
 
 import keras
 import numpy as np
@@ -9,26 +9,26 @@ FIXED_CODES = 6
 
 
 def to_grey(pictures) -> np.ndarray:
-    """Pictures in [-1, 1] of shape (..., h, w, 1), an array or a tensor, as uint8 (..., h, w)."""
+    """Convert images in [-1, 1], (..., h, w, 1), an array or a tensor, to uint8 (..., h, w)."""
     grey = (ops.convert_to_numpy(pictures)[..., 0] + 1) * 127.5
     return np.clip(grey.round(), 0, 255).astype("uint8")
 
 
 def fixed_codes(latent_dim, seed):
-    """The six codes from N(0, I), (6, latent_dim), from which a generator shows what it learnt."""
+    """Return six codes from N(0, I), (6, latent_dim), for images of a generator."""
     return keras.random.normal((FIXED_CODES, latent_dim), seed=seed)
 
 
 class Samples(keras.callbacks.Callback):
-    """Keeps `samples(x)` of the detector that is fitted, at five epochs from the first to the last.
+    """A callback that stores `samples(x)` of the detector at five epochs, first and last included.
 
-    A method of two stages passes it to both of its fits: each fit is a stage. `pictures` (k, m, h,
-    w) uint8 has one row for each of `titles`, at most as many pictures as films x (m, h, w, 1); it
-    is empty where no stage draws anything.
+    A method with two stages passes it to both of its fits: each fit is a stage. `pictures` (k, m,
+    h, w) uint8 has one row for each of `titles`, at most as many images as films x (m, h, w, 1); it
+    is empty if no stage generates images.
     """
 
-    # Keras hands JAX's state back to the model before `on_epoch_end`, and not before a batch ends:
-    # only there are the weights those of that moment on either backend.
+    # Keras returns JAX's state to the model before `on_epoch_end`, but not at the end of a batch:
+    # only there are the weights up to date on both backends.
 
     def __init__(self, x):
         super().__init__()
@@ -43,13 +43,13 @@ class Samples(keras.callbacks.Callback):
         return np.array(self.rows, "uint8")
 
     def on_train_begin(self, logs=None):
-        """Another stage."""
+        """Begin a stage."""
         self.stage += 1
         epochs = self.params["epochs"]
         self.shown = set(np.linspace(1, epochs, EPOCHS_SHOWN).round().astype(int))
 
     def on_epoch_end(self, epoch, logs=None):
-        """Let the generator draw, where it is asked to and can."""
+        """Store generated images at the chosen epochs, if the detector has any."""
         if epoch + 1 in self.shown:
             drawn = self.model.samples(self.x)
             if drawn is not None:

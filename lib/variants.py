@@ -1,8 +1,8 @@
-"""Words for what a fit was given and for what a variant of an ablation changes.
+"""Names of the label setting of a fit and of the changes of an ablation's variant.
 
-A variant is a set of parameters put over the method's entry in the profile, as `{labels: none}` or
-`{as_published: true}`, or a preparation of films, as `{images: {equalize: none}}`. A `name` in it
-is what pages call it.
+A variant is a set of parameters that replace those of the method's entry in the profile, as
+`{labels: none}` or `{as_published: true}`, or a preparation of films, as
+`{images: {equalize: none}}`. A `name` in it is its name on pages.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ def setting(labels: Labels = "none", contamination: float = 0.0) -> str:
 
 
 def variant_name(change: Mapping) -> str:
-    """Name what a variant changes: `unlabelled`, `5 % contamination`, `as published`."""
+    """Name the change of a variant: `unlabelled`, `5 % contamination`, `as published`."""
     if "name" in change:
         return change["name"]
     rest, words = dict(change), []
@@ -42,7 +42,7 @@ def variant_name(change: Mapping) -> str:
 
 
 def percent(change: Mapping) -> float | None:
-    """Return the percentage a variant is about: contamination or known anomalies, if any."""
+    """Return the percentage that a variant changes (contamination or known anomalies), if any."""
     if "contamination" in change:
         return 100 * change["contamination"]
     if "labels" not in change:

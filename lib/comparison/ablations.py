@@ -1,8 +1,8 @@
-"""What an ablation shows: AUROC of each fit, means over seeds, and differences between variants.
+"""Results of an ablation: AUROC of each fit, means over seeds, differences between variants.
 
-Two kinds of interval (95 %), which answer different questions: that of one fit is a bootstrap over
-the patients of the test set; that of a mean over seeds is Student's t interval, over the fits that
-finished. Differences are paired: a variant and the reference of the same method and seed.
+Two kinds of interval (95 %) answer different questions: that of one fit is a bootstrap over the
+patients of the test set; that of a mean over seeds is Student's t interval over the finished fits.
+Differences are paired: a variant and the reference of the same method and seed.
 """
 
 from collections.abc import Iterator
@@ -41,10 +41,10 @@ class Judged(NamedTuple):
 
 
 def judge(ablation: Ablation, build: Path | None = None) -> Judged:
-    """Every number of an ablation, from what is measured on its data set.
+    """Return all tables of an ablation, from the measures of its data set.
 
-    There are no numbers where the test films lack one of the labels. Raises BadData where nothing
-    has been measured yet.
+    There are no numbers if the test films lack one of the labels. Raises BadData if nothing has
+    been measured yet.
     """
     tables = read_measures(ablation.dataset, build)
     return judge_measured(ablation, tables["rankings"], tables["broken"], build)
@@ -53,7 +53,7 @@ def judge(ablation: Ablation, build: Path | None = None) -> Judged:
 def judge_measured(
     ablation: Ablation, rankings: pd.DataFrame, broken: pd.DataFrame, build: Path | None
 ) -> Judged:
-    """The tables of an ablation from two tables of its data set (lib.comparison.tables)."""
+    """Return the tables of an ablation from two tables of its data set (lib.comparison.tables)."""
     named = ablation.fits()
     fits = _renamed(ablation, rankings).reindex(columns=TABLES["fits"])
     auroc = fits[fits["metric"].eq("auroc")]
@@ -68,7 +68,7 @@ def judge_measured(
 
 
 def rows_of_ablation(judged: Judged) -> Iterator[dict]:
-    """Rows of results.csv, of each fit and, where there are several seeds, over seeds.
+    """Yield rows of results.csv for each fit and, with several seeds, over seeds.
 
     Those over seeds have the seed `mean`, the metrics `auroc_over_seeds` and `auroc_difference`,
     and intervals over seeds.
@@ -87,7 +87,7 @@ def rows_of_ablation(judged: Judged) -> Iterator[dict]:
 
 
 def failures_of_ablation(judged: Judged) -> Iterator[dict]:
-    """Rows of failures.csv."""
+    """Yield rows of failures.csv."""
     for failure in judged.failures.to_dict("records"):
         where = f"In the ablation {judged.ablation.title}, {failure['variant']}: "
         reason = where + failure["reason"]
@@ -95,12 +95,12 @@ def failures_of_ablation(judged: Judged) -> Iterator[dict]:
 
 
 def without_ablations(results: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the grid's fits, floors and fusions."""
+    """Return the rows of the grid's fits, floors and fusions."""
     return results[~results["family"].str.startswith(ABLATION)]
 
 
 def _renamed(ablation: Ablation, table: pd.DataFrame) -> pd.DataFrame:
-    """The rows about fits of an ablation, in its order and under its names of variants."""
+    """Return the rows of an ablation's fits, in its order and with its names of variants."""
     own = pd.DataFrame(
         [
             {
@@ -115,7 +115,7 @@ def _renamed(ablation: Ablation, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _named(ablation: Ablation, method: str, variant: str, _seed: int) -> dict:
-    """How an ablation names one of its fits."""
+    """Return the names of one of an ablation's fits."""
     change = ablation.variants[variant]
     number = percent(change)
     return {
@@ -127,7 +127,7 @@ def _named(ablation: Ablation, method: str, variant: str, _seed: int) -> dict:
 
 
 def _setting(method: str, change: dict) -> str:
-    """The labels of a fit in words, and whatever else the variant changes."""
+    """Return the labels of a fit in words, and other changes of the variant."""
     labels = part(method, entry_of(method) | change).setting
     rest = {name: change[name] for name in change if name not in ("labels", "contamination")}
     return f"{labels}, {variant_name(rest)}" if rest else labels
@@ -140,7 +140,7 @@ def _means(auroc: pd.DataFrame) -> pd.DataFrame:
 
 
 def _differences(auroc: pd.DataFrame, reference: str) -> pd.DataFrame:
-    """Differences of each variant from the reference, over the seeds that both finished."""
+    """Return differences of each variant from the reference, over the seeds finished by both."""
     rows = []
     for (method, variant), fits in auroc.groupby(["method", "variant"], sort=False):
         twins = auroc[auroc["method"].eq(method) & auroc["variant"].eq(reference)]
@@ -157,7 +157,7 @@ def _over_seeds(values: pd.Series) -> dict:
 
 
 def _given(records: dict[tuple, dict]) -> pd.DataFrame:
-    """By method and variant: fits, failed; of those that finished, mean films and seconds."""
+    """Count fits and failures by method and variant, with mean films, known labels and seconds."""
     rows = [
         {
             "method": method,

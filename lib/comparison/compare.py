@@ -1,4 +1,4 @@
-"""The tables of all data sets together."""
+"""The tables of all data sets."""
 
 from pathlib import Path
 
@@ -11,9 +11,9 @@ from lib.grid import ABLATION
 
 
 def compare(datasets: list[str], build: Path | None = None) -> pd.DataFrame:
-    """Write the tables of the comparison, to four places, into build/comparison/.
+    """Write the tables of the comparison, to four decimal places, into build/comparison/.
 
-    Returns the results. Raises BadData for a data set on which nothing has been measured.
+    Returns the results. Raises BadData for a data set without measures.
     """
     measured = [read_measures(dataset, build) for dataset in datasets]
     tables = {name: pd.concat([of_one[name] for of_one in measured]) for name in OF_ALL}
@@ -28,7 +28,7 @@ def compare(datasets: list[str], build: Path | None = None) -> pd.DataFrame:
 
 
 def mean_over_seeds(results: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the seed `mean` for what has several: the mean, low and high one sd around it."""
+    """Return rows of the seed `mean` over several seeds: mean, low and high one sd around it."""
     keys = [name for name in COLUMNS[: COLUMNS.index("value")] if name != "seed"]
     runs = results[results["family"].ne(FLOOR)].groupby(keys, sort=False)
     kept = {name: (name, "first") for name in ("n", "base_rate")}

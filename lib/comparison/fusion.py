@@ -1,15 +1,15 @@
-"""Scores put together: does a film that several detectors find odd deserve more trust?
+"""Score fusion: is an anomaly more certain if several detectors agree on it?
 
-Three rules, each fitted on validation films and applied to test films as it stands:
+Three rules, each fitted on validation films and applied to test films unchanged:
 
-- `rank average`: the mean of the shares of validation films that score lower,
+- `rank average`: the mean of the shares of validation films with a lower score,
 - `normalised sum`: the mean of (score - m) / s, m and s of the normal validation films,
 - `logistic`: the log odds of a logistic regression on these normalised scores; it uses the labels
-  of validation films, and is left out where they are of one class.
+  of validation films, and is omitted if they are of one class.
 
-Which scores are put together stands in the grid of params/study.yaml under `fusions`, each a name
-and its parts: `method`, or `method/score` for another of its named scores. Choosing parts by their
-test results would flatter the fusion.
+Fusions are declared in the grid of params/study.yaml under `fusions`, each with a name and its
+parts: `method`, or `method/score` for another of its named scores. A choice of parts by their test
+results would bias the fusion.
 """
 
 from collections.abc import Iterable
@@ -25,14 +25,14 @@ FUSION = "fusion"  # the family of fused scores
 
 
 class Fused(NamedTuple):
-    """What became of several scores, and those scores."""
+    """A fused score and its parts."""
 
     scored: Scored
     parts: list[Scored]
 
 
 def fuse(name: str, parts: list[str], detectors: Iterable[Scored]) -> list[Fused]:
-    """One for each rule and each seed that has all the parts."""
+    """Return one fused score per rule and per seed with all parts."""
     detectors, fused = list(detectors), []
     for seed in dict.fromkeys(scored.seed for scored in detectors):
         chosen = [_part(part, seed, detectors) for part in parts]
@@ -42,7 +42,7 @@ def fuse(name: str, parts: list[str], detectors: Iterable[Scored]) -> list[Fused
 
 
 def rank_average(validation: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """(n,) in [0, 1] from scores (n, k), by their places among those of validation films (m, k)."""
+    """Return the mean rank, (n,) in [0, 1], of scores (n, k) among validation films (m, k)."""
     ordered = np.sort(validation, axis=0)
     columns = zip(ordered.T, scores.T, strict=True)
     places = [
@@ -53,13 +53,13 @@ def rank_average(validation: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
 
 def normalised(normals: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Scores (n, k) in standard deviations from the mean of normal validation films (m, k)."""
+    """Return scores (n, k) in standard deviations from the mean of validation normals (m, k)."""
     spread = normals.std(axis=0)
     return (scores - normals.mean(axis=0)) / np.where(spread > 0, spread, 1)
 
 
 def _part(part: str, seed: str, detectors: list[Scored]) -> Scored | None:
-    """The cell of that name and seed, its named score as the score."""
+    """Return the fit of that name and seed, with its named score as the score."""
     method, _, name = part.partition("/")
     found = (scored for scored in detectors if (scored.method, scored.seed) == (method, seed))
     scored = next(found, None)

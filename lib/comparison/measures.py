@@ -1,4 +1,4 @@
-"""Everything that is measured on one data set, once: for the tables and for the pages alike."""
+"""All measures of one data set, computed once for tables and pages."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ from lib.comparison.tests import paired_tests
 from lib.datasets.table import load_index
 from lib.grid import Ablation, Fit
 
-RATES = np.linspace(0, 1, 101)  # false positive rates at which ROC curves are kept
+RATES = np.linspace(0, 1, 101)  # false positive rates of stored ROC curves
 OF_RANKING = ("auroc", "average_precision")
 
 
@@ -32,9 +32,9 @@ def write_measures(
 ) -> None:
     """Measure the fits of a data set, its ablations and fusions, into build/measures/<data set>/.
 
-    A fit that failed, or whose files are broken, has no numbers and is listed in failures.csv; so
-    has none where the test films lack one of the labels. Raises BadData when the index or the
-    floors are missing or broken.
+    A fit that failed, or whose files are broken, has no numbers and is listed in failures.csv.
+    There are no numbers if the test films lack one of the labels. Raises BadData if the index or
+    the floors are missing or broken.
     """
     measured = measure(dataset, fits, ablations, fusions, build, resamples)
     with files.whole_folder(files.measured(dataset, build)) as folder:
@@ -43,7 +43,7 @@ def write_measures(
 
 
 def measure(dataset, fits, ablations, fusions, build, resamples) -> dict[str, pd.DataFrame]:
-    """The tables of a data set, numbers not rounded (see `write_measures`)."""
+    """Return the tables of a data set, numbers not rounded (see `write_measures`)."""
     index = load_index(files.index(dataset, build))
     detectors, failures = read_fits(fits, index, build)
     of_ablations = [fit for ablation in ablations for fit in ablation.fits().values()]
@@ -71,7 +71,7 @@ def measure(dataset, fits, ablations, fusions, build, resamples) -> dict[str, pd
 
 
 def _rows(detectors, variants, floors, fusions, weights, index, build) -> dict[str, list[dict]]:
-    """The rows of each table but for what failed; weights (resamples, test films)."""
+    """Return the rows of each table except failures; weights (resamples, test films)."""
     fused = [one for name, parts in fusions.items() for one in fuse(name, parts, detectors)]
     everyone = [*detectors, *(whole.scored for whole in fused), *floors]
     title = f"measures of {index['dataset'].iloc[0]}"
@@ -95,7 +95,7 @@ def _rows(detectors, variants, floors, fusions, weights, index, build) -> dict[s
 
 
 def what_it_follows(scored: Scored, floors: list[Scored]) -> list[dict]:
-    """Rank correlation (Spearman) of a fit's score with each floor's, strongest first.
+    """Return the rank correlation (Spearman) of a fit's score with each floor's, strongest first.
 
     Over the normal test films alone, where no disease can make them agree: what it shares with a
     floor there is anatomy, exposure or pose.
@@ -113,7 +113,7 @@ def what_it_follows(scored: Scored, floors: list[Scored]) -> list[dict]:
 
 
 def _ranking(scored: Scored, weights: np.ndarray) -> list[dict]:
-    """Rows of the measures that need no threshold, over all test films."""
+    """Return rows of the measures without threshold, over all test films."""
     test = scored.split("test")
     shared = {"n": len(test), "base_rate": test["label"].mean()}
     estimates = metrics.bootstrap(ranking(test["label"], test["score"]), weights)

@@ -1,8 +1,8 @@
-"""The study beside the reference codes, on their own protocols.
+"""The study compared with the reference codes, on their own protocols.
 
-reports/real/peers.csv holds what those codes gave when they were run on the same test films, one
-row a number: data set (an entry with `peers: true` in params/datasets.yaml), peer, input (raw or
-equalised grey levels), setting, AUROC, source, note. Its setting is that of the study's own rows,
+reports/real/peers.csv contains the results of those codes on the same test films, one row per
+number: data set (an entry with `peers: true` in params/datasets.yaml), peer, input (raw or
+equalised grey levels), setting, AUROC, source, note. Its setting is as in the study's own rows,
 `unlabelled pool`, `brightness floor`, or `published elsewhere` for numbers of other films.
 """
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 FILE = "reports/real/peers.csv"
-SHOWN = {"unlabelled": 3, "brightness floor": 1}  # of a data set, the best; other settings whole
+SHOWN = {"unlabelled": 3, "brightness floor": 1}  # the best of a data set; other settings in full
 EXPLANATION = (
     "On the protocols of the reference codes, AUROC on the same test films after training on the "
     "same normal films, best first. The study keeps 15 % of these for validation; the codes had "
@@ -25,16 +25,16 @@ EXPLANATION = (
 
 
 def read_peers(root: Path) -> pd.DataFrame:
-    """The numbers of the reference codes; an empty table where there is no such file."""
+    """Read the numbers of the reference codes; an empty table if there is no such file."""
     if not (root / FILE).exists():
         return pd.DataFrame({"dataset": []})
     return pd.read_csv(root / FILE, dtype={"value": float}, keep_default_na=False)
 
 
 def beside_peers(ours: pd.DataFrame, peers: pd.DataFrame) -> pd.DataFrame:
-    """Rows of `ours` and of `peers` for the data sets that both have, the best first of each.
+    """Return rows of `ours` and of `peers` for the data sets of both, best first per data set.
 
-    ours: dataset, method, seed, seeds, setting, value, low, high. Columns of the result are words.
+    ours: dataset, method, seed, seeds, setting, value, low, high. The result is for display.
     """
     ours = ours[ours["dataset"].isin(peers["dataset"])]
     theirs = peers[peers["dataset"].isin(ours["dataset"])].sort_values("value", ascending=False)
@@ -54,7 +54,7 @@ def beside_peers(ours: pd.DataFrame, peers: pd.DataFrame) -> pd.DataFrame:
 
 
 def number(rows: pd.DataFrame) -> list[str]:
-    """`0.860 (0.807-0.905)` for each row; for a mean of seeds `0.860 +- 0.012 (3 seeds)`."""
+    """Return `0.860 (0.807-0.905)` per row; for a mean of seeds `0.860 +- 0.012 (3 seeds)`."""
     return [
         f"{row.value:.3f} +- {row.value - row.low:.3f} ({row.seeds} seeds)"
         if row.seed == "mean"

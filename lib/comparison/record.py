@@ -1,9 +1,9 @@
-"""Keeps the results of real films in git, with what says where they come from.
+"""The results of real films in git, with their origin.
 
-In reports/real/: `results.csv`; `runs.csv`, one row a run (the first columns of results.csv) with
-the commit, profile, films (MD5) and day of it; `films.csv`, how many films a data set has; and
-`README.md` with the tables. What was recorded before stays, unless the same run was made again or
-the films of its data set have changed: a study of real films may take several days.
+In reports/real/: `results.csv`; `runs.csv`, one row per run (the first columns of results.csv) with
+its commit, profile, films (MD5) and day; `films.csv`, the number of films per data set; and
+`README.md` with the tables. Earlier records are kept, unless the same run was repeated or the films
+of its data set have changed: a study of real films may take several days.
 """
 
 import json
@@ -32,9 +32,9 @@ LABELS = {0.0: "normal", 1.0: "abnormal"}
 
 
 def record(root: Path = ROOT) -> str:
-    """Add reports/results.csv to what reports/real/ holds; return a line that says of which films.
+    """Add reports/results.csv to reports/real/; return a line on date, commit, profile and films.
 
-    Raises BadData, changing nothing, when data/ holds phantoms or the results are of other films.
+    Raises BadData, without changes, if data/ holds phantoms or the results are of other films.
     """
     films = data_hash(root)
     if holds_phantoms(root):
@@ -72,7 +72,7 @@ def _write(line: str, tables: dict[str, pd.DataFrame], peers: pd.DataFrame, kept
 
 
 def _counts(dataset: str, results: pd.DataFrame, root: Path) -> pd.DataFrame:
-    """Films by split and label; BadData when the results are of another number of test films."""
+    """Count films by split and label. Raises BadData if results are of other test films."""
     index = load_index(files.index(dataset, root / "build"))
     tested = (index["split"].eq("test") & index["label"].notna()).sum()
     rows = results.query("dataset == @dataset and level == 'image' and group == 'all'")
@@ -86,7 +86,7 @@ def _counts(dataset: str, results: pd.DataFrame, root: Path) -> pd.DataFrame:
 
 
 def _runs(results: pd.DataFrame, films: str, root: Path) -> pd.DataFrame:
-    """One row a run: its origin, and the commit at which it was trained, where it says so."""
+    """Return one row per run: its origin, and the commit of its training, if recorded."""
     runs = results.loc[results["seed"].ne("mean"), ORIGIN].drop_duplicates()
 
     def trained_at(run) -> str:
@@ -101,7 +101,7 @@ def _runs(results: pd.DataFrame, films: str, root: Path) -> pd.DataFrame:
 
 
 def _with_earlier(name: str, table: pd.DataFrame, runs: pd.DataFrame, kept: Path) -> pd.DataFrame:
-    """A new table below which stand the earlier rows that are still true."""
+    """Return the new table, followed by the earlier rows that are still valid."""
     if not (kept / "runs.csv").exists():
         return table
     earlier = pd.read_csv(kept / f"{name}.csv", dtype={"seed": str}, keep_default_na=False)
@@ -116,7 +116,7 @@ def _with_earlier(name: str, table: pd.DataFrame, runs: pd.DataFrame, kept: Path
 
 
 def _with_means(results: pd.DataFrame) -> pd.DataFrame:
-    """Rows sorted by data set, the means over seeds worked out anew, but for those of ablations."""
+    """Return rows sorted by data set, with recomputed means over seeds, except for ablations."""
     numbers = [*COLUMNS[COLUMNS.index("value") :]]
     results = results.assign(**results[numbers].apply(pd.to_numeric))
     results = results.sort_values(["dataset", "family", "method", "seed"], kind="stable")
@@ -126,9 +126,9 @@ def _with_means(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def _auroc(results: pd.DataFrame, peers: pd.DataFrame) -> list[str]:
-    """Detectors and the best three floors of each data set, best first, with intervals.
+    """Return the tables of detectors and the three best floors per data set, best first.
 
-    A table of the study's own protocols and, where there are such data sets, one of the peers'.
+    One table of the study's own protocols and, if there are such data sets, one of the peers'.
     """
     rows = _one_a_method(results.query("level == 'image' and group == 'all' and metric == 'auroc'"))
     ranked = rows.sort_values(["dataset", "value"], ascending=[True, False])
@@ -148,7 +148,7 @@ def _auroc(results: pd.DataFrame, peers: pd.DataFrame) -> list[str]:
 
 
 def _one_a_method(rows: pd.DataFrame) -> pd.DataFrame:
-    """Of several seeds the mean, of one that; `seeds` says how many."""
+    """Return the mean of several seeds, or the single one; `seeds` is their number."""
     keys = [name for name in ORIGIN if name != "seed"]
     seeds = rows[rows["seed"].ne("mean")].groupby(keys)["seed"].nunique().rename("seeds")
     rows = rows.join(seeds, on=keys)
@@ -156,7 +156,7 @@ def _one_a_method(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _ablations(results: pd.DataFrame) -> list[str]:
-    """Means over seeds of each variant of an ablation, and differences to its reference."""
+    """Return the tables of ablations: means over seeds, and differences from the reference."""
     tables = []
     for metric, title in OVER_SEEDS.items():
         rows = results[results["metric"].eq(metric)]

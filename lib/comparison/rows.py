@@ -1,4 +1,4 @@
-"""One row per number: the measures of a fit or floor, for each level and group, with intervals."""
+"""Rows of results: each measure of a fit or floor, per level and group, with its interval."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +17,7 @@ Measure = Callable[[np.ndarray], dict[str, np.ndarray]]  # weights -> value by n
 
 
 def rows_of_films(scored: Scored, weights: np.ndarray, index: pd.DataFrame) -> Iterator[dict]:
-    """Rows of results at the levels of films and studies; weights (resamples, test films)."""
+    """Yield rows of results at the levels of films and studies; weights (resamples, test films)."""
     test, validation = scored.split("test"), scored.split("validation")
     yield from _level("image", test, validation, weights, ["body_part", "view", "finding"])
     for name in scored.films.columns.drop([*index.columns, "score"]):
@@ -30,7 +30,7 @@ def rows_of_films(scored: Scored, weights: np.ndarray, index: pd.DataFrame) -> I
 
 
 def rows_of_maps(scored: Scored, resamples: int, index: pd.DataFrame, build: Path) -> list[dict]:
-    """Rows of results at the levels of pixels and boxes; none without maps of annotated films."""
+    """Return rows of results at the levels of pixels and boxes; none without annotated maps."""
     path = files.annotations(scored.dataset, build)
     if not scored.maps or not path.exists():
         return []
@@ -47,7 +47,7 @@ def rows_of_maps(scored: Scored, resamples: int, index: pd.DataFrame, build: Pat
 
 
 def enough(label: pd.Series) -> bool:
-    """Whether there are films enough of either label for a number that says something."""
+    """Return whether there are enough films of either label for a meaningful measure."""
     return min(label.eq(0).sum(), label.eq(1).sum()) >= metrics.FEWEST
 
 
@@ -62,7 +62,7 @@ def _level(level, test, validation, weights, columns) -> Iterator[dict]:
 
 
 def _groups(films: pd.DataFrame, columns: list[str]) -> Iterator[tuple[str, np.ndarray]]:
-    """All films; those of one body part or view; the abnormal of one finding with every normal."""
+    """Yield groups: all films; one body part or view; one finding together with all normals."""
     yield "all", np.ones(len(films), bool)
     for column in columns:
         shared = films["label"].eq(0) & (column == "finding")
@@ -74,7 +74,7 @@ def _groups(films: pd.DataFrame, columns: list[str]) -> Iterator[tuple[str, np.n
 
 
 def ranking(label: pd.Series, score: pd.Series, suffix: str = "") -> Measure:
-    """The measures that need no threshold: auroc and average_precision, each + `suffix`."""
+    """Return the measures without threshold: auroc and average_precision, each + `suffix`."""
 
     def measure(weight):
         ranked = metrics.rank(label, score, weight)
@@ -85,7 +85,7 @@ def ranking(label: pd.Series, score: pd.Series, suffix: str = "") -> Measure:
 
 
 def _everything(label, score, known_label, known_score) -> Measure:
-    """Rankings, decisions and calibration; thresholds and probability come from validation."""
+    """Return rankings, decisions and calibration; thresholds and probability from validation."""
     thresholds = _thresholds(known_label, known_score)
     rankings, probability = ranking(label, score), None
     if known_label.nunique() > 1:

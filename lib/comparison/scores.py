@@ -1,4 +1,4 @@
-"""Reads the scores of fits and floors, and refuses what cannot be compared."""
+"""Reading of the scores of fits and floors; rejection of those that cannot be compared."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -18,7 +18,7 @@ FLOOR = "floor"  # the family of floors
 
 
 class BrokenFit(ValueError):
-    """A fit has no scores that can be compared; the message says why in one sentence."""
+    """A fit has no scores that can be compared; the message is the reason in one sentence."""
 
 
 @dataclass(frozen=True)
@@ -30,25 +30,25 @@ class Scored:
     family: str
     seed: str  # empty for floors
     setting: str
-    films: pd.DataFrame  # the validation and test films of known label: index and scores
+    films: pd.DataFrame  # validation and test films of known label: index and scores
     maps: dict[str, np.ndarray]  # image_id (m,), map (m, h, w); empty without maps
     variant: str = ""
 
     @property
     def auroc(self) -> float:
-        """Of its test films."""
+        """AUROC on its test films."""
         films = self.split("test")
         return float(metrics.auroc(films["label"], films["score"]))
 
     def split(self, name: str) -> pd.DataFrame:
-        """The films of one split, numbered from 0."""
+        """Return the films of one split, numbered from 0."""
         return self.films[self.films["split"].eq(name)].reset_index(drop=True)
 
 
 def read_fits(
     fits: Iterable[Fit], index: pd.DataFrame, build: Path
 ) -> tuple[list[Scored], list[dict]]:
-    """The fits of one data set with scores, and for each other one why it has none."""
+    """Return the fits of one data set with scores, and the reason for each fit without."""
     scored, failures = [], []
     for fit in fits:
         try:
@@ -59,7 +59,7 @@ def read_fits(
 
 
 def read_floors(dataset: str, index: pd.DataFrame, build: Path) -> list[Scored]:
-    """The floors of a data set. Raises BadData when they do not fit its index."""
+    """Return the floors of a data set. Raises BadData if they do not match its index."""
     try:
         table = _read_scores(files.floors(dataset, build), index)
     except ValueError as error:
@@ -70,7 +70,7 @@ def read_floors(dataset: str, index: pd.DataFrame, build: Path) -> list[Scored]:
 
 
 def best_floor(floors: list[Scored]) -> list[Scored]:
-    """The one that scores best on the test films, which favours it; none of none."""
+    """Return [the floor of best AUROC on the test films], an optimistic choice; [] if none."""
     return sorted(floors, key=lambda floor: floor.auroc)[-1:]
 
 
@@ -82,7 +82,7 @@ def _floor(dataset: str, name: str, table: pd.DataFrame, index: pd.DataFrame) ->
 
 
 def read_fit(fit: Fit, index: pd.DataFrame, build: Path) -> Scored:
-    """The scores and maps of one fit. Raises BrokenFit when it has none that can be compared."""
+    """Return scores and maps of one fit. Raises BrokenFit if they are missing or not comparable."""
     folder = files.scored(fit, build)
     try:
         record = store.record(fit, build)
@@ -103,19 +103,19 @@ def read_fit(fit: Fit, index: pd.DataFrame, build: Path) -> Scored:
 
 
 def labelled(index: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
-    """The films of known label among those with scores: index and scores."""
+    """Return the films of known label among those with scores: index and scores."""
     return index[index["label"].notna()].merge(scores, on="image_id")
 
 
 def _read_scores(path: Path, index: pd.DataFrame) -> pd.DataFrame:
-    """Scores of exactly the validation and test films, every one finite; ValueError where not."""
+    """Read finite scores of exactly the validation and test films. Raises ValueError otherwise."""
     scores = read_table(path)
     check_films_and_scores(path.name, scores, index)
     return scores
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """A table with a column image_id. Raises ValueError where there is none."""
+    """Return a table with a column image_id. Raises ValueError if there is none."""
     if not path.exists():
         raise ValueError(f"{path.name} is missing")
     table = pd.read_csv(path, dtype={"image_id": str})
@@ -125,7 +125,7 @@ def read_table(path: Path) -> pd.DataFrame:
 
 
 def check_films_and_scores(name: str, scores: pd.DataFrame, index: pd.DataFrame) -> None:
-    """ValueError unless `scores` are finite and of exactly the validation and test films."""
+    """Raise ValueError unless `scores` are finite and of exactly the validation and test films."""
     numbers = scores.drop(columns="image_id")
     if shared := sorted(set(numbers) & set(index)):
         raise ValueError(f"{name} names a score {shared[0]!r}, as a column of the index")

@@ -1,4 +1,4 @@
-"""Who lies in which sphere, and whether a sphere tells normal from abnormal among its own films."""
+"""The films of each sphere, and the AUROC within each sphere."""
 
 import numpy as np
 import pandas as pd
@@ -10,9 +10,9 @@ COLUMNS = ["normal", "abnormal", "commonest body part", "its share", "auroc", "l
 
 
 def films_in_spheres(scores: pd.DataFrame, embedding: dict[str, np.ndarray]) -> pd.DataFrame:
-    """Rows of `scores` (index and scores) of embedded films, in their order, with their `sphere`.
+    """Return the rows of `scores` (index and scores) of embedded films, in order, with `sphere`.
 
-    A method of one sphere has all its films in sphere 0.
+    For a method with one sphere, all films are in sphere 0.
     """
     image_id = embedding["image_id"]
     sphere = embedding.get("sphere", np.zeros(len(image_id), int))
@@ -20,10 +20,11 @@ def films_in_spheres(scores: pd.DataFrame, embedding: dict[str, np.ndarray]) -> 
 
 
 def by_sphere(films: pd.DataFrame, resamples: int = 1000) -> pd.DataFrame:
-    """One row a sphere, the fullest first, columns `COLUMNS`.
+    """Return one row per sphere, the largest first, columns `COLUMNS`.
 
     `films` has columns sphere, label, score, patient_id, body_part. AUROC is among the films of
-    that sphere, its interval (95 %) a bootstrap over patients; empty with too few of either label.
+    that sphere, its interval (95 %) is a bootstrap over patients; NaN with too few films of either
+    label.
     """
     fullest_first = films["sphere"].value_counts().index
     rows = {number: _row(films[films["sphere"].eq(number)], resamples) for number in fullest_first}

@@ -1,4 +1,4 @@
-"""What the settings of a scoring are worth: AUROC under each, on the films of a sweep."""
+"""The effect of scoring settings: AUROC under each, on the films of a sweep."""
 
 import numpy as np
 import pandas as pd
@@ -11,13 +11,13 @@ COLUMNS += ["reference", "n"]
 
 
 def sweep_auroc(sweep: pd.DataFrame, films: pd.DataFrame, resamples: int = 1000) -> pd.DataFrame:
-    """AUROC under each setting of a cell's sweep, and how far it is from that with most calls.
+    """Return AUROC per setting of a fit's sweep, and its difference from that with most calls.
 
-    `sweep` has columns image_id, one a setting, score; `films` image_id, label and patient_id.
+    `sweep` has columns image_id, one per setting, score; `films` image_id, label and patient_id.
     Settings are the index of the result: value, low, high; difference, its low and high; whether
     this is the reference; n films. Both intervals (95 %) are bootstraps over the same draws of
-    patients, so differences are paired. Without `calls` it is the largest first setting. Empty
-    without a sweep, or with too few films of either label.
+    patients, so differences are paired. Without `calls` the reference is the largest first setting.
+    Empty without a sweep, or with too few films of either label.
     """
     nothing = pd.DataFrame(columns=COLUMNS)
     if sweep.empty:

@@ -1,4 +1,4 @@
-"""The tables of the comparison on disk: their columns, and how pages read them."""
+"""The tables of the comparison on disk: their columns, and their readers."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -12,15 +12,15 @@ from lib.grid import Fit
 
 ORIGIN = ["dataset", "method", "family", "seed", "setting"]
 COLUMNS = [*ORIGIN, "level", "group", "metric", "value", "low", "high", "n", "base_rate"]
-RUN = ["method", "variant", "seed"]  # a fit on one data set, those of ablations among them
-#: What is measured on one data set, and then put into one table for all of them.
+RUN = ["method", "variant", "seed"]  # a fit on one data set, including those of ablations
+#: Tables measured per data set and then concatenated over data sets.
 OF_ALL = {
     "results": COLUMNS,
     "tests": tests.COLUMNS,
     "roc": ["dataset", "method", "seed", "fpr", "tpr", "low", "high"],
     "failures": ["dataset", "method", "seed", "reason"],
 }
-#: What pages of that data set alone read.
+#: Tables read by pages of that data set only.
 OF_ONE = {
     "rankings": [*RUN, "metric", "value", "low", "high", "n", "base_rate"],
     "broken": [*RUN, "reason"],  # fits without numbers
@@ -29,16 +29,16 @@ OF_ONE = {
 
 
 class Measures(NamedTuple):
-    """What is measured about one fit of the grid; all empty where nothing can be measured."""
+    """The measures of one fit of the grid; all empty if nothing can be measured."""
 
     results: pd.DataFrame  # columns COLUMNS
     curve: pd.DataFrame  # fpr, tpr, low, high
-    against_floor: dict  # the paired test with the floor that scores best on the test films
+    against_floor: dict  # the paired test with the floor that is best on the test films
     follows: pd.Series  # rank correlation with each floor over normal films, strongest first
 
 
 def measures_of(fit: Fit, build: Path | None = None) -> Measures:
-    """What the comparison measured about a fit. Raises BadData where that has not been done."""
+    """Return the measures of a fit. Raises BadData if they have not been computed."""
     tables = read_measures(fit.dataset, build)
     own = {"method": fit.method, "seed": str(fit.seed)}
     results, curve, follows = (_of(tables[name], own) for name in ("results", "roc", "follows"))
@@ -54,7 +54,7 @@ def measures_of(fit: Fit, build: Path | None = None) -> Measures:
 
 
 def read_measures(dataset: str, build: Path | None = None) -> dict[str, pd.DataFrame]:
-    """The tables measured on a data set. Raises BadData where that has not been done."""
+    """Return the measured tables of a data set. Raises BadData if they have not been computed."""
     folder = files.measured(dataset, build)
     if not folder.exists():
         raise BadData(
@@ -64,7 +64,7 @@ def read_measures(dataset: str, build: Path | None = None) -> dict[str, pd.DataF
 
 
 def read(path: Path) -> pd.DataFrame:
-    """One table; seeds are text, as one of them is `mean`, and what is not given is empty text."""
+    """Read one table; seeds are text, as one of them is `mean`; missing text is empty."""
     text = ("seed", "seed_a", "seed_b", "variant", "setting", "reason")
     table = pd.read_csv(path, dtype=dict.fromkeys(text, str))
     return table.fillna({name: "" for name in text if name in table})

@@ -1,4 +1,4 @@
-"""Paired tests between the detectors of one data set, corrected for their number."""
+"""Paired tests between the detectors of one data set, corrected for multiple testing."""
 
 from collections.abc import Iterable
 from itertools import combinations
@@ -14,9 +14,9 @@ COLUMNS = [*PAIR, "difference", "low", "high", "p_value", "p_holm", "n"]
 def paired_tests(
     detectors: list[Scored], floors: list[Scored], fused: Iterable[Fused] = ()
 ) -> list[dict]:
-    """Paired DeLong tests over the patients of one data set, each kind corrected by itself.
+    """Return paired DeLong tests over the patients of one data set, corrected per kind.
 
-    Each two detectors; each detector and the best floor; each fusion and each of its parts.
+    Kinds: two detectors; a detector and the best floor; a fusion and one of its parts.
     """
     first = _first_seeds(detectors)
     best = best_floor(floors)

@@ -7,7 +7,7 @@ from lib import accidents, files, methods
 from lib.errors import BadData
 from lib.fits import queue, work
 
-# Worker processes import this file too, under another name.
+# Worker processes also import this file, under another name.
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Train fits, or score films with their weights.")
     parser.add_argument("task", choices=list(work.TASKS))
@@ -18,7 +18,7 @@ if __name__ == "__main__":
     with accidents.in_one_sentence(BadData):
         methods.check_backend()
         fits = work.fits_on(asked.dataset, asked.method, asked.seed)
-        for kind in ("fits", "scores"):  # which DVC expects, even where every fit fails
+        for kind in ("fits", "scores"):  # which DVC expects, even if every fit fails
             (files.BUILD / kind / asked.dataset).mkdir(parents=True, exist_ok=True)
         for record in queue.work_through(asked.task, fits, asked.dataset):
             if record["status"] == "failed":

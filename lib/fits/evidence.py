@@ -1,14 +1,14 @@
-"""What a trained detector shows of itself besides its scores, kept for the card of its fit.
+"""The outputs of a trained detector other than its scores, stored for the card of its fit.
 
-- `maps.npz`: image_id (m,), map (m, h, w) float16, reconstruction (m, h, w) uint8, of annotated
-  test films and of others, over all ranks of the score.
+- `maps.npz`: image_id (m,), map (m, h, w) float16, reconstruction (m, h, w) uint8, of annotated and
+  other test films, over all ranks of the score.
 - `chain.npz`: chain (steps, n, h, w) uint8 with chain_image_id (n,), from film to reconstruction.
 - `embedding.npz`: image_id (m,), embedding (m, d) float32, sphere (m,), the number of the nearest
   one; of test films over all ranks.
-- `sweep.csv`: image_id, a column for each setting of the scoring, score: test films, over all
-  ranks, scored under each of the settings that the method tries.
+- `sweep.csv`: image_id, one column per setting of the scoring, score: test films over all ranks,
+  scored under each setting of the method's sweep.
 
-A method that has no map, chain, embedding or setting to try leaves out the array or the file.
+For a method without map, chain, embedding or sweep, the array or the file is absent.
 """
 
 from pathlib import Path
@@ -37,7 +37,7 @@ def keep(
 ) -> None:
     """Write the files above into `folder`.
 
-    `ranked` are the test films in films (n, h, w) uint8, as `ranked_test_films` gives them, and
+    `ranked` are the test films in films (n, h, w) uint8, as returned by `ranked_test_films`, and
     `annotated` the image_id of films with lesions. Raises Collapsed for scores of the sweep that
     are not finite.
     """
@@ -56,31 +56,31 @@ def keep(
 
 
 def check_finite(table: pd.DataFrame) -> None:
-    """Raise Collapsed when a column of numbers has one that is not finite."""
+    """Raise Collapsed if a numeric column has a value that is not finite."""
     for name, values in table.select_dtypes("number").items():
         check_values(values, name)
 
 
 def ranked_test_films(index: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
-    """The test films from the lowest score to the highest: `row` of the arrays, image_id, score."""
+    """Return the test films by increasing score: `row` of the arrays, image_id, score."""
     test = index.loc[index["split"].eq("test"), ["image_id"]].rename_axis("row").reset_index()
     return test.merge(scores[["image_id", "score"]], on="image_id").sort_values("score")
 
 
 def evenly(ranked: pd.DataFrame, most: int) -> pd.DataFrame:
-    """At most so many of the films, spread evenly over the ranks, the first and the last among."""
+    """Return at most `most` of the films, evenly over the ranks, first and last included."""
     return ranked.iloc[np.linspace(0, len(ranked) - 1, min(len(ranked), most)).astype(int)]
 
 
 def films_with_maps(ranked: pd.DataFrame, annotated: pd.Series) -> pd.DataFrame:
-    """The films whose maps are kept: annotated ones and others, over all ranks."""
+    """Return the films whose maps are stored: annotated ones and others, over all ranks."""
     noted = ranked[ranked["image_id"].isin(annotated)]
     chosen = pd.concat([evenly(noted, FILMS_WITH_MAPS), evenly(ranked, FILMS_WITH_MAPS // 2)])
     return chosen.drop_duplicates("row").sort_values("row")
 
 
 def maps_of(detector, films, chosen: pd.DataFrame) -> dict[str, np.ndarray]:
-    """The arrays of maps.npz; none without a map."""
+    """Return the arrays of maps.npz; none without a map."""
     x = to_float(films[chosen["row"].to_numpy()])
     maps = detector.predict(x, verbose=0).get("map")
     if maps is None:
@@ -92,7 +92,7 @@ def maps_of(detector, films, chosen: pd.DataFrame) -> dict[str, np.ndarray]:
 
 
 def chain_of(detector, films, chosen: pd.DataFrame) -> dict[str, np.ndarray]:
-    """The arrays of chain.npz; none where the method does not work in steps."""
+    """Return the arrays of chain.npz; none if the method does not work in steps."""
     chain = detector.chain(to_float(films[chosen["row"].to_numpy()]))
     if chain is None:
         return {}
@@ -100,7 +100,7 @@ def chain_of(detector, films, chosen: pd.DataFrame) -> dict[str, np.ndarray]:
 
 
 def embedding_of(detector, films, chosen: pd.DataFrame) -> dict[str, np.ndarray]:
-    """The arrays of embedding.npz; none where films are not embedded."""
+    """Return the arrays of embedding.npz; none if films are not embedded."""
     x = to_float(films[chosen["row"].to_numpy()])
     found = {"embedding": detector.embed(x), "sphere": detector.sphere(x)}
     kept = {name: values for name, values in found.items() if values is not None}
@@ -108,7 +108,7 @@ def embedding_of(detector, films, chosen: pd.DataFrame) -> dict[str, np.ndarray]
 
 
 def sweep_of(detector, films, chosen: pd.DataFrame) -> pd.DataFrame:
-    """The table of sweep.csv; empty where there is nothing to try."""
+    """Return the table of sweep.csv; empty for a method without sweep."""
     swept = detector.sweep(to_float(films[chosen["row"].to_numpy()]))
     image_id = chosen["image_id"].to_numpy()
     tables = [

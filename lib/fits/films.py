@@ -1,4 +1,4 @@
-"""The films of a fit: the index of its data set, and the arrays it trains on and scores."""
+"""The films of a fit: the index of its data set, and the arrays for training and scoring."""
 
 import hashlib
 from functools import lru_cache
@@ -13,24 +13,24 @@ from lib.errors import BadData
 from lib.grid import Fit, Parameters
 from lib.preprocessing import arrays
 
-#: The columns that decide who is trained on, with which label, and whose scores are kept.
+#: The columns that determine the training films, their labels, and the films with scores.
 OF_THE_SPLIT = ["image_id", "patient_id", "body_part", "label", "split"]
 
 
 def parameters_of(fit: Fit) -> Parameters:
-    """The parameters of a fit, parted. Raises BadData where the profile has no such method."""
+    """Return the parameters of a fit, divided. Raises BadData if the profile has no such method."""
     return grid.part(fit.method, fit.entry)
 
 
 def index_and_images(fit: Fit) -> tuple[pd.DataFrame, np.ndarray]:
-    """The index of a fit's data set and its films (n, h, w) uint8. Raises BadData without them."""
+    """Return index and films (n, h, w) uint8 of a fit's data set. Raises BadData if missing."""
     return load_index(files.index(fit.dataset)), np.load(_prepared(fit), mmap_mode="r")
 
 
 def hash_of_films(fit: Fit) -> str:
-    """A hash of the films of a fit and of all in their index that can change its numbers.
+    """Return a hash of a fit's films and of the columns of their index that affect its numbers.
 
-    Raises BadData without them.
+    Raises BadData if they are missing.
     """
     index, images = files.index(fit.dataset), _prepared(fit)
     table = _hash_of_index(index, index.stat().st_mtime_ns if index.exists() else 0)
@@ -50,7 +50,7 @@ def _hash_of_file(path: Path, _changed: int) -> bytes:
 
 
 def _prepared(fit: Fit) -> Path:
-    """The array of a fit's films; one that its variant prepares otherwise is written first."""
+    """Return the path of a fit's films, written first if its variant prepares them otherwise."""
     usual = files.images(fit.dataset)
     if not usual.exists():
         raise BadData(

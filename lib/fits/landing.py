@@ -1,9 +1,9 @@
-"""A piece of work on a fit lands whole, once, and with a record of what made it.
+"""The result of work on a fit: complete, computed once, with a record of its origin.
 
-The key in the record is a hash of all that decides the numbers: code, parameters, data and seed.
-Work whose key is there already is not done again, so a stage that was ended goes on where it was.
-A method that fails or collapses is a result too. An accident of the machine is none: it leaves what
-was there and is tried again.
+The key in the record is a hash of all that determines the numbers: code, parameters, data and seed.
+Work with an existing key is not repeated, so that an interrupted stage resumes. A method that fails
+or collapses is also a result. An accident of the machine is not: it leaves the folder unchanged,
+and the work is repeated.
 """
 
 import json
@@ -18,9 +18,9 @@ from pathlib import Path
 from lib import accidents, files, provenance
 from lib.errors import BadData
 
-#: What speaks of a method, besides a collapse: labels that it needs and the films lack (BadData),
-#: parameters that it does not take, mistakes in its code. All follow from what a fit depends on,
-#: so another attempt would end alike. Any other error is an accident.
+#: Errors of a method, other than a collapse: labels that it needs and the films lack (BadData),
+#: parameters that it does not accept, errors in its code. All follow from inputs of the fit,
+#: so that another attempt would fail likewise. Any other error is an accident.
 OF_THE_METHOD = (
     *(BadData, TypeError, ValueError, NotImplementedError),
     *(ArithmeticError, AssertionError, AttributeError, LookupError, NameError),
@@ -32,11 +32,11 @@ def land(
 ) -> dict:
     """Do the work, which writes into the folder it is given, and return its record.
 
-    Work that was done with this key is not repeated, unless `again` asks for it. Another process
-    at work on the folder is waited for. The record holds `status` (finished or failed), `reason`,
-    `duration_s`, `memory_mb` (the most the process has used so far), what `work` returned, what it
-    is `about`, the key and the trace. Raises what says nothing about a method, as accidents and
-    interruptions do; the folder is then as it was before.
+    Work with this key is not repeated, unless `again` is true. Waits for another process at work on
+    the folder. The record contains `status` (finished or failed), `reason`, `duration_s`,
+    `memory_mb` (peak memory of the process), the result of `work`, `about`, the key and the trace.
+    Raises errors that are not the method's, such as accidents and interruptions; the folder is then
+    unchanged.
     """
     with files.locked(folder):
         if read(folder).get("key") == key and not again:
@@ -53,7 +53,7 @@ def land(
 
 
 def read(folder: Path) -> dict:
-    """The record in a folder, empty where there is none that can be read."""
+    """Return the record in a folder, empty if there is none that can be read."""
     path = folder / files.RECORD
     try:
         return json.loads(path.read_text()) if path.exists() else {}
@@ -62,9 +62,9 @@ def read(folder: Path) -> dict:
 
 
 def attempt(work: Callable[[], dict]) -> dict:
-    """What `work` returns, with its status, reason, seconds and memory; a failure is a result too.
+    """Return the result of `work`, with status, reason, seconds and memory; a failure is a result.
 
-    Raises what says nothing about a method, as accidents and interruptions do.
+    Raises errors that are not the method's, such as accidents and interruptions.
     """
     from lib.collapse import Collapsed  # here, as it imports Keras
 

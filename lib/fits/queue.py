@@ -1,9 +1,9 @@
-"""Works through many fits, over the cores of this machine or over another executor.
+"""A queue of fits, over the cores of this machine or over another executor.
 
-A worker does many fits, so that it imports TensorFlow once. A fit lands as soon as it ends: what is
-interrupted later goes on from there. The executor is one of `concurrent.futures`, or any other with
-its `submit`: a fit is the unit of work, read from files and left in files (lib.fits.work), and its
-record says how many seconds and megabytes it took.
+A worker processes many fits, so that it imports TensorFlow once. The result of a fit is stored as
+soon as it ends: an interrupted queue resumes there. The executor is one of `concurrent.futures`, or
+any other with its `submit`: a fit is the unit of work, from files to files (lib.fits.work), and its
+record states its seconds and megabytes.
 """
 
 import gc
@@ -25,13 +25,13 @@ def work_through(
 ) -> Iterator[dict]:
     """Do a task of lib.fits.work for each fit and yield the records as the fits end.
 
-    What is done already is passed over. Without an executor there is one worker per core, on a GPU
-    one. Raises what a fit raises that says nothing about its method, after which no other begins.
+    Finished fits are skipped. Without an executor there is one worker per core, or one on a GPU.
+    Raises errors of a fit that are not its method's, after which no other fit begins.
     """
     waiting = [fit for fit in fits if not TASKS[task].is_done(fit)]
     bar: dict[str, Any] = {"desc": f"{TASKS[task].title} {title}", "unit": "fit"}
     bar |= {"total": len(fits), "initial": len(fits) - len(waiting)}
-    if len(waiting) < 2 and executor is None:  # not worth a process
+    if len(waiting) < 2 and executor is None:  # a process would cost more
         yield from tqdm((run(task, fit) for fit in waiting), **bar)
         return
     own = processes.pool(min(most_workers() or processes.CORES, len(waiting)), settle)
@@ -42,22 +42,22 @@ def work_through(
 
 
 def run(task: str, fit: Fit) -> dict:
-    """Do a task for one fit; returns its record."""
+    """Do a task for one fit and return its record."""
     record = TASKS[task].run(fit)
     forget()
     return record
 
 
 def most_workers() -> int | None:
-    """One on a GPU; None on a CPU: as many as there are cores.
+    """Return 1 on a GPU; None on a CPU, for one worker per core.
 
-    Asked as the Makefile asks: TensorFlow, imported here, would keep the GPU from the workers.
+    The test is the Makefile's: TensorFlow, imported here, would block the GPU for the workers.
     """
     return 1 if shutil.which("nvidia-smi") else None
 
 
 def settle() -> None:
-    """Import what every fit needs, which the garbage collector need not walk through after each."""
+    """Import modules of all fits and exclude them from the garbage collection after each fit."""
     import lib.fits.score
     import lib.fits.train  # noqa: F401
 
@@ -66,7 +66,7 @@ def settle() -> None:
 
 
 def forget() -> None:
-    """Drop the graphs of a fit, which Keras would keep for as long as the process lives."""
+    """Delete the graphs of a fit, which Keras would otherwise keep until the process ends."""
     import keras
 
     keras.utils.clear_session()

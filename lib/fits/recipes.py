@@ -1,7 +1,7 @@
-"""What decides a fit besides its films: code, parameters and seed.
+"""The inputs of a fit other than its films: code, parameters and seed.
 
 `python -m lib.fits.recipes` writes build/code/fits/<data set>.txt, one line per fit that params/
-asks for. The stage that trains a data set's fits depends on this file.
+specifies. The stage that trains a data set's fits depends on this file.
 """
 
 import hashlib
@@ -15,25 +15,25 @@ from lib.grid import Fit
 
 
 def recipe(fit: Fit) -> str:
-    """A hash of the code that a fit can reach, of its parameters and of its seed."""
+    """Return a hash of the code that a fit can reach, of its parameters and of its seed."""
     parameters = parameters_of(fit)
     code = provenance.fingerprint("lib.fits.train", f"lib.methods.{parameters.method}")
     return digest(code, parameters._asdict(), body(fit.dataset), fit.seed)
 
 
 def body(dataset: str) -> dict:
-    """Which body the films show and how they lie: the arguments of `augmentation_for`."""
+    """Return the body of the films and their orientation: the arguments of `augmentation_for`."""
     entry = load_entry(dataset)
     return {"body": entry["body"], "upright": entry.get("upright", False)}
 
 
 def digest(*parts) -> str:
-    """A hash of values that JSON can hold."""
+    """Return a hash of values that JSON can represent."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def write_recipes() -> None:
-    """Write the recipes of all fits, data set by data set."""
+    """Write the recipes of all fits, per data set."""
     for dataset in grid.datasets():
         lines = [f"{recipe(fit)} {fit}\n" for fit in grid.fits_on(dataset)]
         with files.whole_file(provenance.FINGERPRINTS / f"fits/{dataset}.txt") as unfinished:

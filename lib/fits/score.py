@@ -1,4 +1,4 @@
-"""The weights of a fit become scores of films, and what its card shows."""
+"""From the weights of a fit to scores of films and to the data of its card."""
 
 from pathlib import Path
 
@@ -10,12 +10,12 @@ from lib.detector import Detector
 from lib.fits import evidence
 from lib.preprocessing.network_input import to_float
 
-FILMS_IN_MEMORY = 1024  # as floats, which scoring takes
+FILMS_IN_MEMORY = 1024  # as floats, for scoring
 SCORES = "scores.csv"
 
 
 def write_scores(detector: Detector, index: pd.DataFrame, films: np.ndarray, folder: Path) -> None:
-    """Write scores.csv into `folder`: image_id and every score of all films but training films.
+    """Write scores.csv into `folder`: image_id and every score of all films except training films.
 
     Films are uint8 (n, h, w), row-aligned with the index. Raises Collapsed.
     """
@@ -29,9 +29,9 @@ def write_evidence(
     annotated: pd.Series,
     folder: Path,
 ) -> None:
-    """Write what the card of a fit shows into the folder that holds its scores.csv.
+    """Write the data of a fit's card into the folder of its scores.csv.
 
-    `annotated` holds the image_id of films with drawn lesions. Raises Collapsed.
+    `annotated` is the image_id of films with annotated lesions. Raises Collapsed.
     """
     scores = pd.read_csv(folder / SCORES, dtype={"image_id": str})
     ranked = evidence.ranked_test_films(index, scores)
@@ -39,9 +39,9 @@ def write_evidence(
 
 
 def score(detector: Detector, films: np.ndarray, index: pd.DataFrame) -> pd.DataFrame:
-    """Every score that the detector has, of all films but the training films: image_id, score, ...
+    """Return every score of the detector for all films except training films: image_id, score, ...
 
-    Raises Collapsed where scores cannot rank films.
+    Raises Collapsed if scores cannot rank films.
     """
     rows = np.flatnonzero(index["split"].ne("train"))
     parts = []

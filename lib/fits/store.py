@@ -1,4 +1,4 @@
-"""Reads what fits left, and gives back the trained detectors; without TensorFlow until then."""
+"""Reading of fits and of their trained detectors; TensorFlow is imported for the latter only."""
 
 import ast
 import sys
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 class Finished(NamedTuple):
-    """A fit that was trained and whose weights have scored films."""
+    """A trained fit whose weights have scored films."""
 
     fit: Fit
     info: dict  # the record: setting, score_name, parameters, films, duration_s, trace, ...
-    scores: pd.DataFrame  # index and scores of all films but training ones, by row of the arrays
+    scores: pd.DataFrame  # index and scores of all films except training ones, by row of the arrays
     history: pd.DataFrame  # one row per epoch
-    # What lib.samples and lib.fits.evidence keep; each is empty where there is nothing of it.
+    # Stored by lib.samples and lib.fits.evidence; each is empty if not available.
     drawn: dict[str, np.ndarray]  # samples (k, m, h, w) uint8 and their sample_titles (k,)
     maps: dict[str, np.ndarray]  # image_id (m,), map (m, h, w), reconstruction (m, h, w)
     chain: dict[str, np.ndarray]  # chain (steps, n, h, w), chain_image_id (n,)
@@ -34,15 +34,15 @@ class Finished(NamedTuple):
 
 
 class FitFailed(RuntimeError):
-    """Training or scoring of a fit failed; the message is the reason that it left."""
+    """Training or scoring of a fit failed; the message is the recorded reason."""
 
 
 def load(
     dataset: str, method: str, seed: int = 0, variant: str = "", retrain: bool = False
 ) -> Finished:
-    """A fit; trained and scored first where it never was, or when `retrain` asks for it.
+    """Return a fit; train and score it first if necessary, or if `retrain` is true.
 
-    Raises FitFailed with the reason that a failed fit left.
+    Raises FitFailed with the recorded reason of a failed fit.
     """
     fit = Fit(dataset, method, variant, seed)
     if retrain or not record(fit):
@@ -71,7 +71,7 @@ def load(
 
 
 def detector(fit: Fit) -> "Detector":
-    """The trained detector of a fit. Raises BadData where it is not there, FitFailed."""
+    """Return the trained detector of a fit. Raises BadData if it is not trained, FitFailed."""
     from lib.fits import recipes, train
 
     trained = landing.read(files.trained(fit))
@@ -91,7 +91,7 @@ def detector(fit: Fit) -> "Detector":
 
 
 def record(fit: Fit, build: Path | None = None) -> dict:
-    """What a fit left about itself; empty unless it failed or these weights have scored films."""
+    """Return the record of a fit; empty unless it failed or these weights have scored films."""
     trained = landing.read(files.trained(fit, build))
     if not trained or trained["status"] == "failed":
         return trained
@@ -104,9 +104,9 @@ def record(fit: Fit, build: Path | None = None) -> dict:
 
 
 def finished(dataset: str) -> dict[str, Finished]:
-    """The finished fits of the grid on a data set, by method, with the seed where it has several.
+    """Return the finished fits of the grid on a data set, by method (and seed, if several).
 
-    Trains nothing.
+    Nothing is trained.
     """
     fits = [fit for fit in grid.fits() if fit.dataset == dataset]
     several = len({fit.seed for fit in fits}) > 1
@@ -120,19 +120,19 @@ def finished(dataset: str) -> dict[str, Finished]:
 
 
 def failures() -> list[str]:
-    """One sentence for each fit of the grid that failed."""
+    """Return one sentence per failed fit of the grid."""
     records = {fit: record(fit) for fit in grid.fits()}
     failed = {fit: left for fit, left in records.items() if left.get("status") == "failed"}
     return [f"The fit {fit} failed. {left['reason']}" for fit, left in failed.items()]
 
 
 def arrays(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of an .npz file, none where there is no such file."""
+    """Return the arrays of an .npz file, none if there is no such file."""
     return dict(np.load(path, allow_pickle=False)) if path.exists() else {}
 
 
 def method_card(method: str) -> str:
-    """What a method's file says about it: citation, equation, differences from the paper."""
+    """Return the docstring of a method's file: citation, equations, differences from the paper."""
     file = ROOT / f"lib/methods/{grid.method_of(method)}.py"
     return ast.get_docstring(ast.parse(file.read_text())) or ""
 

@@ -1,4 +1,4 @@
-"""A fit becomes weights and history: its method is trained on the films that it may see."""
+"""From a fit to weights and history: its method is trained on its training films."""
 
 import math
 import sys
@@ -18,7 +18,7 @@ from lib.preprocessing.network_input import augmentation_for, to_float
 from lib.samples import Samples
 from lib.variants import Labels
 
-FILMS_WITH_SAMPLES = 6  # validation normals for what is drawn during training
+FILMS_WITH_SAMPLES = 6  # validation normals for images generated during training
 WEIGHTS = "weights.weights.h5"
 HISTORY = "history.csv"
 DRAWN = "drawn.npz"
@@ -32,11 +32,12 @@ def train(
     films: np.ndarray,
     folder: Path,
 ) -> dict:
-    """Train a fit and write its weights, history and what it drew into `folder`.
+    """Train a fit and write its weights, history and generated images into `folder`.
 
-    `body` holds the arguments of `augmentation_for`; films are uint8 (n, h, w), row-aligned with
-    the index. Training watches the losses of validation films. Returns what the record says: how
-    many films it saw and of how many the label, the setting, the size of films in pixels.
+    `body` contains the arguments of `augmentation_for`; films are uint8 (n, h, w), row-aligned with
+    the index. The losses of validation films are monitored. Returns entries of the record: number
+    of training films and of known labels, the setting, the score's name, the size of films in
+    pixels.
     """
     training = training_set(index, parameters.labels, fit.seed, parameters.contamination)
     detector = build(fit, parameters, body, films.shape[1], len(training))
@@ -62,10 +63,10 @@ def train(
 
 
 def build(fit: Fit, parameters: Parameters, body: dict, size: int, training_films: int) -> Detector:
-    """The untrained detector of a fit for films of `size` pixels a side.
+    """Return the untrained detector of a fit for films of `size` pixels per side.
 
-    With `augment` it trains on random variants of its films, mirrored ones among them; then it
-    scores films together with their mirror images, unless `mirrored` says otherwise.
+    With `augment` it is trained on random variants of its films, including mirrored ones, and
+    scores films together with their mirror images, unless `mirrored` is given.
     """
     keras.utils.set_random_seed(fit.seed)
     augmentation = augmentation_for(**body) if parameters.augment else None
@@ -76,9 +77,9 @@ def build(fit: Fit, parameters: Parameters, body: dict, size: int, training_film
 
 
 def epochs_of(parameters: Parameters, films: int) -> dict[str, int]:
-    """The lengths of training that are given in updates, in epochs over so many films.
+    """Return the training lengths that are given in updates, in epochs over `films` films.
 
-    What is given in updates costs the same on every data set. Raises BadData for updates without a
+    A length in updates has the same cost on every data set. Raises BadData for updates without a
     batch size.
     """
     if not parameters.updates:
@@ -91,7 +92,7 @@ def epochs_of(parameters: Parameters, films: int) -> dict[str, int]:
 
 
 def validation_set(index: pd.DataFrame, labels: Labels) -> pd.DataFrame:
-    """Rows and labels of the validation films that training may watch: without labels, normals."""
+    """Return rows and labels of the validation films to monitor: normals if without labels."""
     allowed = index["split"].eq("validation") & (index["label"].eq(0) | (labels != "none"))
     rows = np.flatnonzero(allowed)
     known = index["label"].to_numpy(float)[rows]
@@ -103,7 +104,7 @@ def _films_and_labels(films, table: pd.DataFrame) -> tuple[np.ndarray, np.ndarra
 
 
 def _films_for_samples(films, index) -> np.ndarray:
-    """Validation normals, for a stage that draws from films and not from codes."""
+    """Return validation normals, for a stage that generates images from films, not from codes."""
     rows = validation_set(index, "none")["row"].to_numpy()
     places = np.linspace(0, len(rows) - 1, min(len(rows), FILMS_WITH_SAMPLES)).astype(int)
     return to_float(films[rows[places]])

@@ -1,6 +1,6 @@
-"""The two units of work on a fit, files in and files out: train it, and score films with it.
+"""The two units of work on a fit, from files to files: training and scoring.
 
-Nothing here imports TensorFlow before there is something to do.
+TensorFlow is imported only if there is work to do.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from lib.grid import Fit
 
 
 class Task(NamedTuple):
-    """A unit of work: where its files are, what decides them, and the work itself."""
+    """A unit of work: the folder of its files, their key, and the work itself."""
 
     title: str
     folder: Callable[[Fit], Path]
@@ -27,9 +27,9 @@ class Task(NamedTuple):
     run: Callable[[Fit], dict]  # returns the record
 
     def is_done(self, fit: Fit) -> bool:
-        """Whether the files of a fit are those that code, parameters, data and seed ask for.
+        """Return whether a fit's files are up to date with code, parameters, data and seed.
 
-        A fit whose training failed has nothing to score.
+        There is nothing to score after a failed training.
         """
         if self.run is score and landing.read(files.trained(fit)).get("status") == "failed":
             return True
@@ -37,7 +37,7 @@ class Task(NamedTuple):
 
 
 def train(fit: Fit, again: bool = False) -> dict:
-    """Train a fit unless it is there; returns its record. Raises BadData without its films."""
+    """Train a fit unless it is up to date; return its record. Raises BadData without its films."""
     entry = fit.entry
     index, films = index_and_images(fit)
     methods.check_backend()
@@ -52,10 +52,11 @@ def train(fit: Fit, again: bool = False) -> dict:
 
 
 def score(fit: Fit, again: bool = False) -> dict:
-    """Score films with the weights of a fit unless that is done; returns its record.
+    """Score films with the weights of a fit unless up to date; return its record.
 
-    A fit without variant also leaves what its card shows. A fit whose training failed has nothing
-    to score: its own record is returned. Raises BadData for a fit that has not been trained.
+    For a fit without variant, the data of its card are also written. After a failed training
+    nothing is scored: the record of the training is returned. Raises BadData for a fit that has not
+    been trained.
     """
     trained = landing.read(files.trained(fit))
     if not trained:
@@ -79,12 +80,12 @@ def score(fit: Fit, again: bool = False) -> dict:
 
 
 def key_of_training(fit: Fit) -> str:
-    """A hash of all that decides what a fit learns: code, parameters, data and seed."""
+    """Return a hash of all that determines a training: code, parameters, data and seed."""
     return digest(recipe(fit), hash_of_films(fit))
 
 
 def key_of_scoring(fit: Fit) -> str:
-    """A hash of all that decides the scores of a fit and what its card shows."""
+    """Return a hash of all that determines the scores of a fit and the data of its card."""
     code = provenance.fingerprint("lib.fits.score")
     trained = landing.read(files.trained(fit)).get("key")
     shown = "" if fit.variant else files.annotations(fit.dataset).read_text(errors="replace")
@@ -92,7 +93,7 @@ def key_of_scoring(fit: Fit) -> str:
 
 
 def command(task: str, fit: Fit) -> str:
-    """The line that does the task of one fit."""
+    """Return the shell command for the task of one fit."""
     return f"python -m lib.fits {task} {fit.dataset} {fit.method} {fit.seed}"
 
 
@@ -103,9 +104,9 @@ TASKS = {
 
 
 def fits_on(dataset: str, method: str | None = None, seed: int | None = None) -> list[Fit]:
-    """The fits that params/ asks for on a data set, or those of a method and a seed.
+    """Return the fits that params/ specifies for a data set, or those of a method and a seed.
 
-    A method outside the grid has one fit there, so that any pair can be tried.
+    For a method outside the grid it is one fit, so that any pair can be run.
     """
     fits = grid.fits_on(dataset)
     if method is None:
@@ -115,5 +116,5 @@ def fits_on(dataset: str, method: str | None = None, seed: int | None = None) ->
 
 
 def _annotated(dataset: str) -> pd.Series:
-    """The image_id of each annotated film."""
+    """Return the image_id of each annotated film."""
     return pd.read_csv(files.annotations(dataset), dtype={"image_id": str})["image_id"]

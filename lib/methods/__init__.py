@@ -1,4 +1,4 @@
-"""The methods of the study: one file, one class, found by the file's name without a registry."""
+"""The methods of the study: one file and one class each, found by the file's name, no registry."""
 
 import importlib
 import importlib.util
@@ -7,18 +7,18 @@ from pathlib import Path
 
 from lib.errors import BadData
 
-BACKENDS = ("tensorflow", "jax")  #: of Keras, on which lib.engine can train
+BACKENDS = ("tensorflow", "jax")  #: of Keras that lib.engine can train on
 
 
 def names() -> list[str]:
-    """The methods there are, by module name, sorted."""
+    """Return the names of the methods (modules), sorted."""
     return sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py"))
 
 
 def find(name: str) -> type:
-    """The one Detector that `lib/methods/<name>.py` defines; ValueError for another name.
+    """Return the one Detector that `lib/methods/<name>.py` defines; ValueError for another name.
 
-    A class with a leading underscore is a stage of the method, as f-AnoGAN's first.
+    A class with a leading underscore is a stage of the method, such as f-AnoGAN's first.
     """
     if name not in names():
         raise ValueError(
@@ -43,7 +43,7 @@ def find(name: str) -> type:
 
 
 def check_backend() -> None:
-    """Raise BadData, importing nothing, where KERAS_BACKEND names one that does not run here."""
+    """Raise BadData if KERAS_BACKEND names a backend that does not run here; import nothing."""
     backend = os.environ.get("KERAS_BACKEND") or BACKENDS[0]
     if backend not in BACKENDS or not importlib.util.find_spec(backend):
         raise BadData(

@@ -1,4 +1,4 @@
-"""AE-U: an autoencoder that also predicts its own squared error, pixel by pixel.
+"""AE-U: an autoencoder that also predicts its own squared error in each pixel.
 
 Mao et al., Abnormality Detection in Chest X-ray Images Using Uncertainty Prediction Autoencoders,
 MICCAI 2020 ([doi 10.1007/978-3-030-59725-2_51](https://doi.org/10.1007/978-3-030-59725-2_51)). E
@@ -8,11 +8,12 @@ encoder, D decoder with two outputs, v variance:
     loss = mean [(x - r)^2 / v + log v]
     map = (x - r)^2 / v,   score = mean of the map
 
-The loss is twice the negative log-likelihood of N(r, v), less a constant. Where normal films are
-hard to redraw, as at the edges of ribs and heart, v is large and an error counts little; what was
-never seen is not foreseen and counts in full. Whether that holds is read from three scores side by
-side: `normalised` (the above), the plain `residual` (x - r)^2 and `log_variance`, log v. If the
-last ranks films too, the network foresees anomalies, and dividing by v hides them.
+The loss is twice the negative log-likelihood of N(r, v), up to a constant. Where normal films are
+hard to reconstruct, as at the edges of ribs and heart, v is large and an error has little weight;
+the error of an unseen structure is not predicted and has full weight. A comparison of three scores
+tests this: `normalised` (the above), the plain `residual` (x - r)^2 and `log_variance`, log v. If
+the last also ranks films, the network predicts its errors on anomalies, and division by v hides
+them.
 
 Loss and settings are those of the benchmark MedIAnomaly
 ([arXiv 2404.04518](https://arxiv.org/abs/2404.04518)): 64 px, latent size 16, Adam 1e-3, batch 64,
@@ -26,10 +27,10 @@ Loss and settings are those of the benchmark MedIAnomaly
 | 2. from the last map to z | a layer of 1024 units on either side | one linear layer |
 | 3. r | | ends in tanh, as films lie in [-1, 1] |
 
-**Known defect** of the published form: nothing bounds v from below. Where training films hardly differ,
-as in the dark beside the body, v falls towards 0 and a few pixels there outweigh the rest of the
+**Known defect** of the published form: nothing bounds v from below. Where training films hardly
+differ, as in the dark area next to the body, v falls towards 0 and a few pixels there dominate the
 film. On phantom chests v fell to 5e-6 within 40 epochs, single pixels of the map rose to 250,000
-where their median was 0.6, and the loss of films held back ended at 10.9; with the floor, at -2.0.
+(median 0.6), and the final validation loss was 10.9, compared with -2.0 with the floor.
 """  # noqa: E501
 
 from typing import ClassVar
@@ -62,7 +63,7 @@ class AEU(Detector):
         self.decoder = networks.decoder(self.image_size, latent_dim, width, log_variance=True)
 
     def maps(self, x, training=False):
-        """{name of the score: (n, h, w)}."""
+        """Return {name of the score: (n, h, w)}."""
         r, log_variance = self.decoder(self.encoder(x, training=training), training=training)
         residual = losses.squared_residual(x, r)
         variance = ops.exp(log_variance[..., 0]) + self.variance_floor  # v
@@ -73,16 +74,16 @@ class AEU(Detector):
         }
 
     def compute_losses(self, x, y=None, training=False):
-        """The loss and the mean of each map; labels are not used."""
+        """Return the loss and the mean of each map; labels are not used."""
         means = {name: ops.mean(pixels) for name, pixels in self.maps(x, training).items()}
         return {"loss": means["normalised"] + means["log_variance"], **means}
 
     def reconstruction(self, x):
-        """r, (n, h, w, 1)."""
+        """Return r, (n, h, w, 1)."""
         return self.decoder(self.encoder(x, training=False), training=False)[0]
 
     def examine(self, x):
-        """The mean of each map, and the map of the chosen score."""
+        """Return the mean of each map, and the map of the chosen score."""
         maps = self.maps(x)
         means = {name: ops.mean(pixels, axis=(1, 2)) for name, pixels in maps.items()}
         return {"map": maps[self.score_name], **means}

@@ -1,4 +1,4 @@
-"""alpha-GAN: an autoencoder whose pictures one discriminator judges, and whose codes another.
+"""alpha-GAN: an autoencoder with one discriminator of its images and another of its codes.
 
 Rosca et al., [arXiv 1706.04987](https://arxiv.org/abs/1706.04987), algorithm 1, with the losses as
 written in the code of Davletshina et al., [arXiv 2001.10883](https://arxiv.org/abs/2001.10883), on
@@ -10,36 +10,36 @@ N(0, I), z_hat ~ N(z_mean, exp z_log_var) from E(x), r = G(z_hat), R(p) = -log p
     generator: lambda |x - r| + R(D(r)) + R(D(G(z)))
     discriminator: -log D(x) - log(1 - D(r)) - log(1 - D(G(z)))
     code discriminator: -log C(z) - log(1 - C(z_hat))
-    map = (x - r)^2, from here on with z_hat = z_mean
+    map = (x - r)^2, with z_hat = z_mean from here on
 
-Scores: mse, the mean of the map; top_k, that of its largest pixels; discriminator, 1 - D(x);
-code_discriminator, 1 - C(z_mean); mean_of_discriminators. Published AUROC of `discriminator`:
-.607 on the hands of MURA, hands cut out; .752 on RSNA.
+Scores: mse, the mean of the map; top_k, the mean of its largest pixels; discriminator, 1 - D(x);
+code_discriminator, 1 - C(z_mean); mean_of_discriminators. Published AUROC of `discriminator`: .607
+on the hands of MURA, hands cut out; .752 on RSNA.
 
 **Differs from the paper**
 
 | what | paper | code for hands | here |
 | --- | --- | --- | --- |
-| 1. purpose | pictures are generated | a detector | a detector with scores |
+| 1. purpose | generation of images | a detector | a detector with scores |
 | 2. absolute error | lambda between 1 and 40 | lambda .01 | a mean over pixels, lambda 10 |
-| 3. players | step one after the other | | step at once, from one forward pass |
+| 3. players | updated one after the other | | updated together, from one forward pass |
 | 4. sizes | | latent size 100, width 64, C of 50, 25 and 12 units | latent size 16, width 16, C of 64, 32 and 16 units |
 | 5. networks | | spectral norm, self-attention | neither |
-| 6. codes of both kinds | two batches of the generator's batch norm | | share one |
+| 6. codes of both kinds | in separate batches of the generator's batch norm | | in one batch |
 | 7. discriminators' scores | | 1 - D, 1 - C and their mean | the logits of both, and the mean of these |
 
-A confident D rounds to 1 for every film, and films that differ would tie; a logit ranks them as
-1 - D does. The mean of logits is the log of the odds' geometric mean and ranks otherwise than that
-of probabilities.
+The output of a confident D rounds to 1 for every film, so that different films would tie; the logit
+gives the same ranking as 1 - D without ties. The mean of logits is the logarithm of the geometric
+mean of the odds; its ranking differs from that of the mean probability.
 
-**Known defects** of reference code: on the hands z_hat = z_mean + z_log_var epsilon, both behind a
-tanh, so that a code spreads by no more than 1, and not at all where the encoder asks for a
-deviation of 1; and lambda is .01, so that little asks for a reconstruction. `as_published=True`
-brings back both. The published AUROC of C is .500 with a spread of .000 over seeds: its score was
-the same for every film. C's learning rate differs between commits (D's own, a tenth, a hundredth);
-whether a low rate is the cause was not tested, and here C has D's rate and scores as a logit.
-In version 1 of the paper algorithm 1 has z and z_hat the wrong way round in C's loss (equations 16
-and 17), as the readme of victor-shepardson/alpha-GAN notes.
+**Known defects** of reference code: in the code for hands z_hat = z_mean + z_log_var epsilon, both
+after a tanh, so that the standard deviation of a code is at most 1, and 0 where the encoder
+predicts a deviation of 1; and lambda is .01, which gives the reconstruction little weight.
+`as_published=True` restores both. The published AUROC of C is .500 with a spread of .000 over
+seeds: its score was the same for every film. C's learning rate differs between commits (D's own, a
+tenth, a hundredth); whether a low rate is the cause was not tested; here C has D's rate and its
+logit is the score. In version 1 of the paper, algorithm 1 interchanges z and z_hat in C's loss
+(equations 16 and 17), as noted in the readme of victor-shepardson/alpha-GAN.
 """  # noqa: E501
 
 from typing import ClassVar
@@ -61,9 +61,9 @@ class AlphaGAN(Detector):
     - `width`: filters of the first convolution, of E, G and D (`lib.networks`)
     - `code_width`: units of the first of C's three layers
     - `reconstruction_weight`: lambda; None is 10, `as_published` .01
-    - `top_k`: how many of the largest pixels of the map the score of that name is the mean of
+    - `top_k`: number of largest pixels of the map that the score of that name averages
     - `as_published`: codes and lambda as in the code for hands (see above)
-    - `learning_rate`: by player, or one for all
+    - `learning_rate`: per player, or one for all
     """
 
     players: ClassVar = {name: (name,) for name in RATES}
@@ -105,25 +105,25 @@ class AlphaGAN(Detector):
         self.random = keras.random.SeedGenerator(self.seed)
 
     def make_optimizers(self, steps):
-        """Adam with beta 0.5 and 0.999 for each player."""
+        """Return Adam with beta 0.5 and 0.999 for each player."""
         return {
             player: keras.optimizers.Adam(self.rate_of(player), beta_1=0.5)
             for player in self.players
         }
 
     def encode(self, x, training=False):
-        """z_mean and z_log_var, (n, latent_dim) each; `as_published` in (-1, 1)."""
+        """Return z_mean and z_log_var, (n, latent_dim) each; `as_published` in (-1, 1)."""
         z = self.encoder(x, training=training)
         return ops.split(ops.tanh(z) if self.as_published else z, 2, axis=1)
 
     def draw_code(self, z_mean, z_log_var):
-        """z_hat, (n, latent_dim)."""
+        """Return z_hat, (n, latent_dim)."""
         if self.as_published:
             return z_mean + z_log_var * keras.random.normal(ops.shape(z_mean), seed=self.random)
         return losses.sample_gaussian(z_mean, z_log_var, self.random)
 
     def compute_losses(self, x, y=None, training=False):
-        """Each player's loss of algorithm 1 and its terms; labels are not used."""
+        """Return each player's loss of algorithm 1 and its terms; labels are not used."""
         z_hat = self.draw_code(*self.encode(x, training))
         z = keras.random.normal(ops.shape(z_hat), seed=self.random)
         drawn = self.generator(ops.concatenate([z_hat, z]), training=training)
@@ -152,15 +152,15 @@ class AlphaGAN(Detector):
         }
 
     def reconstruction(self, x):
-        """G(z_mean), (n, h, w, 1)."""
+        """Return G(z_mean), (n, h, w, 1)."""
         return self.generator(self.encode(x)[0], training=False)
 
     def samples(self, x):
-        """What the generator draws from six fixed codes, (6, h, w, 1)."""
+        """Return images generated from six fixed codes, (6, h, w, 1)."""
         return self.generator(fixed_codes(self.latent_dim, self.seed), training=False)
 
     def examine(self, x):
-        """(x - r)^2 as the map, two means of it, the discriminators' logits of being generated."""
+        """Return (x - r)^2 as the map, two means of it, and the logits of "generated"."""
         z, _ = self.encode(x)
         residual = losses.squared_residual(x, self.generator(z, training=False))
         film = -self.discriminator(x, training=False)[0][:, 0]

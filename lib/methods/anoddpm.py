@@ -1,7 +1,7 @@
-"""AnoDDPM: a film is noised half-way and denoised by a model of normal films; what it changes.
+"""AnoDDPM: a diffusion model of normal films denoises a partially noised film; its changes score.
 
 Wyatt et al., CVPR Workshops 2022; diffusion as in DDPM
-([arXiv 2006.11239](https://arxiv.org/abs/2006.11239)), calls of the network skipped as in DDIM
+([arXiv 2006.11239](https://arxiv.org/abs/2006.11239)), with fewer calls of the network as in DDIM
 ([arXiv 2010.02502](https://arxiv.org/abs/2010.02502)). alpha_bar_t = product of 1 - beta_s over s =
 1..t, alpha_bar_0 = 1, e is simplex noise (lib/noise), e_theta the denoiser:
 
@@ -9,27 +9,28 @@ Wyatt et al., CVPR Workshops 2022; diffusion as in DDPM
     loss = mean (e - e_theta(x_t, t))^2,  t ~ U{1..T}            (DDPM, equation 14)
     x_s = sqrt(alpha_bar_s) x_0' + sqrt(1 - alpha_bar_s - sigma^2) e' + sigma e''    (DDIM, 12)
     sigma = eta sqrt((1 - alpha_bar_s) / (1 - alpha_bar_t) (1 - alpha_bar_t / alpha_bar_s))  (16)
-    map = (x_0 - r)^2,  r = what becomes of x_lambda in `steps` calls from t = lambda to 0
+    map = (x_0 - r)^2,  r = x_lambda denoised in `steps` calls from t = lambda to 0
 
-x_0' is what e_theta makes of x_t, kept in [-1, 1], e' the noise that leads from there to x_t.
-`steps = noise_level, eta = 1` is the ancestral sampler of DDPM, the published one.
+x_0' is the estimate of x_0 from x_t and e_theta, clipped to [-1, 1]; e' is the noise that leads
+from x_0' to x_t. `steps = noise_level, eta = 1` is the ancestral sampler of DDPM, as published.
 
 **Differs from the paper**
 
 | what | paper and its code | here |
 | --- | --- | --- |
 | 1. sampler | 250 calls per film, ancestral, whose step has the variance beta_t | 10 calls with eta 0; the variance is that of the posterior (both in DDPM, section 3.2) |
-| 2. noise in scoring | each call draws | from a bank of 256 fields fixed by the seed (below) |
-| 3. simplex noise | a slice at t of one in three dimensions, standard deviation 0.5 | two dimensions, variance 1, a triangulation laid at random; its period is 64 of 256 pixels, scaled to films |
+| 2. noise in scoring | drawn in each call | from a bank of 256 fields fixed by the seed (below) |
+| 3. simplex noise | a slice at t of one in three dimensions, standard deviation 0.5 | two dimensions, variance 1, a randomly placed triangulation; its period is 64 of 256 pixels, scaled to films |
 | 4. t in training | below 800 | all 1000 steps |
 | 5. U-Net | a base width of 128 | smaller (see `networks.denoiser`) |
 | 6. score of a film | maps only | the mean of its map, of the absolute residual, and of the largest pixels |
 
-A film takes the field of a number computed from its own grey values, at each step the next one. So
-its score is always the same, whatever the other films of its batch are.
+A number computed from the grey values of a film selects its field; each step takes the next one.
+The score of a film is therefore reproducible and independent of the other films of its batch.
 
-**Known defects** of reference code: one field of noise for the whole batch, which therefore must be 1.
-`as_published=True` brings back that field in training, and noise of standard deviation 0.5.
+**Known defects** of reference code: one field of noise for the whole batch, which is valid for
+batches of 1 only. `as_published=True` restores that field in training, and noise of standard
+deviation 0.5.
 """  # noqa: E501
 
 from itertools import pairwise
@@ -48,7 +49,7 @@ PUBLISHED_SPREAD = 0.5  # standard deviation of the published simplex noise, mea
 
 
 class AnoDDPM(Detector):
-    """A diffusion model that redraws half-noised films (equations above).
+    """A diffusion model that denoises partially noised films (equations above).
 
     - `noise`: e, simplex or gaussian
     - `timesteps`: T
@@ -56,10 +57,10 @@ class AnoDDPM(Detector):
     - `steps`: calls of the denoiser per film in scoring, at most `noise_level`
     - `eta`: 0 is DDIM's sampler, 1 DDPM's
     - `width`, `attention`: filters, and pixels a side of maps with attention (`networks.denoiser`)
-    - `ema`: momentum of the weights' moving average, which scores
-    - `top_k`: how many of the largest pixels of the map the score of that name is the mean of
-    - `fields`: how many fields of noise are kept for scoring
-    - `swept_calls`, `swept_levels`: other `steps` and other lambdas that `sweep` tries
+    - `ema`: momentum of the moving average of the weights, used for scoring
+    - `top_k`: number of largest pixels of the map that the score of that name averages
+    - `fields`: number of noise fields in the bank for scoring
+    - `swept_calls`, `swept_levels`: other values of `steps` and of lambda for `sweep`
     - `as_published`: one field of noise for a batch, of standard deviation 0.5 (see above)
     - `learning_rate`: Adam's
     """
@@ -110,24 +111,24 @@ class AnoDDPM(Detector):
         self.bank.assign(ops.concatenate(drawn))
 
     def make_optimizers(self, steps):
-        """Adam; at the end of the fit the weights become their moving averages."""
+        """Return Adam; moving averages replace the weights at the end of the fit."""
         options = {"use_ema": True, "ema_momentum": self.ema}
         return {"loss": keras.optimizers.Adam(self.learning_rate, **options)}
 
     # Training
 
     def draw(self, count):
-        """Noise e, another field for each of so many films, (n, h, w, 1)."""
+        """Return noise e, one field for each of `count` films, (n, h, w, 1)."""
         drawn = NOISES[self.noise](count, self.image_size, self.random)
         return PUBLISHED_SPREAD * drawn if self.as_published else drawn
 
     def diffuse(self, x, t, e):
-        """x_t of films x at t (n,) or one number, with noise e."""
+        """Return x_t of films x at t (n,) or one number, with noise e."""
         alpha_bar = ops.reshape(ops.take(self.alpha_bar, t), (-1, 1, 1, 1))
         return ops.sqrt(alpha_bar) * x + ops.sqrt(1 - alpha_bar) * e
 
     def compute_losses(self, x, y=None, training=False):
-        """Mean squared error of the predicted noise; labels are not used."""
+        """Return mean squared error of the predicted noise; labels are not used."""
         count = ops.shape(x)[0]
         t = keras.random.randint((count,), 1, self.timesteps + 1, seed=self.random)
         e = self.draw(1 if self.as_published else count)
@@ -138,11 +139,11 @@ class AnoDDPM(Detector):
     # Scoring
 
     def field(self, number):
-        """Fields of the bank, (n, h, w, 1); after the last comes the first."""
+        """Return fields of the bank, (n, h, w, 1); the first follows the last."""
         return ops.take(self.bank, number % self.fields, axis=0)
 
     def step(self, x_t, t, s, e):
-        """x_s from x_t, s < t, by one call of the denoiser (DDIM, equation 12); e is new noise."""
+        """Return x_s from x_t, s < t, by one denoiser call (DDIM, equation 12) with noise e."""
         alpha_bar, next_alpha_bar = ops.take(self.alpha_bar, t), ops.take(self.alpha_bar, s)
         time = ops.cast(t, "float32") * ops.ones((ops.shape(x_t)[0],))
         predicted = self.denoiser([x_t, time], training=False)
@@ -154,7 +155,7 @@ class AnoDDPM(Detector):
         return ops.sqrt(next_alpha_bar) * x_0 + rest * noise_left + ops.sqrt(variance) * e
 
     def way_back(self, x, shown):
-        """[x_lambda, then x after so many steps for each of `shown`], (n, h, w, 1) each."""
+        """Return [x_lambda, then x after each number of steps in `shown`], (n, h, w, 1) each."""
         times = np.linspace(self.noise_level, 0, self.steps + 1).round().astype("int32")
         number = number_in_bank(x, self.fields)
 
@@ -168,11 +169,11 @@ class AnoDDPM(Detector):
         return states
 
     def reconstruction(self, x):
-        """r, (n, h, w, 1)."""
+        """Return r, (n, h, w, 1)."""
         return self.way_back(x, [self.steps])[-1]
 
     def examine(self, x):
-        """(x_0 - r)^2 as the map, and means over the film."""
+        """Return (x_0 - r)^2 as the map, and means over the film."""
         pixels = losses.squared_residual(x, self.reconstruction(x))
         return {
             "map": pixels,
@@ -182,14 +183,14 @@ class AnoDDPM(Detector):
         }
 
     def chain(self, x):
-        """(steps, n, h, w, 1): films, films at lambda, up to three states between, r."""
+        """Return (steps, n, h, w, 1): films, films at lambda, up to three states between, r."""
         shown = np.unique(np.linspace(0, self.steps, 5).round().astype(int))[1:]
         return ops.stack([x, *self.way_back(x, shown)])
 
     def sweep(self, x):
-        """The score with other numbers of calls, then with other lambdas.
+        """Return the score with other numbers of calls, then with other lambdas.
 
-        As many calls as lambda are the ancestral sampler, eta 1.
+        With lambda calls, the sampler is the ancestral one, eta 1.
         """
         of_the_score = self.noise_level, self.steps, self.eta
         if not self.swept_calls and not self.swept_levels:
@@ -207,4 +208,4 @@ class AnoDDPM(Detector):
 
     def _set_scoring(self, noise_level, steps, eta):
         self.noise_level, self.steps, self.eta = noise_level, steps, eta
-        self.predict_function = None  # Keras has compiled it for the settings before
+        self.predict_function = None  # compiled by Keras for the previous settings

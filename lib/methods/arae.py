@@ -1,12 +1,12 @@
-"""ARAE: an autoencoder whose code stays where it is when a film is changed a little, adversarially.
+"""ARAE: an autoencoder whose code is robust to small adversarial changes of a film.
 
 Salehi et al. 2020 ([arXiv 2003.05669](https://arxiv.org/abs/2003.05669)). E encoder, D decoder;
-delta is sought anew for each batch:
+delta is computed for each batch:
 
     delta ~ U[-epsilon, epsilon], then `attack_steps` times
     delta <- clip(delta + step sign d/d delta mean (E(x + delta) - E(x))^2, -epsilon, epsilon)
     loss  = mean (x - D(E(x + delta)))^2 + gamma mean (E(x + delta) - E(x))^2
-    map   = (x - D(E(x)))^2 of the film as it is,   score = mean of the map
+    map   = (x - D(E(x)))^2 of the unchanged film,   score = mean of the map
 
 One step of 1.25 epsilon is FGSM from a random start (Wong et al.,
 [arXiv 2001.03994](https://arxiv.org/abs/2001.03994)); several, of 2.5 epsilon / attack_steps, are
@@ -19,15 +19,15 @@ PGD (Madry et al., [arXiv 1706.06083](https://arxiv.org/abs/1706.06083)). Publis
 | --- | --- | --- | --- |
 | 1. epsilon | 0.2 in [0, 1] | 0.05 in [0, 1] | 0.1, films being in [-1, 1] |
 | 2. steps of the attack | 40 (100 in the 2-norm) | one | one |
-| 3. target of the attack | in one version also the reconstruction; in another turned and shifted films join in | the code alone | the code alone |
+| 3. target of the attack | in one version also the reconstruction; another adds rotated and shifted films | the code alone | the code alone |
 | 4. batch norm in the attack | | the batch's statistics | the running averages, as in scoring |
-| 5. x + delta | clipped to the films' range | may leave it | may leave it |
-| 6. network | dense layers, a code of 128 | ResNet-18, 512 maps, a rate that falls twice | convolutions, a code of 16, Adam at a constant rate |
+| 5. x + delta | clipped to the films' range | not clipped | not clipped |
+| 6. network | dense layers, a code of 128 | ResNet-18, 512 maps, a learning rate that is reduced twice | convolutions, a code of 16, Adam at a constant rate |
 
-**Known defects** of reference code: Spahr's asks the decoder for x + delta, the paper and its authors'
-code for x; so it learns to redraw what it should leave out. `as_published=True` brings that back.
-The latent term is also served by a code that shrinks, which goes unseen; here the curves show how
-far codes spread, and `fit` raises Collapsed where they do not differ.
+**Known defects** of reference code: in Spahr's code the decoder's target is x + delta, in the paper
+and its authors' code x; it thus learns to reconstruct what it should remove. `as_published=True`
+restores this. The latent term also decreases when codes shrink, which is not monitored; here the
+training curves show the spread of codes, and `fit` raises Collapsed where codes do not differ.
 """  # noqa: E501
 
 from typing import ClassVar
@@ -43,14 +43,14 @@ from lib.engine import input_gradient
 
 
 class ARAE(Detector):
-    """An autoencoder whose code resists small changes of a film (equations above).
+    """An autoencoder whose code is robust to small changes of a film (equations above).
 
     - `latent_dim`: length of the code E(x)
     - `width`: filters of the first convolution, of E and D (`lib.networks`)
     - `epsilon`: the largest change of a pixel, films being in [-1, 1]
     - `gamma`: weight of the code's shift in the loss
     - `attack_steps`: steps of the attack on a batch
-    - `as_published`: the decoder is asked for x + delta (see above)
+    - `as_published`: the decoder's target is x + delta (see above)
     """
 
     players: ClassVar = {"loss": ("encoder", "decoder")}
@@ -81,13 +81,13 @@ class ARAE(Detector):
         self.decoder = networks.decoder(self.image_size, latent_dim, width)
 
     def after_epoch(self, normal, epoch):
-        """How the codes of normal films lie. Raises Collapsed when they are of one length."""
+        """Return the spread of normal films' codes. Raises Collapsed if they do not differ."""
         z = self.embed(normal)
         check_scores(np.linalg.norm(z, axis=1), "ARAE, length of the codes")
         return {"embedding_spread": float(z.std(axis=0).mean())}
 
     def attack(self, x):
-        """x + delta after the start and after each step, a list of (n, h, w, 1)."""
+        """Return x + delta after the start and after each step, a list of (n, h, w, 1)."""
         z = self.encoder(x, training=False)
 
         def distance(point):
@@ -102,7 +102,7 @@ class ARAE(Detector):
         return points
 
     def compute_losses(self, x, y=None, training=False):
-        """The residual of the attacked films and how far their codes moved; no labels are used."""
+        """Return the residual of attacked films and their codes' shift; labels are not used."""
         attacked = ops.stop_gradient(self.attack(x)[-1])
         z, moved = (self.encoder(films, training=training) for films in (x, attacked))
         wanted = attacked if self.as_published else x
@@ -116,11 +116,11 @@ class ARAE(Detector):
         }
 
     def reconstruction(self, x):
-        """D(E(x)), (n, h, w, 1)."""
+        """Return D(E(x)), (n, h, w, 1)."""
         return self.decoder(self.encoder(x, training=False), training=False)
 
     embed = Detector.encode_all
 
     def examine(self, x):
-        """The squared residual of each pixel; its mean is the score."""
+        """Return the squared residual of each pixel; its mean is the score."""
         return {"map": losses.squared_residual(x, self.reconstruction(x))}

@@ -1,4 +1,4 @@
-"""Convolutional autoencoder: what a bottleneck trained on normal films cannot rebuild is abnormal.
+"""Convolutional autoencoder: structures that it cannot reconstruct are considered abnormal.
 
 Settings follow the benchmark MedIAnomaly ([arXiv 2404.04518](https://arxiv.org/abs/2404.04518)). E
 encoder, D decoder:
@@ -7,8 +7,8 @@ encoder, D decoder:
     map(x) = residual(x, r),   score(x) = mean of the map, or of its `top_k` largest pixels
     residual: |x - r| (l1), (x - r)^2 (mse) or (1 - SSIM(x, r)) / 2 (Wang et al. 2004, equation 13)
 
-The latent size matters more than anything else here. Published AUROC on RSNA at 64 px: .605 at
-128 dimensions, .628 at 32, .675 at 16, .694 at 8, .729 at 4, .675 at 2, .665 at 1 (AE4AD, table 1).
+The latent size is the most influential setting. Published AUROC on RSNA at 64 px: .605 at 128
+dimensions, .628 at 32, .675 at 16, .694 at 8, .729 at 4, .675 at 2, .665 at 1 (AE4AD, table 1).
 
 **Differs from the benchmark**
 
@@ -17,12 +17,13 @@ The latent size matters more than anything else here. Published AUROC on RSNA at
 | 1. latent size | 16 | 4 |
 | 2. from the last map to z | a layer of 1024 units on either side | one linear layer |
 | 3. r | | ends in tanh, as films lie in [-1, 1] |
-| 4. augmentation | none | where the study asks for it |
+| 4. augmentation | none | where the study specifies it |
 | 5. residual and score | | also `l1` and `ssim`, and the mean of the `top_k` largest residuals (Davletshina et al., [arXiv 2001.10883](https://arxiv.org/abs/2001.10883): 200 of 512x512 pixels) |
 
-**Known defects** of reference code: MedIAnomaly ignores `--train-epochs`; here `epochs` is obeyed.
-Spahr's X-ray code divides a residual inside the body by all pixels, so that the score grows with
-the body's area; here nothing is masked, and floors show what brightness alone would score.
+**Known defects** of reference code: MedIAnomaly ignores `--train-epochs`; here `epochs` is
+respected. Spahr's X-ray code divides the residual inside the body by the number of all pixels, so
+that the score grows with the body's area; here nothing is masked, and floors show the AUROC of
+brightness alone.
 """  # noqa: E501
 
 from typing import ClassVar
@@ -45,8 +46,8 @@ class Autoencoder(Detector):
     - `latent_dim`: length of the code z
     - `width`: filters of the first convolution, of E and D (`lib.networks`)
     - `residual`: l1, mse or ssim
-    - `top_k`: how many of the largest pixels of the map the score of that name is the mean of
-    - `encoder`, `decoder`: E and D, as networks of another method that are trained here first
+    - `top_k`: number of largest pixels of the map that the score of that name averages
+    - `encoder`, `decoder`: E and D; networks of another method, to be pre-trained here
     """
 
     players: ClassVar = {"loss": ("encoder", "decoder")}
@@ -75,15 +76,15 @@ class Autoencoder(Detector):
         self.decoder = decoder or networks.decoder(size, latent_dim, width)
 
     def reconstruction(self, x, training=False):
-        """D(E(x)), (n, h, w, 1)."""
+        """Return D(E(x)), (n, h, w, 1)."""
         return self.decoder(self.encoder(x, training=training), training=training)
 
     def compute_losses(self, x, y=None, training=False):
-        """The mean residual; labels are not used."""
+        """Return the mean residual; labels are not used."""
         return {"loss": ops.mean(RESIDUALS[self.residual](x, self.reconstruction(x, training)))}
 
     def examine(self, x):
-        """The residual of each pixel, its mean, and the mean of the largest."""
+        """Return the residual of each pixel, its mean, and the mean of the largest."""
         residual = RESIDUALS[self.residual](x, self.reconstruction(x))
         return {
             "map": residual,

@@ -1,4 +1,4 @@
-"""BiGAN: a GAN with an encoder, whose discriminator judges pairs of film and code.
+"""BiGAN: a GAN with an encoder; its discriminator classifies pairs of film and code.
 
 Donahue et al., [arXiv 1605.09782](https://arxiv.org/abs/1605.09782), section 3, and Dumoulin et al.
 (ALI), [arXiv 1606.00704](https://arxiv.org/abs/1606.00704); as a detector Zenati et al.,
@@ -11,9 +11,9 @@ pairs, f its last hidden layer, z ~ N(0, I), r = G(E(x)):
     sum = (1 - w) residual + w feature matching,   w = 0.1
     map = |x - r|
 
-No loss asks for r = x: it holds where the game ends, and reconstructions show how far from there a
-short training stopped. Published AUROC of the sum on RSNA at 64 px: .66. The fourth score is the
-logit of 1 - D(x, E(x)).
+No loss term enforces r = x: it holds at the equilibrium of the game, and reconstructions show how
+far from it a short training stopped. Published AUROC of the sum on RSNA at 64 px: .66. The fourth
+score is the logit of 1 - D(x, E(x)).
 
 **Differs from the detector's published code**
 
@@ -22,15 +22,15 @@ logit of 1 - D(x, E(x)).
 | 1. codes | as they are | standardised by batch norm, as z is standard normal (below) |
 | 2. Adam | 1e-5, beta_1 0.5 | 2e-4, beta_1 0.5 |
 | 3. sizes | latent size 200, batches of 100 | latent size 16, batches of 32 |
-| 4. batch norm of E and G in scoring | statistics of training | measured again under the averaged weights, which score; the averages begin with the first step's weights |
-| 5. players | the discriminator first, the others on another batch | step at once from one batch |
-| 6. discriminator | batch norm; dropout of 0.5 in all layers; f has 1024 units | no batch norm; dropout of 0.2 in the dense layers alone; f has 16 times `width` units, so that w, given to a sum, weighs it otherwise |
+| 4. batch norm of E and G in scoring | statistics of training | measured again under the averaged weights, which are used for scoring; the averages start from the weights of the first step |
+| 5. players | the discriminator first, the others on another batch | updated together, on one batch |
+| 6. discriminator | batch norm; dropout of 0.5 in all layers; f has 1024 units | no batch norm; dropout of 0.2 in the dense layers alone; f has 16 times `width` units, so that w, which multiplies a sum over units, has another effect |
 
-Without batch norm the codes of a short training had other means, under averaged weights a third of
-the spread, and all films faded.
+Without batch norm, the codes of a short training had other means and, under averaged weights, a
+third of the spread; all reconstructions were faint.
 
-**Known defects** of reference code: for the fourth score it takes D(r, E(x)), whether the
-reconstruction looks real; the paper has D(x, E(x)). `as_published=True` brings that back.
+**Known defects** of reference code: the fourth score is based on D(r, E(x)), which classifies the
+reconstruction; the paper has D(x, E(x)). `as_published=True` restores this.
 """  # noqa: E501
 
 from typing import ClassVar
@@ -50,9 +50,9 @@ class BiGAN(Detector):
     - `latent_dim`: length of the code z
     - `width`: filters of the first convolution, of E, G and D (`lib.networks`)
     - `feature_weight`: w, the share of feature matching in the score `sum`
-    - `ema`: momentum of the weights' moving averages, which score; 0 for none
-    - `as_published`: the discriminator judges the reconstruction, not the film (see above)
-    - `learning_rate`: Adam's, of each player
+    - `ema`: momentum of the moving averages of the weights, used for scoring; 0 for none
+    - `as_published`: the discriminator classifies the reconstruction, not the film (see above)
+    - `learning_rate`: Adam's, for each player
     """
 
     players: ClassVar = {
@@ -88,7 +88,7 @@ class BiGAN(Detector):
         self.random = keras.random.SeedGenerator(self.seed)
 
     def make_optimizers(self, steps):
-        """Adam; at the end of the fit the weights become their moving averages."""
+        """Return Adam; moving averages replace the weights at the end of the fit."""
         options = {"beta_1": 0.5, "use_ema": self.ema > 0, "ema_momentum": self.ema}
         return {
             player: keras.optimizers.Adam(self.rate_of(player), **options)
@@ -103,7 +103,7 @@ class BiGAN(Detector):
         return history
 
     def measure_batch_norm(self, x, batches=50):
-        """Move the statistics of E and G to those under the weights as they are now."""
+        """Update the batch norm statistics of E and G to those under the current weights."""
         random = np.random.default_rng(self.seed)
         for _ in range(batches):
             batch = random.choice(len(x), min(self.batch_size, len(x)), replace=False)
@@ -112,7 +112,7 @@ class BiGAN(Detector):
             self.generator(z, training=True)
 
     def compute_losses(self, x, y=None, training=False):
-        """Each player's loss, and the mean residual, which nobody minimises."""
+        """Return each player's loss, and the mean residual, which is not minimised."""
         code = self.encoder(x, training=training)
         z = keras.random.normal(ops.shape(code), seed=self.random)
         pairs = [
@@ -130,15 +130,15 @@ class BiGAN(Detector):
         }
 
     def reconstruction(self, x):
-        """G(E(x)), (n, h, w, 1)."""
+        """Return G(E(x)), (n, h, w, 1)."""
         return self.generator(self.encoder(x, training=False), training=False)
 
     def samples(self, x):
-        """What the generator makes of six fixed codes, (6, h, w, 1)."""
+        """Return images generated from six fixed codes, (6, h, w, 1)."""
         return self.generator(fixed_codes(self.latent_dim, self.seed), training=False)
 
     def examine(self, x):
-        """|x - r| as the map, its sum, feature matching, both, the pair's logit of being drawn."""
+        """Return |x - r| as the map, its sum, feature matching, both, the logit of "generated"."""
         code = self.encoder(x, training=False)
         r = self.generator(code, training=False)
         logit, of_film = self.discriminator([x, code], training=False)

@@ -1,36 +1,37 @@
-"""Contrastive DMSAD: an encoder that tells films apart whatever their pose, then DMSAD's spheres.
+"""Contrastive DMSAD: contrastive pre-training of the encoder, then DMSAD's spheres.
 
 Spahr et al., ISBI 2021 ([arXiv 2102.09895](https://arxiv.org/abs/2102.09895)): DMSAD
-(`lib.methods.dmsad`) after SimCLR ([arXiv 2002.05709](https://arxiv.org/abs/2002.05709)) in the
-place of the autoencoder. Each film is seen in two random views v, h = phi(v) is its embedding and z
-= g(h) its projection by a head g, which is dropped afterwards:
+(`lib.methods.dmsad`) after SimCLR ([arXiv 2002.05709](https://arxiv.org/abs/2002.05709)) instead of
+the autoencoder. Each film is seen in two random views v, h = phi(v) is its embedding and z = g(h)
+its projection by a head g, which is discarded afterwards:
 
     p(j | i) = softmax over all other views j of the batch of cos(z_i, z_j) / tau
     loss     = mean over views i and their partners j of -log p(j | i)
     simclr:      the partner is the other view of the film      (2002.05709, equation 1: NT-Xent)
     supervised:  of a known anomaly, the views of all others, too       (2004.11362, equation 2)
 
-A view is mirrored, turned by up to 45 degrees, scaled, cropped, changed in brightness and contrast,
-blurred. What differs between two views of a film is what phi learns to overlook.
+A view is mirrored, rotated by up to 45 degrees, scaled, cropped, changed in brightness and
+contrast, and blurred. phi becomes invariant to the differences between two views of a film.
 
 Published AUROC on MURA with 5 % known normals and 5 % known anomalies: .780 with simclr, .776 with
-supervised, .752 with an autoencoder (means of 4 seeds), the best of that code. 100 spheres became 1
-or 2.
+supervised, .752 with an autoencoder (means of 4 seeds), the best results of that code. Of 100
+spheres, 1 or 2 remained.
 
 **Differs from the published code**
 
 | what | published code | here |
 | --- | --- | --- |
-| 1. embedding | 512 dimensions; spheres in 128, after a new head of two layers | 32 (`latent_dim`), which is also what the spheres are in |
-| 2. crop of a view | 40-100 % of the area at a ratio of 4:5 to 5:4, around any place | 63-100 % of height and of width apart, around a place up to 18 % off the middle |
+| 1. embedding | 512 dimensions; spheres in 128, after a new head of two layers | 32 (`latent_dim`), also for the spheres |
+| 2. crop of a view | 40-100 % of the area at a ratio of 4:5 to 5:4, around any position | 63-100 % of height and of width independently, around a position up to 18 % off the centre |
 | 3. brightness and contrast | both in 80 % of the views, by a factor of 0.6 to 1.4 | in 100 %, by up to 20 % of the range and by up to 40 % |
 | 4. blur | a Gaussian of up to 1/256 of the side | in half of the views, a Gaussian of up to 1/64 of the side |
-| 5. views | masked, and stretched to the whole range of grey again | neither |
+| 5. views | masked, and rescaled to the full grey range | neither |
 | 6. batches | 24 | as in the second stage (`batch_size`); the last incomplete batch is used |
-| 7. Adam | its rate falls tenfold after 70 and 90 of 100 epochs; weights decay by 1e-6 | at `pretraining_learning_rate` throughout |
-| 8. | | what `lib.methods.dmsad` lists |
+| 7. Adam | learning rate divided by ten after 70 and 90 of 100 epochs; weight decay 1e-6 | constant `pretraining_learning_rate` |
+| 8. | | the differences listed in `lib.methods.dmsad` |
 
-In the reference code, as here, the contrastive stage sees all training films, known anomalies too.
+In the reference code, as here, the contrastive stage uses all training films, including known
+anomalies.
 """  # noqa: E501
 
 import math
@@ -72,7 +73,7 @@ class ContrastiveDMSAD(DMSAD):
         self.projection, self.pretraining_learning_rate = projection, pretraining_learning_rate
 
     def pretrain(self, x, y=None, validation_data=None, **options):
-        """Train phi by contrast on all films; return {`pretraining_loss`: values by epoch}."""
+        """Train phi contrastively on all films; return {`pretraining_loss`: values by epoch}."""
         return _Contrast(self).train(x, y, validation_data, **options)
 
 
@@ -95,13 +96,13 @@ class _Contrast(Stage):
         self.view = random_view(self.image_size, self.seed)
 
     def compute_losses(self, x, y=None, training=False):
-        """The contrast of the views of a batch of films, which are drawn before in training."""
+        """Return the contrastive loss of views; in training, `_augment` has drawn them."""
         views = x if training else self._augment(x)
         z = self.head(self.encoder(views, training=training), training=training)
         return {"loss": losses.contrastive(z, self.partners(y), self.temperature)}
 
     def partners(self, y):
-        """(2n, 2n): which views of a batch are partners; y (n,) are the films' labels."""
+        """Return (2n, 2n), 1 where two views are partners; y (n,) are labels of films."""
         alike = ops.eye(ops.shape(y)[0])
         if self.supervised:
             abnormal = ops.cast(y == 1, alike.dtype)
@@ -109,12 +110,12 @@ class _Contrast(Stage):
         return ops.tile(alike, (2, 2))
 
     def _augment(self, x):
-        """Two views of each film, (2n, h, w, 1): where `Detector` varies them, outside XLA."""
+        """Return two views of each film, (2n, h, w, 1); like augmentation, outside XLA."""
         return self.view(ops.concatenate([x, x]), training=True)
 
 
 def random_view(image_size, seed):
-    """Keras layers that draw a view of films (n, h, w, 1) in [-1, 1] when training=True."""
+    """Return Keras layers that draw a view of films (n, h, w, 1) in [-1, 1] if training=True."""
     outside = {"fill_mode": "constant", "fill_value": BACKGROUND}
     black_and_white = {"value_range": (-1.0, 1.0)}
     sigma = image_size / 64  # of the blur, in pixels

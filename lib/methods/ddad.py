@@ -1,44 +1,45 @@
-"""DDAD: two ensembles of autoencoders, one of which also knows a pool; they differ on anomalies.
+"""DDAD: the discrepancy of two ensembles of autoencoders, one trained with unlabelled films.
 
 Cai et al., Dual-distribution discrepancy, MICCAI 2022
 ([arXiv 2206.03935](https://arxiv.org/abs/2206.03935), without refinement) and Medical Image
 Analysis 2023 ([arXiv 2210.04227](https://arxiv.org/abs/2210.04227)). Module A is trained on the
-known normal films and a pool of unlabelled ones, which holds anomalies; module B on the known
+known normal films and a pool of unlabelled ones, which contains anomalies; module B on the known
 normal films only. Each has K autoencoders that differ by their initial weights. With
 reconstructions a_1 ... a_K, b_1 ... b_K:
 
     loss of each member = mean (x - its reconstruction)^2
-    inter    = |mean a - mean b|       what the pool taught A about the pixel: anomalies
-    intra    = sqrt(mean (b_k - mean b)^2)       where members of B, trained on the same, disagree
-    residual = (x - mean b)^2          an ensemble's reconstruction error, for comparison
+    inter    = |mean a - mean b|       what A learnt from the pool: anomalies
+    intra    = sqrt(mean (b_k - mean b)^2)       disagreement of B's members on a pixel
+    residual = (x - mean b)^2          reconstruction error of an ensemble, for comparison
 
 Each is a map; the score is its mean. Published AUROC on RSNA (figure in the code's repository): an
 autoencoder .669, intra .694, inter .703 with a pool without anomalies and .782 / .802 / .815 / .824
 / .822 where 20 / 40 / 60 / 80 / 100 % of the pool are abnormal.
 
 Known normals are the films with y = 0, the pool those with y unknown (in params `labels: {normal:
-share}` and `contamination`); known abnormal films are left out. **When no film is known to be
-normal, all count as normal for B too: A and B then see the same films and inter is only what two
-ensembles differ by at random. The default score stays inter; such a fit is better read by intra.**
+share}` and `contamination`); known abnormal films are left out. **Without known normal films, B
+treats all films as normal: A and B are then trained on the same films, and inter is only the random
+difference of two ensembles. The default score remains inter; for such a fit intra is more
+informative.**
 
-The modules are trained one after the other, B first. Side by side with masked losses would not keep
-the pool out of B: batch norm would average over its films, and Adam's momentum would move the
-weights after a batch without known normals.
+The modules are trained one after the other, B first. Joint training with masked losses would not
+keep the pool out of B: batch norm would average over its films, and Adam's momentum would change
+the weights after a batch without known normals.
 
 **Differs from the paper and its code (caiyu6666/DDAD)**
 
 | what | paper and its code | here |
 | --- | --- | --- |
-| 1. order of batches | each member is shuffled on its own | shared by the members of a module |
+| 1. order of batches | shuffled for each member | shared by the members of a module |
 | 2. to z and back | a layer of 2048 units on either side | linear layers; the decoder ends in tanh, the encoder has leaky ReLUs |
 | 3. beta_1 of Adam | 0.5 | 0.9 |
-| 4. standard deviation | in the code divided by K - 1, which ranks films alike | by K |
+| 4. standard deviation | in the code divided by K - 1, with the same ranking of films | by K |
 | 5. networks | also AE-U and MemAE; a refinement in the second paper | autoencoders only, no refinement |
 | 6. pool | 3851 known normal films and 4000 unlabelled, 60 % of them abnormal | a choice of the study |
 
-**Known defects** of the reference code: no seed is set; a sixth network is silently not saved, and the
-networks of a second experiment in the same folder join the ensembles of the first; the last
-incomplete batch is dropped, which leaves B one update an epoch on 95 films (here it is used).
+**Known defects** of the reference code: no seed is set; a sixth network is silently not saved, and
+the networks of a second experiment in the same folder are added to the ensembles of the first; the
+last incomplete batch is dropped, so that B has one update per epoch on 95 films (here it is used).
 """  # noqa: E501
 
 from typing import ClassVar
@@ -74,9 +75,9 @@ class DDAD(Detector):
         self.module_b = _autoencoders(self.image_size, members, latent_dim, width)
 
     def fit(self, x, y=None, validation_data=None, **options):
-        """Train A and B without the films that are known to be abnormal, which nobody is to redraw.
+        """Train A and B without known abnormal films, which should not be reconstructed.
 
-        The history holds `module_b_loss`, then `module_a_loss`. Raises ValueError where all films
+        The history contains `module_b_loss`, then `module_a_loss`. Raises ValueError if all films
         are known to be abnormal.
         """
         if not len(not_abnormal(x, y)):
@@ -87,24 +88,24 @@ class DDAD(Detector):
         return super().fit(not_abnormal(x, y), y_of_some, validation_data, **options)
 
     def before_training(self, x, y=None, validation_data=None, epochs=None, **options):
-        """Train B on the known normal films, or on all where none is; return its losses by epoch.
+        """Train B on the known normal films, else on all; return its losses by epoch.
 
-        A is then trained on these and on the films of unknown label.
+        `fit` then trains A on these and on the films of unknown label.
         """
         known = x if y is None else x[np.asarray(y) == 0]
         films = known if len(known) else x
         return _ModuleB(self, epochs).train(films, None, validation_data, **options)
 
     def compute_losses(self, x, y=None, training=False):
-        """Module A's: the mean squared residual of its members; B's weights are not touched."""
+        """Return module A's loss, the mean squared residual of its members; B is not updated."""
         return {"module_a_loss": ops.mean(ops.square(x - self.module_a(x, training=training)))}
 
     def reconstruction(self, x):
-        """mean b: the films as module B, which knows normal films only, redraws them."""
+        """Return mean b, the reconstruction by module B, trained on normal films only."""
         return ops.mean(self.module_b(x, training=False), axis=-1, keepdims=True)
 
     def maps(self, x):
-        """{name of the score: (n, h, w)}."""
+        """Return {name of the score: (n, h, w)}."""
         a, b = self.module_a(x, training=False), self.module_b(x, training=False)
         mean_a, mean_b = ops.mean(a, axis=-1), ops.mean(b, axis=-1)
         return {
@@ -114,14 +115,14 @@ class DDAD(Detector):
         }
 
     def examine(self, x):
-        """The mean of each map, and the map of the chosen score."""
+        """Return the mean of each map, and the map of the chosen score."""
         maps = self.maps(x)
         means = {name: ops.mean(pixels, axis=(1, 2)) for name, pixels in maps.items()}
         return {"map": maps[self.score_name], **means}
 
 
 class _ModuleB(Stage):
-    """Trains the autoencoders of a DDAD's module B, each by its own residual."""
+    """The training of a DDAD's module B: each autoencoder by its own residual."""
 
     players: ClassVar = {"loss": ("autoencoders",)}
     prefix: ClassVar = "module_b"
@@ -131,12 +132,12 @@ class _ModuleB(Stage):
         self.autoencoders = parent.module_b
 
     def compute_losses(self, x, y=None, training=False):
-        """The mean squared residual of the members."""
+        """Return the mean squared residual of the members."""
         return {"loss": ops.mean(ops.square(x - self.autoencoders(x, training=training)))}
 
 
 def _autoencoders(image_size, members, latent_dim, width):
-    """Films -> (n, h, w, members): what each autoencoder makes of them."""
+    """Build films -> (n, h, w, members): the reconstruction by each autoencoder."""
     film = keras.Input((image_size, image_size, 1))
     redrawn = []
     for member in range(members):

@@ -1,4 +1,4 @@
-"""Deep SAD: Deep SVDD that is told some labels, and pushes known anomalies away from the centre.
+"""Deep SAD: Deep SVDD with some labels, which repels known anomalies from the centre.
 
 Ruff et al., ICLR 2020 ([arXiv 1906.02694](https://arxiv.org/abs/1906.02694)), equations 7 and 8.
 With z = phi(x), d = ||z - c||^2, n films of unknown label, m of known label, t = +1 for a known
@@ -7,16 +7,17 @@ normal and -1 for a known anomaly:
     loss = (1 / (n + m)) [sum over unknown of d + eta sum over known of (d + 1e-6)^t],   score = d
 
 Centre, networks without bias, pre-training and training are Deep SVDD's (`deep_svdd.py`). Both c
-and the autoencoder come from films that are not known to be abnormal. Without any known label the
-loss is Deep SVDD's: its twin with `labels: none` says what the labels are worth.
+and the autoencoder use the films that are not known to be abnormal. Without any known label the
+loss is Deep SVDD's: a comparison with the same fit with `labels: none` gives the value of the
+labels.
 
 Published AUROC on MURA with 5 % known normals and 5 % known anomalies: .752, without labels .499
-(Spahr's X-ray code, where 74 % and 78 % of the test films are abnormal).
+(Spahr's X-ray code, where 74 % and 78 % of the test films, respectively, are abnormal).
 
-A known anomaly is pushed by 1/d^2 and normal films are drawn by 1, whatever the unit of d. While
-normal films lie at d of 10 or 100, known anomalies move nobody; they count once d has come down to
-about 1. So a short training needs a larger learning rate than the published 1e-4, or labels have
-no effect at all.
+The gradient with respect to d is 1 for normal films and 1/d^2 for known anomalies, in any unit of
+d. While normal films lie at d of 10 or 100, known anomalies have no influence; they contribute once
+d has fallen to about 1. A short training therefore needs a larger learning rate than the published
+1e-4; otherwise labels have no effect.
 
 **Differs from the paper**
 
@@ -24,10 +25,10 @@ no effect at all.
 | --- | --- | --- | --- |
 | 1. as Deep SVDD | | | its differences 1-5 and 7; the boundary is always hard, as in the paper |
 | 2. weight decay | | 5e-4 in the pre-training of MNIST | 0 in pre-training, 5e-7 in training |
-| 3. batches | | from all films alike | from all films alike: one of 32 films holds one or two known anomalies where 5 % are known |
+| 3. batches | | drawn from all films | drawn from all films: with 5 % known anomalies, a batch of 32 contains one or two |
 
-**Known defects** of the reference code: its pre-training is silently a no-op (see `deep_svdd.py`), and
-the known anomalies of a training set are among the films that its centre is the mean of.
+**Known defects** of the reference code: its pre-training is silently a no-op (see `deep_svdd.py`),
+and its centre is the mean over all training films, including known anomalies.
 """  # noqa: E501
 
 from typing import ClassVar
@@ -41,7 +42,7 @@ from lib.methods.deep_svdd import DeepSVDD
 class DeepSAD(DeepSVDD):
     """Deep SVDD with labels (equation above); further keywords are DeepSVDD's.
 
-    - `eta`: what a film of known label weighs compared with one of unknown label
+    - `eta`: weight of a film of known label relative to one of unknown label
     """
 
     uses_labels: ClassVar = True
@@ -57,10 +58,10 @@ class DeepSAD(DeepSVDD):
         self.eta = eta
 
     def compactness(self, z, y=None):
-        """The loss above of embeddings (n, latent_dim) and labels y (n,), NaN where unknown."""
+        """Return the loss above of embeddings (n, latent_dim) and labels y (n,), NaN if unknown."""
         d, unit = self.squared_distance(z), self.unit()
         return ops.mean(d) if y is None else unit * losses.semi_supervised(d / unit, y, self.eta)
 
     def unit(self):
-        """The distance at which the pull on normal films and the push on anomalies are equal."""
+        """Return the distance at which attraction of normals equals repulsion of anomalies."""
         return 1.0

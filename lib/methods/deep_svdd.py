@@ -1,4 +1,4 @@
-"""Deep SVDD: films are mapped into a small hypersphere; far from its centre is abnormal.
+"""Deep SVDD: normal films are mapped into a small hypersphere; the distance to its centre scores.
 
 Ruff et al., ICML 2018
 ([proceedings.mlr.press/v80/ruff18a](https://proceedings.mlr.press/v80/ruff18a.html)). With z =
@@ -7,14 +7,15 @@ phi(x) and d = ||z - c||^2:
     hard (equation 4): loss = mean d,                              score = d
     soft (equation 3): loss = R^2 + (1/nu) mean max(0, d - R^2),   score = d - R^2
 
-First phi is trained as the encoder of an autoencoder on the same films. Then the centre c is their
-mean embedding, |c_i| < `epsilon` pushed to +-epsilon, since weights of zero match a coordinate of
-zero. Then phi is trained; soft, R^2 is after `warm_up_epochs` the (1 - nu) quantile of d.
+First phi is trained as the encoder of an autoencoder on the same films. The centre c is then their
+mean embedding, with |c_i| < `epsilon` set to +-epsilon, since weights of zero would match a
+coordinate of zero. Then phi is trained; with a soft boundary, R^2 is the (1 - nu) quantile of d
+after `warm_up_epochs`.
 
 phi is a ResNet (`networks.residual_encoder`), as in Spahr's X-ray code
-([arXiv 2102.09895](https://arxiv.org/abs/2102.09895)): the mean of each map tells a lesion wherever
-it lies. It has no bias terms and no bounded activations, or it could map every film to c
-(propositions 2 and 3). Batch norm has neither offset, which would be a bias, nor scale, as in the
+([arXiv 2102.09895](https://arxiv.org/abs/2102.09895)): the mean of each map responds to a lesion at
+any position. It has no bias terms and no bounded activations; otherwise it could map every film to
+c (propositions 2 and 3). Batch norm has neither offset, which would be a bias, nor scale, as in the
 published codes.
 
 **Differs from the paper**
@@ -24,21 +25,21 @@ published codes.
 | 1. R^2 | a line search every k epochs | from each mini-batch | | after each epoch, from all training films |
 | 2. phi | LeNet; 32 dimensions on MNIST, 128 on CIFAR-10 | | ResNet-18, 256 dimensions | ResNet, 32 dimensions |
 | 3. weight decay | 5e-7 | | | 5e-7, but decoupled (AdamW) |
-| 4. learning rate | 1e-4, falls after 50 of 150 epochs | | | 1e-4, falls tenfold at two thirds of the epochs |
-| 5. epochs | autoencoder 150-350 and SVDD 150, both at 1e-4 | | | autoencoder (Adam, 1e-3) and SVDD equally long, unless `pretraining_epochs` says otherwise |
-| 6. labels | | | | ignored: who is in the training set is decided where the data are read |
+| 4. learning rate | 1e-4, reduced after 50 of 150 epochs | | | 1e-4, divided by ten at two thirds of the epochs |
+| 5. epochs | autoencoder 150-350 and SVDD 150, both at 1e-4 | | | autoencoder (Adam, 1e-3) and SVDD equally long, unless `pretraining_epochs` is given |
+| 6. labels | | | | ignored: the training set is chosen where the data are read |
 | 7. map | none | none | none | the score's gradient with respect to the film (`losses.gradient_map`) |
 
 **Known defects** of reference code: in Deep-SAD-PyTorch pre-training is silently a no-op (no key of
 the autoencoder matches, nothing is copied); here the autoencoder trains phi itself, and
-`pretraining_epochs=0` measures what that cost. There an exact zero in c stays zero and c is no part
-of the saved network.
-Collapse goes unseen (a published log ends at a loss of 3e-6; PyOD 3.6.0-3.6.2 scored every film
-alike); here the training curves show how far embeddings and distances of normal films spread, and
-`fit` raises Collapsed after the first epoch in which embeddings do not differ.
+`pretraining_epochs=0` measures its effect. There an exact zero in c remains zero, and c is not
+saved with the network. Collapse is not detected (a published log ends at a loss of 3e-6; PyOD
+3.6.0-3.6.2 gave every film the same score); here the training curves show the spread of embeddings
+and distances of normal films, and `fit` raises Collapsed after the first epoch in which embeddings
+do not differ.
 
 The rest of the family builds on this class: `pretrain`, `start`, `set_spheres`, `look`,
-`compactness` and `squared_distance` are what its members change.
+`compactness` and `squared_distance` are overridden.
 """  # noqa: E501
 
 from typing import ClassVar
@@ -98,13 +99,13 @@ class DeepSVDD(Detector):
         self.add_spheres()
 
     def add_spheres(self):
-        """The weights that no gradient trains: what `start` and `set_spheres` set."""
+        """Add the weights without gradient, which `start` and `set_spheres` set."""
         fixed = {"initializer": "zeros", "trainable": False}
         self.center = self.add_weight(shape=(self.latent_dim,), name="center", **fixed)  # c
         self.squared_radius = self.add_weight(shape=(), name="squared_radius", **fixed)  # R^2
 
     def make_optimizers(self, steps):
-        """AdamW, its learning rate divided by ten at two thirds of the fit."""
+        """Return AdamW, its learning rate divided by ten at two thirds of the fit."""
         rates = [self.learning_rate, self.learning_rate / 10]
         rate = keras.optimizers.schedules.PiecewiseConstantDecay([2 * steps // 3], rates)
         return {"loss": keras.optimizers.AdamW(rate, weight_decay=5e-7)}
@@ -118,20 +119,20 @@ class DeepSVDD(Detector):
         return earlier
 
     def start(self, normal):
-        """What is set from normal films (n, h, w, 1) between pre-training and training."""
+        """Place the centre from normal films (n, h, w, 1), between pre-training and training."""
         self.place_center(normal)
 
     def after_epoch(self, normal, epoch):
-        """After the warm-up set the radius; return how normal films lie. Raises Collapsed."""
+        """Set the radius after the warm-up; return the spread of normal films. Raises Collapsed."""
         z = self.embed(normal)
         if epoch >= self.warm_up_epochs:
             self.set_spheres(z)
         return self.look(z)
 
     def look(self, z):
-        """{name: number} for the training curves: how embeddings of normal films lie.
+        """Return {name: number} for the training curves: the spread of embeddings of normal films.
 
-        Raises Collapsed when all are in one point.
+        Raises Collapsed if all coincide.
         """
         d = self.batchwise(self.squared_distance, z)
         self.check_collapse(z)
@@ -143,7 +144,7 @@ class DeepSVDD(Detector):
         return {name: number for name, number in seen.items() if number is not None}
 
     def radius(self):
-        """R, 0 before it is set; None for a hard boundary, which has none."""
+        """Return R, 0 before it is set; None for a hard boundary, which has none."""
         return float(ops.sqrt(self.squared_radius)) if self.boundary == "soft" else None
 
     def pretrain(self, x, y=None, validation_data=None, **options):
@@ -154,16 +155,16 @@ class DeepSVDD(Detector):
         return train_on_normal(_Autoencoding(self), x, y, validation_data, **options)
 
     def place_center(self, x):
-        """c = the mean embedding of the films, no coordinate nearer to zero than epsilon."""
+        """Set c to the mean embedding of the films, no coordinate closer to zero than epsilon."""
         self.center.assign(self.away_from_zero(self.embed(x).mean(axis=0)))
 
     def away_from_zero(self, centers):
-        """Centres (..., latent_dim) with coordinates nearer to zero than epsilon at +-epsilon."""
+        """Return centres (..., latent_dim) with |coordinates| < epsilon set to +-epsilon."""
         pushed = np.where(centers < 0, -self.epsilon, self.epsilon)
         return np.where(np.abs(centers) < self.epsilon, pushed, centers)
 
     def set_spheres(self, z):
-        """Soft boundary: R^2 = the (1 - nu) quantile of d of embeddings (n, latent_dim)."""
+        """Set R^2 (soft boundary) to the (1 - nu) quantile of d of embeddings (n, latent_dim)."""
         if self.boundary == "soft":
             d = self.batchwise(self.squared_distance, z)
             self.squared_radius.assign(np.quantile(d, 1 - self.nu))
@@ -171,26 +172,26 @@ class DeepSVDD(Detector):
     embed = Detector.encode_all  # phi
 
     def squared_distance(self, z):
-        """d = ||z - c||^2, (n,)."""
+        """Return d = ||z - c||^2, (n,)."""
         return ops.sum(ops.square(z - self.center), axis=1)
 
     def compactness(self, z, y=None):
-        """Equation 4 (hard) or 3 (soft) of embeddings (n, latent_dim); labels are ignored."""
+        """Return equation 4 (hard) or 3 (soft) of embeddings (n, latent_dim), without labels."""
         d = self.squared_distance(z)
         if self.boundary == "hard":
             return ops.mean(d)
         return self.squared_radius + ops.mean(ops.relu(d - self.squared_radius)) / self.nu
 
     def compute_losses(self, x, y=None, training=False):
-        """The compactness of the films' embedding."""
+        """Return the compactness of the films' embedding."""
         return {"loss": self.compactness(self.encoder(x, training=training), y)}
 
     def beyond(self, x):
-        """d (hard: R is 0) or d - R^2 (soft), (n,)."""
+        """Return d (hard: R is 0) or d - R^2 (soft), (n,)."""
         return self.squared_distance(self.encoder(x, training=False)) - self.squared_radius
 
     def examine(self, x):
-        """`beyond` as the score, its gradient as the map."""
+        """Return `beyond` as the score, its gradient as the map."""
         return {"score": self.beyond(x), "map": losses.gradient_map(self.beyond, x)}
 
     def check_collapse(self, z):
@@ -205,7 +206,7 @@ class DeepSVDD(Detector):
 
 
 class _Autoencoding(Stage, Autoencoder):
-    """The first stage: trains phi as an encoder, with the parent's decoder where it has one."""
+    """The first stage: phi as an encoder, with the parent's decoder if it has one."""
 
     shared: ClassVar = ("image_size", "latent_dim", "width", "batch_size", "augmentation", "seed")  # type: ignore[assignment]
 

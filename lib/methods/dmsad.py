@@ -1,11 +1,11 @@
-"""DMSAD: many small hyperspheres for normal films, and known anomalies pushed out of all of them.
+"""DMSAD: many small hyperspheres for normal films, which repel known anomalies.
 
 Spahr et al., ISBI 2021 ([arXiv 2102.09895](https://arxiv.org/abs/2102.09895)): the spheres of Deep
 multi-sphere SVDD (`lib.methods.dmsvdd`) with the labels of Deep SAD
 ([arXiv 1906.02694](https://arxiv.org/abs/1906.02694), equation 7). With z = phi(x), d = ||z -
 c_k||^2 to the nearest surviving centre c_k, and f one of `SPHERE_LOSSES`:
 
-    loss = mean over films of   f(d)                   label unknown, taken for normal
+    loss = mean over films of   f(d)                   label unknown, treated as normal
                                 eta (f(d) + 1e-6)      known normal
                                 eta / (f(d) + 1e-6)    known abnormal
     quadratic: f = d = ||z - c_k||^2,   linear: f = ||z - c_k||,   square_root: f = ||z - c_k||^1/2
@@ -14,28 +14,28 @@ c_k||^2 to the nearest surviving centre c_k, and f one of `SPHERE_LOSSES`:
 
 phi is first trained as the encoder of an autoencoder; the centres are those of k-means on films not
 known to be abnormal. After each epoch a sphere with fewer than gamma max n of these films is
-dropped, and R_k^2 is the (1 - gamma) quantile of d: gamma is nu of DMSVDD.
+removed, and R_k^2 is the (1 - gamma) quantile of d: gamma is nu of DMSVDD.
 
 Published AUROC on MURA with 5 % known normals and 5 % known anomalies, seven body parts: .752 with
 the quadratic loss (mean of 4 seeds; Deep SAD's one sphere .752), trained with the autoencoder .690
-square_root, .681 linear, .726 sigmoid (one seed each). 100 spheres became 1 to 3.
+square_root, .681 linear, .726 sigmoid (one seed each). Of 100 spheres, 1 to 3 remained.
 
 **Differs from the published code**
 
 | what | published code | here |
 | --- | --- | --- |
 | 1. embedding | 128 dimensions after a head of two layers with offsets, which allows the collapse that Deep SVDD warns of | 32 (`latent_dim`) |
-| 2. forms but quadratic | overwritten | read from the names of the runs, a comment and the logged losses |
-| 3. counting films | during the epoch, by embeddings of training | after it, by embeddings as scoring sees them |
+| 2. losses except quadratic | overwritten | inferred from the names of the runs, a comment and the logged losses |
+| 3. counting films | during the epoch, from embeddings in training mode | after it, from embeddings in inference mode |
 | 4. radii | set once, at the end | set after each epoch |
 | 5. `beyond` | distance - R_k | d - R_k^2 |
-| 6. autoencoder | in the earlier form trained with the spheres, in the later one before | trained first and then dropped |
-| 7. | | what `lib.methods.deep_svdd` lists as 3, 4, 5 and 7 |
+| 6. autoencoder | trained with the spheres in the earlier version, before them in the later one | trained first and then discarded |
+| 7. | | differences 3, 4, 5 and 7 of `lib.methods.deep_svdd` |
 
-**Known defects** of the reference code: trained with the spheres, the autoencoder learns to reconstruct
-known anomalies and not known normals (a mask of the wrong sign); trained before them, it learns
-from all films, known anomalies too. Here it learns from all films that are not known to be
-abnormal; `as_published=True` gives it the films of the wrong mask.
+**Known defects** of the reference code: trained with the spheres, the autoencoder learns to
+reconstruct known anomalies but not known normals (a mask with the wrong sign); trained before them,
+it uses all films, including known anomalies. Here it uses all films that are not known to be
+abnormal; `as_published=True` restores the wrong mask.
 """  # noqa: E501
 
 from typing import ClassVar
@@ -51,14 +51,14 @@ SPHERE_LOSSES = {"quadratic": 1, "linear": 1 / 2, "square_root": 1 / 4, "sigmoid
 
 
 class DMSAD(DMSVDD):
-    """Many hyperspheres and labels (equations above); further keywords are DMSVDD's, but `nu`.
+    """Many hyperspheres and labels (equations above); further keywords are DMSVDD's, except `nu`.
 
-    - `eta`: what a film of known label weighs compared with one of unknown label
-    - `gamma`: share of the fullest sphere's films that a sphere must have to stay, and share of its
-      films outside of R_k
-    - `warm_up_epochs`: epochs before spheres are dropped
+    - `eta`: weight of a film of known label relative to one of unknown label
+    - `gamma`: number of films that a sphere needs to be kept, as a share of the largest sphere's,
+      and share of its films outside R_k
+    - `warm_up_epochs`: epochs before spheres are removed
     - `sphere_loss`: f, one of SPHERE_LOSSES
-    - `as_published`: the autoencoder learns from the films of the wrong mask (see above)
+    - `as_published`: the autoencoder is trained with the wrong mask (see above)
     """
 
     uses_labels: ClassVar = True
@@ -83,16 +83,16 @@ class DMSAD(DMSVDD):
         self.as_published = as_published
 
     def pretrain(self, x, y=None, validation_data=None, **options):
-        """Train an autoencoder, take over its encoder; return its losses by epoch."""
+        """Train an autoencoder and adopt its encoder; return its losses by epoch."""
         if self.as_published and y is not None:
             x, y = x[np.asarray(y) != 0], None
         return super().pretrain(x, y, validation_data, **options)
 
     def compactness(self, z, y=None):
-        """The loss of embeddings (n, latent_dim) with labels y (n,), NaN where unknown."""
+        """Return the loss of embeddings (n, latent_dim) with labels y (n,), NaN if unknown."""
         d = self.squared_distance(z)
         y = ops.full_like(d, np.nan) if y is None else y
         if self.sphere_loss == "sigmoid":
             return losses.radial_cross_entropy(d, y, self.eta)
-        f = (d + 1e-12) ** SPHERE_LOSSES[self.sphere_loss]  # the root of 0 has no gradient
+        f = (d + 1e-12) ** SPHERE_LOSSES[self.sphere_loss]  # the square root has no gradient at 0
         return losses.semi_supervised(f, y, self.eta)

@@ -1,4 +1,4 @@
-"""Deep multi-sphere SVDD: films are mapped into many small hyperspheres, as many as they need.
+"""Deep multi-sphere SVDD: normal films are mapped into several small hyperspheres.
 
 Ghafoori and Leckie, SIAM International Conference on Data Mining 2020
 ([doi 10.1137/1.9781611976236.13](https://doi.org/10.1137/1.9781611976236.13)), after Deep SVDD
@@ -9,30 +9,30 @@ phi(x), centres c_k, k the nearest of the surviving ones and d = min_k ||z - c_k
     soft: loss = mean_k R_k^2 + (1/nu) mean max(0, d - R_k^2),         score = d - R_k^2
 
 phi is first trained as the encoder of an autoencoder. The centres are those of k-means on the
-normal films' embeddings, pushed off zero as in Deep SVDD, and stay where they are. After each epoch
+normal films' embeddings, kept away from zero as in Deep SVDD, and remain fixed. After each epoch
 past the warm-up, n_k normal films have c_k as their nearest centre: a sphere with n_k < nu max n is
-dropped for good, so an empty one never stays and the fullest always does. Then R_k^2 is the
-(1 - nu) quantile of d among the films of sphere k, those of a dropped one included.
+removed permanently, so that an empty sphere is never kept and the largest always is. Then R_k^2 is
+the (1 - nu) quantile of d among the films of sphere k, including those of removed spheres.
 
 Published: in the X-ray code of Spahr ([arXiv 2102.09895](https://arxiv.org/abs/2102.09895)), which
-adds labels (`lib.methods.dmsad`), 2 to 5 of 100 spheres are left after the first epoch and 1 to 3
-at the end: the training curve `spheres` says more than the number at the start.
+adds labels (`lib.methods.dmsad`), 2 to 5 of 100 spheres remain after the first epoch and 1 to 3 at
+the end: the training curve `spheres` is more informative than the initial number.
 
 **Differs from the X-ray code**
 
 | what | X-ray code | here |
 | --- | --- | --- |
-| 1. phi | trained with the autoencoder, losses balanced | trained on its own once the autoencoder is |
-| 2. counting films | by embeddings of training, with the numbers of each batch | by embeddings as scoring sees them, with the averages of batch norm |
-| 3. few films | k-means fails | no more centres than different embeddings |
-| 4. radii | | set with the hard boundary, too, where they only serve the score `beyond` |
-| 5. | | what `lib.methods.deep_svdd` lists as 2 to 7 |
+| 1. phi | trained together with the autoencoder, losses balanced | trained after the autoencoder |
+| 2. counting films | from embeddings in training mode, with batch statistics | from embeddings in inference mode, with the averages of batch norm |
+| 3. few films | k-means fails | no more centres than distinct embeddings |
+| 4. radii | | also set with the hard boundary, for the score `beyond` only |
+| 5. | | differences 2 to 7 of `lib.methods.deep_svdd` |
 
-**Known defects** of the reference code: with the hard boundary it keeps the spheres with n_k = 0 and
-drops those in use. As some sphere is always in use, each epoch drops one at least, and the fit
-breaks off once none is left. `as_published=True` brings this back: `fit` then raises Collapsed
-where the reference breaks off. With the soft boundary the reference is right, and nothing changes.
-Validation there also writes the sphere's number over the film's.
+**Known defects** of the reference code: with the hard boundary it keeps the spheres with n_k = 0
+and removes those in use. As some sphere is always in use, each epoch removes at least one, and the
+fit ends with an error once none is left. `as_published=True` restores this: `fit` then raises
+Collapsed. With the soft boundary the reference is correct, and nothing changes. Its validation also
+overwrites the number of the film with that of the sphere.
 """  # noqa: E501
 
 from typing import ClassVar
@@ -49,12 +49,12 @@ from lib.methods.deep_svdd import DeepSVDD
 class DMSVDD(DeepSVDD):
     """Many hyperspheres (equations above); further keywords are DeepSVDD's.
 
-    - `spheres`: how many at the start
-    - `nu`: share of its films outside a soft boundary, and share of the fullest sphere's films that
-      a sphere must have to stay
-    - `warm_up_epochs`: epochs before spheres are dropped and radii are set
+    - `spheres`: initial number of spheres
+    - `nu`: share of its films outside a soft boundary, and number of films that a sphere needs to
+      be kept, as a share of the largest sphere's
+    - `warm_up_epochs`: epochs before spheres are removed and radii are set
     - `boundary`: hard or soft
-    - `score_name`: distance or beyond; None: beyond for a soft boundary, else distance
+    - `score_name`: distance or beyond; None: beyond for a soft boundary, otherwise distance
     - `as_published`: with a hard boundary, keep the empty spheres (see above)
     """
 
@@ -89,7 +89,7 @@ class DMSVDD(DeepSVDD):
         self.keeps_empty_spheres = as_published and boundary == "hard"
 
     def add_spheres(self):
-        """Centres, squared radii, and 1 for each sphere that survives, of a shape that stays."""
+        """Add centres, squared radii, and 1 for each surviving sphere, in arrays of fixed shape."""
         count = self.spheres
         fixed = {"initializer": "zeros", "trainable": False}
         self.centers = self.add_weight(shape=(count, self.latent_dim), name="centers", **fixed)
@@ -109,14 +109,14 @@ class DMSVDD(DeepSVDD):
         self.alive.assign((np.arange(self.spheres) < count).astype("float32"))
 
     def set_spheres(self, z):
-        """Drop spheres by the embeddings (n, latent_dim), set the radii of those that stay."""
+        """Remove spheres by the embeddings (n, latent_dim), set the radii of the others."""
         self.prune(z)
         self.set_radii(z)
 
     def prune(self, z):
-        """Drop spheres that too few of the embeddings (n, latent_dim) are in."""
+        """Remove spheres that contain too few of the embeddings (n, latent_dim)."""
         films = np.bincount(self.nearest_sphere(z), minlength=self.spheres)  # n_k
-        stays = films >= self.nu * films.max()  # as nu > 0, no empty sphere does
+        stays = films >= self.nu * films.max()  # no empty sphere, as nu > 0
         if self.keeps_empty_spheres:
             stays = films == 0
         alive = ops.convert_to_numpy(self.alive) * stays
@@ -125,7 +125,7 @@ class DMSVDD(DeepSVDD):
         self.alive.assign(alive)
 
     def set_radii(self, z):
-        """R_k^2 = the (1 - nu) quantile of d among embeddings (n, latent_dim) in sphere k."""
+        """Set R_k^2 to the (1 - nu) quantile of d among embeddings (n, latent_dim) in sphere k."""
         d, nearest = self.batchwise(self.squared_distance, z), self.nearest_sphere(z)
         squared = np.zeros(self.spheres, "float32")
         for k in np.unique(nearest):
@@ -133,37 +133,37 @@ class DMSVDD(DeepSVDD):
         self.squared_radii.assign(squared)
 
     def look(self, z):
-        """What Deep SVDD looks at, and how many spheres survive."""
+        """Return the curves of Deep SVDD and the number of surviving spheres."""
         return {**super().look(z), "spheres": float(ops.sum(self.alive))}
 
     def radius(self):
-        """The mean of R_k over the surviving spheres."""
+        """Return the mean of R_k over the surviving spheres."""
         return float(self.mean_of_alive(ops.sqrt(self.squared_radii)))
 
     def mean_of_alive(self, values):
-        """The mean of one value of each sphere, (spheres,), over those that survive."""
+        """Return the mean over the surviving spheres of one value per sphere, (spheres,)."""
         return ops.sum(values * self.alive) / ops.sum(self.alive)
 
     def nearest(self, z):
-        """d = ||z - c_k||^2, (n,), and k, (n,), of the nearest surviving centre."""
+        """Return d = ||z - c_k||^2, (n,), and k, (n,), of the nearest surviving centre."""
         d = ops.sum(ops.square(z[:, None] - self.centers), axis=2)  # (n, spheres)
         d = ops.where(self.alive > 0, d, np.inf)
         return ops.min(d, axis=1), ops.argmin(d, axis=1)
 
     def squared_distance(self, z):
-        """d, (n,)."""
+        """Return d, (n,)."""
         return self.nearest(z)[0]
 
     def nearest_sphere(self, z):
-        """k of embeddings (n, latent_dim), (n,) as an array."""
+        """Return k of embeddings (n, latent_dim), (n,) as an array."""
         return self.batchwise(lambda part: self.nearest(part)[1], z)
 
     def sphere(self, x):
-        """k of films (n, h, w, 1), (n,) as an array: a number of those at the start."""
+        """Return k of films (n, h, w, 1), (n,) as an array, in the initial numbering."""
         return self.nearest_sphere(self.embed(x))
 
     def compactness(self, z, y=None):
-        """The loss with a hard or soft boundary of embeddings (n, latent_dim)."""
+        """Return the loss with a hard or soft boundary of embeddings (n, latent_dim)."""
         d, nearest = self.nearest(z)
         if self.boundary == "hard":
             return ops.mean(d)
@@ -171,7 +171,7 @@ class DMSVDD(DeepSVDD):
         return self.mean_of_alive(self.squared_radii) + outside / self.nu
 
     def examine(self, x):
-        """d, d - R_k^2, and as the map the gradient of d, which is that of both."""
+        """Return d, d - R_k^2, and the gradient of d, which is that of both, as the map."""
 
         def distance(films):
             return self.squared_distance(self.encoder(films, training=False))

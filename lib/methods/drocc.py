@@ -1,17 +1,17 @@
-"""DROCC: a classifier learns normal films from points near them that it would call normal too.
+"""DROCC: a classifier separates normal films from nearby points that it considers normal.
 
-Goyal et al., ICML 2020 ([arXiv 2002.12718](https://arxiv.org/abs/2002.12718)), algorithm 1. A
-normal film has no anomaly within the radius r, but some at r; f is the classifier's logit, sigma
-the sigmoid, p = sigma(f) "abnormal":
+Goyal et al., ICML 2020 ([arXiv 2002.12718](https://arxiv.org/abs/2002.12718)), algorithm 1. There
+is assumed to be no anomaly within the radius r of a normal film, but some at r; f is the
+classifier's logit, sigma the sigmoid, p = sigma(f) the probability of "abnormal":
 
     start    h ~ N(0, I)
     ascent   h <- h + step g / ||g||,  g = -df(x + h)/dx       where f is least abnormal
     project  h <- h clip(||h||, r, gamma r) / ||h||            after each of `ascent_steps` steps
     loss = mean -log(1 - p(x)) + mu mean -log p(x + h),   score = f(x)
 
-g has the direction in which the second term rises. In `warm_up_epochs` there is no second term.
-r is sqrt(d) / 2 for films of d pixels unless `radius` says otherwise, a rule of thumb: as gamma is
-2, a point is then 0.5 to 1 off its film in each pixel (root mean square), films being in [-1, 1].
+g has the direction in which the second term increases. In `warm_up_epochs` there is no second term.
+r is sqrt(d) / 2 for films of d pixels unless `radius` is given, a rule of thumb: with gamma = 2, a
+point then differs from its film by 0.5 to 1 per pixel (root mean square), films being in [-1, 1].
 The authors use 8 on CIFAR-10, where sqrt(d) / 2 is 28. Published AUROC on MURA (Spahr): .498 with
 two seeds.
 
@@ -20,23 +20,22 @@ two seeds.
 | what | authors' code | Spahr's code | here |
 | --- | --- | --- | --- |
 | 1. network | LeNet (paper) | ResNet-18 | strided convolutions with batch norm |
-| 2. step | 50 of 0.001, which is 0.05 in all | 0.1 in each pixel, films being in [0, 1] | a fifth of r long, about as in Spahr's code |
+| 2. step | 50 of 0.001, 0.05 in total | 0.1 in each pixel, films being in [0, 1] | a fifth of r long, about as in Spahr's code |
 | 3. projection | after every tenth step | | after each, as in the paper |
-| 4. batch norm | films and points apart; the ascent sees the batch's mean and variance | films and points share a batch | shared; the ascent sees the running averages |
-| 5. optimizer | | AdamW, 1e-3, tenfold lower after 2/5 and 4/5 of the epochs | the same |
+| 4. batch norm | films and points in separate batches; the ascent uses the batch's mean and variance | films and points in one batch | in one batch; the ascent uses the running averages |
+| 5. optimizer | | AdamW, 1e-3, divided by ten after 2/5 and 4/5 of the epochs | the same |
 | 6. mu | 1 | 0.25 | 1 |
-| 7. labels | | | ignored: who is in the training set is decided where the data are read |
+| 7. labels | | | ignored: the training set is chosen where the data are read |
 | 8. map | none | none | the score's gradient with respect to the film (`losses.gradient_map`) |
 
-**Known defects** of reference code: Spahr's projects by the squared norm, so that h lands nowhere near
-the shell: for 512 pixels, r = 256 and gamma = 2, from noise of length 512, its lengths are 0.5,
-256, 1, 128, 2 and 64 after six projections. r is the outer radius there, r / gamma the inner. And
-the first projection makes a new tensor that the optimizer does not know, so that only the first
-step has an effect. `as_published=True` brings back all three.
-The authors' code keeps the epoch that is best on the films it is tested on, and in one version
-loses that network too; here the last epoch counts. Collapse goes unseen in both; here the curves
-show how far logits and embeddings of normal films spread, and `fit` raises Collapsed where logits
-do not differ.
+**Known defects** of reference code: Spahr's code projects by the squared norm, so that h is far
+from the shell: for 512 pixels, r = 256 and gamma = 2, from noise of length 512, its lengths are
+0.5, 256, 1, 128, 2 and 64 after six projections. There r is the outer radius and r / gamma the
+inner. The first projection also creates a new tensor that is unknown to the optimizer, so that only
+the first step has an effect. `as_published=True` restores all three. The authors' code selects the
+best epoch on the test films, and in one version also loses that network; here the last epoch is
+used. Neither detects collapse; here the training curves show the spread of logits and embeddings of
+normal films, and `fit` raises Collapsed where logits do not differ.
 """  # noqa: E501
 
 from typing import ClassVar
@@ -50,7 +49,7 @@ from lib.collapse import check_scores
 from lib.detector import Detector, Stage
 from lib.engine import input_gradient, not_abnormal
 
-PUBLISHED_STEP = 0.1  # the learning rate of Adam, whose first step it is in each pixel
+PUBLISHED_STEP = 0.1  # the learning rate of Adam, equal to its first step in each pixel
 
 
 class DROCC(Detector):
@@ -58,7 +57,7 @@ class DROCC(Detector):
 
     - `latent_dim`: length of the embedding before the logit
     - `width`: filters of the first convolution (`lib.networks`)
-    - `radius`: r; None: sqrt(d) / 2, half of the films' side in pixels
+    - `radius`: r; None: sqrt(d) / 2, half the films' side in pixels
     - `gamma`: the outer radius is gamma r
     - `mu`: weight of the points in the loss
     - `ascent_steps`: steps from the start to a point
@@ -101,7 +100,7 @@ class DROCC(Detector):
         self.head = keras.Model(z, layers.Dense(1)(layers.LeakyReLU(0.1)(z)), name="head")
 
     def make_optimizers(self, steps):
-        """AdamW, its learning rate divided by ten after 2/5 and 4/5 of the fit."""
+        """Return AdamW, its learning rate divided by ten after 2/5 and 4/5 of the fit."""
         rates = [self.learning_rate / 10**falls for falls in range(3)]
         boundaries = [2 * steps // 5, 4 * steps // 5]
         rate = keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, rates)
@@ -110,7 +109,7 @@ class DROCC(Detector):
     def before_training(self, x, y=None, validation_data=None, **options):
         """Warm up; return {`warm_up_loss`: values by epoch}.
 
-        Raises ValueError when all films are known to be abnormal.
+        Raises ValueError if all films are known to be abnormal.
         """
         if not len(not_abnormal(x, y)):
             raise ValueError(f"{type(self).__name__} seeks points around normal films; none is.")
@@ -119,26 +118,26 @@ class DROCC(Detector):
         return _WarmUp(self).train(x, y, validation_data, **options)
 
     def after_epoch(self, normal, epoch):
-        """How normal films lie. Raises Collapsed when their logits do not differ."""
+        """Return the spread of normal films. Raises Collapsed if their logits do not differ."""
         z = self.embed(normal)
         logit = ops.convert_to_numpy(self.head(z, training=False))[:, 0]
         check_scores(logit, f"{type(self).__name__}, logit of normal films")
         return {"embedding_spread": float(z.std(axis=0).mean()), "logit_spread": float(logit.std())}
 
     def compute_losses(self, x, y=None, training=False):
-        """Cross-entropy of the films and of the points around those that are normal."""
+        """Return the cross-entropy of the films and of the points around the normal ones."""
         label = known_labels(x, y)
         near = ops.stop_gradient(self.ascend(x)[-1])
         logit = self.logit(ops.concatenate([x, near]), training)
         count = ops.shape(x)[0]
-        # None is sought around a film that is known to be abnormal.
+        # No point is sought around a known abnormal film.
         wanted = ops.where(label == 1, np.nan, ops.ones_like(label))
         films = losses.weighted_cross_entropy(label, logit[:count], ops.ones(2))
         points = losses.weighted_cross_entropy(wanted, logit[count:], ops.ones(2))
         return {"loss": films + self.mu * points, "films": films, "points": points}
 
     def ascend(self, x):
-        """The points of films x, (n, h, w, 1), after each step, a list of as many."""
+        """Return the points of films x, (n, h, w, 1), after each step, a list."""
         project = self.projection(x)
         h = keras.random.normal(ops.shape(x), seed=self.random)
         points = []
@@ -152,11 +151,11 @@ class DROCC(Detector):
         return points
 
     def towards_normal(self, points):
-        """g, (n, h, w, 1). The loss itself has no gradient left where f is large."""
+        """Return g, (n, h, w, 1). The gradient of the loss itself vanishes where f is large."""
         return input_gradient(lambda point: -self.logit(point), points)
 
     def projection(self, x):
-        """The function that puts perturbations h of films x, (n, h, w, 1), where they may be."""
+        """Return the function that projects perturbations h of films x, (n, h, w, 1)."""
 
         def project(h):
             squared = ops.sum(ops.square(h), axis=(1, 2, 3), keepdims=True)
@@ -168,19 +167,19 @@ class DROCC(Detector):
         return project
 
     def logit(self, x, training=False):
-        """f(x), (n,)."""
+        """Return f(x), (n,)."""
         z = self.encoder(x, training=training)
         return ops.squeeze(self.head(z, training=training), axis=-1)
 
     embed = Detector.encode_all  # the layer before the logit
 
     def examine(self, x):
-        """f as the score, its gradient as the map."""
+        """Return f as the score, its gradient as the map."""
         return {"score": self.logit(x), "map": losses.gradient_map(self.logit, x)}
 
 
 class _WarmUp(Stage):
-    """The first epochs: trains the classifier of a DROCC on films alone."""
+    """The first epochs: training of a DROCC's classifier on films alone."""
 
     prefix: ClassVar = "warm_up"
     players: ClassVar = {"loss": ("encoder", "head")}
@@ -191,13 +190,13 @@ class _WarmUp(Stage):
         self.encoder, self.head, self.logit = parent.encoder, parent.head, parent.logit
 
     def compute_losses(self, x, y=None, training=False):
-        """Cross-entropy of the films."""
+        """Return the cross-entropy of the films."""
         logit, label = self.logit(x, training), known_labels(x, y)
         return {"loss": losses.weighted_cross_entropy(label, logit, ops.ones(2))}
 
 
 def known_labels(x, y=None):
-    """(n,): 1 for films known to be abnormal, 0 for all others."""
+    """Return (n,): 1 for known abnormal films, 0 for all others."""
     if y is None:
         return ops.zeros(ops.shape(x)[0])
     return ops.where(ops.isnan(y), ops.zeros_like(y), y)

@@ -1,8 +1,8 @@
-"""DROCC-LF: DROCC with some known anomalies; distance counts where the classifier looks.
+"""DROCC-LF: DROCC with some known anomalies and a distance weighted by the classifier's saliency.
 
 Goyal et al., ICML 2020 ([arXiv 2002.12718](https://arxiv.org/abs/2002.12718)), algorithm 2 and
-proposition 1: as DROCC, but h is measured by the Mahalanobis distance with a weight for each of the
-d pixels, and known anomalies have a term in the loss. With f the logit, x a normal film, a a known
+proposition 1: as DROCC, but the length of h is a Mahalanobis distance with a weight for each of the
+d pixels, and known anomalies contribute to the loss. With f the logit, x a normal film, a a known
 anomaly, sigma the sigmoid:
 
     w_i = d |df(x)/dx_i| / sum_j |df(x)/dx_j|                       saliency, of mean 1
@@ -10,24 +10,25 @@ anomaly, sigma the sigmoid:
     project   h_i <- h_i / (1 + tau w_i),  tau such that r <= ||h||_w <= gamma r    (proposition 1)
     loss = mean over films x and a of cross-entropy(label, sigma(f)) + mu mean -log sigma(f(x + h))
 
-The nearest point of the shell has that form, and ||h||_w falls as tau grows from -1 / max w: tau is
-0 for h inside the shell and else found by bisection. Films of unknown label count as normal; where
-no film is known to be abnormal, the distance is what is left of the method. Published AUROC on MURA
-(Spahr, 5 % known normals and 5 % known anomalies): .515 with two seeds; there Deep SAD has .752.
+The nearest point of the shell has this form, and ||h||_w decreases as tau increases from -1 / max
+w: tau is 0 for h inside the shell and is otherwise found by bisection. Films of unknown label are
+treated as normal; without known anomalies, only the distance distinguishes the method from DROCC.
+Published AUROC on MURA (Spahr, 5 % known normals and 5 % known anomalies): .515 with two seeds;
+Deep SAD in the same code: .752.
 
 **Differs from the paper**
 
 | what | authors' code | here |
 | --- | --- | --- |
-| 1. tau | the best of 40 random numbers that reach the shell, or 0 where none does | by bisection, which puts h on the shell |
-| 2. saliency | from the batch's statistics of batch norm | once for each batch, at the films, from the running averages |
+| 1. tau | the best of 40 random numbers that reach the shell, or 0 if none does | by bisection, so that h is on the shell |
+| 2. saliency | with the batch's statistics of batch norm | once per batch, at the films, with the running averages |
 | 3. | | the rest as in DROCC (see there) |
 
-**Known defects** of reference code: Spahr's hands saliency and perturbation to the projection in the
-wrong order, and its saliency has the sum 1, not d, while r = sqrt(d) / 2 stays. No tau then reaches
-the shell but by a rare chance, so that h comes back as it was; and as only the first step of the
-ascent has an effect (see DROCC), points are films with Gaussian noise of standard deviation 1 and
-0.1 more or less in each pixel. `as_published=True` brings back these points.
+**Known defects** of reference code: Spahr's code passes saliency and perturbation to the projection
+in the wrong order, and its saliency has the sum 1, not d, while r = sqrt(d) / 2 is unchanged. Then
+tau almost never reaches the shell, so that h is returned unchanged; and as only the first step of
+the ascent has an effect (see DROCC), points are films with Gaussian noise of standard deviation 1,
+plus or minus 0.1 in each pixel. `as_published=True` restores these points.
 """  # noqa: E501
 
 from typing import ClassVar
@@ -42,25 +43,25 @@ FURTHEST = 6.0  # 1 + tau max w is sought between 10^-6 and 10^6
 
 
 class DROCCLF(DROCC):
-    """The parameters are those of DROCC; `radius` is in the unit of the Mahalanobis distance."""
+    """DROCC with known anomalies; keywords are DROCC's, `radius` as a Mahalanobis distance."""
 
     uses_labels: ClassVar = True
 
     def projection(self, x):
-        """The function that moves perturbations (n, h, w, 1) into the shell of films x."""
+        """Return the function that moves perturbations (n, h, w, 1) into the shell of films x."""
         if self.as_published:
             return lambda h: h
         weights = self.saliency(x)
         return lambda h: into_shell(h, weights, self.radius, self.gamma * self.radius)
 
     def saliency(self, x):
-        """w, (n, h, w, 1): how much each pixel counts, 1 on average."""
+        """Return w, (n, h, w, 1): the weight of each pixel, 1 on average."""
         size = ops.abs(input_gradient(self.logit, x))
         return size / (ops.mean(size, axis=(1, 2, 3), keepdims=True) + 1e-12)
 
 
 def into_shell(h, weights, inner, outer):
-    """The points nearest to h (n, h, w, 1) with inner <= sqrt(sum weights h^2) <= outer."""
+    """Return the points nearest to h (n, h, w, 1) with inner <= sqrt(sum weights h^2) <= outer."""
     largest = ops.max(weights, axis=(1, 2, 3), keepdims=True)
     share = weights / (largest + 1e-12)
 
@@ -74,7 +75,7 @@ def into_shell(h, weights, inner, outer):
     border = FURTHEST * ops.ones_like(largest)
 
     low, high = -border, border
-    for _ in range(BISECTIONS):  # written out, as XLA has no gradient of TensorFlow's loops
+    for _ in range(BISECTIONS):  # unrolled, as XLA has no gradient of TensorFlow's loops
         middle = (low + high) / 2
         too_far = distance(moved(middle)) > wanted
         low, high = ops.where(too_far, middle, low), ops.where(too_far, high, middle)

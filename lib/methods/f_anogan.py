@@ -1,4 +1,4 @@
-"""f-AnoGAN: a Wasserstein GAN of normal films, then an encoder that finds a film's code in it.
+"""f-AnoGAN: a Wasserstein GAN of normal films, then an encoder from films to its codes.
 
 Schlegl et al. 2019, Medical Image Analysis 54
 ([doi 10.1016/j.media.2019.01.010](https://doi.org/10.1016/j.media.2019.01.010)); the GAN is that of
@@ -6,9 +6,9 @@ Gulrajani et al., [arXiv 1704.00028](https://arxiv.org/abs/1704.00028). G genera
 features f, E encoder, z ~ N(0, I):
 
     stage 1   critic: mean D(G(z)) - mean D(x) + lambda penalty   (1704.00028, equation 3)
-              generator: -mean D(G(z)),   one step after n_critic steps of the critic
+              generator: -mean D(G(z)),   one step per n_critic steps of the critic
     stage 2   r = G(E(x)),  image = mean (x - r)^2,  feature = mean (f(x) - f(r))^2
-              encoder: image + kappa feature, G and D at rest     (the paper's izi_f)
+              encoder: image + kappa feature, G and D fixed     (the paper's izi_f)
     score = image + kappa feature,   map = |x - r|
 
 **Differs from the paper**
@@ -17,16 +17,16 @@ features f, E encoder, z ~ N(0, I):
 | --- | --- | --- | --- |
 | 1. networks | residual blocks, width 64, latent size 128 | | strided convolutions, width 16, latent size 16 |
 | 2. norm of the critic | | layer norm | none |
-| 3. n_critic = 5 steps | each has a new batch | | share one batch of films, with new codes |
+| 3. n_critic = 5 steps | a new batch in each | | one batch of films for all, with new codes |
 | 4. batches | 64 | | 32 |
-| 5. stages | | 7 epochs of a much larger data set, then 50,000 batches | equally long, unless `gan_epochs` says otherwise |
-| 6. batch norm of G | | rests in stage 2 and in scoring | the same; its averages forget faster, so that a short run has them |
+| 5. stages | | 7 epochs of a much larger data set, then 50,000 batches | equally long, unless `gan_epochs` is given |
+| 6. batch norm of G | | fixed in stage 2 and in scoring | the same; its averages adapt faster, for short trainings |
 
-**Known defects** of reference code: in A03ki/f-AnoGAN the critic has batch norm and dropout, so that
-its gradient with respect to one film depends on the films beside it, which the penalty does not
-allow for (1704.00028, section 4); and the encoder ends in tanh, though the codes that the generator
-learnt from are Gaussian: of 100 such numbers 32 lie beyond its reach. Neither is so here;
-`as_published=True` brings back both.
+**Known defects** of reference code: in A03ki/f-AnoGAN the critic has batch norm and dropout, so
+that its gradient with respect to one film depends on the other films of the batch, which
+invalidates the penalty (1704.00028, section 4); and the encoder ends in tanh although the codes for
+the generator are Gaussian: 32 of 100 such numbers are outside its range. Neither is so here;
+`as_published=True` restores both.
 """  # noqa: E501
 
 from typing import ClassVar
@@ -47,7 +47,7 @@ class FAnoGAN(Detector):
     - `latent_dim`: length of the code z
     - `width`: filters of the first convolution, of G, D and E (`lib.networks`)
     - `kappa`: weight of the feature residual
-    - `n_critic`: steps of the critic to one of G
+    - `n_critic`: steps of the critic per step of G
     - `penalty_weight`: lambda, of the gradient penalty
     - `gan_epochs`: epochs of stage 1; None: as many as `epochs`
     - `as_published`: critic and encoder as in the reference code (see above)
@@ -87,40 +87,40 @@ class FAnoGAN(Detector):
         self.encoder = networks.encoder(self.image_size, latent_dim, width)
 
     def make_optimizers(self, steps):
-        """RMSprop for the encoder."""
+        """Return RMSprop for the encoder."""
         return {"loss": keras.optimizers.RMSprop(self.rate_of("encoder"))}
 
     def before_training(self, x, y=None, validation_data=None, **options):
-        """Stage 1; return {`gan_critic`, `gan_generator`, ...: values by epoch}."""
+        """Run stage 1; return {`gan_critic`, `gan_generator`, ...: values by epoch}."""
         return _WassersteinGAN(self).train(x, y, validation_data, **options)
 
     def encode(self, x, training=False):
-        """E(x), (n, latent_dim); `as_published` in (-1, 1)."""
+        """Return E(x), (n, latent_dim); `as_published` in (-1, 1)."""
         z = self.encoder(x, training=training)
         return ops.tanh(z) if self.as_published else z
 
     def reconstruction(self, x, training=False):
-        """G(E(x)), (n, h, w, 1)."""
+        """Return G(E(x)), (n, h, w, 1)."""
         return self.generator(self.encode(x, training), training=False)
 
     def residuals(self, x, r):
-        """Mean squared residual of the image and of the critic's features, (n,) each."""
+        """Return the mean squared residuals of image and critic's features, (n,) each."""
         (_, of_film), (_, of_rebuilt) = (self.critic(film, training=False) for film in (x, r))
         image = ops.mean(losses.squared_residual(x, r), axis=(1, 2))
         return image, ops.mean(ops.square(of_film - of_rebuilt), axis=(1, 2, 3))
 
     def compute_losses(self, x, y=None, training=False):
-        """The loss izi_f and its two terms; labels are not used."""
+        """Return the loss izi_f and its two terms; labels are not used."""
         r = self.reconstruction(x, training)
         image, feature = (ops.mean(part) for part in self.residuals(x, r))
         return {"loss": image + self.kappa * feature, "image": image, "feature": feature}
 
     def samples(self, x):
-        """Reconstructions of the first six films given; in stage 1 what the generator draws."""
+        """Return reconstructions of the first six films; in stage 1, generated images."""
         return self.reconstruction(x[:6])
 
     def examine(self, x):
-        """|x - r| as the map, both residuals and their weighed sum."""
+        """Return |x - r| as the map, both residuals and their weighted sum."""
         r = self.reconstruction(x)
         image, feature = self.residuals(x, r)
         return {
@@ -132,7 +132,7 @@ class FAnoGAN(Detector):
 
 
 class _WassersteinGAN(Stage):
-    """Stage 1: trains the generator and the critic of a FAnoGAN."""
+    """Stage 1: the training of a FAnoGAN's generator and critic."""
 
     prefix: ClassVar = "gan"
     players: ClassVar = {"critic": ("critic",), "generator": ("generator",)}
@@ -147,14 +147,14 @@ class _WassersteinGAN(Stage):
         self.random = keras.random.SeedGenerator(self.seed)
 
     def make_optimizers(self, steps):
-        """Adam with beta 0 and 0.9 (1704.00028, algorithm 1)."""
+        """Return Adam with beta 0 and 0.9 (1704.00028, algorithm 1)."""
         return {
             player: keras.optimizers.Adam(self.rate_of(player), beta_1=0.0, beta_2=0.9)
             for player in self.players
         }
 
     def compute_losses(self, x, y=None, training=False):
-        """Equation 3 for the critic, its first term with the other sign for the generator."""
+        """Return equation 3 for the critic, its first term with opposite sign for the generator."""
         z = keras.random.normal((ops.shape(x)[0], self.latent_dim), seed=self.random)
         drawn = self.generator(z, training=training)
         real, generated = (ops.mean(self.critic(f, training=training)[0]) for f in (x, drawn))
@@ -169,7 +169,7 @@ class _WassersteinGAN(Stage):
         }
 
     def judge(self, films, training):
-        """D of films (n, h, w, 1) without a change of state, which a gradient penalty asks for."""
+        """Return D of films (n, h, w, 1) with unchanged state, for the gradient penalty."""
         if not (self.as_published and training):
             return self.critic(films, training=False)[0]
         weights = [weight.value for weight in self.critic.trainable_variables]
@@ -178,5 +178,5 @@ class _WassersteinGAN(Stage):
         return logit
 
     def samples(self, x):
-        """What the generator draws from six fixed codes, (6, h, w, 1)."""
+        """Return images generated from six fixed codes, (6, h, w, 1)."""
         return self.generator(fixed_codes(self.latent_dim, self.seed), training=False)

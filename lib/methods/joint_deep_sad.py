@@ -1,8 +1,8 @@
-"""Joint Deep SAD: Joint Deep SVDD that is told some labels.
+"""Joint Deep SAD: Joint Deep SVDD with some labels.
 
 A. Spahr's X-ray code. Networks, scales, subspace and scores are those of `joint_deep_svdd.py`; the
 compactness is the loss of `deep_sad.py` ([arXiv 1906.02694](https://arxiv.org/abs/1906.02694));
-films known to be abnormal are not redrawn:
+known abnormal films are not reconstructed:
 
     reconstruction = mean of (x - r)^2 over films that are not known to be abnormal
     compactness    = u / (n + m) [sum over unknown of e
@@ -17,16 +17,16 @@ subspace .537 +- .054 (74 % of the test films are abnormal).
 
 | what | code | here |
 | --- | --- | --- |
-| 1. | | what `joint_deep_svdd.py` and `deep_sad.py` list |
-| 2. mean of the residual | the residuals of known anomalies are zero and count, which makes the loss 5 % smaller where 5 % are known | over the films that count |
-| 3. unit u of distances | 1 | where that is above 1, what normal films have before training (below) |
+| 1. | | the differences listed in `joint_deep_svdd.py` and `deep_sad.py` |
+| 2. mean of the residual | the residuals of known anomalies are included as zero, which makes the loss 5 % smaller with 5 % known anomalies | over the films that contribute |
+| 3. unit u of distances | 1 | the mean distance of normal films before training, if above 1 (below) |
 
-The codes of an autoencoder lie at d of 4 to 10, where 1/d moves nobody: with u = 1, what 5 % of
-labels gave was chance (AUROC .52 on NIH ChestX-ray14, mean of three seeds; now .72). Outside the
-subspace d is about .2, and labels count as they are.
+The codes of an autoencoder lie at d of 4 to 10, where 1/d has hardly any gradient: with u = 1, the
+AUROC with 5 % of labels was at chance level (.52 on NIH ChestX-ray14, mean of three seeds; now
+.72). Outside the subspace d is about .2, and labels have an effect without this unit.
 
-**Known defects** of the reference code: the many-sphere relative of this method tests its labels the
-wrong way round, so that known normals are not redrawn and known anomalies are.
+**Known defects** of the reference code: the multi-sphere variant of this method interchanges its
+labels, so that known anomalies are reconstructed and known normals are not.
 """  # noqa: E501
 
 from keras import ops
@@ -36,15 +36,15 @@ from lib.methods.joint_deep_svdd import JointDeepSVDD
 
 
 class JointDeepSAD(DeepSAD, JointDeepSVDD):
-    """`eta` is DeepSAD's, the rest JointDeepSVDD's; the boundary is hard."""
+    """Joint Deep SVDD with DeepSAD's `eta` and a hard boundary; keywords are JointDeepSVDD's."""
 
     def unit(self):
-        """u, the mean distance of normal films before training where that is above 1."""
+        """Return u, the mean distance of normal films before training, at least 1."""
         return ops.maximum(1 / self.scales[1], 1)
 
     def mean_residual(self, residual, y=None):
-        """The mean over the films (n,) that are not known to be abnormal."""
+        """Return the mean over the films (n,) that are not known to be abnormal."""
         if y is None:
             return ops.mean(residual)
-        counts = ops.cast(ops.not_equal(y, 1), residual.dtype)  # NaN differs from 1 too
+        counts = ops.cast(ops.not_equal(y, 1), residual.dtype)  # NaN also differs from 1
         return ops.sum(counts * residual) / ops.maximum(ops.sum(counts), 1)

@@ -1,4 +1,4 @@
-"""Joint Deep SVDD: one encoder learns to redraw films and to bring them close, at the same time.
+"""Joint Deep SVDD: an encoder trained for reconstruction and compactness at the same time.
 
 A. Spahr's X-ray code (Self-Taught Semi-Supervised Anomaly Detection on Upper Limb X-rays,
 [arXiv 2102.09895](https://arxiv.org/abs/2102.09895), compares with it). With z = E(x), r = D(z) and
@@ -10,14 +10,14 @@ d the squared distance of z:
     embedding score = d (hard) or d - R^2 (soft),   reconstruction score = mean (x - r)^2
 
 so that both parts start at 1. First E and D are trained for some epochs on the reconstruction
-alone; then centre and scales are measured. What that buys: E may not map all films to one point as
-long as D has to redraw them.
+alone; then centre and scales are measured. The purpose: E cannot map all films to one point as long
+as D has to reconstruct them.
 
-The distance is d = ||z - c||^2 or, with a `subspace` of the normal films, what of z lies outside
-it. With normal embeddings Z (n x m), their mean c, and P = V V' on their first k principal axes V
+The distance is d = ||z - c||^2 or, with a `subspace` of the normal films, the part of z outside it.
+With normal embeddings Z (n x m), their mean c, and P = V V' on their first k principal axes V
 (centred and truncated singular value decomposition):
 
-    d = ||(z - c) (I - P)||^2,   k given, or the least that holds a given share of the variance
+    d = ||(z - c) (I - P)||^2,   k given, or the smallest with a given share of the variance
 
 Published AUROC on MURA without labels: embedding .488, reconstruction .541; with the subspace .480
 and .542 (78 % of the test films are abnormal).
@@ -26,18 +26,18 @@ and .542 (78 % of the test films are abnormal).
 
 | what | code | here |
 | --- | --- | --- |
-| 1. z | a head of two convolutions with batch norm leads from the map that D redraws from to 512 numbers | a vector without batch norm, both what D redraws from and what is brought close |
-| 2. networks | ResNet-18 and its mirror at 512 px | a ResNet whose maps are averaged, and four to six transposed convolutions back |
-| 3. optimizer | weight decay 1e-6; the rate falls at 40 and at 80 of 100 epochs | weight decay 5e-7, decoupled; the rate is divided by ten at two thirds of the epochs |
+| 1. z | a head of two convolutions with batch norm leads from the input map of D to 512 numbers | a vector without batch norm, both the input of D and the embedding |
+| 2. networks | ResNet-18 and its mirror at 512 px | a ResNet whose maps are averaged, and a decoder of four to six transposed convolutions |
+| 3. optimizer | weight decay 1e-6; learning rate reduced at 40 and at 80 of 100 epochs | weight decay 5e-7, decoupled; learning rate divided by ten at two thirds of the epochs |
 | 4. w | 0.6 in the logged run, 0.3 in a newer script | 0.6 |
-| 5. scales | on all films, as the networks train | on films that are not known to be abnormal, by the networks as they score |
-| 6. residual | masked | over all pixels, in the loss too |
+| 5. scales | on all films, networks in training mode | on films that are not known to be abnormal, networks in inference mode |
+| 6. residual | masked | over all pixels, also in the loss |
 
 **Known defects** of the reference code: the soft boundary crashes with the subspace; here it works.
-The projector there is P = S (S'S + 0.001 I)^-1 S' of up to 10,000 embeddings S' as they are, far
-more than they have dimensions. Then P is nearly the identity, d is a rounding error, and its scale
-explodes (published scores start at 43 to 940). `as_published=True` brings that projector back, as
-I - P = 0.001 (S S' + 0.001 I)^-1, the same matrix, which loses no digits.
+The projector there is P = S (S'S + 0.001 I)^-1 S' of up to 10,000 uncentred embeddings S', far more
+than their dimensions. P is then nearly the identity, d is a rounding error, and its scale is very
+large (published scores start at 43 to 940). `as_published=True` restores that projector, as I - P =
+0.001 (S S' + 0.001 I)^-1, the same matrix without loss of digits.
 """  # noqa: E501
 
 from typing import ClassVar
@@ -52,11 +52,11 @@ RIDGE, MOST_FILMS = 1e-3, 10_000  # of the projector as published
 
 
 class JointDeepSVDD(DeepSVDD):
-    """One encoder that redraws films and brings them close (equations above).
+    """An encoder trained for reconstruction and compactness (equations above).
 
     Further keywords are DeepSVDD's.
 
-    - `subspace`: None, its rank k (an integer), or the share of the variance that it is to hold
+    - `subspace`: None, its rank k (an integer), or its share of the variance
     - `reconstruction_weight`: w
     - `as_published`: the projector of the reference code (see above)
     - `nu`: share of the training films outside a soft boundary
@@ -103,7 +103,7 @@ class JointDeepSVDD(DeepSVDD):
         elif not (
             0 < subspace < 1
             if isinstance(subspace, float)
-            else type(subspace) is int and 1 <= subspace < self.latent_dim  # True is no rank
+            else type(subspace) is int and 1 <= subspace < self.latent_dim  # True is not a rank
         ):
             raise ValueError(
                 "The subspace is None, a rank from 1 to latent_dim - 1 or a share of the variance "
@@ -111,7 +111,7 @@ class JointDeepSVDD(DeepSVDD):
             )
 
     def start(self, normal):
-        """Place centre or subspace, then measure the scales."""
+        """Place the centre or subspace, then measure the scales."""
         if self.subspace is None:
             self.place_center(normal)
         else:
@@ -141,15 +141,15 @@ class JointDeepSVDD(DeepSVDD):
         self.scales.assign([1 / residual.mean(), 1 / compactness])
 
     def squared_distance(self, z):
-        """d = ||(z - c) (I - P)||^2, (n,); P is 0 without a subspace."""
+        """Return d = ||(z - c) (I - P)||^2, (n,); P is 0 without a subspace."""
         return ops.sum(ops.square(ops.matmul(z - self.center, self.complement)), axis=1)
 
     def reconstruction(self, x):
-        """D(E(x)), (n, h, w, 1)."""
+        """Return D(E(x)), (n, h, w, 1)."""
         return self.decoder(self.encoder(x, training=False), training=False)
 
     def compute_losses(self, x, y=None, training=False):
-        """The loss above and its two parts as they are, before scale and weight."""
+        """Return the loss above and its two parts before scale and weight."""
         z = self.encoder(x, training=training)
         residual = losses.squared_residual(x, self.decoder(z, training=training))
         reconstruction = self.mean_residual(ops.mean(residual, axis=(1, 2)), y)
@@ -163,11 +163,11 @@ class JointDeepSVDD(DeepSVDD):
         }
 
     def mean_residual(self, residual, y=None):
-        """The mean of the films' residuals (n,); labels are ignored."""
+        """Return the mean of the films' residuals (n,); labels are not used."""
         return ops.mean(residual)
 
     def examine(self, x):
-        """Both scores, and the squared residual as the map."""
+        """Return both scores, and the squared residual as the map."""
         z = self.encoder(x, training=False)
         residual = losses.squared_residual(x, self.decoder(z, training=False))
         return {
@@ -178,12 +178,12 @@ class JointDeepSVDD(DeepSVDD):
 
 
 def projector(z, subspace):
-    """P (m, m) on the first principal axes of centred embeddings z (n, m).
+    """Return P (m, m) on the first principal axes of centred embeddings z (n, m).
 
-    `subspace` is its rank, or the share of the variance that it holds at least; then the rank is
-    m - 1 at most, or nothing would lie outside.
+    `subspace` is its rank, or its least share of the variance; then the rank is at most m - 1, as
+    otherwise nothing would lie outside.
     """
-    variance, axes = np.linalg.eigh(z.T @ z)  # in rising order
+    variance, axes = np.linalg.eigh(z.T @ z)  # in ascending order
     variance, axes = variance[::-1], axes[:, ::-1]
     if isinstance(subspace, float):
         held = np.cumsum(variance) / variance.sum()

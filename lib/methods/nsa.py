@@ -1,37 +1,39 @@
-"""NSA: a network learns to find synthetic lesions in normal films, and then looks for real ones.
+"""NSA: a network trained to segment synthetic lesions in normal films is applied to real ones.
 
 Schlueter et al., Natural synthetic anomalies, ECCV 2022
 ([arXiv 2109.15222](https://arxiv.org/abs/2109.15222)), after CutPaste
-([arXiv 2104.04015](https://arxiv.org/abs/2104.04015)) and FPI; kept inside the body as AnatPaste
-does ([arXiv 2205.04282](https://arxiv.org/abs/2205.04282)). L draws lesions into a normal film x
-(`lib.lesions`), m is where they are, U is a U-Net, p the sigmoid:
+([arXiv 2104.04015](https://arxiv.org/abs/2104.04015)) and FPI; restricted to the body as in
+AnatPaste ([arXiv 2205.04282](https://arxiv.org/abs/2205.04282)). L draws lesions into a normal film
+x (`lib.lesions`), m is their mask, U is a U-Net, p the sigmoid:
 
     loss   = mean cross-entropy(U(L(x)), m)
     map(x) = p(U(x)),   score(x) = mean of the map
 
-Nothing but normal films is ever seen. Half of them stay as they are; x and m are of all.
+Only normal films are used. Half of them remain without lesions; the loss is over all.
 
-A single network's AUROC on real lesions swings by up to .2 between checkpoints while its loss
-hardly moves. So the learning rate falls to zero by a cosine, weights are averaged over steps (EMA),
-and so are the maps of `members` networks, each trained from its own start on its own lesions. When
-to stop is fixed beforehand; `val_loss` is the loss on validation normals with other lesions.
+The AUROC of a single network on real lesions varies by up to .2 between checkpoints while its loss
+hardly changes. Therefore the learning rate follows a cosine to zero, weights are averaged over
+steps (EMA), and the maps of `members` networks are averaged, each with its own initial weights and
+its own lesions. The number of epochs is fixed in advance; `val_loss` is the loss on validation
+normals with other lesions.
 
 **Differs from the paper**
 
 | what | paper | here |
 | --- | --- | --- |
-| 1. lesions | patches alone, blended by Poisson's equation | opacities (soft ellipses and boxes, denser or thinner than their place) and patches of other films with soft edges |
+| 1. lesions | patches alone, blended by Poisson's equation | opacities (soft ellipses and boxes, denser or less dense than the tissue there) and patches of other films with soft edges |
 | 2. m | also graded by the change in grey level | 0 or 1 (cross-entropy) |
 | 3. network | a ResNet-18 encoder-decoder, 224 pixels | a U-Net whose finest maps are half of 64 pixels |
 | 4. where lesions lie | in what is brighter than a threshold | in the convex hull of the body |
 | 5. training | Adam, one network | AdamW with weight decay 1e-4, EMA, several members |
-| 6. films before lesions | turned by up to 3 degrees and cropped | shifted by up to 3 pixels, mirrored and changed in gamma (0.8 to 1.25) |
+| 6. films before lesions | rotated by up to 3 degrees and cropped | shifted by up to 3 pixels, mirrored and changed in gamma (0.8 to 1.25) |
 | 7. scores | | also the mean of the map's largest fifth, and of the logits |
 
-The kinds, sizes and share of lesions were chosen with a look at labelled films: phantoms, one
-folder of children's chests and some of NIH, on which results flatter the method (see CHANGELOG).
+The kinds, sizes and share of lesions were chosen on labelled films: phantoms, one folder of
+children's chests and some of NIH, on which results are therefore optimistic (see CHANGELOG).
 
-**Known defects** of reference code: AnatPaste's imports a module that is not in its repository.
+**Known defects** of reference code: that of AnatPaste imports a module that is not in its
+repository.
 """  # noqa: E501
 
 from typing import ClassVar
@@ -47,14 +49,14 @@ from lib.samples import to_grey
 
 
 class NSA(Detector):
-    """U-Nets that find lesions drawn into normal films (equations above).
+    """U-Nets trained to segment synthetic lesions in normal films (equations above).
 
     - `width`: filters of the first convolution of a U-Net
-    - `members`: how many U-Nets
-    - `kinds`: what is drawn, of `lib.lesions.KINDS`
+    - `members`: number of U-Nets
+    - `kinds`: kinds of lesions, of `lib.lesions.KINDS`
     - `lesion_size`: least and largest diameter of a lesion, shares of the side
     - `lesion_share`: share of the films with lesions
-    - `ema`: momentum of the weights' moving averages, which score
+    - `ema`: momentum of the moving averages of the weights, used for scoring
     - `learning_rate`: AdamW's at the start
     """
 
@@ -86,17 +88,17 @@ class NSA(Detector):
         self.segmenters = keras.Model(films, ops.concatenate(logits, axis=-1))
 
     def make_optimizers(self, steps):
-        """AdamW with EMA; its learning rate falls to zero by a cosine."""
+        """Return AdamW with EMA; its learning rate follows a cosine to zero."""
         rate = keras.optimizers.schedules.CosineDecay(self.learning_rate, steps)
         average = {"use_ema": True, "ema_momentum": self.ema}
         return {"loss": keras.optimizers.AdamW(rate, weight_decay=1e-4, **average)}
 
     def targets(self, x, y=None):
-        """Masks of the body in films x, (n, h, w)."""
+        """Return masks of the body in films x, (n, h, w)."""
         return bodies(x)
 
     def compute_losses(self, x, y=None, training=False):
-        """Cross-entropy of lesions drawn anew for each member; y are masks of the body."""
+        """Return the cross-entropy of lesions drawn for each member; y are masks of the body."""
         films, inside = self.varied(x[..., 0], y) if training else (x[..., 0], y)
         wanted = self.kinds, self.lesion_size, self.lesion_share
         drawn = [lesions.draw(films, inside, self.random, *wanted) for _ in range(self.members)]
@@ -105,7 +107,7 @@ class NSA(Detector):
         return {"loss": losses.cross_entropy(logits, masks)}
 
     def varied(self, films, inside):
-        """Films and masks shifted together; half of them mirrored; films of another gamma."""
+        """Return films and masks, shifted together, half of them mirrored; films vary in gamma."""
         shift = keras.random.randint((2,), -3, 4, seed=self.random)
         films, inside = (ops.roll(part, shift, axis=(1, 2)) for part in (films, inside))
         each = (ops.shape(films)[0], 1, 1)
@@ -115,18 +117,18 @@ class NSA(Detector):
         return tuple(ops.where(mirrored, ops.flip(part, axis=2), part) for part in (films, inside))
 
     def description(self):
-        """A model of films -> (n, features): what all members find on their way down."""
+        """Build films -> (n, features): the pooled maps of the encoders of all members."""
         film = keras.Input((self.image_size, self.image_size, 1))
         unets = [part for part in self.segmenters.layers if isinstance(part, keras.Model)]
         levels = [networks.pooled_levels(unet)(film) for unet in unets]
         return keras.Model(film, ops.concatenate(levels, axis=1))
 
     def logits(self, x):
-        """One map of each member, (n, h, w, members)."""
+        """Return one map per member, (n, h, w, members)."""
         return self.segmenters(ops.repeat(x, self.members, axis=-1), training=False)
 
     def examine(self, x):
-        """How likely each pixel is part of a lesion; means of that, its largest fifth, logits."""
+        """Return the lesion probability per pixel; means of it, of its largest fifth, of logits."""
         logits = self.logits(x)
         pixels = ops.mean(ops.sigmoid(logits), axis=-1)
         return {
@@ -138,5 +140,5 @@ class NSA(Detector):
 
 
 def bodies(x):
-    """Masks (n, h, w) 0/1 of the convex hull of the body on films (n, h, w, 1)."""
+    """Return masks (n, h, w) 0/1 of the convex hull of the body on films (n, h, w, 1)."""
     return np.array([segment_body(film, "chest") for film in to_grey(x)], "float32")

@@ -1,24 +1,24 @@
-"""NSA Deep SAD: what a network knows that finds drawn lesions, told a few real ones.
+"""NSA Deep SAD: features of a network for synthetic lesions, with the labels of a few real ones.
 
 Two stages, as in CutPaste ([arXiv 2104.04015](https://arxiv.org/abs/2104.04015)), with labels in
-the second. First NSA's U-Nets learn to find lesions drawn into normal films (`lib.methods.nsa`,
-[arXiv 2109.15222](https://arxiv.org/abs/2109.15222)). Then films x are described by what lies on
-their way down, and Deep SAD (`lib.methods.deep_sad`,
+the second. First NSA's U-Nets learn to segment synthetic lesions in normal films
+(`lib.methods.nsa`, [arXiv 2109.15222](https://arxiv.org/abs/2109.15222)). Then films x are
+described by the maps of their encoders, and Deep SAD (`lib.methods.deep_sad`,
 [arXiv 1906.02694](https://arxiv.org/abs/1906.02694), equation 7) places the films in a sphere:
 
     h(x) = mean and maximum of each map of each level, from all members
     z    = W (h - mean) / deviation, of the batch,   d = ||z - c||^2,   loss and score Deep SAD's
 
-Only W is trained in the second stage: eleven known anomalies say which of the lesions that h tells
-apart is theirs, where they are too few to teach a network how to see one. The maps' means tell
-what spreads over a film, their maxima what stands in one place.
+Only W is trained in the second stage: eleven known anomalies, too few to train the features, can
+select among the lesions that h distinguishes. The means of maps describe diffuse changes, their
+maxima focal ones.
 
-There is no paper of this combination. It is the study's own, made after NSA fused with DMSAD had
-led on the test scores of real films, which flatters its results there. With all weights trained it
-was better on validation films of NIH (.81, W alone .73) and worse on those of knees (.77, W alone
-.83). c is placed before batch norm has seen a batch, and so lies beside the mean of z: W pushes
-known anomalies to one side of the normal films. A sphere around the mean itself knew knees from
-normal ones no better than chance (.54 to .57).
+There is no paper of this combination. It is the study's own, designed after the fusion of NSA and
+DMSAD had the best test scores on real films, so that its results there are optimistic. With all
+weights trained it was better on validation films of NIH (.81, W alone .73) and worse on those of
+knees (.77, W alone .83). c is placed before batch norm has processed a batch, and is therefore off
+the mean of z: W moves known anomalies to one side of the normal films. With a sphere around the
+mean itself, the AUROC on knees was near chance level (.54 to .57).
 
 **Differs from Deep SAD**
 
@@ -26,7 +26,7 @@ normal ones no better than chance (.54 to .57).
 | --- | --- | --- |
 | 1. phi | a network for films, whose first stage is an autoencoder | W h, whose first stage is NSA |
 | 2. learning rates | | `learning_rate` is that of W; `pretraining_learning_rate` NSA's |
-| 3. | | what `lib.methods.deep_sad` lists as 2 and 3 |
+| 3. | | differences 2 and 3 of `lib.methods.deep_sad` |
 """  # noqa: E501
 
 from typing import ClassVar
@@ -41,11 +41,11 @@ from lib.methods.nsa import NSA
 
 
 class NSADeepSAD(DeepSAD):
-    """Deep SAD of what NSA's U-Nets see (equations above); further keywords are DeepSAD's.
+    """Deep SAD on features of NSA's U-Nets (equations above); further keywords are DeepSAD's.
 
     - `image_size`: pixels a side of the films, which are square
     - `latent_dim`: length of the embedding z
-    - `width`, `members`: filters of the first convolution of the U-Nets, and how many there are
+    - `width`, `members`: filters of the first convolution of the U-Nets, and their number
     - `pretraining_learning_rate`: NSA's
     - `learning_rate`: that of W, at the start
     """
@@ -80,7 +80,7 @@ class NSADeepSAD(DeepSAD):
         return earlier
 
     def compute_losses(self, x, y=None, training=False):
-        """The compactness of W h(x); what NSA learnt stays as it is."""
+        """Return the compactness of W h(x); NSA's weights are fixed."""
         z = self.head(self.description(x, training=False), training=training)
         return {"loss": self.compactness(z, y)}
 

@@ -1,4 +1,4 @@
-"""Supervised residual network: what labels can do, an upper bound beside the other families.
+"""Supervised residual network: an upper bound for the other families, with all labels.
 
 He et al. 2015 ([arXiv 1512.03385](https://arxiv.org/abs/1512.03385)), equation 1: y = F(x) + x.
 With A_k the maps of its last layer, h' x w' cells, Z = h' w':
@@ -11,7 +11,7 @@ Its map is Grad-CAM ([arXiv 1610.02391](https://arxiv.org/abs/1610.02391)), equa
 
     alpha_k = (1/Z) sum_ij d logit / d A_k,ij,   map = ReLU(sum_k alpha_k A_k)
 
-Here d logit / d A_k,ij = w_k / Z in every cell, so alpha_k = w_k / Z: no gradient has to be taken.
+Here d logit / d A_k,ij = w_k / Z in every cell, so alpha_k = w_k / Z: no gradient is computed.
 
 **Differs from the papers**
 
@@ -19,7 +19,7 @@ Here d logit / d A_k,ij = w_k / Z in every cell, so alpha_k = w_k / Z: no gradie
 | --- | --- | --- |
 | 1. size | 64 filters in the first stage of ResNet-18 | its blocks (2, 2, 2, 2), but 16 filters; one grey channel |
 | 2. stem | 7x7 and max pooling, for films of 224 px | a 3x3 convolution of stride 2 |
-| 3. optimizer | SGD from 0.1, divided by ten at plateaus; weight decay 1e-4 | AdamW from 1e-3 to 0 by a cosine; weight decay 1e-2 (decoupled), batch norm momentum 0.9 |
+| 3. optimizer | SGD from 0.1, divided by ten at plateaus; weight decay 1e-4 | AdamW from 1e-3 to 0 along a cosine; weight decay 1e-2 (decoupled), batch norm momentum 0.9 |
 | 4. output | a softmax over 1000 balanced classes | one logit for "abnormal", with class weights |
 | 5. augmentation | random crops, flips and colours | the study's (a Keras layer) |
 
@@ -43,7 +43,7 @@ class ResNet(Detector):
 
     - `width`: filters of the first stage
     - `blocks`: residual blocks of each stage
-    - `miss_factor`: how much dearer missing an abnormal film is than a false alarm
+    - `miss_factor`: cost of a missed abnormal film relative to a false alarm
     - `weight_decay`: AdamW's
     """
 
@@ -66,14 +66,14 @@ class ResNet(Detector):
         )
 
     def make_optimizers(self, steps):
-        """AdamW whose learning rate falls by a cosine to zero over the whole fit."""
+        """Return AdamW, its learning rate falling to zero along a cosine over the whole fit."""
         rate = self.learning_rate
         if isinstance(rate, float):
             rate = keras.optimizers.schedules.CosineDecay(rate, decay_steps=steps)
         return {"loss": keras.optimizers.AdamW(rate, weight_decay=self.weight_decay)}
 
     def before_training(self, x, y=None, validation_data=None, **options):
-        """Weigh the classes; a film of unknown label (NaN) weighs nothing.
+        """Weight the classes; a film of unknown label (NaN) has weight 0.
 
         Raises ValueError unless there are films of both classes.
         """
@@ -89,19 +89,19 @@ class ResNet(Detector):
         return {}
 
     def compute_losses(self, x, y=None, training=False):
-        """The weighted cross-entropy."""
+        """Return the weighted cross-entropy."""
         logit = self.head(self.backbone(x, training=training), training=training)
         return {
             "loss": losses.weighted_cross_entropy(y, ops.squeeze(logit, -1), self.class_weights)
         }
 
     def examine(self, x):
-        """The logit, and Grad-CAM as the map."""
+        """Return the logit, and Grad-CAM as the map."""
         features = self.backbone(x, training=False)  # A, (n, h', w', k)
         return {"score": ops.squeeze(self.head(features), axis=-1), "map": self.grad_cam(features)}
 
     def grad_cam(self, features):
-        """(n, h, w) from the backbone's maps (n, h', w', k)."""
+        """Return (n, h, w) from the backbone's maps (n, h', w', k)."""
         weights = self.head.get_layer("logit").kernel  # w, (k, 1)
         cells = features.shape[1] * features.shape[2]  # Z
         cam = ops.relu(ops.matmul(features, weights) / cells)

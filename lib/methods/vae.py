@@ -1,4 +1,4 @@
-"""VAE: an autoencoder whose codes are distributions held near N(0, I).
+"""VAE: an autoencoder whose codes are distributions close to N(0, I).
 
 Kingma and Welling, [arXiv 1312.6114](https://arxiv.org/abs/1312.6114). Encoder q(z|x) = N(z_mean,
 exp z_log_var), decoder G:
@@ -8,13 +8,13 @@ exp z_log_var), decoder G:
 
 The mean runs over films and pixels. This is the negative evidence lower bound of a decoder with
 normal noise of variance s^2, times 2 s^2 / pixels, if kl_weight = 2 s^2 latent_dim / pixels; 0.005
-stands for s = 0.8 at 64 px. A film is scored with z_mean, nothing is drawn: `residual`, the mean of
-(x - G(z_mean))^2; `kl`, in nats; `elbo`, the film's loss.
+corresponds to s = 0.8 at 64 px. A film is scored with z_mean, without sampling: `residual`, the
+mean of (x - G(z_mean))^2; `kl`, in nats; `elbo`, the film's loss.
 
 Loss and settings are those of the benchmark MedIAnomaly
 ([arXiv 2404.04518](https://arxiv.org/abs/2404.04518): 64 px, latent size 16, weight 0.005, Adam
-1e-3, batch 64, 250 epochs). Published AUROC on RSNA: .679 by the residual, where the plain
-autoencoder has .675 (AE4AD, table 2). On hands of MURA (512 px, latent size 1024), by Davletshina
+1e-3, batch 64, 250 epochs). Published AUROC on RSNA: .679 by the residual, compared with .675 for
+the plain autoencoder (AE4AD, table 2). On hands of MURA (512 px, latent size 1024), by Davletshina
 et al. ([arXiv 2001.10883](https://arxiv.org/abs/2001.10883)): .533 by the KL, .483 by the residual.
 
 **Differs from the paper and the benchmark**
@@ -26,12 +26,12 @@ et al. ([arXiv 2001.10883](https://arxiv.org/abs/2001.10883)): .533 by the KL, .
 | 3. networks | one hidden layer; Adagrad | | convolutions; Adam |
 | 4. from the last map to z | | a layer of 1024 units on either side | one linear layer; the decoder ends in tanh |
 
-**Known defects** of reference code: both draw z when they score, so that a film's score changes from
-call to call; here z_mean. Davletshina's code adds the *sum* of the KL over batch and codes to the
-*mean* error of a pixel, which gives the KL batch times pixels more weight than the bound does; on
-toy films the posterior then collapses onto the prior and all films get one reconstruction.
-`as_published=True` takes this weight (with squared error; there cross-entropy). Otherwise `fit`
-raises Collapsed where no code is active: by the criterion of Burda et al.
+**Known defects** of reference code: both sample z in scoring, so that a film's score changes from
+call to call; here z_mean is used. Davletshina's code adds the *sum* of the KL over batch and codes
+to the *mean* error of a pixel, which gives the KL batch times pixels more weight than the bound
+does; on toy films the posterior then collapses to the prior and all films have the same
+reconstruction. `as_published=True` uses this weight (with squared error; there cross-entropy).
+Otherwise `fit` raises Collapsed where no code is active: by the criterion of Burda et al.
 ([arXiv 1509.00519](https://arxiv.org/abs/1509.00519)), where no z_mean has a variance above 0.01
 over the films.
 """  # noqa: E501
@@ -54,8 +54,8 @@ class VAE(Detector):
 
     - `latent_dim`: length of the code z
     - `width`: filters of the first convolution, of q and G (`lib.networks`)
-    - `kl_weight`: weight of the KL of a code compared with the squared residual of a pixel
-    - `as_published`: replaces it by the weight that Davletshina's code gives the KL (see above)
+    - `kl_weight`: weight of the KL of a code relative to the squared residual of a pixel
+    - `as_published`: the weight of the KL in Davletshina's code replaces `kl_weight` (see above)
     """
 
     players: ClassVar = {"loss": ("encoder", "decoder")}
@@ -73,14 +73,14 @@ class VAE(Detector):
         self.random = keras.random.SeedGenerator(self.seed)
 
     def fit(self, x, y=None, validation_data=None, **options):
-        """Train. Raises Collapsed when the code tells nothing about the film (see above)."""
+        """Train. Raises Collapsed if no code is active (see above)."""
         history = super().fit(x, y, validation_data, **options)
         if not self.as_published:
             self.check_collapse(x)
         return history
 
     def check_collapse(self, x):
-        """Raise Collapsed when no code is active over films (n, h, w, 1)."""
+        """Raise Collapsed if no code is active over films (n, h, w, 1)."""
         z_mean = self.batchwise(lambda films: self.encode(films)[0], x)
         largest = z_mean.var(axis=0).max()
         if not largest > ACTIVE:
@@ -90,15 +90,15 @@ class VAE(Detector):
             )
 
     def encode(self, x, training=False):
-        """Mean and log variance of q(z|x), (n, latent_dim) each."""
+        """Return mean and log variance of q(z|x), (n, latent_dim) each."""
         return ops.split(self.encoder(x, training=training), 2, axis=1)
 
     def bound(self, error, kl):
-        """The loss from the mean squared residual and the KL, numbers or (n,)."""
+        """Return the loss from the mean squared residual and the KL, numbers or (n,)."""
         return error + self.kl_weight * kl / self.latent_dim
 
     def compute_losses(self, x, y=None, training=False):
-        """The loss, its squared residual and its KL in nats; labels are not used."""
+        """Return the loss, its squared residual and its KL in nats; labels are not used."""
         z_mean, z_log_var = self.encode(x, training)
         z = losses.sample_gaussian(z_mean, z_log_var, self.random)
         error = ops.mean(losses.squared_residual(x, self.decoder(z, training=training)))
@@ -106,15 +106,15 @@ class VAE(Detector):
         return {"loss": self.bound(error, kl), "reconstruction": error, "kl": kl}
 
     def reconstruction(self, x):
-        """G(z_mean), (n, h, w, 1)."""
+        """Return G(z_mean), (n, h, w, 1)."""
         return self.decoder(self.encode(x)[0], training=False)
 
     def samples(self, x):
-        """What the decoder makes of six fixed codes from the prior, (6, h, w, 1)."""
+        """Return images decoded from six fixed codes of the prior, (6, h, w, 1)."""
         return self.decoder(fixed_codes(self.latent_dim, self.seed), training=False)
 
     def examine(self, x):
-        """(x - G(z_mean))^2 as the map, its mean, the KL in nats, and the loss of the film."""
+        """Return (x - G(z_mean))^2 as the map, its mean, the KL in nats, and the film's loss."""
         z_mean, z_log_var = self.encode(x)
         pixels = losses.squared_residual(x, self.decoder(z_mean, training=False))
         residual, kl = ops.mean(pixels, axis=(1, 2)), losses.kl_divergence(z_mean, z_log_var)

@@ -1,4 +1,4 @@
-"""VAE-GAN: a variational autoencoder whose error is measured by what a discriminator sees.
+"""VAE-GAN: a variational autoencoder with a reconstruction error on a discriminator's features.
 
 Larsen et al., [arXiv 1512.09300](https://arxiv.org/abs/1512.09300); as a detector after a public
 study on RSNA (YiHsiu7893 on GitHub). q encoder, G decoder, D discriminator with features D_l, z ~
@@ -10,30 +10,30 @@ q(z|x), r = G(z), z_p ~ N(0, I):
     encoder: K / latent_dim + beta F,  decoder: gamma F - L,  discriminator: L   (algorithm 1)
     map = |x - r|, where z is the mean of q(z|x)
 
-L is the cross-entropy: algorithm 1 writes it with the other sign, but descends as above. Scores:
-the mean of the map (published AUROC on RSNA at 64 px: .77), F of the film, the logit of 1 - D(x).
+L is the cross-entropy: algorithm 1 has the opposite sign, but the updates are as above. Scores: the
+mean of the map (published AUROC on RSNA at 64 px: .77), F of the film, the logit of 1 - D(x).
 
 **Differs from the paper**
 
 | what | paper | study on RSNA | here |
 | --- | --- | --- | --- |
-| 1. purpose | faces are generated | a detector | a detector with scores |
-| 2. F and K | sums, and no beta | means, with 128 dimensions, gamma 15 and beta 5 | F is the part of the features' energy that is not rebuilt, K a mean over dimensions; beta 40 for 16 dimensions is the same as the study's (below) |
-| 3. discriminator | batch norm | F at the last convolution | F at the last convolution; no batch norm: its features of a film are that film's own (below) |
-| 4. optimizer | RMSprop at 3e-4 | a tenth of it for the discriminator | RMSprop at 3e-4, at a tenth of it for the discriminator; both fall to zero by a cosine |
+| 1. purpose | generation of faces | a detector | a detector with scores |
+| 2. F and K | sums, and no beta | means, with 128 dimensions, gamma 15 and beta 5 | F is the share of the features' energy that is not reconstructed, K a mean over dimensions; beta 40 for 16 dimensions equals that of the study on RSNA (below) |
+| 3. discriminator | batch norm | F at the last convolution | F at the last convolution; no batch norm: the features of a film depend on that film only (below) |
+| 4. optimizer | RMSprop at 3e-4 | a tenth of it for the discriminator | RMSprop at 3e-4, at a tenth of it for the discriminator; both fall to zero along a cosine |
 | 5. sizes | | latent size 128, width 64, a dense layer of 2048 units | latent size 16, width 16 |
-| 6. codes from q and from N(0, I) | | | share one batch, and so the statistics, of the decoder |
-| 7. players | in the published code one rests while it is far ahead | | all always step |
+| 6. codes from q and from N(0, I) | | | in one batch of the decoder, with shared statistics |
+| 7. players | in the published code one is paused while it is far ahead | | all updated in every step |
 
-With beta 5, codes of phantoms kept 4 nats instead of 12 and blurred. With batch norm in the
-discriminator, samples turned to noise where x, r and G(z_p) shared statistics, and reconstructions
-where they did not.
+With beta 5, codes of phantoms had 4 nats instead of 12 and reconstructions were blurred. With batch
+norm in the discriminator, samples became noise if x, r and G(z_p) shared statistics, and
+reconstructions became noise if they did not.
 
-**Known defects** of reference code: the study scores with a drawn z, so that a film's score changes
-from call to call; here with the mean. `as_published=True` draws, though a film always draws the
-same: the code of a number computed from its grey values, in a bank fixed by the seed. The study
-also scores with batch norm in training mode, so that a score depends on the films beside it; that
-is not reproduced.
+**Known defects** of reference code: the study on RSNA scores with a sampled z, so that a film's
+score changes from call to call; here with the mean. `as_published=True` samples reproducibly: a
+number computed from the grey values of the film selects its noise from a bank fixed by the seed.
+That study also scores with batch norm in training mode, so that a score depends on the other films
+of the batch; this is not reproduced.
 """  # noqa: E501
 
 from typing import ClassVar
@@ -46,7 +46,7 @@ from lib.detector import Detector
 from lib.noise import number_in_bank
 
 RATES = {"encoder": 3e-4, "decoder": 3e-4, "discriminator": 3e-5}
-BANK = 1021  # codes to draw from when `as_published`
+BANK = 1021  # noise vectors to draw from if `as_published`
 
 
 class VAEGAN(Detector):
@@ -55,8 +55,8 @@ class VAEGAN(Detector):
     - `latent_dim`: length of the code z
     - `width`: filters of the first convolution, of q, G and D (`lib.networks`)
     - `beta`, `gamma`: weights of the feature error F for the encoder and the decoder
-    - `as_published`: score with a drawn code (see above)
-    - `learning_rate`: by player, or one for all
+    - `as_published`: score with a sampled code (see above)
+    - `learning_rate`: per player, or one for all
     """
 
     players: ClassVar = {
@@ -91,7 +91,7 @@ class VAEGAN(Detector):
         self.codes.assign(keras.random.normal((BANK, latent_dim), seed=self.seed))
 
     def make_optimizers(self, steps):
-        """RMSprop for each player, its learning rate falling to zero by a cosine."""
+        """Return RMSprop for each player, its learning rate falling to zero along a cosine."""
         decay = keras.optimizers.schedules.CosineDecay
         return {
             player: keras.optimizers.RMSprop(decay(self.rate_of(player), steps))
@@ -99,11 +99,11 @@ class VAEGAN(Detector):
         }
 
     def encode(self, x, training=False):
-        """Mean and log variance of q(z|x), (n, latent_dim) each."""
+        """Return mean and log variance of q(z|x), (n, latent_dim) each."""
         return ops.split(self.encoder(x, training=training), 2, axis=1)
 
     def compute_losses(self, x, y=None, training=False):
-        """Each player's loss, K and F; labels are not used."""
+        """Return each player's loss, K and F; labels are not used."""
         z_mean, z_log_var = self.encode(x, training)
         z = losses.sample_gaussian(z_mean, z_log_var, self.random)
         z_p = keras.random.normal(ops.shape(z), seed=self.random)
@@ -127,7 +127,7 @@ class VAEGAN(Detector):
         }
 
     def reconstruction(self, x):
-        """r from the mean of q(z|x), (n, h, w, 1); `as_published`, from the film's own draw."""
+        """Return r from the mean of q(z|x), (n, h, w, 1), or from a sample if `as_published`."""
         z, z_log_var = self.encode(x)
         if self.as_published:
             drawn = ops.take(self.codes, number_in_bank(x, BANK), axis=0)
@@ -135,11 +135,11 @@ class VAEGAN(Detector):
         return self.decoder(z, training=False)
 
     def samples(self, x):
-        """What the decoder makes of six fixed codes, (6, h, w, 1)."""
+        """Return images decoded from six fixed codes, (6, h, w, 1)."""
         return self.decoder(self.codes[:6], training=False)
 
     def examine(self, x):
-        """|x - r| as the map, its mean, F of the film, logit of 1 - D(x)."""
+        """Return |x - r| as the map, its mean, F of the film, and the logit of 1 - D(x)."""
         r = self.reconstruction(x)
         residual = losses.absolute_residual(x, r)
         logit, of_film = self.discriminator(x, training=False)

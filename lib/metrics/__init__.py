@@ -1,8 +1,8 @@
-"""How well scores find abnormal films, and how sure we are.
+"""How well scores detect abnormal films, and with which uncertainty.
 
 Labels are 1 (abnormal) or 0 (normal) and larger scores are more abnormal. Every measure takes an
-optional `weight`: how often each film is counted. A bootstrap is then one weight per resample and
-film, shape (resamples, n), and gives a measure of all resamples at once, shape (resamples,).
+optional `weight`: the count of each film. A bootstrap has one weight per resample and film, shape
+(resamples, n), and gives the measure of all resamples at once, shape (resamples,).
 """
 
 from lib.metrics.calibration import brier, calibration_bins, calibration_error, fit_probability

@@ -1,4 +1,4 @@
-"""Scores as probabilities of being abnormal, and how far these are from what is observed."""
+"""Scores as probabilities of being abnormal, and their deviation from observed frequencies."""
 
 from collections.abc import Callable
 
@@ -33,7 +33,8 @@ def calibration_error(
 ) -> np.ndarray:
     """Return the expected calibration error over equal bins of probability.
 
-    arXiv 1706.04599, eq. 3. Few films inflate it: a perfect probability scores above 0.
+    arXiv 1706.04599, eq. 3. Small samples inflate it: even a perfect probability gives a value
+    above 0.
     """
     label, probability, weight = checked(label, probability, weight)
     member = np.minimum((probability * bins).astype(int), bins - 1)[:, None] == np.arange(bins)

@@ -1,4 +1,4 @@
-"""Films called normal or abnormal at one threshold, and how that threshold is set."""
+"""Films classified as normal or abnormal at one threshold, and the choice of that threshold."""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ class Decisions:
         return divide(2 * self.true_positive, 2 * self.true_positive + errors)
 
     def kappa(self) -> np.ndarray:
-        """Return Cohen's kappa: agreement beyond what the two marginals give by chance."""
+        """Return Cohen's kappa: agreement beyond that expected by chance from the marginals."""
         tp, fp = self.true_positive, self.false_positive
         fn, tn = self.false_negative, self.true_negative
         return divide(2 * (tp * tn - fp * fn), (tp + fp) * (fp + tn) + (tp + fn) * (fn + tn))
@@ -37,7 +37,7 @@ class Decisions:
 def decide(
     label: ArrayLike, score: ArrayLike, threshold: float, weight: ArrayLike | None = None
 ) -> Decisions:
-    """Call films abnormal at or above the threshold, and count right and wrong calls."""
+    """Classify films as abnormal at or above the threshold; count right and wrong decisions."""
     label, score, weight = checked(label, score, weight)
     weight = weight.astype(float)
     abnormal, called = label == 1, score >= threshold
@@ -51,7 +51,7 @@ def threshold_from_normals(score: ArrayLike, quantile: float = 0.95) -> float:
 
 
 def threshold_for_recall(label: ArrayLike, score: ArrayLike, recall: float = 0.90) -> float:
-    """Return a threshold set with abnormal films: the strictest that finds this share of them.
+    """Return a threshold set with abnormal films: the strictest with this recall.
 
     Raises ValueError without an abnormal film.
     """

@@ -1,10 +1,10 @@
-"""The films that a measure counts: their labels, scores and weights, and their studies."""
+"""The films of a measure: their labels, scores and weights, and their studies."""
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-#: Films of a group, or of either of its labels, below which no measure is given.
+#: Number of films of a group, or of either label, below which no measure is reported.
 FEWEST = 5
 
 
@@ -32,7 +32,7 @@ def checked(
 
 
 def by_study(films: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per study: mean score of its views, abnormal when one is.
+    """Return one row per study: mean score of its views, abnormal if one is.
 
     Any other column is that of the first view.
     """

@@ -1,4 +1,4 @@
-"""How sure a measure is: percentile intervals over patients, t intervals over seeds.
+"""The uncertainty of measures: percentile intervals over patients, t intervals over seeds.
 
 Films of one patient resemble each other, so resamples are drawn from patients, never from films.
 """
@@ -23,7 +23,7 @@ class Estimate(NamedTuple):
 
 
 def patient_weights(patient_id: ArrayLike, resamples: int = 1000, seed: int = 0) -> np.ndarray:
-    """Draw patients with replacement; return how often each film then counts, (resamples, n)."""
+    """Draw patients with replacement; return the count of each film, (resamples, n)."""
     # In order of appearance: ids may be salted, and the draws must not differ between machines.
     patient_of_film, patients = pd.factorize(np.asarray(patient_id, str))
     size = len(patients)
@@ -36,7 +36,7 @@ def patient_weights(patient_id: ArrayLike, resamples: int = 1000, seed: int = 0)
 def bootstrap(
     measure: Callable[[np.ndarray], dict[str, np.ndarray]], weights: np.ndarray, level: float = 0.95
 ) -> dict[str, Estimate]:
-    """Return percentile intervals of all that `measure(weight)` gives, by weights (resamples, n).
+    """Return percentile intervals of each value of `measure(weight)`, by weights (resamples, n).
 
     Resamples without one of the labels are left out; chunks of 100 bound the memory.
     """
@@ -68,7 +68,7 @@ def roc_band(
 
 
 def t_interval(values: ArrayLike, level: float = 0.95) -> Estimate:
-    """Return the mean of independent values (n,), as of several seeds, with Student's t interval.
+    """Return the mean of independent values (n,), e.g. of seeds, with Student's t interval.
 
     mean -+ t sd / sqrt(n), t the quantile at n - 1 degrees of freedom; no ends for a single value.
     """

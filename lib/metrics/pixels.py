@@ -1,4 +1,4 @@
-"""Whether a map of anomaly scores finds the lesion inside a film."""
+"""How well maps of anomaly scores localise lesions."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,8 +11,8 @@ def pixel_counts(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Count lesion and other pixels of each film by map value, largest first: two (m, <= bins).
 
-    maps (m, h, w), lesions and counted (m, h, w) bool: pixels outside `counted` are ignored.
-    Exact up to `bins` distinct values; beyond, each bin holds an equal share of all pixels.
+    maps (m, h, w), lesions and counted (m, h, w) bool: pixels outside `counted` are ignored. Exact
+    up to `bins` distinct values; beyond, each bin contains an equal share of all pixels.
     """
     film, lesion = np.nonzero(counted)[0], lesions[counted]
     value = maps[counted].astype(np.float32)
@@ -37,8 +37,8 @@ def rank_pixels(lesion: np.ndarray, other: np.ndarray, weight: ArrayLike | None 
 def pointing_game(maps: np.ndarray, lesions: np.ndarray) -> np.ndarray:
     """Return whether each film's map peaks inside its lesion, (m,).
 
-    arXiv 1608.00507, without tolerance. Where several pixels share the peak it is their share
-    inside: a constant map scores by chance.
+    arXiv 1608.00507, without tolerance. If several pixels share the peak, it is the share of these
+    inside: a constant map is at chance level.
     """
     peak = maps == maps.max(axis=(1, 2), keepdims=True)
     return (peak & lesions.astype(bool)).sum(axis=(1, 2)) / peak.sum(axis=(1, 2))

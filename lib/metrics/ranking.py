@@ -10,9 +10,9 @@ from lib.metrics.films import checked, divide
 
 @dataclass(frozen=True)
 class Ranking:
-    """How many abnormal and normal films lie at or above each threshold, strictest threshold first.
+    """Counts of abnormal and normal films at or above each threshold, strictest threshold first.
 
-    Both (..., thresholds + 1), starting at 0. Measures are NaN where a label they need is absent.
+    Both (..., thresholds + 1), starting at 0. Measures are NaN if a label they need is absent.
     """
 
     true_positive: np.ndarray
@@ -45,12 +45,12 @@ class Ranking:
         return _best(1 - self.false_positive_rate, 1 - self.recall, 1 - recall)
 
     def best_dice(self) -> np.ndarray:
-        """Return the largest Dice (F1) over all thresholds: chosen with labels, an upper bound."""
+        """Return the largest Dice (F1) over all thresholds: an upper bound, as labels choose it."""
         hits = self.true_positive
         return (2 * hits / (hits + self.false_positive + hits[..., -1:])).max(axis=-1)
 
     def recall_on(self, false_positive_rate: ArrayLike) -> np.ndarray:
-        """Return the ROC curve at these rates, (..., rates): the top of steps, else linear."""
+        """Return the ROC curve at these rates, (..., rates): the top of steps, otherwise linear."""
         rates = np.asarray(false_positive_rate, float)
         curves = zip(
             np.atleast_2d(self.false_positive_rate), np.atleast_2d(self.recall), strict=True

@@ -1,4 +1,4 @@
-"""Whether one detector ranks films better than another, and correction for many such tests."""
+"""Tests of whether one detector ranks films better than another, and their correction."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -39,7 +39,7 @@ def holm(p_values: ArrayLike) -> np.ndarray:
 
 
 def _auroc_residuals(label: np.ndarray, score: np.ndarray) -> np.ndarray:
-    """Return what each film adds to the AUROC's error: (placement - AUROC) / films of its label."""
+    """Return each film's part of the AUROC's error: (placement - AUROC) / films of its label."""
     abnormal = label == 1
     over_all, positive, negative = rankdata(score), abnormal.sum(), (~abnormal).sum()
     residual = np.empty(len(score))

@@ -1,14 +1,14 @@
-"""Run a notebook and render it to one self-contained HTML page, legible even when a cell fails.
+"""Run a notebook and render it as one self-contained HTML page, legible even if a cell fails.
 
     python -m lib.report NOTEBOOK OUTPUT.html -p name value ...
 
-The page loads nothing from anywhere, runs no script, and ends with a trace of what made it.
+The page loads no external resource, runs no script, and ends with a trace of its origin.
 """
 
 import sys
 
-# jsonschema, which checks notebooks, would compile a grammar of web addresses that none needs: half
-# the time that this package takes to import.
+# jsonschema, which checks notebooks, would compile an unused grammar of web addresses: half
+# the import time of this package.
 sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 from lib.report.command import main

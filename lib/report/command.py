@@ -8,7 +8,7 @@ from lib.report.page import run
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Make one page; return 1 when it is unfinished."""
+    """Make one page; return 1 if it is incomplete."""
     parser = argparse.ArgumentParser(
         prog="python -m lib.report", description="Make one page of a notebook."
     )

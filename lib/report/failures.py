@@ -1,4 +1,4 @@
-"""Why a page is unfinished, in one sentence."""
+"""The reason why a page is incomplete, in one sentence."""
 
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbconvert.filters import strip_ansi
@@ -8,12 +8,12 @@ from papermill.exceptions import PapermillExecutionError
 from lib.report.privacy import without_film_names
 from lib.report.rendering import headings
 
-#: Kinds of output that must carry an alternative text.
+#: Kinds of output that need an alternative text.
 PICTURES = {"image/png", "image/jpeg"}
 
 
 def explain(error: Exception, notebook: NotebookNode) -> str:
-    """Return one sentence that says which cell failed and why."""
+    """Return one sentence with the failed cell and the reason."""
     if isinstance(error, PapermillExecutionError):
         told = error.ename in ("SystemExit", "FitFailed")
         reason = error.evalue if told else f"{error.ename}: {error.evalue}"

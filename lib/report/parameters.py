@@ -1,4 +1,4 @@
-"""The parameters of a notebook: which it has, and texts from a command line as their values."""
+"""The parameters of a notebook: their names, and their values from text of a command line."""
 
 import ast
 from pathlib import Path
@@ -19,7 +19,7 @@ def known_parameters(notebook: Path) -> dict[str, str]:
 
 
 def typed(given: dict[str, str], defaults: dict[str, str], notebook: Path) -> dict[str, object]:
-    """Return the given texts as values of the types that the notebook's defaults have."""
+    """Convert the given texts to the types of the notebook's defaults."""
     unknown = [name for name in given if name not in defaults]
     if unknown:
         known = ", ".join(defaults) or "none"

@@ -1,4 +1,4 @@
-"""What no page may show: names of films, which may be a patient's, and folders of this machine."""
+"""Removal of private text from pages: names of films, possibly of patients, and local folders."""
 
 import html
 import re
@@ -11,8 +11,8 @@ from nbformat import NotebookNode
 
 from lib import ROOT
 
-#: The path of a film: to the end of its quotation, else to a colon or the end of the line, as names
-#: of folders and files, which may be a patient's, hold spaces and commas.
+#: The path of a film: to the end of its quotation, otherwise to a colon or the end of the line, as
+#: names of folders and files, possibly of patients, contain spaces and commas.
 FILM = re.compile(
     r"""(?P<quote>['"])[^'"\n]*?\bdata/(?=\S)(?:(?!(?P=quote)).)+(?P=quote)"""
     r"""|(?:[^\s'"<>]*/)?\bdata/(?=\S)[^\n'"]+?(?=: |$)""",
@@ -21,7 +21,7 @@ FILM = re.compile(
 
 
 def hide_film_names(notebook: NotebookNode) -> None:
-    """Take paths of films out of what cells printed and of their errors."""
+    """Remove paths of films from printed output and from errors."""
     for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
         for part in ("text", "evalue"):
             if part in output:
@@ -32,12 +32,12 @@ def hide_film_names(notebook: NotebookNode) -> None:
 
 
 def without_film_names(text: str) -> str:
-    """Return the text with paths below data/ cut short: their names may be a patient's."""
+    """Return the text with shortened paths below data/: names may be those of patients."""
     return FILM.sub(lambda found: "{0}data/…{0}".format(found["quote"] or ""), text)
 
 
 def without_machine_paths(text: str) -> str:
-    """Return the page without this machine's folders; embedded pictures stay as they are."""
+    """Return the page without folders of this machine; embedded images are unchanged."""
     names = {ROOT: ".", Path(sys.prefix): "python", Path.home(): "~", tempfile.gettempdir(): "tmp"}
     folders = {html.escape(str(folder)): name for folder, name in names.items()}
     parts = re.split(r"(data:image/[^\"]+)", text)
@@ -51,6 +51,6 @@ def without_machine_paths(text: str) -> str:
 
 
 def seen_from_root(path: Path) -> str:
-    """Return `path` relative to the repository, or only its name when it lies elsewhere."""
+    """Return `path` relative to the repository, or only its name if it is elsewhere."""
     path = path.resolve()
     return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name

@@ -1,4 +1,4 @@
-"""Runs a notebook with papermill, and numbers its cells by what became of them."""
+"""Running of a notebook with papermill, and numbers and states of its cells."""
 
 from pathlib import Path
 
@@ -14,16 +14,16 @@ from lib import ROOT
 
 
 class OwnKernel(AsyncKernelManager):
-    """Runs notebooks in this very Python, whatever kernels the machine calls python3."""
+    """A kernel in this Python, independent of the kernels installed as python3."""
 
     def _kernel_spec_manager_default(self) -> KernelSpecManager:
         return KernelSpecManager(kernel_dirs=[])
 
 
 def execute(notebook: Path, executed: Path, values: dict, timeout: int) -> Exception | None:
-    """Run `notebook` into `executed` under a progress bar; return what stopped it, if anything."""
+    """Run `notebook` into `executed` under a progress bar; return its error, if any."""
     executed.parent.mkdir(parents=True, exist_ok=True)
-    # Something to render even when nothing runs, without what an earlier run left in the notebook.
+    # Something to render even if nothing runs, without output of an earlier run.
     empty, _ = ClearOutputPreprocessor().preprocess(nbformat.read(notebook, as_version=4), {})
     nbformat.write(empty, executed)
     try:
@@ -39,7 +39,7 @@ def execute(notebook: Path, executed: Path, values: dict, timeout: int) -> Excep
             kernel_manager_class=OwnKernel,
             config=Config(KernelManager={"transport_encryption": "auto"}),
         )
-    except Exception as error:  # whatever it is, the page gives it
+    except Exception as error:  # any error is reported on the page
         return error
     return None
 
@@ -47,8 +47,8 @@ def execute(notebook: Path, executed: Path, values: dict, timeout: int) -> Excep
 def number_cells(notebook: NotebookNode, stopped: bool) -> None:
     """Drop empty cells and papermill's banners; give each code cell its number and state.
 
-    The state, "ran", "failed" or "not run", follows from the times at which cells began:
-    papermill's own states call the cells after a kernel's death completed.
+    The state, "ran", "failed" or "not run", follows from the start times of cells: papermill's own
+    states mark the cells after a kernel's death as completed.
     """
     notebook.cells = [
         cell
