@@ -217,7 +217,7 @@ FILM = f"{ROOT}/data/ours/healthy/{PATIENT}/IM 1.dcm"
     [
         "open(film)",
         "raise ValueError(f'{film}: truncated')",
-        "from lib import cells\nraise cells.CellFailed(f'Cell a/b/0 failed. OSError: {film}')",
+        "from lib.fits import store\nraise store.FitFailed(f'The fit a failed. OSError: {film}')",
         "print(film, 'is odd')\nraise KeyError(film)",
         "import warnings\nwarnings.warn(f'{film}: no profile')\n1 / 0",
     ],
