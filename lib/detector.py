@@ -30,7 +30,8 @@ class Detector(Engine):
     """A method of the study (see the module's docstring for what a method defines).
 
     - `image_size`: pixels per side of the films, which are square
-    - `epochs`, `batch_size`: the defaults of `fit`; `batch_size` in films
+    - `epochs`: number of passes over the training films, unless `fit` is given another
+    - `batch_size`: number of films per update, unless `fit` is given another
     - `learning_rate`: a number, a Keras schedule, or a dictionary of these per player
     - `augmentation`: a Keras layer applied to the films in training only
     - `score_name`: one of `scores`, by default the first

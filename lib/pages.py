@@ -10,6 +10,7 @@ import sys
 from typing import NamedTuple
 
 from lib import ROOT, accidents, files, grid, processes, report
+from lib.comparison.chapter import page_of
 from lib.errors import BadData
 
 
@@ -38,14 +39,9 @@ def chapters(dataset: str) -> list[Page]:
     """One page per family with fits on a data set."""
     families = dict.fromkeys(fit.family for fit in grid.fits() if fit.dataset == dataset)
     return [
-        Page(chapter(dataset, family), "04_family", {"dataset": dataset, "family": family})
+        Page(page_of(dataset, family), "04_family", {"dataset": dataset, "family": family})
         for family in families
     ]
-
-
-def chapter(dataset: str, family: str) -> str:
-    """The file of the chapter of a family on a data set, in reports/."""
-    return f"chapters/{dataset}/{family}.html"
 
 
 def ablations(name: str) -> list[Page]:

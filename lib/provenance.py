@@ -114,9 +114,19 @@ def write_fingerprints(folder: Path = FINGERPRINTS) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for stage, module in STAGES.items():
         (folder / f"{stage}.txt").write_text(fingerprint(module, f"{module}.__main__"))
+    (folder / "docstrings.txt").write_text(_docstrings())
     for notebook in sorted((ROOT / "notebooks").glob("*.ipynb")):
         code = fingerprint("lib.report", *_imports(_notebook_code(notebook), "notebook"))
         (folder / f"{notebook.stem}.txt").write_text(code)
+
+
+def _docstrings() -> str:
+    """The docstrings of methods, which cards show and no fingerprint of code holds."""
+    paths = [ROOT / "lib/detector.py", *sorted((ROOT / "lib/methods").glob("*.py"))]
+    trees = [ast.parse(path.read_text()) for path in paths if path.exists()]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    shown = [node for node in nodes if isinstance(node, ast.Module | ast.ClassDef)]
+    return "\n".join(ast.get_docstring(node) or "" for node in shown)
 
 
 def _reachable(roots) -> dict[str, Path]:

@@ -76,11 +76,20 @@ def test_prose_touches_its_page_only(study):
     assert changed_stages(study) == ABLATIONS
 
 
-@pytest.mark.parametrize("path", ["lib/losses.py", "lib/methods/resnet.py"])
-def test_a_comment_or_docstring_runs_nothing(study, path):
-    study.edit(path, '"""', '"""Said better: ')
+def remark_on(study, path):
+    """Change a docstring and add a comment."""
+    study.edit(path, '"""', '"""In other words: ')
     (study.folder / path).write_text((study.folder / path).read_text() + "# a remark\n")
+
+
+def test_a_comment_or_docstring_runs_nothing(study):
+    remark_on(study, "lib/losses.py")
     assert changed_stages(study) == set()
+
+
+def test_the_docstring_of_a_method_makes_what_shows_it_and_trains_nothing(study):
+    remark_on(study, "lib/methods/resnet.py")
+    assert changed_stages(study) == {"cards@rsna", "site"}
 
 
 def test_a_figure_makes_pages_only(study):

@@ -22,7 +22,7 @@ from lib.detector import Detector
 from lib.preprocessing.network_input import to_float
 from lib.samples import to_grey
 
-FILMS_WITH_MAPS = 200  # annotated test films, and half as many of all test films
+FILMS_WITH_MAPS = 200  # annotated test films; half as many of all, and a quarter for all methods
 FILMS_IN_CHAIN = 4
 FILMS_IN_SWEEP = 60
 FILMS_IN_EMBEDDING = 500
@@ -73,9 +73,13 @@ def evenly(ranked: pd.DataFrame, most: int) -> pd.DataFrame:
 
 
 def films_with_maps(ranked: pd.DataFrame, annotated: pd.Series) -> pd.DataFrame:
-    """Return the films whose maps are stored: annotated ones and others, over all ranks."""
-    noted = ranked[ranked["image_id"].isin(annotated)]
-    chosen = pd.concat([evenly(noted, FILMS_WITH_MAPS), evenly(ranked, FILMS_WITH_MAPS // 2)])
+    """Return the films whose maps are stored: annotated ones and others, over all ranks.
+
+    Some are the same for every method, so that their maps can be compared.
+    """
+    noted, by_row = ranked[ranked["image_id"].isin(annotated)], ranked.sort_values("row")
+    over_ranks = [evenly(noted, FILMS_WITH_MAPS), evenly(ranked, FILMS_WITH_MAPS // 2)]
+    chosen = pd.concat([*over_ranks, evenly(by_row, FILMS_WITH_MAPS // 4)])
     return chosen.drop_duplicates("row").sort_values("row")
 
 
