@@ -96,7 +96,7 @@ def test_maps_are_kept_of_quiet_and_of_loud_films(monkeypatch):
     annotated = films["image_id"][films["row"] < 40]
     chosen = evidence.films_with_maps(films, annotated)
     assert chosen["row"].is_monotonic_increasing and chosen["row"].is_unique
-    assert 10 <= len(chosen) <= 15
+    assert 10 <= len(chosen) <= 17
     noted = chosen["row"][chosen["image_id"].isin(annotated)]
     assert noted.min() == 2 and noted.max() == 38
     assert chosen["row"].max() == 59, "films without a lesion too"
