@@ -171,7 +171,7 @@ def test_one_seed_has_no_interval_and_no_row_over_seeds(build):
     leave(build, alone)
     judged = judged_of(build, alone)
     assert judged.means["low"].isna().all() and judged.differences["seeds"].tolist() == [1]
-    assert "not told apart**: 5 % (+" in verdicts(judged)[0]
+    assert "not clear**: 5 % (+" in verdicts(judged)[0]
     assert "of one seed" in verdicts(judged)[0]
     results = compare(build, alone)
     assert set(results["metric"]) == {"auroc", "average_precision"}
@@ -223,7 +223,7 @@ def test_a_test_set_of_one_label_has_no_numbers(build):
     index.to_csv(build / "index/limbs.csv", index=False)
     judged = judged_of(build)
     assert judged.fits.empty and judged.means.empty and judged.differences.empty
-    assert "no difference could be measured" in result(judged)
+    assert "No difference could be measured" in result(judged)
 
 
 def test_words_follow_from_the_numbers(build):
@@ -233,7 +233,7 @@ def test_words_follow_from_the_numbers(build):
     assert row["low"] > 0
     number = f"5 % ({row['value']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}])"
     assert verdicts(judged)[0] == f"deep_sad: **labels help**: {number}"
-    assert "2 are clearly above 0 (labels help) and 0 clearly below" in result(judged)
+    assert "clearly above 0 (labels help): 2; clearly below 0 (labels harm): 0" in result(judged)
     top = judged.differences.sort_values("value").iloc[-1]
     assert f"the largest of these: {top['method']}, 5 % ({top['value']:+.3f}" in result(judged)
 
@@ -247,8 +247,8 @@ def test_words_of_harm_and_of_doubt(build):
     assert all("**labels harm**: 5 % (-" in sentence for sentence in verdicts(judged))
     wide = judged.differences.assign(low=-0.2, high=0.1)
     unsure = judged._replace(differences=wide)
-    assert all("**not told apart**" in sentence for sentence in verdicts(unsure))
-    assert result(unsure).endswith("0 clearly below (labels harm).")
+    assert all("**not clear**" in sentence for sentence in verdicts(unsure))
+    assert result(unsure).endswith("clearly below 0 (labels harm): 0.")
 
 
 def test_an_ablation_without_words_of_its_own_has_words_too():

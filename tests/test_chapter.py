@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
-from lib.datasets.errors import BadData
 
 from lib import grid
 from lib.comparison import chapter, findings, sentences, tests, verdicts
 from lib.comparison.ablations import Judged
 from lib.comparison.chapter import Chapter
 from lib.comparison.tables import COLUMNS, Measures
+from lib.errors import BadData
 from lib.fits.examples import Compared
 from lib.fits.store import Finished
 from lib.grid import Fit

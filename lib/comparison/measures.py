@@ -101,11 +101,14 @@ def what_it_follows(scored: Scored, floors: list[Scored]) -> list[dict]:
     floor there is anatomy, exposure or pose.
     """
     normal = scored.split("test").query("label == 0").set_index("image_id")["score"]
-    correlation = {
-        floor.method.removeprefix("floor: "): normal.corr(
-            floor.films.set_index("image_id")["score"][normal.index], method="spearman"
-        )
+    of_floors = {
+        floor.method.removeprefix("floor: "): floor.films.set_index("image_id")["score"]
         for floor in floors
+    }
+    correlation = {
+        name: normal.corr(score[normal.index], method="spearman")
+        for name, score in of_floors.items()
+        if score[normal.index].nunique() > 1
     }
     ranked = pd.Series(correlation).dropna().sort_values(key=abs, ascending=False)
     of_fit = {"method": scored.method, "seed": scored.seed}
