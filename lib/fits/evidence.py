@@ -75,11 +75,12 @@ def evenly(ranked: pd.DataFrame, most: int) -> pd.DataFrame:
 def films_with_maps(ranked: pd.DataFrame, annotated: pd.Series) -> pd.DataFrame:
     """Return the films whose maps are stored: annotated ones and others, over all ranks.
 
-    Some are the same for every method, so that their maps can be compared.
+    Some that are not annotated are the same for every method, so that maps can be compared.
     """
-    noted, by_row = ranked[ranked["image_id"].isin(annotated)], ranked.sort_values("row")
-    over_ranks = [evenly(noted, FILMS_WITH_MAPS), evenly(ranked, FILMS_WITH_MAPS // 2)]
-    chosen = pd.concat([*over_ranks, evenly(by_row, FILMS_WITH_MAPS // 4)])
+    noted = ranked["image_id"].isin(annotated)
+    over_ranks = [evenly(ranked[noted], FILMS_WITH_MAPS), evenly(ranked, FILMS_WITH_MAPS // 2)]
+    shared = evenly(ranked[~noted].sort_values("row"), FILMS_WITH_MAPS // 4)
+    chosen = pd.concat([*over_ranks, shared])
     return chosen.drop_duplicates("row").sort_values("row")
 
 
