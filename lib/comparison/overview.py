@@ -150,10 +150,10 @@ def _named(rows: pd.DataFrame, method: str, seed: str) -> list[str]:
 
 def _intervals(rows: pd.DataFrame, value: str, sign: str = "") -> list[str]:
     """`0.841 [0.783, 0.900]` of each row, unbroken; with the sign `+` also above 0."""
-    ends = rows[[value, "low", "high"]].round(3) + 0.0  # no -0.000
+    form = f"{sign}z.3f"  # z: no -0.000
     texts = [
-        f"{mean:{sign}.3f} [{low:{sign}.3f}, {high:{sign}.3f}]"
-        for mean, low, high in ends.itertuples(index=False)
+        f"{mean:{form}} [{low:{form}}, {high:{form}}]"
+        for mean, low, high in rows[[value, "low", "high"]].itertuples(index=False)
     ]
     return [text.replace(" ", NO_BREAK) for text in texts]
 
