@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from browser import needs_chromium, opened
 from bs4 import BeautifulSoup
+from test_overview import cut
 
 from lib.comparison.tables import COLUMNS
 
@@ -79,6 +80,10 @@ def test_every_page_has_a_title_of_its_own(all_pages):
     titles = Counter(page.title.text.strip() for page in all_pages.values())
     assert "" not in titles
     assert {title for title, times in titles.items() if times > 1} == set()
+
+
+def test_no_page_has_a_cut_table(all_pages):
+    assert {name: cut(page) for name, page in all_pages.items() if cut(page)} == {}
 
 
 @needs_chromium
