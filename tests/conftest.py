@@ -1,11 +1,13 @@
 """Shared fixtures: a small copy of the whole study, rebuilt once, and the folder of real films."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from lib import ROOT
 
@@ -17,10 +19,10 @@ grids:
     seeds: [0]
     datasets: [rsna]
     unlabelled: []
-    families: &families
-      supervised: [{datasets: &found [rsna], methods: [resnet]}]
-      reconstruction: [{datasets: *found, methods: [autoencoder, gaussian, f_anogan]}]
-      one_class: [{datasets: *found, methods: [deep_svdd]}]
+    families:
+      supervised: [{datasets: [rsna], methods: [resnet]}]
+      reconstruction: [{datasets: [rsna], methods: [autoencoder, gaussian, f_anogan]}]
+      one_class: [{datasets: [rsna], methods: [deep_svdd]}]
     ablations:
       label_fraction: &label_fraction
         # a network that learns from labels alone cannot run without: a fit that fails
@@ -44,10 +46,11 @@ grids:
         variants: [{name: random features, pretraining_epochs: 0, epochs: 0}, {name: both}]
   films: &films
     seeds: [0]
-    datasets: *found
+    datasets: &found [rsna]
     unlabelled: []
     own_splits: [rsna]
-    families: *families
+    families:
+      one_class: [{datasets: *found, methods: [deep_svdd]}]
     ablations:
       label_fraction: {<<: *label_fraction, datasets: *found, methods: [autoencoder], seeds: [0]}
 grid: *phantoms
@@ -95,6 +98,15 @@ class Study:
         return {str(path.parent.relative_to(self.folder / "build/fits")): path.stat().st_mtime_ns
                 for path in weights}  # fmt: skip
 
+    def waiting(self) -> set[str]:
+        """The fits that `dvc repro` would train, by data set, method, variant and seed."""
+        code = "from lib import grid; from lib.fits.work import TASKS; "
+        code += "fits = [fit for name in grid.datasets() for fit in grid.fits_on(name)]; "
+        code += "print(*(fit.place for fit in fits if not TASKS['train'].is_done(fit)), sep='\\n')"
+        asked = self.run("python", "-c", code)
+        assert asked.returncode == 0, asked.stderr[-2000:]
+        return set(asked.stdout.split())
+
     def page(self, name: str) -> str:
         return (self.folder / "reports" / f"{name}.html").read_text()
 
@@ -123,12 +135,24 @@ def copy_of_working_tree(folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def small_study(tmp_path_factory) -> Study:
-    """The whole study on a few small phantoms, rebuilt by one `dvc repro`."""
-    study = Study(copy_of_working_tree(tmp_path_factory.mktemp("study")))
+    """The whole study on a few small phantoms, rebuilt by one `dvc repro`; once for all workers."""
+    own = tmp_path_factory.mktemp("study")
+    together = own.parent.parent if "PYTEST_XDIST_WORKER" in os.environ else own.parent
+    with FileLock(together / "study.lock"):
+        if not (together / "rebuilt").exists():
+            _rebuild(together / "unfinished").rename(together / "rebuilt")
+    shutil.copytree(together / "rebuilt", own, symlinks=True, dirs_exist_ok=True)
+    return Study(own)
+
+
+def _rebuild(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    study = Study(copy_of_working_tree(folder))
     (study.folder / "params/study.yaml").write_text(SMALL_STUDY)
     (study.folder / "params/tiny.yaml").write_text(TINY_PROFILE)
     study.edit("params/datasets.yaml", "films: {mura: 2100, nih: 700, rsna: 700}", "films: 80")
     study.run("git", "add", "params")
     rebuilt = study.dvc("repro")
     assert rebuilt.returncode == 0, rebuilt.stdout[-3000:] + rebuilt.stderr[-3000:]
-    return study
+    return folder

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 SOME = "10-known-normal-10-known-abnormal"  # the folder of a variant
+OF_RESNET = [f"{name}/{seed}" for name in ("unlabelled", SOME) for seed in (0, 1)]
 PAGES_OF_FITS = {"cards@rsna", "chapters@rsna"}
 ABLATIONS = {f"ablation@{name}" for name in ("label_fraction", "as_published", "pretraining")}
 PAGES = (
@@ -125,7 +126,7 @@ def test_what_a_card_shows_trains_nothing(study):
 @pytest.mark.parametrize(
     ("method", "fits"),
     [
-        ("resnet", {f"resnet/{variant}" for variant in ("default/0", SOME + "/0", SOME + "/1")}),
+        ("resnet", {"resnet/default/0", *(f"resnet/{one}" for one in OF_RESNET)}),
         ("vae", {"vae/default/0", "vae/as-published/0"}),
         ("anoddpm", {"gaussian/default/0"}),  # of which it is a setting
     ],
@@ -133,14 +134,14 @@ def test_what_a_card_shows_trains_nothing(study):
 def test_a_method_retrains_its_own_fits_and_no_others(study, method, fits):
     path = study.folder / f"lib/methods/{method}.py"
     path.write_text(path.read_text() + "\nNEW = 1\n")
-    assert trained_again(study) == {f"rsna/{fit}" for fit in fits}
+    assert study.waiting() == {f"rsna/{fit}" for fit in fits}
 
 
 def test_a_method_retrains_those_that_build_on_it(study):
     """Deep SVDD is pre-trained as an autoencoder: it builds on that file."""
     path = study.folder / "lib/methods/autoencoder.py"
     path.write_text(path.read_text() + "\nNEW = 1\n")
-    methods = {fit.split("/")[1] for fit in trained_again(study)}
+    methods = {fit.split("/")[1] for fit in study.waiting()}
     assert methods == {"autoencoder", "deep_svdd"}
 
 
@@ -150,13 +151,13 @@ def test_a_learning_rate_retrains_its_own_fits(study):
         "autoencoder: {epochs: 2",
         "autoencoder: {learning_rate: 0.002, epochs: 2",
     )
-    assert {fit.split("/")[1] for fit in trained_again(study)} == {"autoencoder"}
+    assert {fit.split("/")[1] for fit in study.waiting()} == {"autoencoder"}
 
 
 def test_another_seed_of_an_ablation_trains_the_new_fits_alone(study):
     study.edit("params/study.yaml", "seeds: [0, 1]", "seeds: [0, 1, 7]")
     new = {f"rsna/autoencoder/{variant}/7" for variant in ("default", SOME)}
-    assert trained_again(study) == new | {f"rsna/resnet/{SOME}/7"}
+    assert study.waiting() == new | {f"rsna/resnet/{name}/7" for name in ("unlabelled", SOME)}
 
 
 def test_one_fit_by_hand_is_not_trained_again_by_the_graph(study):
