@@ -17,7 +17,7 @@ ifeq ($(shell command -v nvidia-smi),)
 	-exec python -m lib.lanes images
 	-exec python -m lib.lanes "-s fits scores" "-s floors exploration preprocessing"
 	-exec python -m lib.lanes measures
-	-exec python -m lib.lanes "-s cards chapters" "-s ablation first-fit unlabelled comparison comparison-page"
+	-exec python -m lib.lanes "-s cards chapters" "-s ablation first-fit unlabelled"
 endif
 	python -m lib.lanes "$(PAGES)"
 

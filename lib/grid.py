@@ -6,6 +6,7 @@ with one change (lib.variants); a variant that changes nothing is the grid's own
 """
 
 import re
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,6 +26,7 @@ NO_VARIANT = "default"  # the folder of fits without a variant
 OF_THE_STUDY = {"labels": "none", "contamination": 0.0, "augment": False, "images": {}}
 NO_CHANGE = OF_THE_STUDY | {"as_published": False}
 NEEDED = ("question", "datasets", "methods", "seeds", "variants")  # of an ablation
+WORDS = ("axis", "above", "below")  # that it may have
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Fit:
         changes = _variants() if self.variant else {"": {}}
         if self.variant not in changes:
             raise BadData(f"params/study.yaml has no variant {self.variant!r}.")
-        return entry_of(self.method) | changes[self.variant]
+        return put_over(changes[self.variant], entry_of(self.method))
 
     def __str__(self) -> str:
         return "/".join(filter(None, (self.dataset, self.method, self.variant, str(self.seed))))
@@ -132,14 +134,14 @@ class Ablation:
 def fits() -> list[Fit]:
     """Return the fits of the chosen grid, without those of ablations."""
     grid = _grid()
-    blocks = [block for blocks in grid["families"].values() for block in blocks]
-    return [
+    every = [
         Fit(dataset, method, seed=seed)
-        for block in blocks
+        for block in _blocks(grid)
         for dataset in block["datasets"]
         for method in block["methods"]
         for seed in grid["seeds"]
     ]
+    return list(dict.fromkeys(every))
 
 
 def fits_on(dataset: str) -> list[Fit]:
@@ -155,11 +157,12 @@ def fits_on(dataset: str) -> list[Fit]:
 
 
 def families() -> dict[str, str]:
-    """Return the family of each method, as the grids of params/study.yaml group them."""
+    """Return the family of each method, as the chosen grid groups them, or else another grid."""
+    grids = [*parameters("study")["grids"].values(), _grid()]  # the last one counts
     return {
         method: family
-        for grid in parameters("study")["grids"].values()
-        for family, blocks in grid["families"].items()
+        for grid in grids
+        for family, blocks in (grid.get("families") or {}).items()
         for block in blocks
         for method in block["methods"]
     }
@@ -187,12 +190,25 @@ def ablation(name: str, dataset: str) -> Ablation:
 
 def changes_nothing(change: dict, entry: dict, dataset: str) -> bool:
     """Return whether a variant equals the method's entry and the data set's preparation."""
-    images = parameters("datasets")["datasets"].get(dataset, {}).get("images", {})
-    usual = NO_CHANGE | entry | {"images": profile().get("images", {}) | images}
+    of_films = parameters("datasets")["datasets"].get(dataset, {}).get("images", {})
+    images = profile().get("images", {}) | of_films | entry.get("images", {})
+    usual = NO_CHANGE | entry | {"images": images}
     return all(
-        value.items() <= usual[name].items() if name == "images" else value == usual.get(name)
+        value.items() <= images.items()
+        if name == "images"
+        else name in usual and value == usual[name]
         for name, value in change.items()
     )
+
+
+def put_over(change: dict, entry: dict) -> dict:
+    """Return the entry of a method with the parameters of a variant.
+
+    A length that the variant gives in updates takes the place of one in epochs, and the reverse.
+    """
+    twins = {name.replace("updates", "epochs") for name in change if name.endswith("updates")}
+    twins |= {name.replace("epochs", "updates") for name in change if name.endswith("epochs")}
+    return {name: entry[name] for name in entry if name not in twins} | change
 
 
 def part(method: str, entry: dict) -> Parameters:
@@ -212,7 +228,7 @@ def part(method: str, entry: dict) -> Parameters:
 
 def fusions() -> dict[str, list[str]]:
     """Return the fusions of scores, {name: parts}; none if the grid has none."""
-    return _grid().get("fusions", {})
+    return _grid().get("fusions") or {}
 
 
 def datasets() -> list[str]:
@@ -259,6 +275,8 @@ def method_of(name: str) -> str:
 def parameters(name: str) -> dict:
     """Return the content of params/<name>.yaml."""
     file = ROOT / f"params/{name}.yaml"
+    if not file.exists():
+        raise BadData(f"params/{name}.yaml is missing: params/study.yaml names it as `profile`.")
     return deepcopy(_loaded(file, file.stat().st_mtime_ns))
 
 
@@ -275,19 +293,31 @@ def _ablations() -> dict[str, dict]:
     return _grid().get("ablations") or {}
 
 
+def _blocks(grid: dict) -> list[dict]:
+    """Return the blocks of data sets and methods of a grid, family by family."""
+    return [block for blocks in (grid.get("families") or {}).values() for block in blocks]
+
+
 def _variants() -> dict[str, dict]:
-    """Return the changed parameters of each variant in the ablations of any grid, by name."""
+    """Return the changed parameters of each variant by name, those of the chosen grid first.
+
+    Raises BadData where two variants of the chosen grid share a name or a folder.
+    """
     changes: dict[str, dict] = {}
-    for grid in [_grid(), *parameters("study")["grids"].values()]:
+    folders: dict[str, str] = {}
+    for entry in _ablations().values():
+        for variant, change in _named((entry or {}).get("variants") or []).items():
+            other = folders.setdefault(_folder(variant).casefold(), variant)
+            if changes.setdefault(other, change) != change:
+                raise BadData(
+                    f"params/study.yaml has two variants {variant!r} that change different "
+                    "parameters: give one of them another `name`."
+                )
+            changes[variant] = change
+    for grid in parameters("study")["grids"].values():
         for entry in (grid.get("ablations") or {}).values():
-            for variant, change in _named((entry or {}).get("variants") or []).items():
-                same = [name for name in changes if _folder(name) == _folder(variant)]
-                if any(changes[name] != change for name in same):
-                    raise BadData(
-                        f"params/study.yaml has two variants {variant!r} that change different "
-                        "parameters: give one of them another `name`."
-                    )
-                changes[variant] = change
+            with suppress(BadData):  # of a grid that is not chosen
+                changes = _named((entry or {}).get("variants") or []) | changes
     return changes
 
 
@@ -297,24 +327,35 @@ def _folder(variant: str) -> str:
 
 
 def _named(variants: list[dict]) -> dict[str, dict]:
-    """Return variants without their `name`, by their name on pages."""
-    return {
-        variant_name(change): {key: change[key] for key in change if key != "name"}
-        for change in variants
-    }
+    """Return variants without their `name`, by their name on pages. Raises BadData."""
+    named = {}
+    for change in variants:
+        try:
+            name = variant_name(change)
+            folder = _folder(name)
+        except (TypeError, ValueError, KeyError, AttributeError):
+            folder = ""
+        if folder.casefold() in ("", NO_VARIANT):
+            raise BadData(
+                f"params/study.yaml has a variant {change!r} that cannot be read or named: write "
+                "parameters as {labels: none}, with a `name` in letters if you give one."
+            )
+        named[name] = {key: change[key] for key in change if key != "name"}
+    return named
 
 
 def _checked(name: str, entry: dict) -> dict:
-    """Return an ablation's entry. Raises BadData if it is incomplete."""
+    """Return an ablation's entry. Raises BadData if it is incomplete or cannot be read."""
+    where = f"The ablation {name} of params/study.yaml"
     if missing := [key for key in NEEDED if key not in (entry or {})]:
-        raise BadData(
-            f"The ablation {name} of params/study.yaml has no {', '.join(missing)}: it needs "
-            f"{', '.join(NEEDED)}."
-        )
+        raise BadData(f"{where} has no {', '.join(missing)}: it needs {', '.join(NEEDED)}.")
+    if unknown := sorted(entry.keys() - {*NEEDED, *WORDS}):
+        raise BadData(f"{where} has an unknown key {unknown[0]!r}: use {', '.join(WORDS)}.")
+    if not all(isinstance(entry[key], list) for key in NEEDED[1:]):
+        raise BadData(f"{where} needs lists of {', '.join(NEEDED[1:])}, as [0, 1, 2].")
+    if not all(type(seed) is int for seed in entry["seeds"]):
+        raise BadData(f"{where} has seeds that are no whole numbers: write them as [0, 1, 2].")
     empty = [key for key in ("methods", "seeds", "variants") if not entry[key]]
     if entry["datasets"] and (empty or len(_named(entry["variants"])) < len(entry["variants"])):
-        raise BadData(
-            f"The ablation {name} of params/study.yaml needs methods, seeds, and variants that "
-            "all differ."
-        )
+        raise BadData(f"{where} needs methods, seeds, and variants that all differ.")
     return entry

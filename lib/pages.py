@@ -59,6 +59,8 @@ KINDS = {"cards": cards, "chapters": chapters, "ablations": ablations}
 def make(kind: str, name: str) -> list[str]:
     """Make the pages of a kind; returns one sentence per page that is unfinished."""
     pages = KINDS[kind](name)
+    if not pages and name not in (*grid.datasets(), *(one.name for one in grid.ablations())):
+        raise BadData(f"{name} has no pages: name a data set or an ablation of the grid.")
     folder = files.REPORTS / kind / name
     folder.mkdir(parents=True, exist_ok=True)
     for old in set(folder.glob("*.html")) - {files.REPORTS / page.file for page in pages}:

@@ -39,6 +39,12 @@ def check_names_of_the_grid(root: Path) -> None:
     """Raise BadData if the grid names a data set or a method that is not described."""
     if not (root / "params/study.yaml").exists():
         return
+    chosen = grid.parameters("study")["grid"]
+    if missing := [key for key in ("unlabelled", "ablations") if chosen.get(key) is None]:
+        raise BadData(
+            f"The grid of params/study.yaml has no `{missing[0]}`, which dvc.yaml needs: write "
+            f"`{missing[0]}: {'{}' if missing[0] == 'ablations' else '[]'}` for none."
+        )
     entries = load_entries(root)
     for fit in dict.fromkeys(fit for name in grid.datasets() for fit in grid.fits_on(name)):
         grid.entry_of(fit.method)

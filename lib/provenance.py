@@ -13,8 +13,9 @@ import os
 import re
 import subprocess
 import time
+from contextlib import suppress
 from functools import lru_cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -100,7 +101,11 @@ def _source(root: Path) -> dict:
 
 def versions() -> dict[str, str]:
     """Return the versions of the packages that results depend on most."""
-    return {package: version(package) for package in PACKAGES}
+    found = {}
+    for package in PACKAGES:
+        with suppress(PackageNotFoundError):  # an environment for JAX has no TensorFlow
+            found[package] = version(package)
+    return found
 
 
 def fingerprint(*roots: str) -> str:

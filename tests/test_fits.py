@@ -239,6 +239,38 @@ def test_scores_of_earlier_weights_are_those_of_no_fit(toys):
     assert fitted(DRAWING)["status"] == "finished"
 
 
+def test_missing_weights_are_made_again_and_an_earlier_score_is_none_of_theirs(toys):
+    fitted(DRAWING)
+    (files.trained(DRAWING) / train.WEIGHTS).unlink()
+    assert not work.TASKS["train"].is_done(DRAWING)
+    work.train(DRAWING)
+    assert (files.trained(DRAWING) / train.WEIGHTS).exists()
+    assert store.record(DRAWING) == {}, "the scores are of other weights, though by the same key"
+    assert fitted(DRAWING)["status"] == "finished"
+
+
+def test_films_prepared_for_a_variant_are_told_by_films_and_code(toys, monkeypatch):
+    monkeypatch.setattr(films.arrays, "settings", lambda dataset, change: {"size": 16, **change})
+    variants = {"unequalised": {"images": {"equalize": "none"}}}
+    monkeypatch.setattr(grid, "_variants", lambda: variants)
+    key = recipes.recipe(Fit("toy", "first", "unequalised"))
+    usual = recipes.recipe(FIRST)
+    fingerprint = recipes.provenance.fingerprint
+
+    def other_preparation(*roots):
+        return fingerprint(*roots) + ("new" if "lib.preprocessing.arrays" in roots else "")
+
+    monkeypatch.setattr(recipes.provenance, "fingerprint", other_preparation)
+    assert recipes.recipe(Fit("toy", "first", "unequalised")) != key
+    assert recipes.recipe(FIRST) == usual
+
+
+def test_another_backend_makes_another_fit(toys, monkeypatch):
+    key = work.key_of_training(FIRST)
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    assert work.key_of_training(FIRST) != key
+
+
 # --- what is a result and what is none
 
 
@@ -414,6 +446,20 @@ def moments_of_training(fit):
 def die(*_):
     """Stands for a fit whose process is killed."""
     os._exit(1)
+
+
+def test_an_accident_of_one_fit_stops_the_others_not_and_is_raised(toys, monkeypatch):
+    trained = train.train
+
+    def full_at_the_first(fit, *rest):
+        if fit == DRAWING:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return trained(fit, *rest)
+
+    monkeypatch.setattr(train, "train", full_at_the_first)
+    with ThreadPoolExecutor(1) as executor, pytest.raises(OSError, match="No space left"):
+        list(queue.work_through("train", everyone()[:3], "toy", executor))
+    assert [work.TASKS["train"].is_done(fit) for fit in everyone()[:3]] == [False, True, True]
 
 
 def test_a_worker_that_dies_leaves_nothing(toys, monkeypatch):

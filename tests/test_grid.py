@@ -143,6 +143,8 @@ def test_an_ablation_declared_by_half_is_one_sentence(root, old, new, sentence):
 
 def test_two_variants_of_one_name_that_differ_are_refused(root):
     edit(root, "study", "{latent_dim: 1}", "{name: as published, latent_dim: 1}")
+    assert Fit("mura", "dmsad", "as published").entry["as_published"], "of another grid"
+    edit(root, "study", "{name: both}", "{name: as published}")
     with pytest.raises(BadData, match="two variants 'as published'"):
         Fit("mura", "dmsad", "as published").entry  # noqa: B018
 
@@ -151,3 +153,42 @@ def test_folders_hold_no_character_that_a_file_system_may_refuse():
     for fit in grid.fits_on("mura"):
         assert all(part.replace("-", "").replace("_", "").isalnum() for part in fit.place.parts)
     assert len({fit.place for fit in grid.fits_on("mura")}) == len(grid.fits_on("mura"))
+
+
+@pytest.mark.parametrize(
+    "variant",
+    ["name: default", "name: '..'", "name: ''", "name: 5", "labels: some", "images: null"],
+)
+def test_a_variant_that_cannot_be_read_or_named_is_one_sentence(root, variant):
+    edit(root, "study", "{name: both}", f"{{{variant}}}")
+    with pytest.raises(BadData, match="cannot be read or named"):
+        grid.ablations()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("seeds: [0, 1, 2]", "seeds: ['0', '1']", "no whole numbers"),
+        ("methods: [deep_sad, resnet_few]", "methods: deep_sad", "needs lists of"),
+        ("above: labels help", "over: labels help", "unknown key 'over'"),
+    ],
+)
+def test_odd_values_of_an_ablation_are_one_sentence(root, old, new, sentence):
+    edit(root, "study", old, new)
+    with pytest.raises(BadData, match=sentence):
+        grid.ablations()
+
+
+def test_a_length_in_updates_takes_the_place_of_one_in_epochs():
+    assert grid.put_over({"updates": 9}, {"epochs": 1, "width": 2}) == {"updates": 9, "width": 2}
+    assert grid.put_over({"epochs": 0}, {"updates": 9}) == {"epochs": 0}
+
+
+def test_the_chosen_grid_says_which_family_a_method_is_of(root):
+    edit(
+        root,
+        "study",
+        "      one_class:\n        - {datasets: *found",
+        "      other:\n        - {datasets: *found",
+    )
+    assert Fit("mura", "deep_svdd").family == "one_class"

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib import ROOT, files, grid
+from lib import ROOT, files, grid, provenance
 from lib.datasets.table import load_index
 from lib.errors import BadData
 from lib.grid import Fit, Parameters
@@ -60,12 +60,17 @@ def _prepared(fit: Fit) -> Path:
     if not images:
         return usual
     settings = arrays.settings(fit.dataset, images)
-    name = hashlib.sha256(repr(sorted(settings.items())).encode()).hexdigest()[:16]
+    table = files.index(fit.dataset)
+    made_of = repr(sorted(settings.items())).encode()
+    made_of += _hash_of_file(usual, usual.stat().st_mtime_ns)
+    made_of += _hash_of_index(table, table.stat().st_mtime_ns)
+    made_of += provenance.fingerprint("lib.preprocessing.arrays").encode()
+    name = hashlib.sha256(made_of).hexdigest()[:16]
     target = files.BUILD / f"prepared/{fit.dataset}-{name}"
     path = target.with_suffix(".npy")
     with files.locked(target):
-        if not path.exists() or path.stat().st_mtime_ns < usual.stat().st_mtime_ns:
-            index = load_index(files.index(fit.dataset))
+        if not path.exists():
+            index = load_index(table)
             nothing_drawn = pd.DataFrame({"image_id": []})
             arrays.write_films(index, nothing_drawn, ROOT / "data", target, settings)
     return path

@@ -28,7 +28,13 @@ OF_THE_METHOD = (
 
 
 def land(
-    folder: Path, key: str, work: Callable[[Path], dict], about: dict, again: bool = False
+    folder: Path,
+    key: str,
+    work: Callable[[Path], dict],
+    about: dict,
+    *,
+    again: bool = False,
+    needs: str = "",
 ) -> dict:
     """Do the work, which writes into the folder it is given, and return its record.
 
@@ -39,7 +45,7 @@ def land(
     unchanged.
     """
     with files.locked(folder):
-        if read(folder).get("key") == key and not again:
+        if is_done(folder, key, needs) and not again:
             return read(folder)
         with files.whole_folder(folder) as unfinished:
             record = attempt(lambda: work(unfinished))
@@ -47,9 +53,17 @@ def land(
                 print(record.pop("traceback"), file=sys.stderr)
                 shutil.rmtree(unfinished)
                 unfinished.mkdir()
-            record |= {**about, "key": key, "trace": provenance.trace()}
+            record |= {**about, "key": key, "attempt": time.time_ns()}
+            record["trace"] = provenance.trace()
             (unfinished / files.RECORD).write_text(json.dumps(record, indent=1))
     return record
+
+
+def is_done(folder: Path, key: str, needs: str = "") -> bool:
+    """Return whether a folder has the record of a key, and the file that a finished one needs."""
+    record = read(folder)
+    whole = record.get("status") == "failed" or not needs or (folder / needs).exists()
+    return record.get("key") == key and whole
 
 
 def read(folder: Path) -> dict:
@@ -59,6 +73,11 @@ def read(folder: Path) -> dict:
         return json.loads(path.read_text()) if path.exists() else {}
     except ValueError:
         return {}
+
+
+def made_by(record: dict) -> str:
+    """Return what tells the attempt of a record from others with the same key."""
+    return str(record.get("attempt") or record.get("key"))
 
 
 def attempt(work: Callable[[], dict]) -> dict:

@@ -21,29 +21,41 @@ from lib.grid import Fit
 
 
 def work_through(
-    task: str, fits: list[Fit], title: str, executor: Executor | None = None
+    task: str,
+    fits: list[Fit],
+    title: str,
+    executor: Executor | None = None,
+    again: bool = False,
 ) -> Iterator[dict]:
     """Do a task of lib.fits.work for each fit and yield the records as the fits end.
 
-    Finished fits are skipped. Without an executor there is one worker per core, or one on a GPU.
-    Raises errors of a fit that are not its method's, after which no other fit begins.
+    Finished fits are skipped, unless `again`. Without an executor there is one worker per core, or
+    one on a GPU. The others go on after an error that is not of a fit's method; the first such
+    error is raised at the end.
     """
-    waiting = [fit for fit in fits if not TASKS[task].is_done(fit)]
+    waiting = [fit for fit in fits if again or not TASKS[task].is_done(fit)]
     bar: dict[str, Any] = {"desc": f"{TASKS[task].title} {title}", "unit": "fit"}
     bar |= {"total": len(fits), "initial": len(fits) - len(waiting)}
     if len(waiting) < 2 and executor is None:  # a process would cost more
-        yield from tqdm((run(task, fit) for fit in waiting), **bar)
+        for fit in tqdm(waiting, **bar):
+            yield run(task, fit, again)
         return
     own = processes.pool(min(most_workers() or processes.CORES, len(waiting)), settle)
     with own if executor is None else nullcontext(executor) as pool:
-        futures = [pool.submit(run, task, fit) for fit in waiting]
+        futures = [pool.submit(run, task, fit, again) for fit in waiting]
+        errors = []
         for future in tqdm(as_completed(futures), **bar):
-            yield future.result()
+            if error := future.exception():
+                errors.append(error)
+            else:
+                yield future.result()
+    if errors:
+        raise errors[0]
 
 
-def run(task: str, fit: Fit) -> dict:
+def run(task: str, fit: Fit, again: bool = False) -> dict:
     """Do a task for one fit and return its record."""
-    record = TASKS[task].run(fit)
+    record = TASKS[task].run(fit, again)
     forget()
     return record
 

@@ -12,13 +12,18 @@ from lib.datasets.entries import load_entry
 from lib.errors import BadData
 from lib.fits.films import parameters_of
 from lib.grid import Fit
+from lib.preprocessing import arrays
 
 
 def recipe(fit: Fit) -> str:
     """Return a hash of the code that a fit can reach, of its parameters and of its seed."""
     parameters = parameters_of(fit)
     code = provenance.fingerprint("lib.fits.train", f"lib.methods.{parameters.method}")
-    return digest(code, parameters._asdict(), body(fit.dataset), fit.seed)
+    films: list = []
+    if parameters.images:  # prepared for this fit alone
+        films = [provenance.fingerprint("lib.preprocessing.arrays")]
+        films.append(arrays.settings(fit.dataset, parameters.images))
+    return digest(code, parameters._asdict(), body(fit.dataset), fit.seed, *films)
 
 
 def body(dataset: str) -> dict:

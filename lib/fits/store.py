@@ -96,7 +96,7 @@ def record(fit: Fit, build: Path | None = None) -> dict:
     if not trained or trained["status"] == "failed":
         return trained
     scored = landing.read(files.scored(fit, build))
-    if scored.get("trained") != trained["key"]:
+    if scored.get("trained") != landing.made_by(trained):
         return {}
     outcome = {name: scored[name] for name in ("status", "reason")}
     duration = round(trained["duration_s"] + scored["duration_s"], 1)

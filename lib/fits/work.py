@@ -3,6 +3,7 @@
 TensorFlow is imported only if there is work to do.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -11,11 +12,15 @@ from typing import NamedTuple
 import pandas as pd
 
 from lib import files, grid, methods, provenance
+from lib.datasets.entries import load_entries
 from lib.errors import BadData
 from lib.fits import landing
 from lib.fits.films import hash_of_films, index_and_images, parameters_of
 from lib.fits.recipes import body, digest, recipe
 from lib.grid import Fit
+from lib.methods import BACKENDS
+
+WEIGHTS, SCORES = "weights.weights.h5", "scores.csv"  # as lib.fits.train and score name them
 
 
 class Task(NamedTuple):
@@ -24,7 +29,8 @@ class Task(NamedTuple):
     title: str
     folder: Callable[[Fit], Path]
     key: Callable[[Fit], str]
-    run: Callable[[Fit], dict]  # returns the record
+    run: Callable[[Fit, bool], dict]  # (fit, again) -> its record
+    needs: str  # the file without which it is not done
 
     def is_done(self, fit: Fit) -> bool:
         """Return whether a fit's files are up to date with code, parameters, data and seed.
@@ -33,7 +39,7 @@ class Task(NamedTuple):
         """
         if self.run is score and landing.read(files.trained(fit)).get("status") == "failed":
             return True
-        return landing.read(self.folder(fit)).get("key") == self.key(fit)
+        return landing.is_done(self.folder(fit), self.key(fit), self.needs)
 
 
 def train(fit: Fit, again: bool = False) -> dict:
@@ -47,8 +53,9 @@ def train(fit: Fit, again: bool = False) -> dict:
 
         return train.train(fit, parameters_of(fit), body(fit.dataset), index, films, folder)
 
-    about = asdict(fit) | {"parameters": entry}
-    return landing.land(files.trained(fit), key_of_training(fit), work, about, again)
+    about = asdict(fit) | {"parameters": entry, "backend": backend()}
+    place, key = files.trained(fit), key_of_training(fit)
+    return landing.land(place, key, work, about, again=again, needs=WEIGHTS)
 
 
 def score(fit: Fit, again: bool = False) -> dict:
@@ -75,21 +82,31 @@ def score(fit: Fit, again: bool = False) -> dict:
             score.write_evidence(detector, index, films, _annotated(fit.dataset), folder)
         return {}
 
-    about = asdict(fit) | {"trained": trained["key"]}
-    return landing.land(files.scored(fit), key_of_scoring(fit), work, about, again)
+    about = asdict(fit) | {"trained": landing.made_by(trained)}
+    place, key = files.scored(fit), _key_of_scoring(fit, trained)
+    return landing.land(place, key, work, about, again=again, needs=SCORES)
 
 
 def key_of_training(fit: Fit) -> str:
     """Return a hash of all that determines a training: code, parameters, data and seed."""
-    return digest(recipe(fit), hash_of_films(fit))
+    elsewhere = [] if backend() == BACKENDS[0] else [backend()]
+    return digest(recipe(fit), hash_of_films(fit), *elsewhere)
 
 
 def key_of_scoring(fit: Fit) -> str:
     """Return a hash of all that determines the scores of a fit and the data of its card."""
+    return _key_of_scoring(fit, landing.read(files.trained(fit)))
+
+
+def _key_of_scoring(fit: Fit, trained: dict) -> str:
     code = provenance.fingerprint("lib.fits.score")
-    trained = landing.read(files.trained(fit)).get("key")
     shown = "" if fit.variant else files.annotations(fit.dataset).read_text(errors="replace")
-    return digest(code, trained, shown)
+    return digest(code, landing.made_by(trained), shown)
+
+
+def backend() -> str:
+    """Return the Keras backend that is chosen."""
+    return os.environ.get("KERAS_BACKEND") or BACKENDS[0]
 
 
 def command(task: str, fit: Fit) -> str:
@@ -98,8 +115,8 @@ def command(task: str, fit: Fit) -> str:
 
 
 TASKS = {
-    "train": Task("training", files.trained, key_of_training, train),
-    "score": Task("scoring", files.scored, key_of_scoring, score),
+    "train": Task("training", files.trained, key_of_training, train, WEIGHTS),
+    "score": Task("scoring", files.scored, key_of_scoring, score, SCORES),
 }
 
 
@@ -109,6 +126,8 @@ def fits_on(dataset: str, method: str | None = None, seed: int | None = None) ->
     For a method outside the grid it is one fit, so that any pair can be run.
     """
     fits = grid.fits_on(dataset)
+    if not fits and dataset not in load_entries():
+        raise BadData(f"{dataset} is no data set of params/datasets.yaml: correct the name.")
     if method is None:
         return fits
     chosen = [fit for fit in fits if fit.method == method and seed in (None, fit.seed)]
