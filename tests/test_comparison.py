@@ -636,3 +636,12 @@ def test_the_result_of_a_fit_in_words(build, monkeypatch):
 )
 def test_a_detector_that_is_clearly_worse_than_a_floor_is_called_so(low, high, words):
     assert findings.verdict({"low": low, "high": high}).startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("training", "n", "base_rate", "warned"),
+    [(23, 20, 0.3, True), (200, 100, 0.1, True), (23, 400, 0.5, True), (200, 400, 0.5, False)],
+)
+def test_few_films_are_named(training, n, base_rate, warned):
+    words = findings.few_films({"films": {"training": training}}, {"n": n, "base_rate": base_rate})
+    assert words.startswith(f"**Few films**: {training} to train on") == warned

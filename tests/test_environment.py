@@ -115,7 +115,8 @@ def test_opencv_is_the_headless_build():
 
 IMPORT_FOR_TABLES_AND_PAGES = """
 import importlib, sys
-for module in "films phantoms datasets metrics floors figures cells comparison report".split():
+named = "films phantoms datasets metrics floors figures fits.store comparison.ablations report"
+for module in named.split():
     importlib.import_module(f"lib.{module}")
     slow = {"tensorflow", "keras", "jax"} & set(sys.modules)
     assert not slow, f"lib.{module} imports {slow}, which takes seconds: import it where it is used"

@@ -9,7 +9,7 @@ from scipy.stats import percentileofscore
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from lib import comparison
+from lib.comparison import tests as of_pairs
 from lib.comparison.fusion import fuse, normalised, rank_average
 from lib.comparison.scores import Scored
 
@@ -105,7 +105,7 @@ def test_each_seed_is_fused_with_itself_and_the_first_is_tested_against_its_part
     fused = fuse("both", ["ours", "ours/top_k"], cells)
     assert [whole.scored.seed for whole in fused] == ["0"] * 3 + ["1"] * 3
     floor = Scored("limbs", "floor: knn", "floor", "", "unlabelled", films(seed=7), {})
-    tests = pd.DataFrame(comparison.paired_tests(cells[:1], [floor], fused))
+    tests = pd.DataFrame(of_pairs.paired_tests(cells[:1], [floor], fused))
     of_fusions = tests[tests["method_a"].str.startswith("both")]
     assert len(of_fusions) == 6 and set(of_fusions["method_b"]) == {"ours", "ours/top_k"}
     assert (of_fusions["difference"] > 0).all() and of_fusions["p_holm"].min() < 0.05

@@ -32,7 +32,9 @@ def nothing_set(tmp_path):
 @pytest.fixture
 def kernel(nothing_set, tmp_path):
     """A client of a kernel that JupyterLab started, which `make lab` started."""
-    recipe = subprocess.run(["make", "-n", "lab"], cwd=ROOT, capture_output=True, text=True).stdout
+    recipe = subprocess.run(
+        ["make", "--no-print-directory", "-n", "lab"], cwd=ROOT, capture_output=True, text=True
+    ).stdout
     options = ["--no-browser", "--allow-root", "--ServerApp.port=0"]
     lab = [*shlex.split(recipe.splitlines()[-1]), *options, f"--IdentityProvider.token={TOKEN}"]
     server = subprocess.Popen(lab, cwd=ROOT, env=nothing_set, stderr=subprocess.DEVNULL)

@@ -12,6 +12,8 @@ from lib.datasets.table import load_index
 from lib.errors import BadData
 from lib.grid import Fit
 
+FEW = 30  # films in training, or of either label in the test, below which a page warns
+
 
 def measured(fit: Fit, build: Path | None = None) -> tuple[Measures, str]:
     """What is measured about a fit, and why it is nothing; "" where it is something."""
@@ -79,8 +81,28 @@ def result(info: dict, measures: Measures) -> str:
     if len(follows):
         strongest = f"{follows.index[0]} most ({follows.iloc[0]:+.2f})"
         sentences.append(f"Over normal films its score follows {strongest}.")
+    if len(auroc) and (words := few_films(info, auroc.iloc[0])):
+        sentences.append(words)
     head = f"{info['method']} on {info['dataset']}, {info['setting']}: "
     return head + " ".join(sentences)
+
+
+def few_films(info: dict, auroc: Mapping) -> str:
+    """A sentence of caution where a fit is trained or tested on few films; "" elsewhere.
+
+    `info` is the record of the fit; `auroc` has n and base_rate of the test films.
+    """
+    abnormal = round(auroc["n"] * auroc["base_rate"])
+    training, tested = (
+        info.get("films", {}).get("training", FEW),
+        min(abnormal, auroc["n"] - abnormal),
+    )
+    if min(training, tested) >= FEW:
+        return ""
+    return (
+        f"**Few films**: {training} to train on, {auroc['n'] - abnormal:.0f} normal and {abnormal} "
+        "abnormal ones to test on. Other films may give results beyond these intervals."
+    )
 
 
 def verdict(test: Mapping) -> str:
