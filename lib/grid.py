@@ -131,13 +131,14 @@ class Ablation:
         return f"{self.title} on {self.dataset}"
 
 
-def fits() -> list[Fit]:
-    """Return the fits of the chosen grid, without those of ablations."""
+def fits(dataset: str | None = None) -> list[Fit]:
+    """Return the fits of the chosen grid, or those on a data set, without those of ablations."""
     grid = _grid()
     every = [
-        Fit(dataset, method, seed=seed)
+        Fit(name, method, seed=seed)
         for block in _blocks(grid)
-        for dataset in block["datasets"]
+        for name in block["datasets"]
+        if dataset in (None, name)
         for method in block["methods"]
         for seed in grid["seeds"]
     ]
@@ -146,14 +147,8 @@ def fits() -> list[Fit]:
 
 def fits_on(dataset: str) -> list[Fit]:
     """Return the fits on a data set, first those of the grid, then of ablations; each once."""
-    of_grid = [fit for fit in fits() if fit.dataset == dataset]
-    of_ablations = [
-        fit
-        for ablation in ablations()
-        if ablation.dataset == dataset
-        for fit in ablation.fits().values()
-    ]
-    return list(dict.fromkeys([*of_grid, *of_ablations]))
+    of_ablations = [fit for one in ablations(dataset) for fit in one.fits().values()]
+    return list(dict.fromkeys([*fits(dataset), *of_ablations]))
 
 
 def families() -> dict[str, str]:
@@ -168,12 +163,13 @@ def families() -> dict[str, str]:
     }
 
 
-def ablations() -> list[Ablation]:
-    """Return the ablations of the chosen grid, one per data set. Raises BadData."""
+def ablations(dataset: str | None = None) -> list[Ablation]:
+    """Return the ablations of the chosen grid, one per data set, or on one. Raises BadData."""
     return [
-        ablation(name, dataset)
+        ablation(name, of_entry)
         for name, entry in _ablations().items()
-        for dataset in _checked(name, entry)["datasets"]
+        for of_entry in _checked(name, entry)["datasets"]
+        if dataset in (None, of_entry)
     ]
 
 

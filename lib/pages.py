@@ -30,14 +30,13 @@ def cards(dataset: str) -> list[Page]:
             "05_fit",
             {"dataset": fit.dataset, "method": fit.method, "seed": str(fit.seed)},
         )
-        for fit in grid.fits()
-        if fit.dataset == dataset
+        for fit in grid.fits(dataset)
     ]
 
 
 def chapters(dataset: str) -> list[Page]:
     """One page per family with fits on a data set."""
-    families = dict.fromkeys(fit.family for fit in grid.fits() if fit.dataset == dataset)
+    families = dict.fromkeys(fit.family for fit in grid.fits(dataset))
     return [
         Page(page_of(dataset, family), "04_family", {"dataset": dataset, "family": family})
         for family in families

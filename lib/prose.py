@@ -80,6 +80,11 @@ def unbroken(text: str) -> str:
     return text.replace(" ", "&nbsp;")
 
 
+def p_value(value: float) -> str:
+    """A p value on one line, as tables show it."""
+    return unbroken("< 0.0001") if value < 0.0001 else f"{value:.4f}"
+
+
 def link(words: str, page: str, seen_from: str) -> str:
     """A link in Markdown from one page of reports/ to another; both as lib.grid names pages."""
     return f"[{words}]({posixpath.relpath(page, posixpath.dirname(seen_from))})"

@@ -7,10 +7,10 @@ from test_comparison import films_of_limbs, leave_fit, one, scores_of, table, wr
 
 from lib import files, metrics
 from lib.comparison import compare as together
-from lib.comparison.ablations import judge, without_ablations
+from lib.comparison.ablations import judge
 from lib.comparison.measures import write_measures
 from lib.comparison.record import record
-from lib.comparison.tables import COLUMNS, read_measures
+from lib.comparison.tables import COLUMNS, read_measures, without_ablations
 from lib.comparison.verdicts import of_failures, result, verdicts
 from lib.grid import Ablation, Fit
 from lib.variants import variant_name

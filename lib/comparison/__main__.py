@@ -22,6 +22,4 @@ with accidents.in_one_sentence(BadData):
         with files.whole_file(files.RESULTS) as unfinished:
             shutil.copyfile(files.compared() / "results.csv", unfinished)
     else:
-        fits = [fit for fit in grid.fits() if fit.dataset == task]
-        ablations = [ablation for ablation in grid.ablations() if ablation.dataset == task]
-        write_measures(task, fits, ablations, grid.fusions())
+        write_measures(task, grid.fits(task), grid.ablations(task), grid.fusions())

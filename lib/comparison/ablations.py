@@ -15,7 +15,7 @@ import pandas as pd
 from lib import metrics
 from lib.comparison.tables import OF_ONE, RUN, read_measures
 from lib.fits import store
-from lib.grid import ABLATION, Ablation, entry_of, part
+from lib.grid import ABLATION, Ablation, entry_of, part, put_over
 from lib.variants import percent, variant_name
 
 VARIANT = ["method", "variant", "short", "percent", "setting"]
@@ -35,9 +35,7 @@ class Judged(NamedTuple):
     means: pd.DataFrame  # AUROC of each method and variant, sd and interval over seeds
     differences: pd.DataFrame  # of AUROC from the reference, likewise
     failures: pd.DataFrame  # method, variant, seed, reason: one row per fit without numbers
-    given: (
-        pd.DataFrame
-    )  # by method and variant: fits, failed; means of films, known labels, seconds
+    given: pd.DataFrame  # by method and variant: fits, failed; mean films, known labels, seconds
 
 
 def judge(ablation: Ablation, build: Path | None = None) -> Judged:
@@ -94,11 +92,6 @@ def failures_of_ablation(judged: Judged) -> Iterator[dict]:
         yield failure | {"dataset": judged.ablation.dataset, "reason": reason}
 
 
-def without_ablations(results: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the grid's fits, floors and fusions."""
-    return results[~results["family"].str.startswith(ABLATION)]
-
-
 def _renamed(ablation: Ablation, table: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of an ablation's fits, in its order and with its names of variants."""
     own = pd.DataFrame(
@@ -128,7 +121,7 @@ def _named(ablation: Ablation, method: str, variant: str, _seed: int) -> dict:
 
 def _setting(method: str, change: dict) -> str:
     """Return the labels of a fit in words, and other changes of the variant."""
-    labels = part(method, entry_of(method) | change).setting
+    labels = part(method, put_over(change, entry_of(method))).setting
     rest = {name: change[name] for name in change if name not in ("labels", "contamination")}
     return f"{labels}, {variant_name(rest)}" if rest else labels
 

@@ -10,6 +10,7 @@ from lib import grid, prose
 from lib.comparison.ablations import judge
 from lib.comparison.scores import FLOOR
 from lib.comparison.tables import Measures, read_measures
+from lib.comparison.tests import CLEAR
 from lib.comparison.verdicts import verdict
 from lib.fits import store
 from lib.fits.examples import Compared
@@ -17,7 +18,6 @@ from lib.fits.store import Finished
 from lib.grid import Fit
 
 FLOORS_SHOWN = 3
-CLEAR = 0.05  # of the p-value after Holm's correction
 
 
 class Chapter(NamedTuple):
@@ -45,7 +45,7 @@ class Chapter(NamedTuple):
 
 def read(dataset: str, family: str) -> Chapter:
     """Read the fits of a family on a data set. Raises BadData where nothing was measured."""
-    fits = [fit for fit in grid.fits() if (fit.dataset, fit.family) == (dataset, family)]
+    fits = [fit for fit in grid.fits(dataset) if fit.family == family]
     records = {fit: store.record(fit) for fit in fits}
     tables = read_measures(dataset)
     results, tests = tables["results"], tables["tests"]
@@ -56,7 +56,7 @@ def read(dataset: str, family: str) -> Chapter:
         dataset,
         family,
         fits,
-        {name: fit for name, fit in store.finished(dataset).items() if fit.fit in records},
+        store.finished(dataset, family),
         {
             fit: record.get("reason", "It has not been trained and scored.")
             for fit, record in records.items()
@@ -101,7 +101,7 @@ def against_floors(chapter: Chapter) -> pd.DataFrame:
                 **({"labels": "" if row.family == FLOOR else row.setting} if labels_differ else {}),
                 "AUROC": prose.unbroken(f"{row.value:.3f} [{row.low:.3f}, {row.high:.3f}]"),
                 "difference from the best floor": "" if tested is None else _difference(tested),
-                "p (Holm)": "" if tested is None else prose.unbroken(p_value(tested["p_holm"])),
+                "p (Holm)": "" if tested is None else prose.p_value(tested["p_holm"]),
                 "seconds": f"{seconds[key]:.0f}" if key in seconds else "",
             }
         )
@@ -119,7 +119,7 @@ def floors_of(fit: Fit, measures: Measures) -> pd.DataFrame:
             "": f"**{row.method}**" if row.family != FLOOR else row.method,
             "AUROC": prose.unbroken(f"{row.value:.3f} [{row.low:.3f}, {row.high:.3f}]"),
             "difference from the best floor": _difference(tested) if tested and is_fit else "",
-            "p (Holm)": prose.unbroken(p_value(tested["p_holm"])) if tested and is_fit else "",
+            "p (Holm)": prose.p_value(tested["p_holm"]) if tested and is_fit else "",
         }
         for table, is_fit in ((own, True), (floors, False))
         for row in table.itertuples()
@@ -215,17 +215,12 @@ def of_maps(table: pd.DataFrame) -> str:
 def of_ablations(dataset: str, methods: list[str], page: str) -> str:
     """One sentence per ablation and method of these, each with a link from `page`."""
     lines = []
-    for ablation in grid.ablations():
-        if ablation.dataset == dataset:
-            for method in [name for name in ablation.methods if name in methods]:
-                link = prose.link(ablation.title.capitalize(), ablation.page, page)
-                lines.append(f"- {link}: {verdict(judge(ablation), method)}.")
+    for ablation in grid.ablations(dataset):
+        if own := [name for name in ablation.methods if name in methods]:
+            link = prose.link(ablation.title.capitalize(), ablation.page, page)
+            judged = judge(ablation)
+            lines += [f"- {link}: {verdict(judged, method)}." for method in own]
     return "\n".join(lines)
-
-
-def p_value(value: float) -> str:
-    """A p-value as pages show it."""
-    return "< 0.0001" if value < 0.0001 else f"{value:.4f}"
 
 
 def _floors(dataset: str) -> pd.DataFrame:

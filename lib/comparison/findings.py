@@ -93,14 +93,11 @@ def few_films(info: dict, auroc: Mapping) -> str:
     `info` is the record of the fit; `auroc` has n and base_rate of the test films.
     """
     abnormal = round(auroc["n"] * auroc["base_rate"])
-    training, tested = (
-        info.get("films", {}).get("training", FEW),
-        min(abnormal, auroc["n"] - abnormal),
-    )
-    if min(training, tested) >= FEW:
+    normal, training = round(auroc["n"]) - abnormal, info.get("films", {}).get("training", FEW)
+    if min(training, normal, abnormal) >= FEW:
         return ""
     return (
-        f"**Few films**: {training} to train on, {auroc['n'] - abnormal:.0f} normal and {abnormal} "
+        f"**Few films**: {training} to train on, {normal} normal and {abnormal} "
         "abnormal ones to test on. Other films may give results beyond these intervals."
     )
 

@@ -9,10 +9,9 @@ from collections.abc import Callable
 import pandas as pd
 
 from lib import prose
-from lib.prose import literal
+from lib.comparison.tests import CLEAR
+from lib.prose import literal, unbroken
 
-CLEAR = 0.05  # p value after Holm's correction
-NO_BREAK = "&nbsp;"  # in Markdown
 #: Metrics by the heading of their column.
 RANKING = {
     "average_precision": "average precision",
@@ -55,11 +54,11 @@ def ranked(auroc: pd.DataFrame) -> pd.DataFrame:
             "method": _named(rows, "method", "seed"),
             "AUROC [95 % interval]": _intervals(rows, "value"),
             "films (abnormal)": [
-                f"{n:.0f}{NO_BREAK}({share:.0%})"
+                unbroken(f"{n:.0f} ({share:.0%})")
                 for n, share in zip(rows["n"], rows["base_rate"], strict=True)
             ],
             "family": rows["family"].str.replace("_", " "),
-            "known labels": rows["setting"].str.replace("known ", "").str.replace(" ", NO_BREAK),
+            "known labels": rows["setting"].str.replace("known ", "").map(unbroken),
         }
     )
 
@@ -72,8 +71,8 @@ def pairs(tests: pd.DataFrame) -> pd.DataFrame:
             "a": _named(rows, "method_a", "seed_a"),
             "b": _named(rows, "method_b", "seed_b"),
             "AUROC of a minus b [95 % interval]": _intervals(rows, "difference", "+"),
-            "p": rows["p_value"].map(_p_value),
-            "p (Holm)": rows["p_holm"].map(_p_value),
+            "p": rows["p_value"].map(prose.p_value),
+            "p (Holm)": rows["p_holm"].map(prose.p_value),
         }
     )
 
@@ -155,8 +154,4 @@ def _intervals(rows: pd.DataFrame, value: str, sign: str = "") -> list[str]:
         f"{mean:{form}} [{low:{form}}, {high:{form}}]"
         for mean, low, high in rows[[value, "low", "high"]].itertuples(index=False)
     ]
-    return [text.replace(" ", NO_BREAK) for text in texts]
-
-
-def _p_value(value: float) -> str:
-    return f"&lt;{NO_BREAK}0.0001" if value < 0.0001 else f"{value:.4f}"
+    return list(map(unbroken, texts))

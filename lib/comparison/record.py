@@ -13,10 +13,9 @@ from pathlib import Path
 import pandas as pd
 
 from lib import ROOT, files, grid
-from lib.comparison.ablations import without_ablations
 from lib.comparison.compare import mean_over_seeds
 from lib.comparison.peers import EXPLANATION, beside_peers, number, read_peers
-from lib.comparison.tables import COLUMNS, ORIGIN
+from lib.comparison.tables import COLUMNS, ORIGIN, without_ablations
 from lib.datasets.table import load_index
 from lib.errors import BadData
 from lib.provenance import NOT_COPIED, commit, data_hash, holds_phantoms

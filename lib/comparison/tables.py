@@ -7,8 +7,9 @@ import pandas as pd
 
 from lib import files
 from lib.comparison import tests
+from lib.comparison.scores import FLOOR
 from lib.errors import BadData
-from lib.grid import Fit
+from lib.grid import ABLATION, Fit
 
 ORIGIN = ["dataset", "method", "family", "seed", "setting"]
 COLUMNS = [*ORIGIN, "level", "group", "metric", "value", "low", "high", "n", "base_rate"]
@@ -43,10 +44,10 @@ def measures_of(fit: Fit, build: Path | None = None) -> Measures:
     own = {"method": fit.method, "seed": str(fit.seed)}
     results, curve, follows = (_of(tables[name], own) for name in ("results", "roc", "follows"))
     pairs = tables["tests"]
-    pairs = pairs[pairs["method_b"].str.startswith("floor")]
+    pairs = pairs[pairs["method_b"].str.startswith(FLOOR)]
     against = _of(pairs, {"method_a": fit.method, "seed_a": str(fit.seed)}).to_dict("records")
     return Measures(
-        results[~results["family"].str.startswith("ablation")],
+        without_ablations(results),
         curve,
         against[0] if against else {},
         follows.set_index("floor")["correlation"],
@@ -68,6 +69,11 @@ def read(path: Path) -> pd.DataFrame:
     text = ("seed", "seed_a", "seed_b", "variant", "setting", "reason")
     table = pd.read_csv(path, dtype=dict.fromkeys(text, str))
     return table.fillna({name: "" for name in text if name in table})
+
+
+def without_ablations(results: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the grid's fits, floors and fusions."""
+    return results[~results["family"].str.startswith(ABLATION)]
 
 
 def _of(table: pd.DataFrame, named: dict[str, str]) -> pd.DataFrame:

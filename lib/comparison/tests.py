@@ -7,6 +7,7 @@ from lib import metrics
 from lib.comparison.fusion import Fused
 from lib.comparison.scores import Scored, best_floor
 
+CLEAR = 0.05  # of p values after Holm's correction
 PAIR = ["dataset", "method_a", "seed_a", "method_b", "seed_b"]
 COLUMNS = [*PAIR, "difference", "low", "high", "p_value", "p_holm", "n"]
 

@@ -32,19 +32,24 @@ def hash_of_films(fit: Fit) -> str:
 
     Raises BadData if they are missing.
     """
-    index, images = files.index(fit.dataset), _prepared(fit)
-    table = _hash_of_index(index, index.stat().st_mtime_ns if index.exists() else 0)
-    return hashlib.sha256(table + _hash_of_file(images, images.stat().st_mtime_ns)).hexdigest()
+    images, index = _prepared(fit), files.index(fit.dataset)
+    made_of = _hash_of_index(index, _changed(index)) + _hash_of_file(images, _changed(images))
+    return hashlib.sha256(made_of).hexdigest()
+
+
+def _changed(path: Path) -> int:
+    """Return when a file was last changed, 0 if there is none, which its reader names."""
+    return path.stat().st_mtime_ns if path.exists() else 0
 
 
 @lru_cache(maxsize=8)
-def _hash_of_index(path: Path, _changed: int) -> bytes:
+def _hash_of_index(path: Path, _moment: int) -> bytes:
     table = load_index(path)[OF_THE_SPLIT].to_csv(index=False)
     return hashlib.sha256(table.encode(errors="surrogateescape")).digest()
 
 
 @lru_cache(maxsize=8)
-def _hash_of_file(path: Path, _changed: int) -> bytes:
+def _hash_of_file(path: Path, _moment: int) -> bytes:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
 
@@ -62,8 +67,7 @@ def _prepared(fit: Fit) -> Path:
     settings = arrays.settings(fit.dataset, images)
     table = files.index(fit.dataset)
     made_of = repr(sorted(settings.items())).encode()
-    made_of += _hash_of_file(usual, usual.stat().st_mtime_ns)
-    made_of += _hash_of_index(table, table.stat().st_mtime_ns)
+    made_of += _hash_of_file(usual, _changed(usual)) + _hash_of_index(table, _changed(table))
     made_of += provenance.fingerprint("lib.preprocessing.arrays").encode()
     name = hashlib.sha256(made_of).hexdigest()[:16]
     target = files.BUILD / f"prepared/{fit.dataset}-{name}"

@@ -1,6 +1,5 @@
 """Reading of fits and of their trained detectors; TensorFlow is imported for the latter only."""
 
-import ast
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -8,9 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from lib import ROOT, files, grid
+from lib import files, grid
 from lib.datasets.table import load_index
-from lib.errors import BadData
 from lib.fits import landing, work
 from lib.grid import Fit
 
@@ -56,7 +54,7 @@ def load(
         fit,
         info,
         load_index(files.index(dataset)).join(
-            _table(scored / "scores.csv").set_index("image_id"),
+            _table(scored / work.SCORES).set_index("image_id"),
             on="image_id",
             how="inner",
             validate="one_to_one",
@@ -74,9 +72,7 @@ def detector(fit: Fit) -> "Detector":
     """Return the trained detector of a fit. Raises BadData if it is not trained, FitFailed."""
     from lib.fits import recipes, train
 
-    trained = landing.read(files.trained(fit))
-    if not trained:
-        raise BadData(f"{fit} has not been trained: run `{work.command('train', fit)}`.")
+    trained = work.record_of_training(fit)
     if trained["status"] == "failed":
         raise FitFailed(f"The fit {fit} failed. {trained['reason']}")
     built = train.build(
@@ -86,7 +82,7 @@ def detector(fit: Fit) -> "Detector":
         trained["image_size"],
         trained["films"]["training"],
     )
-    built.load_weights(files.trained(fit) / train.WEIGHTS)
+    built.load_weights(files.trained(fit) / work.WEIGHTS)
     return built
 
 
@@ -103,19 +99,19 @@ def record(fit: Fit, build: Path | None = None) -> dict:
     return trained | outcome | {"duration_s": duration}
 
 
-def finished(dataset: str) -> dict[str, Finished]:
-    """Return the finished fits of the grid on a data set, by method (and seed, if several).
+def finished(dataset: str, family: str | None = None) -> dict[str, Finished]:
+    """Return the finished fits of the grid on a data set, or those of a family on it.
 
-    Nothing is trained.
+    By method (and seed, if several). Nothing is trained.
     """
-    fits = [fit for fit in grid.fits() if fit.dataset == dataset]
+    fits = grid.fits(dataset)
     several = len({fit.seed for fit in fits}) > 1
     return {
         f"{fit.method}, seed {fit.seed}" if several else fit.method: load(
             dataset, fit.method, fit.seed
         )
         for fit in fits
-        if record(fit).get("status") == "finished"
+        if family in (None, fit.family) and record(fit).get("status") == "finished"
     }
 
 
@@ -129,12 +125,6 @@ def failures() -> list[str]:
 def arrays(path: Path) -> dict[str, np.ndarray]:
     """Return the arrays of an .npz file, none if there is no such file."""
     return dict(np.load(path, allow_pickle=False)) if path.exists() else {}
-
-
-def method_card(method: str) -> str:
-    """Return the docstring of a method's file: citation, equations, differences from the paper."""
-    file = ROOT / f"lib/methods/{grid.method_of(method)}.py"
-    return ast.get_docstring(ast.parse(file.read_text())) or ""
 
 
 def _table(path: Path) -> pd.DataFrame:

@@ -65,9 +65,7 @@ def score(fit: Fit, again: bool = False) -> dict:
     nothing is scored: the record of the training is returned. Raises BadData for a fit that has not
     been trained.
     """
-    trained = landing.read(files.trained(fit))
-    if not trained:
-        raise BadData(f"{fit} has not been trained: run `{command('train', fit)}`.")
+    trained = record_of_training(fit)
     if trained["status"] == "failed":
         return trained
     index, films = index_and_images(fit)
@@ -85,6 +83,14 @@ def score(fit: Fit, again: bool = False) -> dict:
     about = asdict(fit) | {"trained": landing.made_by(trained)}
     place, key = files.scored(fit), _key_of_scoring(fit, trained)
     return landing.land(place, key, work, about, again=again, needs=SCORES)
+
+
+def record_of_training(fit: Fit) -> dict:
+    """Return the record of a fit's training. Raises BadData if it has not been trained."""
+    record = landing.read(files.trained(fit))
+    if not record:
+        raise BadData(f"{fit} has not been trained: run `{command('train', fit)}`.")
+    return record
 
 
 def key_of_training(fit: Fit) -> str:
