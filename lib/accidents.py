@@ -18,7 +18,10 @@ from contextlib import contextmanager
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 #: Messages of the operating system, the library loader and the backends.
-NO_MEMORY = ("Cannot allocate memory", "failed to map segment", "RESOURCE_EXHAUSTED", "OOM when")
+NO_MEMORY = (
+    *("Cannot allocate memory", "failed to map segment", "RESOURCE_EXHAUSTED", "OOM when"),
+    "can't start new thread",
+)
 PATIENCE = 30  # seconds granted to a process for cleaning up
 AGAIN = "Nothing was kept; `dvc repro` tries it again."
 

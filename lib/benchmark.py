@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib import ROOT, files, grid
+from lib import ROOT, files, grid, params
 from lib.datasets.table import load_index
 from lib.preprocessing.arrays import settings, write_films
 
@@ -45,12 +45,12 @@ def training_speed() -> list[dict]:
     """Measure films/s in training (after any pre-training) and scoring, per method of the grid."""
     from lib import methods
 
-    profile = grid.profile()
+    profile = params.profile()
     size = profile["images"]["size"]
     films = np.random.default_rng(0).uniform(-1, 1, (FILMS, size, size, 1)).astype("float32")
     speeds = {"training": {}, "scoring": {}}
     for name in sorted({fit.method for fit in grid.fits()}):
-        parameters = grid.part(name, profile[name])
+        parameters = params.part(name, profile[name])
         detector = methods.find(parameters.method)(image_size=size, **parameters.keywords)
         speeds["training"][name] = FILMS / _seconds_per_epoch(detector, films)
         detector.predict(films, verbose=0)  # compiles
@@ -66,10 +66,10 @@ def diffusion_speed() -> list[dict]:
     """Measure films/s of AnoDDPM, scored in few network calls or as published, and of its noise."""
     from lib import methods, noise
 
-    profile = grid.profile()
+    profile = params.profile()
     size = profile["images"]["size"]
     films = np.random.default_rng(0).uniform(-1, 1, (FILMS, size, size, 1)).astype("float32")
-    keywords = grid.part("anoddpm", profile["anoddpm"]).keywords
+    keywords = params.part("anoddpm", profile["anoddpm"]).keywords
     few = methods.find("anoddpm")(image_size=size, **keywords)
     calls = few.noise_level
     published = methods.find("anoddpm")(image_size=size, **{**keywords, "steps": calls, "eta": 1.0})

@@ -24,7 +24,12 @@ from lib import ROOT
 BUILD = ROOT / "build"
 REPORTS = ROOT / "reports"
 RESULTS = REPORTS / "results.csv"
-RECORD = "record.json"  # in the folder of a fit: its inputs and its outcome
+# Files in the folders of a fit; the rest are the evidence of its card (lib.fits.evidence).
+RECORD = "record.json"  # its inputs and its outcome
+WEIGHTS = "weights.weights.h5"
+HISTORY = "history.csv"  # one row per epoch
+DRAWN = "drawn.npz"  # images of a generator during training (lib.samples)
+SCORES = "scores.csv"  # image_id and every score
 UNFINISHED = re.compile(r"\.(?P<name>.+)@(?P<host>[^@]+)-(?P<process>\d+)-\d+\.partial")
 
 

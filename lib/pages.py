@@ -10,6 +10,7 @@ import sys
 from typing import NamedTuple
 
 from lib import ROOT, accidents, files, grid, processes, report
+from lib.ablations import of_grid
 from lib.comparison.chapter import page_of
 from lib.errors import BadData
 
@@ -47,7 +48,7 @@ def ablations(name: str) -> list[Page]:
     """One page per data set of an ablation."""
     return [
         Page(one.page, "07_ablation", {"ablation": one.name, "dataset": one.dataset})
-        for one in grid.ablations()
+        for one in of_grid()
         if one.name == name
     ]
 
@@ -58,7 +59,7 @@ KINDS = {"cards": cards, "chapters": chapters, "ablations": ablations}
 def make(kind: str, name: str) -> list[str]:
     """Make the pages of a kind; returns one sentence per page that is unfinished."""
     pages = KINDS[kind](name)
-    if not pages and name not in (*grid.datasets(), *(one.name for one in grid.ablations())):
+    if not pages and name not in (*grid.datasets(), *(one.name for one in of_grid())):
         raise BadData(f"{name} has no pages: name a data set or an ablation of the grid.")
     folder = files.REPORTS / kind / name
     folder.mkdir(parents=True, exist_ok=True)

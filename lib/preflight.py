@@ -16,7 +16,7 @@ from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from ruamel.yaml import YAML, YAMLError
 from voluptuous import Invalid, Schema
 
-from lib import ROOT, accidents, files, grid, methods
+from lib import ROOT, ablations, accidents, files, grid, methods, params
 from lib.datasets.entries import load_entries
 from lib.errors import BadData
 
@@ -39,15 +39,15 @@ def check_names_of_the_grid(root: Path) -> None:
     """Raise BadData if the grid names a data set or a method that is not described."""
     if not (root / "params/study.yaml").exists():
         return
-    chosen = grid.parameters("study")["grid"]
+    chosen = params.read("study")["grid"]
     if missing := [key for key in ("unlabelled", "ablations") if chosen.get(key) is None]:
         raise BadData(
             f"The grid of params/study.yaml has no `{missing[0]}`, which dvc.yaml needs: write "
             f"`{missing[0]}: {'{}' if missing[0] == 'ablations' else '[]'}` for none."
         )
     entries = load_entries(root)
-    for fit in dict.fromkeys(fit for name in grid.datasets() for fit in grid.fits_on(name)):
-        grid.entry_of(fit.method)
+    for fit in dict.fromkeys(fit for name in grid.datasets() for fit in ablations.every_fit(name)):
+        params.entry_of(fit.method)
     for dataset in [*grid.datasets(), *(fit.dataset for fit in grid.fits())]:
         if dataset not in entries:
             raise BadData(

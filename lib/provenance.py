@@ -32,8 +32,11 @@ STAGES = {  # file in build/code/ -> the module that the stage runs
     **{"scores": "lib.fits.score", "comparison": "lib.comparison"},
 }
 PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn", "opencv-python-headless")
-#: Modules that cannot change a result; parameters read by lib.grid are tracked by their values.
-CHANGES_NO_NUMBER = {"lib.provenance", "lib.files", "lib.accidents", "lib.grid"}
+#: Modules that cannot change a result; what lib.params reads is tracked by its values.
+CHANGES_NO_NUMBER = {
+    *("lib.provenance", "lib.files", "lib.accidents"),
+    *("lib.params", "lib.variants", "lib.grid", "lib.ablations"),
+}
 
 
 def trace() -> dict[str, str]:
@@ -188,11 +191,13 @@ def _file_of(name: str) -> Path | None:
 
 
 def _hash_of_code(path: Path) -> str:
-    """Return the hash of a module's code without comments, docstrings and layout."""
+    """Return the hash of a module's code without comments, docstrings, layout and messages."""
     tree = ast.parse(path.read_text())
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
             node.body = node.body[ast.get_docstring(node) is not None :] or [ast.Pass()]
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+            node.exc.args = []  # the words of an error
     return hashlib.sha256(ast.unparse(tree).encode()).hexdigest()
 
 

@@ -101,7 +101,7 @@ class Study:
     def waiting(self) -> set[str]:
         """The fits that `dvc repro` would train, by data set, method, variant and seed."""
         code = "from lib import grid; from lib.fits.work import TASKS; "
-        code += "fits = [fit for name in grid.datasets() for fit in grid.fits_on(name)]; "
+        code += "fits = [fit for name in grid.datasets() for fit in ablations.every_fit(name)]; "
         code += "print(*(fit.place for fit in fits if not TASKS['train'].is_done(fit)), sep='\\n')"
         asked = self.run("python", "-c", code)
         assert asked.returncode == 0, asked.stderr[-2000:]

@@ -6,13 +6,14 @@ import pytest
 from test_comparison import films_of_limbs, leave_fit, one, scores_of, table, write_source
 
 from lib import files, metrics
+from lib.ablations import Ablation
 from lib.comparison import compare as together
 from lib.comparison.ablations import judge
 from lib.comparison.measures import write_measures
 from lib.comparison.record import record
 from lib.comparison.tables import COLUMNS, read_measures, without_ablations
 from lib.comparison.verdicts import of_failures, result, verdicts
-from lib.grid import Ablation, Fit
+from lib.grid import Fit
 from lib.variants import variant_name
 
 NONE, SOME = {"labels": "none"}, {"labels": {"normal": 0.05, "abnormal": 0.05}}

@@ -2,7 +2,7 @@
 
 from itertools import product
 
-from lib import benchmark, grid
+from lib import benchmark, grid, params
 
 PROFILE = {
     "images": {"size": 32, "equalize": "clahe"},
@@ -22,7 +22,7 @@ PROFILE = {
 def test_methods_are_timed_whatever_the_study_asks_of_them(monkeypatch):
     names = [name for name in PROFILE if name != "images"]
     monkeypatch.setattr(benchmark, "FILMS", 16)
-    monkeypatch.setattr(grid, "profile", lambda: PROFILE)
+    monkeypatch.setattr(params, "profile", lambda: PROFILE)
     monkeypatch.setattr(grid, "fits", lambda: [grid.Fit("rsna", name) for name in names])
     rows = benchmark.training_speed()
     assert [(row["task"], row["subject"]) for row in rows] == [

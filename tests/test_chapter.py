@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import grid
+from lib import ablations
 from lib.comparison import chapter, findings, sentences, tests, verdicts
 from lib.comparison.ablations import Judged
 from lib.comparison.chapter import Chapter
@@ -215,7 +215,7 @@ def test_pictures_spheres_and_embeddings_in_words():
 
 
 def judged(low, high, value=0.1):
-    one = grid.ablation("contamination", "mura")
+    one = ablations.find("contamination", "mura")
     differences = pd.DataFrame(
         {"method": "deep_sad", "short": ["5 %"], "reference": "0 %", "value": value, "seeds": 3}
     ).assign(low=low, high=high)

@@ -43,13 +43,13 @@ FIT_ON_DISCS = """
 import sys
 sys.path.append("tests")
 from discs import discs
-from lib import grid, methods
+from lib import methods, params
 from sklearn.metrics import roc_auc_score
 
 assert "toy" in methods.names()
 normals, _, _ = discs(64, abnormal=0.0, seed=0)
 films, labels, _ = discs(64, abnormal=0.5, seed=1)
-detector = methods.find("toy")(image_size=32, **grid.profile()["toy"])
+detector = methods.find("toy")(image_size=32, **params.profile()["toy"])
 detector.fit(normals, verbose=0)
 print(roc_auc_score(labels, detector.anomaly_score(films)))
 """
@@ -75,7 +75,7 @@ def test_the_new_method_is_found_and_detects(study):
 
 
 def test_the_study_asks_for_its_fits_and_for_those_of_an_ablation(study):
-    asked = "from lib import grid; print(*map(str, grid.fits_on('rsna')), sep='\\n')"
+    asked = "from lib import ablations; print(*map(str, ablations.every_fit('rsna')), sep='\\n')"
     fits = study.run("python", "-c", asked).stdout.splitlines()
     assert {"rsna/toy/0", "rsna/toy/width 3/0"} <= set(fits)
     assert "rsna/toy/width 5/0" in fits, "a class default is not known without the class"

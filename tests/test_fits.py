@@ -14,7 +14,7 @@ import tensorflow as tf
 from keras import ops
 from toys import FIVE, Drawing, change_index, index
 
-from lib import files, grid
+from lib import ablations, files, params, variants
 from lib.errors import BadData
 from lib.fits import examples, films, landing, queue, recipes, store, train, work
 from lib.grid import Fit
@@ -85,7 +85,7 @@ def test_who_trains_on_mirrored_films_scores_them_mirrored_too(monkeypatch, entr
     body = recipes.body("films")
 
     def built(**parameters):
-        return train.build(Fit("films", "vae"), grid.part("vae", parameters), body, 16, 100)
+        return train.build(Fit("films", "vae"), params.part("vae", parameters), body, 16, 100)
 
     varied = built(augment=True)
     assert varied.mirrored and varied.augmentation.layers[0].mode == mirrors
@@ -95,14 +95,14 @@ def test_who_trains_on_mirrored_films_scores_them_mirrored_too(monkeypatch, entr
 
 def test_updates_become_epochs_over_the_training_films():
     entry = {"updates": 375, "pretraining_updates": 0, "batch_size": 32, "width": 8}
-    epochs = train.epochs_of(grid.part("any", entry), films=802)
+    epochs = train.epochs_of(params.part("any", entry), films=802)
     assert epochs == {"epochs": 15, "pretraining_epochs": 0}
-    assert train.epochs_of(grid.part("any", entry), films=100)["epochs"] == 94  # 376 updates
-    named = grid.part("any", entry | {"epochs": 0})
+    assert train.epochs_of(params.part("any", entry), films=100)["epochs"] == 94  # 376 updates
+    named = params.part("any", entry | {"epochs": 0})
     assert train.epochs_of(named, films=802) == {"pretraining_epochs": 0}
     assert named.keywords["epochs"] == 0, "what a variant counts in epochs holds"
     with pytest.raises(BadData, match="updates in params/ needs a batch_size"):
-        train.epochs_of(grid.part("any", {"updates": 3}), films=10)
+        train.epochs_of(params.part("any", {"updates": 3}), films=10)
 
 
 # --- what a fit leaves
@@ -147,7 +147,7 @@ def test_a_fit_of_an_ablation_keeps_scores_alone(toys):
 
 
 def test_a_variant_is_put_over_the_methods_entry_and_changes_no_other(toys):
-    ablation = grid.ablation("bias", "toy")
+    ablation = ablations.find("bias", "toy")
     named = ablation.fits()
     assert named["first", "unlabelled", 0] == FIRST, "it changes nothing"
     records = {name: fitted(fit) for name, fit in named.items()}
@@ -173,7 +173,7 @@ def test_a_variant_may_prepare_films_otherwise(toys, monkeypatch):
     monkeypatch.setattr(films.arrays, "settings", lambda dataset, change: {"size": 16, **change})
     monkeypatch.setattr(films.arrays, "write_films", black)
     monkeypatch.setattr(
-        grid, "_variants", lambda: {"unequalised": {"images": {"equalize": "none"}}}
+        variants, "changes", lambda: {"unequalised": {"images": {"equalize": "none"}}}
     )
     record = fitted(Fit("toy", "first", "unequalised"))
     assert asked == [{"size": 16, "equalize": "none"}], "once, for training and scoring"
@@ -241,18 +241,18 @@ def test_scores_of_earlier_weights_are_those_of_no_fit(toys):
 
 def test_missing_weights_are_made_again_and_an_earlier_score_is_none_of_theirs(toys):
     fitted(DRAWING)
-    (files.trained(DRAWING) / train.WEIGHTS).unlink()
+    (files.trained(DRAWING) / files.WEIGHTS).unlink()
     assert not work.TASKS["train"].is_done(DRAWING)
     work.train(DRAWING)
-    assert (files.trained(DRAWING) / train.WEIGHTS).exists()
+    assert (files.trained(DRAWING) / files.WEIGHTS).exists()
     assert store.record(DRAWING) == {}, "the scores are of other weights, though by the same key"
     assert fitted(DRAWING)["status"] == "finished"
 
 
 def test_films_prepared_for_a_variant_are_told_by_films_and_code(toys, monkeypatch):
     monkeypatch.setattr(films.arrays, "settings", lambda dataset, change: {"size": 16, **change})
-    variants = {"unequalised": {"images": {"equalize": "none"}}}
-    monkeypatch.setattr(grid, "_variants", lambda: variants)
+    change = {"unequalised": {"images": {"equalize": "none"}}}
+    monkeypatch.setattr(variants, "changes", lambda: change)
     key = recipes.recipe(Fit("toy", "first", "unequalised"))
     usual = recipes.recipe(FIRST)
     fingerprint = recipes.provenance.fingerprint
@@ -357,7 +357,7 @@ def test_scores_that_are_not_finite_fail_the_fit_and_keep_its_weights(toys, monk
     monkeypatch.setattr(Drawing, "examine", unscored)
     fitted(DRAWING)
     assert [path.name for path in files.scored(DRAWING).iterdir()] == [files.RECORD]
-    assert (files.trained(DRAWING) / train.WEIGHTS).exists()
+    assert (files.trained(DRAWING) / files.WEIGHTS).exists()
     with pytest.raises(store.FitFailed, match="Collapsed: top: 80 of 80 values are not finite"):
         store.load("toy", "drawing")
 
@@ -388,7 +388,7 @@ def test_another_backend_is_named_and_no_result(toys, monkeypatch, backend):
 
 
 def everyone():
-    return grid.fits_on("toy")
+    return ablations.every_fit("toy")
 
 
 def test_the_fits_on_a_data_set_are_those_of_grid_and_ablations_each_once(toys):
@@ -474,3 +474,29 @@ def test_all_cores_but_one_worker_on_a_gpu(monkeypatch):
     assert queue.most_workers() is None
     monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
     assert queue.most_workers() == 1
+
+
+def test_a_runtime_error_of_a_method_is_a_result():
+    def breaks():
+        raise RuntimeError("shapes differ")
+
+    assert landing.attempt(breaks)["reason"] == "RuntimeError: shapes differ"
+
+
+def test_a_stage_that_lacks_a_fit_trains_nothing(toys, monkeypatch):
+    monkeypatch.setenv("DVC_STAGE", "cards@toy")
+    with pytest.raises(store.FitFailed, match="toy/drawing/0 has not run: run"):
+        store.load("toy", "drawing")
+    assert not files.trained(DRAWING).exists()
+
+
+def test_a_fit_of_other_parameters_is_returned_with_a_warning(toys):
+    fitted(DRAWING)
+    with_entry(toys, epochs=3)
+    with pytest.warns(UserWarning, match="toy/drawing/0 was trained with other parameters"):
+        assert store.load("toy", "drawing").info["parameters"]["epochs"] == 2, "as it was trained"
+
+
+def test_a_record_of_an_earlier_form_counts_as_none(tmp_path):
+    (tmp_path / files.RECORD).write_text("{}")
+    assert landing.read(tmp_path) == {}

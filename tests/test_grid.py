@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from lib import ROOT, grid
+from lib import ROOT, ablations, grid, params
 from lib.errors import BadData
 from lib.grid import Fit
 
@@ -15,7 +15,7 @@ FIVE = {"normal": 0.05, "abnormal": 0.05}
 def root(tmp_path, monkeypatch):
     """A repository with the committed parameters and nothing else."""
     shutil.copytree(ROOT / "params", tmp_path / "params")
-    monkeypatch.setattr(grid, "ROOT", tmp_path)
+    monkeypatch.setattr(params, "ROOT", tmp_path)
     return tmp_path
 
 
@@ -27,17 +27,17 @@ def edit(root, name, old, new):
 
 
 def grids():
-    return grid.parameters("study")["grids"].values()
+    return params.read("study")["grids"].values()
 
 
 def test_every_fit_has_parameters_and_every_data_set_an_entry():
-    entries = grid.parameters("datasets")["datasets"]
+    entries = params.read("datasets")["datasets"]
     for chosen in grids():
         assert set(chosen["datasets"]) <= set(entries)
         for block in (block for blocks in chosen["families"].values() for block in blocks):
             assert set(block["datasets"]) <= set(chosen["datasets"])
             for profile in ("quick", "hours", "full"):
-                assert set(block["methods"]) <= set(grid.parameters(profile))
+                assert set(block["methods"]) <= set(params.read(profile))
 
 
 def test_every_ablation_has_words_parameters_and_data_sets_of_its_grid():
@@ -46,13 +46,13 @@ def test_every_ablation_has_words_parameters_and_data_sets_of_its_grid():
             assert entry["question"].endswith(".") and {"above", "below"} <= set(entry)
             assert set(entry["datasets"]) <= set(chosen["datasets"])
             for profile in ("quick", "hours", "full"):
-                assert set(entry["methods"]) <= set(grid.parameters(profile))
+                assert set(entry["methods"]) <= set(params.read(profile))
 
 
 def test_every_entry_of_a_profile_is_a_method_or_a_setting_of_one():
     files = {path.stem for path in (ROOT / "lib/methods").glob("[!_]*.py")}
     for profile in ("quick", "hours", "full"):
-        entries = grid.parameters(profile)
+        entries = params.read(profile)
         named = {entries[name].get("method", name) for name in entries.keys() - {"images", "split"}}
         assert named <= files
 
@@ -60,9 +60,9 @@ def test_every_entry_of_a_profile_is_a_method_or_a_setting_of_one():
 def test_an_entry_may_be_a_setting_of_another_method(root):
     quick = root / "params/quick.yaml"
     quick.write_text(quick.read_text() + "\nwide: {method: autoencoder, latent_dim: 128}\n")
-    assert grid.method_of("wide") == "autoencoder" == grid.method_of("autoencoder")
-    assert "wide" in grid.methods() and "images" not in grid.methods()
-    assert grid.part("wide", grid.entry_of("wide")).method == "autoencoder"
+    assert params.method_of("wide") == "autoencoder" == params.method_of("autoencoder")
+    assert "wide" in params.methods() and "images" not in params.methods()
+    assert params.part("wide", params.entry_of("wide")).method == "autoencoder"
 
 
 def test_fits_are_the_product_of_each_family(root):
@@ -77,12 +77,12 @@ def test_fits_are_the_product_of_each_family(root):
 def test_what_is_the_studys_is_parted_from_what_is_the_methods():
     entry = {"labels": FIVE, "contamination": 0.1, "augment": True, "updates": 9, "gan_updates": 3}
     entry |= {"images": {"equalize": "none"}, "batch_size": 4, "width": 8, "gan_epochs": 2}
-    parameters = grid.part("any", entry)
+    parameters = params.part("any", entry)
     assert parameters.keywords == {"batch_size": 4, "width": 8, "gan_epochs": 2}
     assert parameters.updates == {"epochs": 9}, "epochs that are named count instead"
     assert (parameters.labels, parameters.contamination, parameters.augment) == (FIVE, 0.1, True)
     assert parameters.setting.endswith("known abnormal, 10 % contamination")
-    assert grid.part("any", {}) == ("any", "none", 0.0, False, {}, {}, {})
+    assert params.part("any", {}) == ("any", "none", 0.0, False, {}, {}, {})
 
 
 @pytest.mark.parametrize(
@@ -102,11 +102,11 @@ def test_what_is_the_studys_is_parted_from_what_is_the_methods():
     ],
 )
 def test_a_variant_that_changes_nothing_is_the_grids_own_fit(method, change, same):
-    assert grid.changes_nothing(change, grid.entry_of(method), "mura") == same
+    assert ablations.changes_nothing(change, params.entry_of(method), "mura") == same
 
 
 def test_an_ablation_is_the_product_of_methods_variants_and_seeds():
-    ablation = grid.ablation("label_fraction", "rsna")
+    ablation = ablations.find("label_fraction", "rsna")
     fits = ablation.fits()
     assert list(fits)[:2] == [("deep_sad", "unlabelled", 0), ("deep_sad", "unlabelled", 1)]
     assert len(fits) == len(ablation.methods) * len(ablation.variants) * len(ablation.seeds)
@@ -116,15 +116,15 @@ def test_an_ablation_is_the_product_of_methods_variants_and_seeds():
     assert str(ablation) == "label fraction on rsna" and ablation.reference == "unlabelled"
     assert ablation.page == "ablations/label_fraction/rsna.html"
     entry = fits["deep_sad", "unlabelled", 0].entry
-    assert entry == grid.entry_of("deep_sad") | {"labels": "none"}
+    assert entry == params.entry_of("deep_sad") | {"labels": "none"}
 
 
 def test_the_ablations_of_the_grid():
-    assert {ablation.name for ablation in grid.ablations()} == set(
-        grid.parameters("study")["grid"]["ablations"]
+    assert {ablation.name for ablation in ablations.of_grid()} == set(
+        params.read("study")["grid"]["ablations"]
     )
     with pytest.raises(BadData, match="has no ablation unheard_of; it has label_fraction"):
-        grid.ablation("unheard_of", "rsna")
+        ablations.find("unheard_of", "rsna")
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_the_ablations_of_the_grid():
 def test_an_ablation_declared_by_half_or_oddly_is_one_sentence(root, old, new, sentence):
     edit(root, "study", old, new)
     with pytest.raises(BadData, match=sentence):
-        grid.ablations()
+        ablations.of_grid()
 
 
 def test_two_variants_of_one_name_that_differ_are_refused(root):
@@ -153,9 +153,11 @@ def test_two_variants_of_one_name_that_differ_are_refused(root):
 
 
 def test_folders_hold_no_character_that_a_file_system_may_refuse():
-    for fit in grid.fits_on("mura"):
+    for fit in ablations.every_fit("mura"):
         assert all(part.replace("-", "").replace("_", "").isalnum() for part in fit.place.parts)
-    assert len({fit.place for fit in grid.fits_on("mura")}) == len(grid.fits_on("mura"))
+    assert len({fit.place for fit in ablations.every_fit("mura")}) == len(
+        ablations.every_fit("mura")
+    )
 
 
 @pytest.mark.parametrize(
@@ -165,12 +167,12 @@ def test_folders_hold_no_character_that_a_file_system_may_refuse():
 def test_a_variant_that_cannot_be_read_or_named_is_one_sentence(root, variant):
     edit(root, "study", "{name: both}", f"{{{variant}}}")
     with pytest.raises(BadData, match="cannot be read or named"):
-        grid.ablations()
+        ablations.of_grid()
 
 
 def test_a_length_in_updates_takes_the_place_of_one_in_epochs():
-    assert grid.put_over({"updates": 9}, {"epochs": 1, "width": 2}) == {"updates": 9, "width": 2}
-    assert grid.put_over({"epochs": 0}, {"updates": 9}) == {"epochs": 0}
+    assert params.put_over({"updates": 9}, {"epochs": 1, "width": 2}) == {"updates": 9, "width": 2}
+    assert params.put_over({"epochs": 0}, {"updates": 9}) == {"epochs": 0}
 
 
 def test_the_chosen_grid_says_which_family_a_method_is_of(root):

@@ -7,7 +7,7 @@ import inspect
 
 import pytest
 
-from lib import grid, methods
+from lib import methods, params
 from lib.detector import Detector
 
 PROFILES = ("quick", "hours", "full")
@@ -55,7 +55,7 @@ def test_every_keyword_is_stored_under_its_own_name(name):
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_profiles_hold_only_what_differs_from_the_defaults_of_a_class(profile):
-    for name, entry in grid.parameters(profile).items():
+    for name, entry in params.read(profile).items():
         if name in ("images", "split"):
             continue
         defaults = all_keywords(methods.find(entry.get("method", name)))

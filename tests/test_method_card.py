@@ -9,7 +9,7 @@ import pytest
 from bs4 import BeautifulSoup
 from nbconvert.filters import markdown2html
 
-from lib import ROOT, grid, methods, prose, report
+from lib import ROOT, ablations, grid, methods, params, prose, report
 from lib.comparison.tables import COLUMNS
 from lib.fits import method_card
 from lib.fits.catalogue import catalogue
@@ -26,7 +26,7 @@ def html(markdown):
 
 @pytest.mark.parametrize("method", methods.names())
 def test_every_paper_that_a_method_names_is_a_link(method, monkeypatch):
-    monkeypatch.setattr(grid, "method_of", lambda name: name)
+    monkeypatch.setattr(params, "method_of", lambda name: name)
     page = html(method_card.text(method))
     for link in page("a", href=re.compile("^https?:")):
         number = re.search(r"\d{4}\.\d{4,5}", link.text)
@@ -75,7 +75,7 @@ def test_equations_are_whole():
 
 @pytest.mark.parametrize("method", methods.names())
 def test_keywords_are_those_that_the_classes_take(method, monkeypatch):
-    monkeypatch.setattr(grid, "method_of", lambda name: name)
+    monkeypatch.setattr(params, "method_of", lambda name: name)
     taken = {}
     for kind in reversed(methods.find(method).__mro__):
         if "__init__" in vars(kind) and kind.__module__.startswith("lib."):
@@ -131,7 +131,7 @@ def test_a_title_names_method_data_labels_and_seed():
 def test_published_numbers_are_sourced_and_belong_to_methods():
     with method_card.PUBLISHED.open() as file:
         rows = list(csv.DictReader(file))
-    entries = set(grid.methods())
+    entries = set(params.methods())
     for row in rows:
         assert row["method"] in entries, row
         assert "](https://" in row["source"], row
@@ -154,13 +154,13 @@ def test_the_catalogue_has_every_method_of_the_grids():
         [
             ("mura", "resnet", "supervised", 0.8, "0"),
             ("mura", "resnet", "supervised", 0.6, "1"),
-            ("mura", "resnet", f"{grid.ABLATION}x", 0.1, "0"),
+            ("mura", "resnet", f"{ablations.ABLATION}x", 0.1, "0"),
             ("mura", "floor: knn", "floor", 0.5, ""),
         ],
         columns=["dataset", "method", "family", "value", "seed"],
     ).assign(level="image", group="all", metric="auroc")
     table = catalogue(results)
-    assert len(table) == len(set(grid.families()) & set(grid.methods()))
+    assert len(table) == len(set(grid.families()) & set(params.methods()))
     own = table.set_index("method").loc["Supervised residual network (`resnet`)"]
     assert own["AUROC on mura"] == pytest.approx(0.7), "a mean over the seeds of the grid alone"
     assert own["map"] == "yes" and own["pre-training"] == "no" and own["labels"] == "supervised"

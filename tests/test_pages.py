@@ -149,11 +149,12 @@ def test_tables_of_the_grid_leave_out_ablations(small_study):
 
 
 def test_a_finished_fit_is_read_without_tensorflow(small_study):
-    read = "import sys; from lib import figures, grid; from lib.fits import examples, store; "
+    read = "import sys; from lib import figures; from lib.ablations import find; "
+    read += "from lib.fits import examples, store; "
     read += "from lib.comparison import ablations, tables; "
     read += "fit = store.load('rsna', 'autoencoder'); examples.examples(fit); "
     read += "tables.measures_of(fit.fit); "
-    read += "ablations.judge(grid.ablation('label_fraction', 'rsna')); "
+    read += "ablations.judge(find('label_fraction', 'rsna')); "
     read += "sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     done = small_study.run("python", "-c", read)
     assert done.returncode == 0, done.stderr

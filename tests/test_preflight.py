@@ -8,7 +8,7 @@ from socket import gethostname
 
 import pytest
 
-from lib import ROOT, grid, preflight
+from lib import ROOT, params, preflight
 from lib.errors import BadData
 
 LOCK = "schema: '2.0'\nstages:\n  code:\n    cmd: make it\n"
@@ -113,6 +113,6 @@ def test_names_of_the_grid_that_nothing_describes(tmp_path, monkeypatch, file, o
     path = tmp_path / f"params/{file}.yaml"
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new, 1))
-    monkeypatch.setattr(grid, "ROOT", tmp_path)
+    monkeypatch.setattr(params, "ROOT", tmp_path)
     with pytest.raises(BadData, match=sentence):
         preflight.check(tmp_path)

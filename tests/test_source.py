@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
-from lib import ROOT, data, grid, source
+from lib import ROOT, ablations, data, grid, params, source
 from lib.datasets.entries import load_entries
 from lib.datasets.survey import SHIPPED
 from lib.errors import BadData
@@ -60,7 +60,7 @@ def root(tmp_path, monkeypatch) -> Path:
     root = tmp_path / "repository"
     shutil.copytree(ROOT / "params", root / "params")
     describe(root, OURS + SMALL)
-    for module in (grid, source):
+    for module in (params, source):
         monkeypatch.setattr(module, "ROOT", root)
     return root
 
@@ -411,7 +411,7 @@ def test_the_committed_grid_survives_a_round_trip_to_the_byte(root):
 
 def _of(ablation):
     """The data sets of an ablation of the chosen grid."""
-    return [one.dataset for one in grid.ablations() if one.name == ablation]
+    return [one.dataset for one in ablations.of_grid() if one.name == ablation]
 
 
 def test_the_peers_protocols_join_the_grid_when_asked_for_but_not_every_ablation(root, tmp_path):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from lib.variants import percent, setting, variant_name
+from lib.params import setting
+from lib.variants import percent, variant_name
 
 FIVE = {"normal": 0.05, "abnormal": 0.05}
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from keras import layers, ops
 
-from lib import files, grid
+from lib import files, params
 from lib.collapse import Collapsed
 from lib.datasets.table import COLUMNS
 from lib.detector import Detector
@@ -138,7 +138,7 @@ def toys(tmp_path, monkeypatch):
     (tmp_path / "params").mkdir()
     for name, text in {"study": STUDY, "toys": PROFILE, "datasets": DATASETS}.items():
         (tmp_path / f"params/{name}.yaml").write_text(text)
-    monkeypatch.setattr(grid, "ROOT", tmp_path)
+    monkeypatch.setattr(params, "ROOT", tmp_path)
     monkeypatch.setattr(files, "BUILD", build)
     entry = {"body": "limb"}
     monkeypatch.setattr("lib.fits.recipes.load_entry", lambda dataset: entry)

@@ -3,7 +3,7 @@
 import argparse
 import shutil
 
-from lib import accidents, files, grid
+from lib import ablations, accidents, files, grid
 from lib.comparison.compare import compare
 from lib.comparison.measures import write_measures
 from lib.comparison.record import record
@@ -22,4 +22,4 @@ with accidents.in_one_sentence(BadData):
         with files.whole_file(files.RESULTS) as unfinished:
             shutil.copyfile(files.compared() / "results.csv", unfinished)
     else:
-        write_measures(task, grid.fits(task), grid.ablations(task), grid.fusions())
+        write_measures(task, grid.fits(task), ablations.of_grid(task), grid.fusions())

@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 
 from lib import metrics
+from lib.ablations import ABLATION, Ablation
 from lib.comparison.tables import OF_ONE, RUN, read_measures
 from lib.fits import store
-from lib.grid import ABLATION, Ablation, entry_of, part, put_over
+from lib.params import entry_of, part, put_over
 from lib.variants import percent, variant_name
 
 VARIANT = ["method", "variant", "short", "percent", "setting"]

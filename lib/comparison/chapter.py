@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from lib import grid, prose
+from lib import ablations, grid, prose
 from lib.comparison.ablations import judge
 from lib.comparison.scores import FLOOR
 from lib.comparison.tables import Measures, read_measures
@@ -215,7 +215,7 @@ def of_maps(table: pd.DataFrame) -> str:
 def of_ablations(dataset: str, methods: list[str], page: str) -> str:
     """One sentence per ablation and method of these, each with a link from `page`."""
     lines = []
-    for ablation in grid.ablations(dataset):
+    for ablation in ablations.of_grid(dataset):
         if own := [name for name in ablation.methods if name in methods]:
             link = prose.link(ablation.title.capitalize(), ablation.page, page)
             judged = judge(ablation)

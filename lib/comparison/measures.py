@@ -9,6 +9,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from lib import files, metrics
+from lib.ablations import Ablation
 from lib.comparison.ablations import failures_of_ablation, judge_measured, rows_of_ablation
 from lib.comparison.fusion import FUSION, fuse
 from lib.comparison.rows import enough, ranking, rows_of_films, rows_of_maps
@@ -16,7 +17,7 @@ from lib.comparison.scores import FLOOR, Scored, read_fits, read_floors
 from lib.comparison.tables import OF_ALL, OF_ONE, ORIGIN, RUN
 from lib.comparison.tests import paired_tests
 from lib.datasets.table import load_index
-from lib.grid import Ablation, Fit
+from lib.grid import Fit
 
 RATES = np.linspace(0, 1, 101)  # false positive rates of stored ROC curves
 OF_RANKING = ("auroc", "average_precision")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lib import ROOT, files, grid
+from lib import ROOT, ablations, files, params
 from lib.comparison.compare import mean_over_seeds
 from lib.comparison.peers import EXPLANATION, beside_peers, number, read_peers
 from lib.comparison.tables import COLUMNS, ORIGIN, without_ablations
@@ -49,7 +49,7 @@ def record(root: Path = ROOT) -> str:
     tables["results"] = _with_means(tables["results"])
     line = (
         f"Last recorded on {date.today()} at commit {commit()}, with the profile "
-        f"`{grid.parameters('study')['profile']}`, from the films of MD5 {films}."
+        f"`{params.read('study')['profile']}`, from the films of MD5 {films}."
     )
     _write(line, tables, read_peers(root), kept)
     return line
@@ -95,7 +95,7 @@ def _runs(results: pd.DataFrame, films: str, root: Path) -> pd.DataFrame:
         return ", ".join(sorted(commits)) or commit()
 
     at = [trained_at(run) for run in runs.itertuples()]
-    profile = grid.parameters("study")["profile"]
+    profile = params.read("study")["profile"]
     return runs.assign(commit=at, profile=profile, films=films, recorded=str(date.today()))
 
 
@@ -160,7 +160,7 @@ def _ablations(results: pd.DataFrame) -> list[str]:
     for metric, title in OVER_SEEDS.items():
         rows = results[results["metric"].eq(metric)]
         table = rows[["dataset", "method", "setting", "n", "base_rate"]].copy()
-        table.insert(1, "ablation", rows["family"].str.removeprefix(grid.ABLATION))
+        table.insert(1, "ablation", rows["family"].str.removeprefix(ablations.ABLATION))
         ends = zip(rows["value"], rows["low"], rows["high"], strict=True)
         said = [f"{value:.3f} ({low:.3f} to {high:.3f})" for value, low, high in ends]
         table.insert(4, "AUROC (95 % over seeds)", said)

@@ -90,7 +90,7 @@ def read_fit(fit: Fit, index: pd.DataFrame, build: Path) -> Scored:
             raise BrokenFit(f"The fit {fit} has not run: run `dvc repro -k`.")
         if record["status"] != "finished":
             raise BrokenFit(record["reason"])
-        scores = _read_scores(folder / work.SCORES, index)
+        scores = _read_scores(folder / files.SCORES, index)
         if "score" not in scores:
             raise ValueError("scores.csv has no column score")
         maps = _read_maps(folder / "maps.npz")

@@ -6,10 +6,11 @@ from typing import NamedTuple
 import pandas as pd
 
 from lib import files
+from lib.ablations import ABLATION
 from lib.comparison import tests
 from lib.comparison.scores import FLOOR
 from lib.errors import BadData
-from lib.grid import ABLATION, Fit
+from lib.grid import Fit
 
 ORIGIN = ["dataset", "method", "family", "seed", "setting"]
 COLUMNS = [*ORIGIN, "level", "group", "metric", "value", "low", "high", "n", "base_rate"]

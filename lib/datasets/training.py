@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from lib.errors import BadData
-from lib.variants import Labels
+from lib.params import Labels
 
 
 def training_set(

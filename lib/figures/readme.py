@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from lib import ROOT, figures, files, grid, provenance, source
+from lib import ROOT, ablations, figures, files, grid, provenance, source
 from lib.datasets.survey import survey
 from lib.datasets.table import load_index
 from lib.films import read_film, read_mask
@@ -52,7 +52,7 @@ def leaderboard() -> None:
     """Draw the AUROC of detectors and floors of the last run."""
     results = pd.read_csv(files.RESULTS, dtype={"seed": str})
     shown = results.query("level == 'image' and group == 'all' and metric == 'auroc'")
-    shown = shown[~shown["family"].str.startswith(grid.ABLATION)]
+    shown = shown[~shown["family"].str.startswith(ablations.ABLATION)]
     _write(figures.leaderboard(shown), "leaderboard.png")
 
 

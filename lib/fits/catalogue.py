@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from lib import ROOT, grid
+from lib import ROOT, ablations, grid, params
 from lib.fits import method_card
 from lib.fits.keywords import chain, keywords
 
@@ -15,8 +15,10 @@ def catalogue(results: pd.DataFrame) -> pd.DataFrame:
     reports/results.csv.
     """
     rows = results.query("level == 'image' and group == 'all' and metric == 'auroc'")
-    families = {name: one for name, one in grid.families().items() if name in grid.methods()}
-    measured = rows[rows["method"].isin(families) & ~rows["family"].str.startswith(grid.ABLATION)]
+    families = {name: one for name, one in grid.families().items() if name in params.methods()}
+    measured = rows[
+        rows["method"].isin(families) & ~rows["family"].str.startswith(ablations.ABLATION)
+    ]
     table = pd.DataFrame([_in_catalogue(name, families[name]) for name in families])
     for dataset, own in measured.groupby("dataset", sort=False):
         values = own.groupby("method")["value"].mean()
@@ -25,11 +27,11 @@ def catalogue(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def _in_catalogue(method: str, family: str) -> dict:
-    entry = grid.entry_of(method)
+    entry = params.entry_of(method)
     return {
         "method": f"{method_card.name_of(method)} (`{method}`)",
         "family": family.replace("_", " "),
-        "labels": grid.part(method, entry).setting,
+        "labels": params.part(method, entry).setting,
         "map": "yes" if has_map(method) else "no",
         "pre-training": _pretraining(method, entry),
         "paper": method_card.paper(method),
@@ -38,13 +40,15 @@ def _in_catalogue(method: str, family: str) -> dict:
 
 def has_map(method: str) -> bool:
     """Whether what a method examines has a map."""
-    modules = [name for name in chain(f"lib.methods.{grid.method_of(method)}") if "methods" in name]
+    modules = [
+        name for name in chain(f"lib.methods.{params.method_of(method)}") if "methods" in name
+    ]
     sources = [(ROOT / f"{name.replace('.', '/')}.py").read_text() for name in modules]
     return any('"map"' in source for source in sources)
 
 
 def _pretraining(method: str, entry: dict) -> str:
-    own = grid.part(method, entry)
+    own = params.part(method, entry)
     known = keywords(method)
     if "pretraining_epochs" not in known:
         return "no"

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib import ROOT, files, grid, provenance
+from lib import ROOT, files, params, provenance
 from lib.datasets.table import load_index
 from lib.errors import BadData
-from lib.grid import Fit, Parameters
+from lib.grid import Fit
+from lib.params import Parameters
 from lib.preprocessing import arrays
 
 #: The columns that determine the training films, their labels, and the films with scores.
@@ -19,7 +20,7 @@ OF_THE_SPLIT = ["image_id", "patient_id", "body_part", "label", "split"]
 
 def parameters_of(fit: Fit) -> Parameters:
     """Return the parameters of a fit, divided. Raises BadData if the profile has no such method."""
-    return grid.part(fit.method, fit.entry)
+    return params.part(fit.method, fit.entry)
 
 
 def index_and_images(fit: Fit) -> tuple[pd.DataFrame, np.ndarray]:

@@ -8,7 +8,7 @@ import ast
 import re
 from typing import NamedTuple
 
-from lib import ROOT, grid
+from lib import ROOT, params
 
 #: `a`, `b`: where a docstring begins to say what keywords are.
 NAMES = re.compile(r"(?:^[ \t]*(?:- )?|[;.]\s+)(`\w+`(?:(?:,|,? and)\s+`\w+`)*):\s+", re.MULTILINE)
@@ -25,7 +25,7 @@ class Keyword(NamedTuple):
 def keywords(method: str) -> dict[str, Keyword]:
     """The keywords of a method, or of an entry of the profile; its own first, Detector's last."""
     known: dict[str, Keyword] = {}
-    for module in reversed(chain(f"lib.methods.{grid.method_of(method)}")):
+    for module in reversed(chain(f"lib.methods.{params.method_of(method)}")):
         known = _with_those_of(module, known)
     return dict(sorted(known.items(), key=lambda item: item[1].of_all))
 

@@ -22,7 +22,7 @@ from lib.errors import BadData
 #: parameters that it does not accept, errors in its code. All follow from inputs of the fit,
 #: so that another attempt would fail likewise. Any other error is an accident.
 OF_THE_METHOD = (
-    *(BadData, TypeError, ValueError, NotImplementedError),
+    *(BadData, TypeError, ValueError, RuntimeError),
     *(ArithmeticError, AssertionError, AttributeError, LookupError, NameError),
 )
 
@@ -70,9 +70,10 @@ def read(folder: Path) -> dict:
     """Return the record in a folder, empty if there is none that can be read."""
     path = folder / files.RECORD
     try:
-        return json.loads(path.read_text()) if path.exists() else {}
+        record = json.loads(path.read_text()) if path.exists() else {}
     except ValueError:
         return {}
+    return record if "status" in record else {}  # of an earlier form
 
 
 def made_by(record: dict) -> str:

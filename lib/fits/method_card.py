@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from lib import ROOT, grid, provenance
+from lib import ROOT, params, provenance
 from lib.fits.keywords import Keyword, keywords
 from lib.grid import Fit
 
@@ -57,7 +57,7 @@ class Docstring(NamedTuple):
 
 def docstring(method: str) -> Docstring:
     """What the file of a method, or of an entry of the profile, says about it."""
-    tree = ast.parse((ROOT / f"lib/methods/{grid.method_of(method)}.py").read_text())
+    tree = ast.parse((ROOT / f"lib/methods/{params.method_of(method)}.py").read_text())
     head, _, text = (ast.get_docstring(tree) or "").partition("\n")
     name, _, claim = head.partition(": ")
     return Docstring(name, claim.rstrip("."), text.strip("\n"))
@@ -68,14 +68,14 @@ def name_of(method: str) -> str:
 
     `Joint Deep SVDD (soft)` for the entry `joint_deep_svdd_soft`.
     """
-    file = grid.method_of(method)
+    file = params.method_of(method)
     aside = method.removeprefix(file).strip("_").replace("_", " ")
     return docstring(method).name + (f" ({aside})" if aside else "")
 
 
 def title(fit: Fit) -> str:
     """The title of the card of a fit: method, data set, labels and seed. Raises BadData."""
-    labels = grid.part(fit.method, fit.entry).setting
+    labels = params.part(fit.method, fit.entry).setting
     return f"{name_of(fit.method)} on {fit.dataset}, {labels}, seed {fit.seed}"
 
 
@@ -126,11 +126,11 @@ def parameters(fit: Fit, entry: dict) -> pd.DataFrame:
 
     `entry` is what it was trained with, as its record has it.
     """
-    own = grid.part(fit.method, entry)
+    own = params.part(fit.method, entry)
     of_study = [
         (f"`{name}`", meaning, f"{_short(entry.get(name, usual))}", f"{_short(usual)}")
         for (name, meaning), usual in zip(
-            OF_THE_STUDY.items(), grid.OF_THE_STUDY.values(), strict=True
+            OF_THE_STUDY.items(), params.OF_THE_STUDY.values(), strict=True
         )
         if entry.get(name, usual) != usual or name == "labels"
     ]

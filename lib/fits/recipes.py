@@ -7,7 +7,7 @@ specifies. The stage that trains a data set's fits depends on this file.
 import hashlib
 import json
 
-from lib import accidents, files, grid, provenance
+from lib import ablations, accidents, files, grid, provenance
 from lib.datasets.entries import load_entry
 from lib.errors import BadData
 from lib.fits.films import parameters_of
@@ -40,7 +40,7 @@ def digest(*parts) -> str:
 def write_recipes() -> None:
     """Write the recipes of all fits, per data set."""
     for dataset in grid.datasets():
-        lines = [f"{recipe(fit)} {fit}\n" for fit in grid.fits_on(dataset)]
+        lines = [f"{recipe(fit)} {fit}\n" for fit in ablations.every_fit(dataset)]
         with files.whole_file(provenance.FINGERPRINTS / f"fits/{dataset}.txt") as unfinished:
             unfinished.write_text("".join(lines))
 

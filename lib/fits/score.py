@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lib import files
 from lib.collapse import check_scores
 from lib.detector import Detector
 from lib.fits import evidence
 from lib.preprocessing.network_input import to_float
 
 FILMS_IN_MEMORY = 1024  # as floats, for scoring
-SCORES = "scores.csv"
 
 
 def write_scores(detector: Detector, index: pd.DataFrame, films: np.ndarray, folder: Path) -> None:
@@ -19,7 +19,7 @@ def write_scores(detector: Detector, index: pd.DataFrame, films: np.ndarray, fol
 
     Films are uint8 (n, h, w), row-aligned with the index. Raises Collapsed.
     """
-    score(detector, films, index).to_csv(folder / SCORES, index=False)
+    score(detector, films, index).to_csv(folder / files.SCORES, index=False)
 
 
 def write_evidence(
@@ -33,7 +33,7 @@ def write_evidence(
 
     `annotated` is the image_id of films with annotated lesions. Raises Collapsed.
     """
-    scores = pd.read_csv(folder / SCORES, dtype={"image_id": str})
+    scores = pd.read_csv(folder / files.SCORES, dtype={"image_id": str})
     ranked = evidence.ranked_test_films(index, scores)
     evidence.keep(detector, films, ranked, annotated, folder)
 

@@ -1,13 +1,15 @@
 """Reading of fits and of their trained detectors; TensorFlow is imported for the latter only."""
 
+import os
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from lib import files, grid
+from lib import files, grid, params
 from lib.datasets.table import load_index
 from lib.fits import landing, work
 from lib.grid import Fit
@@ -40,27 +42,31 @@ def load(
 ) -> Finished:
     """Return a fit; train and score it first if necessary, or if `retrain` is true.
 
-    Raises FitFailed with the recorded reason of a failed fit.
+    A stage of dvc.yaml trains nothing here. Raises FitFailed with the recorded reason of a failed
+    fit, or where a stage lacks it. Warns of a fit with parameters other than those in params/.
     """
     fit = Fit(dataset, method, variant, seed)
     if retrain or not record(fit):
+        if "DVC_STAGE" in os.environ:
+            raise FitFailed(f"The fit {fit} has not run: run `{work.command('train', fit)}`.")
         work.train(fit, again=retrain)
         work.score(fit, again=retrain)
     info = record(fit)
     if info["status"] == "failed":
         raise FitFailed(f"The fit {fit} failed. {info['reason']}")
+    _compare_parameters(fit, info)
     trained, scored = files.trained(fit), files.scored(fit)
     return Finished(
         fit,
         info,
         load_index(files.index(dataset)).join(
-            _table(scored / work.SCORES).set_index("image_id"),
+            _table(scored / files.SCORES).set_index("image_id"),
             on="image_id",
             how="inner",
             validate="one_to_one",
         ),
-        _table(trained / "history.csv"),
-        arrays(trained / "drawn.npz"),
+        _table(trained / files.HISTORY),
+        arrays(trained / files.DRAWN),
         arrays(scored / "maps.npz"),
         arrays(scored / "chain.npz"),
         arrays(scored / "embedding.npz"),
@@ -75,15 +81,26 @@ def detector(fit: Fit) -> "Detector":
     trained = work.record_of_training(fit)
     if trained["status"] == "failed":
         raise FitFailed(f"The fit {fit} failed. {trained['reason']}")
+    _compare_parameters(fit, trained)
     built = train.build(
         fit,
-        grid.part(fit.method, trained["parameters"]),
+        params.part(fit.method, trained["parameters"]),
         recipes.body(fit.dataset),
         trained["image_size"],
         trained["films"]["training"],
     )
-    built.load_weights(files.trained(fit) / work.WEIGHTS)
+    built.load_weights(files.trained(fit) / files.WEIGHTS)
     return built
+
+
+def _compare_parameters(fit: Fit, info: dict) -> None:
+    """Warn if a fit was trained with parameters other than those that params/ gives it."""
+    if info["parameters"] != fit.entry:
+        warnings.warn(
+            f"{fit} was trained with other parameters than params/ gives it now: to train it again "
+            f"run `{work.command('train', fit)}`, and `score` in place of `train`.",
+            stacklevel=3,
+        )
 
 
 def record(fit: Fit, build: Path | None = None) -> dict:

@@ -9,19 +9,16 @@ import keras
 import numpy as np
 import pandas as pd
 
-from lib import methods
+from lib import files, methods
 from lib.datasets.training import training_set
 from lib.detector import Detector
 from lib.errors import BadData
-from lib.grid import Fit, Parameters
+from lib.grid import Fit
+from lib.params import Labels, Parameters
 from lib.preprocessing.network_input import augmentation_for, to_float
 from lib.samples import Samples
-from lib.variants import Labels
 
 FILMS_WITH_SAMPLES = 6  # validation normals for images generated during training
-WEIGHTS = "weights.weights.h5"
-HISTORY = "history.csv"
-DRAWN = "drawn.npz"
 
 
 def train(
@@ -48,11 +45,11 @@ def train(
         callbacks=[samples],
         verbose=1 if sys.stdout.isatty() else 0,
     )
-    pd.DataFrame(history.history).to_csv(folder / HISTORY, index_label="epoch")
-    detector.save_weights(folder / WEIGHTS)
+    pd.DataFrame(history.history).to_csv(folder / files.HISTORY, index_label="epoch")
+    detector.save_weights(folder / files.WEIGHTS)
     if samples.titles:
         titles = np.array(samples.titles)
-        np.savez_compressed(folder / DRAWN, samples=samples.pictures, sample_titles=titles)
+        np.savez_compressed(folder / files.DRAWN, samples=samples.pictures, sample_titles=titles)
     known = int(training["y"].notna().sum())
     return {
         "setting": parameters.setting,

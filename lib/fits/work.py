@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from lib import files, grid, methods, provenance
+from lib import ablations, files, methods, provenance
 from lib.datasets.entries import load_entries
 from lib.errors import BadData
 from lib.fits import landing
@@ -19,8 +19,6 @@ from lib.fits.films import hash_of_films, index_and_images, parameters_of
 from lib.fits.recipes import body, digest, recipe
 from lib.grid import Fit
 from lib.methods import BACKENDS
-
-WEIGHTS, SCORES = "weights.weights.h5", "scores.csv"  # as lib.fits.train and score name them
 
 
 class Task(NamedTuple):
@@ -55,7 +53,7 @@ def train(fit: Fit, again: bool = False) -> dict:
 
     about = asdict(fit) | {"parameters": entry, "backend": backend()}
     place, key = files.trained(fit), key_of_training(fit)
-    return landing.land(place, key, work, about, again=again, needs=WEIGHTS)
+    return landing.land(place, key, work, about, again=again, needs=files.WEIGHTS)
 
 
 def score(fit: Fit, again: bool = False) -> dict:
@@ -82,7 +80,7 @@ def score(fit: Fit, again: bool = False) -> dict:
 
     about = asdict(fit) | {"trained": landing.made_by(trained)}
     place, key = files.scored(fit), _key_of_scoring(fit, trained)
-    return landing.land(place, key, work, about, again=again, needs=SCORES)
+    return landing.land(place, key, work, about, again=again, needs=files.SCORES)
 
 
 def record_of_training(fit: Fit) -> dict:
@@ -121,8 +119,8 @@ def command(task: str, fit: Fit) -> str:
 
 
 TASKS = {
-    "train": Task("training", files.trained, key_of_training, train, WEIGHTS),
-    "score": Task("scoring", files.scored, key_of_scoring, score, SCORES),
+    "train": Task("training", files.trained, key_of_training, train, files.WEIGHTS),
+    "score": Task("scoring", files.scored, key_of_scoring, score, files.SCORES),
 }
 
 
@@ -131,7 +129,7 @@ def fits_on(dataset: str, method: str | None = None, seed: int | None = None) ->
 
     For a method outside the grid it is one fit, so that any pair can be run.
     """
-    fits = grid.fits_on(dataset)
+    fits = ablations.every_fit(dataset)
     if not fits and dataset not in load_entries():
         raise BadData(f"{dataset} is no data set of params/datasets.yaml: correct the name.")
     if method is None:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from lib import ROOT, files, grid, processes
+from lib import ROOT, files, params, processes
 from lib.datasets.entries import load_entry
 from lib.datasets.table import ODD_NAMES, load_index
 from lib.errors import BadData
@@ -46,7 +46,7 @@ def settings(dataset: str, change: dict | None = None, entry: dict | None = None
     `prepare` does not have.
     """
     entry = entry or load_entry(dataset)
-    chosen = grid.profile()["images"] | entry.get("images", {}) | {"body": entry["body"]}
+    chosen = params.profile()["images"] | entry.get("images", {}) | {"body": entry["body"]}
     chosen |= change or {}
     if unknown := sorted(chosen.keys() - signature(prepare).parameters.keys()):
         raise BadData(

@@ -1,0 +1,120 @@
+"""The content of params/: the chosen profile, its entries of methods, and their division.
+
+An entry holds the study's parameters (labels, contamination, augmentation, preparation of films,
+training lengths in updates) and the keywords of the method; only `part` divides them.
+"""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from ruamel.yaml import YAML
+
+from lib import ROOT
+from lib.errors import BadData
+
+Labels = str | Mapping[str, float]  # see lib.datasets.training
+#: The study's parameters in an entry of a profile, with their defaults.
+OF_THE_STUDY = {"labels": "none", "contamination": 0.0, "augment": False, "images": {}}
+
+
+class Parameters(NamedTuple):
+    """An entry of a profile, divided into the study's and the method's parameters."""
+
+    method: str  # module of lib/methods
+    labels: Labels
+    contamination: float  # share of anomalies among the training films of unknown label
+    augment: bool  # whether training films are augmented at random
+    images: dict  # preparation of films that differs from the data set's
+    updates: dict[str, int]  # training lengths in updates, by their keyword in epochs
+    keywords: dict  # keywords of the method
+
+    @property
+    def setting(self) -> str:
+        """The labels given to the method, in words."""
+        return setting(self.labels, self.contamination)
+
+
+def setting(labels: Labels = "none", contamination: float = 0.0) -> str:
+    """Name a setting: `unlabelled`, `supervised`, `5 % known normal + 5 % known abnormal`."""
+    if isinstance(labels, str):
+        name = {"none": "unlabelled", "all": "supervised"}[labels]
+    else:
+        shares = [
+            f"{100 * labels[key]:g} % known {key}"
+            for key in ("normal", "abnormal")
+            if labels.get(key)
+        ]
+        name = " + ".join(shares) or "unlabelled"
+    return f"{name}, {100 * contamination:g} % contamination" if contamination else name
+
+
+def part(method: str, entry: dict) -> Parameters:
+    """Divide an entry of the profile, with any variant, into the study's and the method's part.
+
+    Only here is it defined which parameters are the study's.
+    """
+    rest = OF_THE_STUDY | {"method": method} | entry
+    updates = {name: rest.pop(name) for name in list(rest) if name.endswith("updates")}
+    in_epochs = {name.replace("updates", "epochs"): number for name, number in updates.items()}
+    return Parameters(
+        **{name: rest.pop(name) for name in ("method", *OF_THE_STUDY)},
+        updates={name: number for name, number in in_epochs.items() if name not in rest},
+        keywords=rest,
+    )
+
+
+def put_over(change: dict, entry: dict) -> dict:
+    """Return the entry of a method with the parameters of a variant.
+
+    A length that the variant gives in updates takes the place of one in epochs, and the reverse.
+    """
+    twins = {name.replace("updates", "epochs") for name in change if name.endswith("updates")}
+    twins |= {name.replace("epochs", "updates") for name in change if name.endswith("epochs")}
+    return {name: entry[name] for name in entry if name not in twins} | change
+
+
+def profile_name() -> str:
+    """Return the chosen profile: quick, hours or full."""
+    return read("study")["profile"]
+
+
+def profile() -> dict:
+    """Return the parameters of the chosen profile: images, split, and one entry per method."""
+    return read(profile_name())
+
+
+def entry_of(method: str) -> dict:
+    """Return the entry of a method in the chosen profile. Raises BadData if there is none."""
+    entries = profile()
+    if method not in entries:
+        raise BadData(f"params/{profile_name()}.yaml has no entry {method}: add one.")
+    return entries[method] or {}
+
+
+def methods() -> list[str]:
+    """Return the entries of the profile that are methods."""
+    return [name for name in profile() if name not in ("images", "split")]
+
+
+def method_of(name: str) -> str:
+    """Return the module of lib/methods for an entry of the profile: its `method`, or its name.
+
+    One method can thus be in the grid with several settings, as `anoddpm` and `anoddpm_gaussian`.
+    """
+    return (profile().get(name) or {}).get("method", name)
+
+
+def read(name: str) -> dict:
+    """Return the content of params/<name>.yaml."""
+    file = ROOT / f"params/{name}.yaml"
+    if not file.exists():
+        raise BadData(f"params/{name}.yaml is missing: params/study.yaml names it as `profile`.")
+    return deepcopy(_loaded(file, file.stat().st_mtime_ns))
+
+
+@lru_cache(maxsize=8)
+def _loaded(file: Path, _changed: int) -> dict:
+    return YAML(typ="safe").load(file)
