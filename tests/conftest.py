@@ -100,7 +100,7 @@ class Study:
 
     def waiting(self) -> set[str]:
         """The fits that `dvc repro` would train, by data set, method, variant and seed."""
-        code = "from lib import grid; from lib.fits.work import TASKS; "
+        code = "from lib import ablations, grid; from lib.fits.work import TASKS; "
         code += "fits = [fit for name in grid.datasets() for fit in ablations.every_fit(name)]; "
         code += "print(*(fit.place for fit in fits if not TASKS['train'].is_done(fit)), sep='\\n')"
         asked = self.run("python", "-c", code)
