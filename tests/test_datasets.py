@@ -716,7 +716,7 @@ def test_contamination_of_unlabelled_normals(index):
 
 
 def test_impossible_training_sets(index):
-    with pytest.raises(BadData, match="are asked for: lower"):
+    with pytest.raises(BadData, match="are needed: lower"):
         training_set(index, {"normal": 0.0, "abnormal": 0.9})
     for arguments in (("some",), ("all", 0, 0.1), ({"normal": 0.6, "abnormal": 0.5},)):
         with pytest.raises(ValueError):
@@ -729,7 +729,7 @@ def test_methods_that_need_abnormal_films_are_refused_where_there_is_none(index)
     with pytest.raises(BadData, match=r"no abnormal training film, and `labels: all` needs some"):
         training_set(normals, "all")
     for arguments in (({"normal": 0.05, "abnormal": 0.05},), ("none", 0, 0.1)):
-        with pytest.raises(BadData, match=r"0 abnormal training films, and .* are asked for"):
+        with pytest.raises(BadData, match=r"0 abnormal training films, but .* are needed"):
             training_set(normals, *arguments)
 
 
