@@ -55,9 +55,7 @@ def accident(error: BaseException) -> str:
         return f"There is not enough memory ({text}): end other programs, or use a larger machine."
     match error:
         case BrokenProcessPool():
-            return (
-                "A worker died, most often for lack of memory: end other programs, and run again."
-            )
+            return "A worker process died, most often for lack of memory: end other programs."
         case ImportError():
             return f"A package cannot be imported ({text}): repair the environment."
         case PermissionError():

@@ -168,7 +168,7 @@ def of_films(compared: Compared) -> str:
         extent = f"{rows.to_numpy().min():.0%} to {rows.to_numpy().max():.0%}"
         lines.append(
             f"- {kind}: averaged over methods, {' and '.join(means)} of the test films have a "
-            f"lower score; single methods range from {extent}."
+            f"lower score ({extent} by film and method)."
         )
     return "\n".join(lines)
 

@@ -129,5 +129,6 @@ def _missing_films(listed: pd.Series, films: list[Path], folder: Path, table: Pa
         return f"{table} lists {first}, but {folder} contains no film: put the films there."
     return (
         f"{table} lists {first}, but {folder} contains "
-        f"{films[0].relative_to(folder).as_posix()} and no film that the table lists: put its films there, or the table of these films."
+        f"{films[0].relative_to(folder).as_posix()} and no film that the table lists: put its "
+        "films there, or the table of these films."
     )
