@@ -335,12 +335,12 @@ def broken(scores, how):
     ("how", "reason"),
     [
         ("twice", r"more than once \(1, as 004\)"),
-        ("unknown", r"no validation or test films of the index \(1, as x9\)"),
+        ("unknown", r"not validation or test films of the index \(1, as x9\)"),
         ("missing", r"lacks films of the index \(2, as 004\)"),
-        ("infinite", "1 films whose score is not a finite number"),
-        ("word", "films whose score is not a finite number"),
+        ("infinite", "1 films with scores that are not finite"),
+        ("word", "films with scores that are not finite"),
         ("unnamed", "no column score"),
-        ("label", "names a score 'label'"),
+        ("label", "has a score named 'label'"),
         ("empty", "No columns"),
     ],
 )

@@ -153,7 +153,7 @@ def test_decompression_bombs_are_refused_before_decoding(tmp_path, side):
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0))
     bomb = b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(10**6)))
     (tmp_path / "bomb.png").write_bytes(bomb)
-    assert reason(tmp_path / "bomb.png").startswith("absurdly sized")
+    assert reason(tmp_path / "bomb.png").startswith("implausible size")
     path = write_dicom(tmp_path / "bomb.dcm", Rows=side, Columns=side)
     assert reason(path) == f"implausible size: {side} x {side} pixels"
     path = write_dicom(tmp_path / "swells.dcm", syntax=DeflatedExplicitVRLittleEndian)

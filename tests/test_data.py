@@ -90,7 +90,7 @@ def test_unchanged_films_are_not_copied_again(root, films):
     write(films / "healthy/2.png", "taken again")
     write(films / "healthy/4.png")
     assert "2 are new or changed and 1 missing or changed" in data.changes(root)
-    refused(root, r"1 of 3 films are gone or have changed.*say `make data FROM=folder` again")
+    refused(root, r"1 of 3 films are missing or have changed.*run `make data FROM=folder` again")
     choose(root, ours=films)
     assert "not yet a copy" in data.changes(root)
     data.copy(root)

@@ -436,8 +436,8 @@ def test_two_lines_for_one_film_stop_the_stage(tmp_path):
         ({**NIH, "abnormall": "any"}, "unknown key `abnormall`"),
         ({**OURS, "body": "leg"}, "write chest or limb"),
         ({**OURS, "upright": "often"}, "upright: often`: write true or false"),
-        ({**OURS, "normal": "../others"}, "leaves the data folder"),
-        ({**OURS, "folder": "/etc"}, "leaves the data folder"),
+        ({**OURS, "normal": "../others"}, "outside the data folder"),
+        ({**OURS, "folder": "/etc"}, "outside the data folder"),
         ({"layout": "folder", "folder": "x", "body": "limb", "abnormal": "a"}, "lacks `normal`"),
     ],
 )
@@ -453,9 +453,9 @@ def test_odd_entries_are_refused(tmp_path, entry, sentence):
         ({}, "half.txt is missing: create it, with one patient id per line"),
         ({"test_patients": "params/test_patients"}, "is missing"),
         ({"test_patients": "params/test_patients/empty.txt"}, "contains no patient id"),
-        ({"test_patients": "params/test_patients/../../secret.txt"}, "leaves params/test"),
-        ({"test_patients": "/etc/hostname"}, "leaves params/test_patients/"),
-        ({"test_patients": "params/test_patients/link.txt"}, "leaves params/test_patients/"),
+        ({"test_patients": "params/test_patients/../../secret.txt"}, "a file outside params/test"),
+        ({"test_patients": "/etc/hostname"}, "a file outside params/test_patients/"),
+        ({"test_patients": "params/test_patients/link.txt"}, "a file outside params/test_patients/"),
         ({"test": "test"}, "both `test` and `test_patients`"),
         ({"patient": None}, "lacks `patient`, which `test_patients` needs"),
     ],
@@ -545,7 +545,7 @@ def test_a_link_out_of_the_data_folder_is_refused(tmp_path):
     film.symlink_to(tmp_path / "secret.png")
     problems = index_of(tmp_path / "data", OURS)["problems"]
     assert problems.to_dict("records") == [
-        {"number": 1, "reason": "leaves the data folder", "path": "ours/healthy/ada0_1.png"}
+        {"number": 1, "reason": "outside the data folder", "path": "ours/healthy/ada0_1.png"}
     ]
 
 

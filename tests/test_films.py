@@ -239,7 +239,7 @@ def test_what_is_coded_in_another_way_is_named(tmp_path):
     path = write_dicom(tmp_path / "film.dcm", syntax=JPEG2000Lossless, data=[b"film"])
     content = path.read_bytes().replace(JPEG2000Lossless.encode(), b"1.2.840.10008.1.2.1\0\0\0")
     assert (
-        reason(written(path, content)) == "a DICOM whose pixels are coded, but it does not say how"
+        reason(written(path, content)) == "a DICOM with encoded pixels whose encoding is not stated"
     )
 
 

@@ -70,7 +70,7 @@ def test_no_folder_of_a_patient_becomes_a_finding_or_leaves_the_paths(tmp_path, 
         ({"abnormal": "implant"}, "leave `abnormal` out to study only normal films"),
         ({"test": "Test"}, "`test: Test` matches no film"),
         ({"unlabelled": "new"}, "`unlabelled: new` matches no film"),
-        ({"test": "apart"}, "`test: apart` holds no film of a class below"),
+        ({"test": "apart"}, "`test: apart` has no film of a class below"),
         ({"abnormal": "apart/none"}, "`abnormal: apart/none` (holds|matches) no film"),
         ({"normal": "a**b"}, r"`normal: a\*\*b` (is not a glob|matches no film)"),
         ({"abnormal": "healthy/ada1*"}, r"both normal and abnormal.*`normal: healthy/\*\.png`"),
@@ -165,7 +165,7 @@ def test_films_and_masks_in_folders_of_each_class(tmp_path):
 def test_a_folder_for_validation_is_split_with_the_rest_and_counted(tmp_path):
     write_parts(tmp_path, train=range(10), val=range(10, 14))
     found = counts(index_of(tmp_path, PLAIN | {"normal": "*/healthy", "abnormal": "*/broken"}))
-    assert found["of a folder for validation, split with the rest"] == 8
+    assert found["in a folder for validation, split with the others"] == 8
 
 
 def test_umlauts_are_found_in_either_form(tmp_path):

@@ -537,7 +537,7 @@ def test_a_column_or_a_path_may_name_the_test_films(tmp_path):
             {"table": "lables.csv"},
             "No file below .* matches `table: lables.csv`: put the table there",
         ),
-        ({"path": "Image"}, "has no column 'Image', which params/datasets.yaml names: it has File"),
+        ({"path": "Image"}, "has no column 'Image', which params/datasets.yaml names; it has File"),
         ({"label": "Class"}, "has no column 'Class'"),
         ({"abnormal": "pneumonja"}, "never has 'pneumonja' in its column 'Diagnosis'"),
         ({"abnormal": "normal"}, "'normal' is both normal and abnormal"),

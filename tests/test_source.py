@@ -276,7 +276,7 @@ def test_a_set_that_may_not_be_read_is_named(root, films, barred, name, capsys):
     barred(name)
     assert source.use(films) == ["small"]
     answer = capsys.readouterr().out
-    assert f"{films / name}" in answer and "may not be read" in answer, answer
+    assert f"{films / name}" in answer and "cannot be read" in answer, answer
 
 
 def test_a_class_that_may_not_be_read_is_named_where_no_set_is_found(root, films, barred, capsys):
@@ -301,11 +301,11 @@ def test_from_without_rights_is_one_sentence(root, films, barred, name, capsys):
     [
         ("nowhere", "nowhere is not a folder"),
         ("films/ours/healthy/p001_0.png", "is not a folder"),
-        ("repository", "holds the study itself"),
-        (".", "holds the study itself"),
-        ("repository/data/mine", "in the study's own data/"),
-        ("repository/build/phantoms/nih", "in the study's own build/"),
-        ("empty", "holds no data set of params/datasets.yaml"),
+        ("repository", "contains the study itself"),
+        (".", "contains the study itself"),
+        ("repository/data/mine", "in the study's folder data/"),
+        ("repository/build/phantoms/nih", "in the study's folder build/"),
+        ("empty", "contains no data set of params/datasets.yaml"),
     ],
 )
 def test_folders_that_cannot_be_studied_change_nothing(root, films, folder, sentence, capsys):
