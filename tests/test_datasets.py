@@ -455,7 +455,10 @@ def test_odd_entries_are_refused(tmp_path, entry, sentence):
         ({"test_patients": "params/test_patients/empty.txt"}, "contains no patient id"),
         ({"test_patients": "params/test_patients/../../secret.txt"}, "a file outside params/test"),
         ({"test_patients": "/etc/hostname"}, "a file outside params/test_patients/"),
-        ({"test_patients": "params/test_patients/link.txt"}, "a file outside params/test_patients/"),
+        (
+            {"test_patients": "params/test_patients/link.txt"},
+            "a file outside params/test_patients/",
+        ),
         ({"test": "test"}, "both `test` and `test_patients`"),
         ({"patient": None}, "lacks `patient`, which `test_patients` needs"),
     ],
@@ -545,7 +548,7 @@ def test_a_link_out_of_the_data_folder_is_refused(tmp_path):
     film.symlink_to(tmp_path / "secret.png")
     problems = index_of(tmp_path / "data", OURS)["problems"]
     assert problems.to_dict("records") == [
-        {"number": 1, "reason": "outside the data folder", "path": "ours/healthy/ada0_1.png"}
+        {"number": 1, "reason": "leaves the data folder", "path": "ours/healthy/ada0_1.png"}
     ]
 
 
