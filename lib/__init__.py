@@ -20,8 +20,8 @@ os.environ.update(dict.fromkeys(_UNSET, "1"))
 if "numpy" in sys.modules:
     from threadpoolctl import threadpool_limits
 
-    _LOADED = {"OMP_NUM_THREADS": "openmp", "OPENBLAS_NUM_THREADS": "blas"}
-    threadpool_limits({_LOADED[name]: 1 for name in _UNSET & _LOADED.keys()})
+    _LIBRARIES = {"OMP_NUM_THREADS": "openmp", "OPENBLAS_NUM_THREADS": "blas"}
+    threadpool_limits({_LIBRARIES[name]: 1 for name in _UNSET & _LIBRARIES.keys()})
 
 # Keras, matplotlib and IPython would read settings of the user's home: another data format or
 # precision, a style of figures, start-up code. With these empty folders they use their defaults.
@@ -31,9 +31,9 @@ os.environ["MPLCONFIGDIR"] = str(ROOT / "build/settings/matplotlib")
 os.environ["IPYTHONDIR"] = str(ROOT / "build/settings/ipython")
 
 # Similar settings in the environment, including kernels of another Python and shorter fits.
-_OF_A_SHELL = ["MATPLOTLIBRC", "PYTHONSTARTUP", "JUPYTER_PATH"]
-_OF_A_SHELL += ["KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH"]
-for _name in _OF_A_SHELL:
+_SHELL_SETTINGS = ["MATPLOTLIBRC", "PYTHONSTARTUP", "JUPYTER_PATH"]
+_SHELL_SETTINGS += ["KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH"]
+for _name in _SHELL_SETTINGS:
     os.environ.pop(_name, None)
 if not os.environ.get("MPLBACKEND", "").startswith("module://"):  # set by a kernel
     os.environ.pop("MPLBACKEND", None)

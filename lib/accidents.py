@@ -23,21 +23,21 @@ NO_MEMORY = (
     "can't start new thread",
 )
 PATIENCE = 30  # seconds granted to a process for cleaning up
-AGAIN = "Nothing was kept; `dvc repro` tries it again."
+AGAIN = "Nothing was saved; `dvc repro` runs the stage again."
 
 
 @contextmanager
-def in_one_sentence(*told: type[Exception]) -> Iterator[None]:
-    """End the process with one sentence if an accident, or an error of the types `told`, occurs.
+def in_one_sentence(*types: type[Exception]) -> Iterator[None]:
+    """End the process with one sentence if an accident, or an error of these types, occurs.
 
-    Errors of the types `told` already consist of one sentence. Any other error is a defect of the
-    code and keeps its traceback. SIGTERM and SIGHUP unwind the block, as SIGINT does, and a process
+    Errors of these types already consist of one sentence. Any other error is a defect of the code
+    and keeps its traceback. SIGTERM and SIGHUP unwind the block, as SIGINT does, and a process
     started by DVC ends when DVC ends.
     """
     _listen()
     try:
         yield
-    except told as error:
+    except types as error:
         sys.exit(str(error))
     except KeyboardInterrupt:
         print(f"Interrupted. {AGAIN}", file=sys.stderr)
@@ -58,19 +58,19 @@ def accident(error: BaseException) -> str:
         return f"There is not enough memory ({text}): end other programs, or use a larger machine."
     match error:
         case BrokenProcessPool():
-            return "A worker process died, most often for want of memory: give it more of it."
+            return "A worker process died, most often for lack of memory: end other programs."
         case ImportError():
-            return f"A package cannot be imported ({text}): mend the environment."
+            return f"A package cannot be imported ({text}): repair the environment."
         case PermissionError():
-            return f"Permission is denied ({text}): make it yours to read and write."
+            return f"Permission is denied ({text}): give yourself permission to read and write it."
         case OSError() if error.errno not in FULL:
             return f"A file cannot be read or written ({text})."
     if isinstance(error, OSError) or "No space left on device" in text:  # the message of HDF5
-        return f"The disk is full ({text}): make room on it."
+        return f"The disk is full ({text}): free some space."
     if type(error).__module__.startswith(("tensorflow", "jax")):
         return f"The backend stopped ({text})."
-    earlier = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    return accident(earlier) if earlier else ""
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return accident(cause) if cause else ""
 
 
 def _listen() -> None:

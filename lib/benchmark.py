@@ -27,14 +27,14 @@ def preprocessing_speed() -> list[dict]:
     """Measure films/s from DICOM file to picture, in one process and over all cores."""
     dataset = grid.datasets()[-1]
     index = load_index(files.index(dataset)).head(FILMS)
-    nothing = pd.DataFrame({"image_id": []})
+    no_masks = pd.DataFrame({"image_id": []})
     speed = {}
     with tempfile.TemporaryDirectory() as folder:
-        place = (nothing, ROOT / "data", Path(folder) / dataset, settings(dataset))
+        place = (no_masks, ROOT / "data", Path(folder) / dataset, settings(dataset))
         write_films(index.head(8), *place, 1)  # warm-up
         for processes in (1, os.cpu_count()):
-            work = partial(write_films, index, *place, processes)
-            speed[processes] = len(index) / _seconds(work)
+            function = partial(write_films, index, *place, processes)
+            speed[processes] = len(index) / _seconds(function)
     return [
         _row("preparing", f"{dataset}, {processes} processes", value, value / speed[1], "1 process")
         for processes, value in speed.items()
@@ -56,9 +56,9 @@ def training_speed() -> list[dict]:
         detector.predict(films, verbose=0)  # compiles
         speeds["scoring"][name] = FILMS / _seconds(partial(detector.predict, films, verbose=0))
     return [
-        _row(task, name, value, value / next(iter(found.values())), next(iter(found)))
-        for task, found in speeds.items()
-        for name, value in found.items()
+        _row(task, name, value, value / next(iter(by_method.values())), next(iter(by_method)))
+        for task, by_method in speeds.items()
+        for name, value in by_method.items()
     ]
 
 
@@ -70,24 +70,28 @@ def diffusion_speed() -> list[dict]:
     size = profile["images"]["size"]
     films = np.random.default_rng(0).uniform(-1, 1, (FILMS, size, size, 1)).astype("float32")
     keywords = params.part("anoddpm", profile["anoddpm"]).keywords
-    few = methods.find("anoddpm")(image_size=size, **keywords)
-    calls = few.noise_level
-    published = methods.find("anoddpm")(image_size=size, **{**keywords, "steps": calls, "eta": 1.0})
+    few_calls = methods.find("anoddpm")(image_size=size, **keywords)
+    calls = few_calls.noise_level
+    as_published = methods.find("anoddpm")(
+        image_size=size, **{**keywords, "steps": calls, "eta": 1.0}
+    )
     speed = {}
-    for detector, count, batch in ((published, 4, 1), (few, FILMS, 32)):
+    for detector, count, batch in ((as_published, 4, 1), (few_calls, FILMS, 32)):
         predict = partial(detector.predict, batch_size=batch, verbose=0)
         predict(films[:batch])  # compiles
         speed[detector.steps] = count / _seconds(partial(predict, films[:count]))
-    network = partial(few.denoiser.predict_on_batch, [films[:32], np.full(32, calls, "float32")])
-    drawing = {
+    network = partial(
+        few_calls.denoiser.predict_on_batch, [films[:32], np.full(32, calls, "float32")]
+    )
+    parts = {
         "network call": 32 / _median_seconds(network),
-        "simplex noise": 32 / _median_seconds(partial(noise.simplex, 32, size, few.random)),
+        "simplex noise": 32 / _median_seconds(partial(noise.simplex, 32, size, few_calls.random)),
     }
     return [
         *(_row("diffusion scoring", f"anoddpm, {steps} calls", value, value / speed[calls],
                f"{calls} calls, film by film") for steps, value in speed.items()),
-        *(_row("diffusion noise", f"anoddpm, {name}", value, value / drawing["network call"],
-               "network call") for name, value in drawing.items()),
+        *(_row("diffusion noise", f"anoddpm, {name}", value, value / parts["network call"],
+               "network call") for name, value in parts.items()),
     ]  # fmt: skip
 
 
@@ -113,24 +117,24 @@ def _seconds_per_epoch(detector, films: np.ndarray) -> float:
     from lib.collapse import Collapsed
 
     labels = np.arange(len(films)) % 2  # a few labels take as long as all
-    ends = []
-    watch = LambdaCallback(on_epoch_end=lambda epoch, logs: ends.append(time.perf_counter()))
+    epoch_ends = []
+    timer = LambdaCallback(on_epoch_end=lambda epoch, logs: epoch_ends.append(time.perf_counter()))
     with suppress(Collapsed):  # there is nothing to learn from noise
-        detector.fit(films, labels, epochs=4, callbacks=[watch], verbose=0)
-    return (ends[-1] - ends[-4]) / 3  # of the last stage; its first epoch compiles
+        detector.fit(films, labels, epochs=4, callbacks=[timer], verbose=0)
+    return (epoch_ends[-1] - epoch_ends[-4]) / 3  # of the last stage; its first epoch compiles
 
 
-def _row(task: str, subject: str, speed: float, ratio: float, to: str) -> dict:
+def _row(task: str, subject: str, speed: float, ratio: float, reference: str) -> dict:
     return {"task": task, "subject": subject, "films_per_s": round(speed, 1),
-            "ratio": round(ratio, 2), "ratio_to": to, "machine": machine()}  # fmt: skip
+            "ratio": round(ratio, 2), "ratio_to": reference, "machine": machine()}  # fmt: skip
 
 
 if __name__ == "__main__":
     table = pd.DataFrame(preprocessing_speed() + training_speed() + diffusion_speed())
     shown = table
     if KEPT.exists():
-        before = pd.read_csv(KEPT)[["task", "subject", "films_per_s"]]
-        shown = table.merge(before, on=["task", "subject"], how="left", suffixes=("", "_before"))
+        previous = pd.read_csv(KEPT)[["task", "subject", "films_per_s"]]
+        shown = table.merge(previous, on=["task", "subject"], how="left", suffixes=("", "_before"))
         shown["times_before"] = (shown["films_per_s"] / shown["films_per_s_before"]).round(2)
     print(shown.drop(columns="machine").to_string(index=False), f"\non {machine()}")
     table.to_csv(KEPT, index=False)

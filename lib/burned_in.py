@@ -22,26 +22,26 @@ HEIGHT = 0.2  # largest height of a line as a share of the longer side; beyond i
 MARGIN = 0.25  # hidden around a line, as a share of its height
 
 #: Steps of the protocol of a data set.
-STATED = "films that say text is burned in"  # DICOM's BurnedInAnnotation is YES
-LOOKED_AT = "films looked at for burned-in text"
-SHOWN = "films that show text, of those looked at"
+STATED = "films marked as having burned-in text"  # DICOM's BurnedInAnnotation is YES
+LOOKED_AT = "films examined for burned-in text"
+SHOWN = "films with text, of those examined"
 
 
-class Looked(NamedTuple):
+class Examined(NamedTuple):
     """Numbers of films with text and of films examined."""
 
     with_text: int
     films: int
 
 
-def share_with_text(paths: Sequence[str | Path], most: int = 100) -> Looked:
+def share_with_text(paths: Sequence[str | Path], most: int = 100) -> Examined:
     """Detect text on at most `most` of these films, evenly spaced; about 0.3 s per film.
 
     Films that cannot be read are skipped.
     """
     places = np.linspace(0, len(paths) - 1, min(len(paths), most)).astype(int)
     films = [film for place in places if (film := _film_or_none(paths[place])) is not None]
-    return Looked(sum(len(text_boxes(film)) > 0 for film in films), len(films))
+    return Examined(sum(len(text_boxes(film)) > 0 for film in films), len(films))
 
 
 def text_boxes(grey: np.ndarray) -> np.ndarray:
@@ -50,9 +50,9 @@ def text_boxes(grey: np.ndarray) -> np.ndarray:
     Boxes are in pixels of the film, with a margin, clipped to it; right and bottom are exclusive.
     """
     factor = min(SIDE / max(grey.shape), ENLARGED)
-    smoothly = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    interpolation = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
     size = [max(1, round(side * factor)) for side in grey.shape[::-1]]
-    picture = cv2.resize(_eight_bit(grey), size, interpolation=smoothly)
+    picture = cv2.resize(_eight_bit(grey), size, interpolation=interpolation)
     corners = _detector()(picture, use_det=True, use_cls=False, use_rec=False).boxes
     lines = [line for line in ([] if corners is None else corners) if _is_text(line, max(size))]
     boxes = np.array([_box(line / factor, grey.shape) for line in lines], int)
@@ -104,9 +104,9 @@ def _is_text(corners: np.ndarray, side: int) -> bool:
 
 def _box(corners: np.ndarray, shape: tuple[int, int]) -> list[int]:
     margin = MARGIN * _sides(corners)[0]
-    first = np.floor(corners.min(axis=0) - margin).clip(0).astype(int)
-    last = np.ceil(corners.max(axis=0) + margin).clip(0, shape[::-1]).astype(int)
-    return [*first, *last]
+    upper_left = np.floor(corners.min(axis=0) - margin).clip(0).astype(int)
+    lower_right = np.ceil(corners.max(axis=0) + margin).clip(0, shape[::-1]).astype(int)
+    return [*upper_left, *lower_right]
 
 
 @cache

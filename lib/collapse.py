@@ -29,15 +29,15 @@ def check_scores(scores, name="score"):
         raise Collapsed(f"{name}: only {distinct} distinct values for {len(scores)} films.")
 
 
-def check_samples(drawn, name):
+def check_samples(images, name):
     """Raise Collapsed if generated images (m, h, w, 1) are equal for all codes or films."""
-    if len(drawn) < 2:
+    if len(images) < 2:
         return
-    spread = float(ops.max(ops.std(drawn, axis=0)))
-    if not spread > 1e-3:
+    deviation = float(ops.max(ops.std(images, axis=0)))
+    if not deviation > 1e-3:
         raise Collapsed(
-            f"{name}: all that it draws is one picture (largest standard deviation of a pixel "
-            f"{spread:.2g})."
+            f"{name}: all generated images are equal (largest standard deviation of a pixel "
+            f"{deviation:.2g})."
         )
 
 

@@ -28,7 +28,7 @@ from lib.provenance import PHANTOMS
 COPIED = ".films.csv"  # in data/: the originals of its films; ignored by DVC (.dvcignore)
 LITTER = {COPIED, ".DS_Store", "Thumbs.db", "desktop.ini"}  # not created by the user
 SPARE = 2**28  # bytes left free on the disk
-AGAIN = "say `make data FROM=folder` again"
+AGAIN = "run `make data FROM=folder` again"
 
 
 def copy(root: Path = ROOT) -> None:
@@ -53,8 +53,8 @@ def alone(root: Path, wait: bool = True) -> Iterator[None]:
         yield
     except BlockingIOError:
         raise BadData(
-            "Films are being copied to data/: wait until they are, or stop the study, and say it "
-            "again; nothing was changed."
+            "Films are being copied to data/: wait until the copy is complete, or stop the study, "
+            "and run the command again; nothing was changed."
         ) from None
     finally:
         os.close(folder)
@@ -76,17 +76,17 @@ def changes(root: Path = ROOT) -> str:
     if "places" not in source:
         if all(map(_is_phantom, copied)):
             return "data/ is a copy of the phantoms."
-        return "data/ holds other films than the phantoms: the next copy brings the phantoms."
+        return "data/ contains films other than the phantoms: the next copy replaces them."
     places = {place: Path(folder) for place, folder in source["places"].items()}
-    listed, now = set(planned(root)), set(originals(places).files)
-    if listed != now:
+    listed, present = set(planned(root)), set(originals(places).files)
+    if listed != present:
         return (
-            f"Of the films of {source['folder']}, {len(now - listed)} are new or changed and "
-            f"{len(listed - now)} gone or changed since `make data` listed them: {AGAIN} to study "
-            "them."
+            f"Of the films of {source['folder']}, {len(present - listed)} are new or changed and "
+            f"{len(listed - present)} missing or changed since `make data` listed them: {AGAIN} to "
+            "study them."
         )
     if listed != copied:
-        return f"data/ is not yet a copy of the films of {source['folder']}: it is made next."
+        return f"data/ is not yet a copy of the films of {source['folder']}: it is copied next."
     return f"data/ is a copy of the films of {source['folder']} as they are now."
 
 
@@ -102,7 +102,7 @@ def real_place(root: Path) -> Path:
     interrupted = real.with_name(".data.earlier").exists()  # repaired by the next copy
     if data.is_symlink() and not real.is_dir() and not interrupted:
         raise BadData(
-            f"data/ is a link to {real}, which is no folder: make it, or remove the link."
+            f"data/ is a link to {real}, which is not a folder: create it, or remove the link."
         )
     return real
 
@@ -115,15 +115,15 @@ def check_apart(films: Iterable[Original], folders: Iterable[Path], data: Path) 
     for folder in folders:
         if data.is_relative_to(os.path.realpath(folder)):
             raise BadData(
-                f"data/ lies in {folder}, whose films are to be copied to it: move data/ or, if "
-                "it is a link, make it lead elsewhere."
+                f"data/ is in {folder}, whose films are to be copied to it: move data/ or, if it "
+                "is a link, change its target."
             )
     inside = [film for film in films if _is_in(film, data)]
     if inside:
         place = os.path.relpath(os.path.realpath(inside[0].path), data)
         raise BadData(
-            f"{len(inside)} films that are to be copied lie in data/ themselves, the first in "
-            f"data/{_start(place)}: move them to a folder of your own; data/ stays as it is."
+            f"{len(inside)} films to be copied are already in data/, the first in "
+            f"data/{_start(place)}: move them to another folder; data/ is unchanged."
         )
 
 
@@ -135,7 +135,7 @@ def check_space(films: list[Original], folder: Path) -> None:
     if needed > free:
         raise BadData(
             f"The copy of the films needs {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free "
-            "where data/ lies: free some, or make data/ a link to a folder on a larger disk."
+            "where data/ is: free some space, or make data/ a link to a folder on a larger disk."
         )
 
 
@@ -153,8 +153,8 @@ def _copy(root: Path, films: list[Original]) -> None:
         # Copying takes a while, in which a user may change the list.
         if planned(root) != films:
             raise BadData(
-                "The list of films changed while they were copied: say `make study` again; data/ "
-                "stays as it is."
+                "The list of films changed while they were copied: run `make study` again; data/ "
+                "is unchanged."
             )
         _check_nothing_is_lost(data, films, root)
         if data.exists():
@@ -172,8 +172,8 @@ def _check_can_be_copied(data: Path, films: list[Original], root: Path) -> None:
     _check_nothing_is_lost(data, films, root)
     if changed := [film for film in films if not film.is_unchanged()]:
         raise BadData(
-            f"{len(changed)} of {len(films)} films are gone or have changed since `make data` "
-            f"listed them: {AGAIN}; data/ stays as it is."
+            f"{len(changed)} of {len(films)} films are missing or have changed since `make data` "
+            f"listed them: {AGAIN}; data/ is unchanged."
         )
 
 
@@ -192,21 +192,23 @@ def _check_nothing_is_lost(data: Path, films: Iterable[Original], root: Path) ->
     if not files or (not copied and _are_known_phantoms(root)):
         return
     copies = {place for place, path in files.items() if _is_copy(path, copied.get(place))}
-    wanted = {film.place: film for film in films}
-    strange = [p for p in files if p not in copies and not _is_equal(files[p], wanted.get(p))]
-    if strange:
+    planned_films = {film.place: film for film in films}
+    unknown = [
+        p for p in files if p not in copies and not _is_equal(files[p], planned_films.get(p))
+    ]
+    if unknown:
         raise BadData(
-            f"data/ holds {len(strange)} files that are not copies of the study's films, the first "
-            f"in data/{_start(strange[0])}: move them to a folder of your own and say `make data "
-            "FROM=folder`; data/ stays as it is."
+            f"data/ contains {len(unknown)} files that are not copies of the study's films, the "
+            f"first in data/{_start(unknown[0])}: move them to another folder and run `make data "
+            "FROM=folder`; data/ is unchanged."
         )
     orphans = [place for place in sorted(copies) if _is_orphan(copied[place], data)]
     orphans = _without_twin(orphans, files, films)
     if orphans:
         raise BadData(
-            f"data/ holds the only copy of {len(orphans)} films, as their originals are gone, the "
-            f"first in data/{_start(orphans[0])}: move them to a folder of your own; data/ stays "
-            "as it is."
+            f"data/ contains the only copy of {len(orphans)} films, since their originals are "
+            f"missing, the first in data/{_start(orphans[0])}: move them to another folder; data/ "
+            "is unchanged."
         )
 
 
@@ -288,21 +290,23 @@ def _start(place: str) -> str:
 
 
 def _copy_all(films: list[Original], data: Path, unfinished: Path) -> None:
-    before = _copied(data)
+    earlier = _copied(data)
     for folder in {unfinished / Path(film.place).parent for film in films} | {unfinished}:
         folder.mkdir(parents=True, exist_ok=True)
-    kept = {film.place for film in films if before.get(film.place) == film}
-    kept = {place for place in kept if (data / place).is_file()}
-    check_space([film for film in films if film.place not in kept], unfinished)
-    work = partial(_copy_one, kept=kept, data=data, unfinished=unfinished)
+    unchanged = {film.place for film in films if earlier.get(film.place) == film}
+    unchanged = {place for place in unchanged if (data / place).is_file()}
+    check_space([film for film in films if film.place not in unchanged], unfinished)
+    copy_film = partial(_copy_one, unchanged=unchanged, data=data, unfinished=unfinished)
     workers = min(16, 4 * (os.cpu_count() or 1))
-    thread_map(work, films, max_workers=workers, chunksize=16, desc="films of data/", unit="film")
+    thread_map(
+        copy_film, films, max_workers=workers, chunksize=16, desc="films of data/", unit="film"
+    )
     write_list(unfinished / COPIED, films)
 
 
-def _copy_one(film: Original, kept: set[str], data: Path, unfinished: Path) -> None:
+def _copy_one(film: Original, unchanged: set[str], data: Path, unfinished: Path) -> None:
     target = unfinished / film.place
-    if film.place in kept and _is_copy(data / film.place, film):
+    if film.place in unchanged and _is_copy(data / film.place, film):
         try:
             return os.link(data / film.place, target)  # both belong to the study
         except OSError:  # a disk without hard links
@@ -310,8 +314,8 @@ def _copy_one(film: Original, kept: set[str], data: Path, unfinished: Path) -> N
     _copy_bytes(film.path, target)
     if not film.is_unchanged():
         raise BadData(
-            f"A film changed while it was copied, in data/{_start(film.place)}: wait until the "
-            f"films are all there, and {AGAIN}; data/ stays as it is."
+            f"A film changed while it was copied, in data/{_start(film.place)}: wait until "
+            f"all films are complete, and {AGAIN}; data/ is unchanged."
         )
     os.utime(target, ns=(film.mtime_ns, film.mtime_ns))
 
@@ -341,4 +345,4 @@ if __name__ == "__main__":
     except BadData as error:
         sys.exit(str(error))
     except OSError as error:
-        sys.exit(f"The films cannot be copied ({error.strerror}); data/ stays as it is.")
+        sys.exit(f"The films cannot be copied ({error.strerror}); data/ is unchanged.")

@@ -60,10 +60,9 @@ class Detector(Engine):
     ):
         super().__init__(seed)
         if score_name is not None and score_name not in self.scores:
-            there_are = ", ".join(self.scores) or "only one"
-            raise ValueError(
-                f"{type(self).__name__} has no score {score_name!r}; there are: {there_are}."
-            )
+            names = ", ".join(self.scores)
+            remedy = f"use one of {names}" if names else "leave `score_name` out"
+            raise ValueError(f"{type(self).__name__} has no score {score_name!r}: {remedy}.")
         self.score_name = score_name or next(iter(self.scores), None)
         self.image_size = image_size
         self.epochs = epochs

@@ -77,14 +77,15 @@ class Engine(keras.Model):
         if not self.uses_labels:
             y, validation_data = None, validation_data and validation_data[:1]
         shared = {**options, "batch_size": batch_size, "callbacks": callbacks}
-        earlier = self.before_training(x, y, validation_data, epochs=epochs, **shared)
+        stage_history = self.before_training(x, y, validation_data, epochs=epochs, **shared)
         epochs = self.epochs if epochs is None else epochs
         batch_size = self.batch_size if batch_size is None else batch_size
         if not self.compiled:
             self.compile(self.make_optimizers(steps=epochs * math.ceil(len(x) / batch_size)))
         if validation_data is not None:
             validation_data = (validation_data[0], self.targets(*validation_data))
-        before = {player: self._snapshot(player) for player in self.players}
+        after_epoch = self._after_epoch_callback(not_abnormal(x, y))
+        initial = {player: self._snapshot(player) for player in self.players}
         _set_seed(self.seed)
         history = super().fit(
             x,
@@ -93,15 +94,15 @@ class Engine(keras.Model):
             epochs=epochs,
             validation_data=validation_data,
             # A non-finite loss is the reason to report, not its effect on the embedding.
-            callbacks=[StopWhenNotFinite(), self._watch(not_abnormal(x, y)), *(callbacks or [])],
+            callbacks=[StopWhenNotFinite(), after_epoch, *(callbacks or [])],
             **options,
         )
         if epochs:
-            self._check_moved(before)
+            self._check_changed(initial)
         samples = self.samples(x)
         if samples is not None:
             check_samples(samples, type(self).__name__)
-        _put_first(earlier, history)
+        _prepend(stage_history, history)
         return history
 
     def update(self, x, y):
@@ -125,7 +126,7 @@ class Engine(keras.Model):
         """One running mean per loss; Keras resets them and names the logs after them."""
         return list(self.means.values())
 
-    def _watch(self, normal):
+    def _after_epoch_callback(self, normal):
         """Return the callback that runs the method's `after_epoch`."""
 
         def on_epoch_end(epoch, logs):
@@ -149,9 +150,10 @@ class Engine(keras.Model):
     def _snapshot(self, player):
         return [ops.convert_to_numpy(weight).copy() for weight in self.weights_of(player)]
 
-    def _check_moved(self, before):
-        for player, old in before.items():
-            if all(np.array_equal(a, b) for a, b in zip(old, self._snapshot(player), strict=True)):
+    def _check_changed(self, initial):
+        for player, weights in initial.items():
+            pairs = zip(weights, self._snapshot(player), strict=True)
+            if all(np.array_equal(first, last) for first, last in pairs):
                 raise Collapsed(
                     f"{type(self).__name__}: training left the weights of '{player}' unchanged."
                 )
@@ -170,7 +172,7 @@ class Engine(keras.Model):
 
     def call(self, x):
         """Return the result of `predict` for one batch."""
-        outputs = self._examined(x)
+        outputs = self._outputs(x)
         if self.scores:
             outputs = {"score": outputs[self.score_name], **outputs}
         elif "score" not in outputs:
@@ -183,7 +185,7 @@ class Engine(keras.Model):
 
     def anomaly_map(self, x):
         """Return (n, h, w), larger is more abnormal; None for a method without a map."""
-        return self._examined(x).get("map")
+        return self._outputs(x).get("map")
 
     def batchwise(self, function, x):
         """Return function(films), (n, ...), as one array, computed per batch."""
@@ -212,11 +214,11 @@ class Engine(keras.Model):
             super().load_weights(path, **options)
         except (ValueError, KeyError, OSError) as error:
             raise ValueError(
-                f"The weights in {path} do not fit this {type(self).__name__}: "
-                "another method, other parameters or another version wrote them."
+                f"The weights in {path} do not fit this {type(self).__name__}: they were written "
+                "by another method, with other parameters or by another version."
             ) from error
 
-    def _examined(self, x):
+    def _outputs(self, x):
         outputs = self.examine(x)
         if not self.mirrored:
             return outputs
@@ -285,28 +287,28 @@ class Engine(keras.Model):
             )
 
         def _losses_and_gradients(self, turn, x, y):
-            unique = list({id(w): w for player in turn for w in self.weights_of(player)}.values())
+            weights = list({id(w): w for player in turn for w in self.weights_of(player)}.values())
 
             def forward(values):
                 state = [(variable, variable.value) for variable in self.variables]
                 with keras.StatelessScope(
-                    state_mapping=[*state, *zip(unique, values, strict=True)]
+                    state_mapping=[*state, *zip(weights, values, strict=True)]
                 ):
                     losses = self.compute_losses(x, y, training=True)
-                    learnt = [variable.value for variable in self.non_trainable_variables]
-                return {player: losses[player] for player in turn}, (losses, learnt)
+                    updated = [variable.value for variable in self.non_trainable_variables]
+                return {player: losses[player] for player in turn}, (losses, updated)
 
-            of_players, pullback, (losses, learnt) = jax.vjp(
-                forward, [w.value for w in unique], has_aux=True
+            player_losses, pullback, (losses, updated) = jax.vjp(
+                forward, [w.value for w in weights], has_aux=True
             )
-            for variable, value in zip(self.non_trainable_variables, learnt, strict=True):
+            for variable, value in zip(self.non_trainable_variables, updated, strict=True):
                 variable.assign(value)
             gradients = {}
             for player in turn:
                 (gradient,) = pullback(
-                    {name: ops.cast(name == player, of_players[name].dtype) for name in of_players}
+                    {n: ops.cast(n == player, loss.dtype) for n, loss in player_losses.items()}
                 )
-                by_weight = dict(zip(map(id, unique), gradient, strict=True))
+                by_weight = dict(zip(map(id, weights), gradient, strict=True))
                 gradients[player] = [by_weight[id(weight)] for weight in self.weights_of(player)]
             return losses, gradients
 
@@ -387,14 +389,14 @@ def _set_seed(seed):
         tf.config.experimental.enable_op_determinism()
 
 
-def _put_first(earlier, history):
+def _prepend(stage_history, history):
     """Put an earlier stage's {name: values by epoch} before a History.
 
     Every series has one value per epoch of both stages, NaN for the other stage.
     """
-    before, after = len(next(iter(earlier.values()), [])), len(history.epoch)
+    before, after = len(next(iter(stage_history.values()), [])), len(history.epoch)
     history.history = {
-        **{name: values + [np.nan] * after for name, values in earlier.items()},
+        **{name: values + [np.nan] * after for name, values in stage_history.items()},
         **{name: [np.nan] * before + values for name, values in history.history.items()},
     }
     history.epoch = list(range(before + after))

@@ -112,8 +112,8 @@ def whole_file(path: Path) -> Iterator[Path]:
 
     Raises OSError if another process has removed the unfinished file.
     """
-    with _private_folder(path) as own:
-        yield own / path.name
+    with _private_folder(path) as private:
+        yield private / path.name
 
 
 @contextmanager
@@ -122,9 +122,9 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
     Raises OSError as `whole_file` does. The earlier folder is kept until then.
     """
-    with _private_folder(path) as own:
-        (own / path.name).mkdir()
-        yield own / path.name
+    with _private_folder(path) as private:
+        (private / path.name).mkdir()
+        yield private / path.name
 
 
 @contextmanager
@@ -168,18 +168,18 @@ def _private_folder(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(path.parent)
     owner = f"{gethostname()}-{os.getpid()}-{time.time_ns()}"
-    own = path.with_name(f".{path.name}@{owner}.partial")
-    own.mkdir()
+    private = path.with_name(f".{path.name}@{owner}.partial")
+    private.mkdir()
     try:
-        yield own
-        _publish(own, path)
+        yield private
+        _publish(private, path)
     finally:
-        shutil.rmtree(own, ignore_errors=True)
+        shutil.rmtree(private, ignore_errors=True)
 
 
-def _publish(own: Path, path: Path) -> None:
+def _publish(private: Path, path: Path) -> None:
     """Rename the finished file or folder to `path`, after moving an existing folder away."""
-    finished, earlier = own / path.name, own / ".earlier"
+    finished, earlier = private / path.name, private / ".earlier"
     if not finished.exists():
         raise OSError(f"{path} was not written: another process removed its unfinished part.")
     if finished.is_dir() and path.exists():

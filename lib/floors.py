@@ -57,7 +57,7 @@ def write_floors(dataset: str, build: Path | None = None) -> pd.DataFrame:
 
 
 def covariates(index: pd.DataFrame, films: np.ndarray) -> pd.DataFrame:
-    """What is known of each film besides its content: numbers as floats, words as text.
+    """Return what is known of each film besides its content: numbers as floats, words as text.
 
     mean_grey, grey_spread (standard deviation): grey levels of the preprocessed film (n, h, w);
     aspect_ratio (width / height), film_size (pixels): of the original film; age in years.
@@ -95,12 +95,16 @@ def pixel_detectors(
 
     if len(normals) > NORMALS:
         normals = np.random.default_rng(seed).choice(normals, NORMALS, replace=False)
-    known, new = _pixels(films, np.sort(normals)), _pixels(films, scored)
-    pca = PCA(min(16, len(known) - 1), svd_solver="randomized", random_state=seed).fit(known)
+    reference, examined = _pixels(films, np.sort(normals)), _pixels(films, scored)
+    pca = PCA(min(16, len(reference) - 1), svd_solver="randomized", random_state=seed).fit(
+        reference
+    )
     scores = {
-        "pca_reconstruction": np.abs(new - pca.inverse_transform(pca.transform(new))).mean(axis=1),
-        "knn": KNN().fit(known).decision_function(new),
-        "isolation_forest": IForest(random_state=seed).fit(known).decision_function(new),
+        "pca_reconstruction": np.abs(
+            examined - pca.inverse_transform(pca.transform(examined))
+        ).mean(axis=1),
+        "knn": KNN().fit(reference).decision_function(examined),
+        "isolation_forest": IForest(random_state=seed).fit(reference).decision_function(examined),
     }
     return pd.DataFrame(scores, index=scored)
 
@@ -108,20 +112,22 @@ def pixel_detectors(
 def shortcuts(facts: pd.DataFrame, label: pd.Series) -> pd.DataFrame:
     """Predict abnormality from each fact alone, fitted to the films whose `label` is not NaN."""
     known = label.notna()
-    telling = [name for name in facts if facts.loc[known, name].nunique() > 1]
+    informative = [name for name in facts if facts.loc[known, name].nunique() > 1]
     if label.nunique() < 2:
         return pd.DataFrame(index=facts.index)
-    learnt = {True: _learnt_from_numbers, False: _learnt_from_words}
+    scores_from = {True: _scores_from_numbers, False: _scores_from_words}
     return pd.DataFrame(
         {
-            SHORTCUT + name: learnt[pd.api.types.is_float_dtype(facts[name])](facts[name], label)
-            for name in telling
+            SHORTCUT + name: scores_from[pd.api.types.is_float_dtype(facts[name])](
+                facts[name], label
+            )
+            for name in informative
         },
         index=facts.index,
     )
 
 
-def _learnt_from_numbers(fact: pd.Series, label: pd.Series) -> np.ndarray:
+def _scores_from_numbers(fact: pd.Series, label: pd.Series) -> np.ndarray:
     """Score with a small decision tree, since abnormal values may be high, low or in the middle."""
     known = label.notna()
     values = fact.fillna(fact[known].median()).to_numpy()[:, None]
@@ -129,18 +135,18 @@ def _learnt_from_numbers(fact: pd.Series, label: pd.Series) -> np.ndarray:
     return tree.fit(values[known], label[known]).predict_proba(values)[:, 1]
 
 
-def _learnt_from_words(fact: pd.Series, label: pd.Series) -> pd.Series:
+def _scores_from_words(fact: pd.Series, label: pd.Series) -> pd.Series:
     """Score with the share of abnormal films of the same category, shrunk by one average film."""
-    films, average = label.groupby(fact), label.mean()
-    share = (films.sum() + average) / (films.count() + 1)
+    films, base_rate = label.groupby(fact), label.mean()
+    share = (films.sum() + base_rate) / (films.count() + 1)
     return fact.map(share)
 
 
 def _pixels(films: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Return the grey levels of the films, float32 (n, at most SIDE * SIDE)."""
     side = min(SIDE, films.shape[1])
-    shrunk = [cv2.resize(films[row], (side, side), interpolation=cv2.INTER_AREA) for row in rows]
-    return np.array(shrunk, np.float32).reshape(len(rows), -1)
+    reduced = [cv2.resize(films[row], (side, side), interpolation=cv2.INTER_AREA) for row in rows]
+    return np.array(reduced, np.float32).reshape(len(rows), -1)
 
 
 def _read(dataset: str, build: Path | None) -> tuple[pd.DataFrame, np.ndarray]:
@@ -161,7 +167,9 @@ def _read(dataset: str, build: Path | None) -> tuple[pd.DataFrame, np.ndarray]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Write what shortcuts and simple detectors score.")
+    parser = argparse.ArgumentParser(
+        description="Write the scores of shortcuts and simple detectors."
+    )
     parser.add_argument("dataset")
     with accidents.in_one_sentence(BadData):
         write_floors(parser.parse_args().dataset)

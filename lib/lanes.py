@@ -74,5 +74,5 @@ def _end(number: int, _) -> None:
 
 
 if __name__ == "__main__":
-    asked = sys.argv[1:] or [""]
-    sys.exit(run([[*REPRO, *shlex.split(lane)] for lane in asked]))
+    lanes = sys.argv[1:] or [""]
+    sys.exit(run([[*REPRO, *shlex.split(lane)] for lane in lanes]))

@@ -37,9 +37,9 @@ def semi_supervised(d, y, eta):
     Ruff et al., arXiv 1906.02694, equation 7; d (n,) are squared distances to the centre, and y
     (n,) is 1, 0 or NaN.
     """
-    near = d + 1e-6
+    distance = d + 1e-6
     known = ops.logical_not(ops.isnan(y))
-    return ops.mean(ops.where(y == 1, eta / near, ops.where(known, eta * near, d)))
+    return ops.mean(ops.where(y == 1, eta / distance, ops.where(known, eta * distance, d)))
 
 
 def radial_cross_entropy(d, y, eta):
@@ -48,9 +48,9 @@ def radial_cross_entropy(d, y, eta):
     The cross-entropy of p(normal) = exp(-d), as in Ruff et al., arXiv 2006.00339; d (n,) are
     squared distances, and y (n,) is 1, 0 or NaN.
     """
-    far = -ops.log(1 - ops.exp(-d) + 1e-6)
+    repulsion = -ops.log(1 - ops.exp(-d) + 1e-6)
     weight = ops.where(ops.isnan(y), 1.0, eta)
-    return ops.mean(weight * ops.where(y == 1, far, d))
+    return ops.mean(weight * ops.where(y == 1, repulsion, d))
 
 
 def contrastive(z, alike, temperature):
@@ -62,10 +62,10 @@ def contrastive(z, alike, temperature):
     2002.05709, equation 1).
     """
     z = z / ops.sqrt(ops.sum(ops.square(z), axis=1, keepdims=True) + 1e-12)
-    itself = ops.eye(ops.shape(z)[0])
+    diagonal = ops.eye(ops.shape(z)[0])
     logits = ops.matmul(z, ops.transpose(z)) / temperature
-    log_p = logits - ops.logsumexp(logits - 1e9 * itself, axis=1, keepdims=True)
-    partners = ops.cast(alike, z.dtype) * (1 - itself)
+    log_p = logits - ops.logsumexp(logits - 1e9 * diagonal, axis=1, keepdims=True)
+    partners = ops.cast(alike, z.dtype) * (1 - diagonal)
     return -ops.mean(ops.sum(partners * log_p, axis=1) / ops.sum(partners, axis=1))
 
 

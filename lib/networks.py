@@ -39,8 +39,8 @@ def decoder(image_size=64, latent_dim=4, width=16, log_variance=False):
     x = layers.ReLU()(_batch_norm(x))
     film = layers.Conv2DTranspose(1, 4, strides=2, padding="same", activation="tanh")(x)
     if log_variance:
-        spread = layers.Conv2DTranspose(1, 4, strides=2, padding="same")(x)
-        return keras.Model(latent, [film, spread], name="decoder")
+        log_variances = layers.Conv2DTranspose(1, 4, strides=2, padding="same")(x)
+        return keras.Model(latent, [film, log_variances], name="decoder")
     return keras.Model(latent, film, name="decoder")
 
 
@@ -91,12 +91,12 @@ def unet(image_size=64, width=16):
     """
     film = keras.Input((image_size, image_size, 1))
     x = layers.ReLU()(_batch_norm(_conv(film, width, kernel=4, strides=2)))
-    x, passed = _two_convolutions(x, width, "level_0"), []  # (n, 32, 32, 16)
+    x, skips = _two_convolutions(x, width, "level_0"), []  # (n, 32, 32, 16)
     # (n, 16, 16, 32) (n, 8, 8, 64) (n, 4, 4, 64)
-    for level, count in enumerate(_filters(image_size, width)[1:], 1):
-        passed.append(x)
-        x = _two_convolutions(layers.MaxPooling2D()(x), count, f"level_{level}")
-    for skip in reversed(passed):
+    for level, filters in enumerate(_filters(image_size, width)[1:], 1):
+        skips.append(x)
+        x = _two_convolutions(layers.MaxPooling2D()(x), filters, f"level_{level}")
+    for skip in reversed(skips):
         x = layers.UpSampling2D(interpolation="bilinear")(x)
         x = _two_convolutions(layers.Concatenate()([x, skip]), skip.shape[-1])
     # Even odds in every pixel: an unlucky random start would cost half of a short training.
@@ -108,20 +108,21 @@ def unet(image_size=64, width=16):
 def pooled_levels(unet):
     """Build films -> (n, 352): mean and maximum of each map of a U-Net's encoder, per level."""
     levels = [layer.output for layer in unet.layers if layer.name.startswith("level_")]
-    kinds = layers.GlobalAveragePooling2D(), layers.GlobalMaxPooling2D()
-    return keras.Model(unet.input, layers.Concatenate()([k(x) for x in levels for k in kinds]))
+    poolings = layers.GlobalAveragePooling2D(), layers.GlobalMaxPooling2D()
+    features = [pooling(level) for level in levels for pooling in poolings]
+    return keras.Model(unet.input, layers.Concatenate()(features))
 
 
 def linear_head(features, latent_dim):
     """Build (n, features) -> (n, latent_dim): standardisation, one linear layer, no offset."""
-    described = keras.Input((features,))
-    x = _batch_norm(described, center=False, scale=False)
-    return keras.Model(described, layers.Dense(latent_dim, use_bias=False)(x), name="head")
+    inputs = keras.Input((features,))
+    x = _batch_norm(inputs, center=False, scale=False)
+    return keras.Model(inputs, layers.Dense(latent_dim, use_bias=False)(x), name="head")
 
 
 def _two_convolutions(x, filters, name=None):
-    for called in (None, name):
-        x = layers.ReLU(name=called)(_batch_norm(_conv(x, filters, kernel=3)))
+    for layer_name in (None, name):
+        x = layers.ReLU(name=layer_name)(_batch_norm(_conv(x, filters, kernel=3)))
     return x
 
 
@@ -134,17 +135,18 @@ def denoiser(image_size=64, width=16, attention=(16, 8)):
     film, t = keras.Input((image_size, image_size, 1)), keras.Input(())
     time = layers.Dense(4 * width, activation="silu")(_waves(t, 4 * width))
     x = layers.Conv2D(width // 2, 3, padding="same")(film)  # (n, 64, 64, 8)
-    passed = []
-    for count in _filters(image_size, width)[:-1]:  # (n, 32, 32, 16) (n, 16, 16, 32) (n, 8, 8, 64)
-        passed.append(x)
-        x = layers.Conv2D(count, 4, strides=2, padding="same")(x)
-        x = _timed_block(x, time, count, attention)
-    x = _timed_block(x, time, count, attention)
-    for skip in reversed(passed[1:]):
+    skips = []
+    # (n, 32, 32, 16) (n, 16, 16, 32) (n, 8, 8, 64)
+    for filters in _filters(image_size, width)[:-1]:
+        skips.append(x)
+        x = layers.Conv2D(filters, 4, strides=2, padding="same")(x)
+        x = _timed_block(x, time, filters, attention)
+    x = _timed_block(x, time, filters, attention)
+    for skip in reversed(skips[1:]):
         x = layers.Concatenate()([layers.UpSampling2D()(x), skip])
         x = _timed_block(x, time, skip.shape[-1], attention)
     x = layers.Conv2DTranspose(width // 2, 4, strides=2, padding="same")(x)
-    x = layers.Activation("silu")(layers.Concatenate()([x, passed[0]]))
+    x = layers.Activation("silu")(layers.Concatenate()([x, skips[0]]))
     noise = layers.Conv2D(1, 3, padding="same", kernel_initializer="zeros")(x)
     return keras.Model([film, t], noise, name="denoiser")
 
@@ -158,17 +160,17 @@ def _waves(t, count):
 
 def _timed_block(x, time, filters, attention):
     shortcut = x if x.shape[-1] == filters else layers.Conv2D(filters, 1)(x)
-    x = layers.Conv2D(filters, 3, padding="same")(_normed(x))
+    x = layers.Conv2D(filters, 3, padding="same")(_normalised(x))
     x = layers.Add()([x, layers.Reshape((1, 1, filters))(layers.Dense(filters)(time))])
-    x = layers.Add()([shortcut, layers.Conv2D(filters, 3, padding="same")(_normed(x))])
+    x = layers.Add()([shortcut, layers.Conv2D(filters, 3, padding="same")(_normalised(x))])
     if x.shape[1] not in attention:
         return x
     cells = layers.Reshape((-1, filters))(layers.GroupNormalization(8)(x))
-    seen = layers.MultiHeadAttention(2, filters // 2)(cells, cells)
-    return layers.Add()([x, layers.Reshape(x.shape[1:])(seen)])
+    attended = layers.MultiHeadAttention(2, filters // 2)(cells, cells)
+    return layers.Add()([x, layers.Reshape(x.shape[1:])(attended)])
 
 
-def _normed(x):
+def _normalised(x):
     return layers.Activation("silu")(layers.GroupNormalization(8)(x))
 
 

@@ -60,8 +60,8 @@ def simplex(count, image_size, seed, octaves=6, persistence=0.8, frequency=64):
 def amplitudes(octaves, persistence):
     """Return the amplitudes (octaves, 1, 1, 1) for which the sum of octaves has variance 1."""
     variance = VARIANCE * sum(persistence ** (2 * k) for k in range(octaves))
-    scaled = [[[[persistence**k / math.sqrt(variance)]]] for k in range(octaves)]
-    return ops.convert_to_tensor(scaled)
+    amplitude = [[[[persistence**k / math.sqrt(variance)]]] for k in range(octaves)]
+    return ops.convert_to_tensor(amplitude)
 
 
 def triangulation(points, permutation):
@@ -78,11 +78,11 @@ def triangulation(points, permutation):
         [ops.zeros_like(d), ops.concatenate([right, 1 - right], axis=1), ops.ones_like(d)], axis=1
     )
     d = d[:, None] - steps + UNSKEW * ops.sum(steps, axis=2, keepdims=True)
-    near = ops.relu(0.5 - ops.sum(ops.square(d), axis=2, keepdims=True))
+    falloff = ops.relu(0.5 - ops.sum(ops.square(d), axis=2, keepdims=True))
     place = ops.cast(corner[:, None] + steps, "int32") % DIRECTIONS
     row = ops.take(permutation, place[:, :, 0])
     vertex = ops.take(permutation, (row + place[:, :, 1]) % DIRECTIONS)
-    return vertex, ops.square(ops.square(near)) * d
+    return vertex, ops.square(ops.square(falloff)) * d
 
 
 def weighted_sum(vertex, weights, angle):

@@ -1,4 +1,4 @@
-"""The pages of which there are many: which there are, and their notebooks run over the cores.
+"""Make the pages of fits, families and ablations, whose notebooks run in parallel over the cores.
 
 `python -m lib.pages cards mura` makes one page per fit of the grid on a data set, `chapters mura`
 one per family with fits on it, and `ablations label_fraction` one per data set of the ablation,
@@ -24,7 +24,7 @@ class Page(NamedTuple):
 
 
 def cards(dataset: str) -> list[Page]:
-    """One page per fit of the grid on a data set."""
+    """Return one page per fit of the grid on a data set."""
     return [
         Page(
             fit.page,
@@ -36,7 +36,7 @@ def cards(dataset: str) -> list[Page]:
 
 
 def chapters(dataset: str) -> list[Page]:
-    """One page per family with fits on a data set."""
+    """Return one page per family with fits on a data set."""
     families = dict.fromkeys(fit.family for fit in grid.fits(dataset))
     return [
         Page(page_of(dataset, family), "04_family", {"dataset": dataset, "family": family})
@@ -45,7 +45,7 @@ def chapters(dataset: str) -> list[Page]:
 
 
 def ablations(name: str) -> list[Page]:
-    """One page per data set of an ablation."""
+    """Return one page per data set of an ablation."""
     return [
         Page(one.page, "07_ablation", {"ablation": one.name, "dataset": one.dataset})
         for one in of_grid()
@@ -57,19 +57,19 @@ KINDS = {"cards": cards, "chapters": chapters, "ablations": ablations}
 
 
 def make(kind: str, name: str) -> list[str]:
-    """Make the pages of a kind; returns one sentence per page that is unfinished."""
+    """Make the pages of a kind; return one sentence per page that is unfinished."""
     pages = KINDS[kind](name)
     if not pages and name not in (*grid.datasets(), *(one.name for one in of_grid())):
         raise BadData(f"{name} has no pages: name a data set or an ablation of the grid.")
     folder = files.REPORTS / kind / name
     folder.mkdir(parents=True, exist_ok=True)
-    for old in set(folder.glob("*.html")) - {files.REPORTS / page.file for page in pages}:
-        old.unlink()
+    for outdated in set(folder.glob("*.html")) - {files.REPORTS / page.file for page in pages}:
+        outdated.unlink()
     return list(filter(None, processes.each(_make_one, pages, f"{kind} of {name}", "page")))
 
 
 def _make_one(page: Page) -> str:
-    """Run the notebook of a page; returns why it is unfinished, or nothing."""
+    """Run the notebook of a page; return why it is unfinished, or nothing."""
     notebook = ROOT / f"notebooks/{page.notebook}.ipynb"
     failure = report.run(notebook, files.REPORTS / page.file, page.parameters)
     return f"reports/{page.file}: {failure}" if failure else ""
@@ -79,8 +79,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Make the pages of a kind.")
     parser.add_argument("kind", choices=list(KINDS))
     parser.add_argument("name", help="a data set, or an ablation")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     with accidents.in_one_sentence(BadData):
-        sentences = make(asked.kind, asked.name)
+        sentences = make(arguments.kind, arguments.name)
         print("\n".join(sentences), file=sys.stderr)
         sys.exit(1 if sentences else 0)

@@ -32,15 +32,15 @@ def check(root: Path = ROOT) -> None:
     for folder in ("build", "reports"):
         files.remove_leftovers(root / folder, "**/*")
     if (free := shutil.disk_usage(root).free) < ROOM:
-        _say(f"Only {free / 1e9:.1f} GB are free on the disk of the study, which may need more.")
+        _report(f"Only {free / 1e9:.1f} GB are free on the disk of the study, which may need more.")
 
 
 def check_names_of_the_grid(root: Path) -> None:
     """Raise BadData if the grid names a data set or a method that is not described."""
     if not (root / "params/study.yaml").exists():
         return
-    chosen = params.read("study")["grid"]
-    if missing := [key for key in ("unlabelled", "ablations") if chosen.get(key) is None]:
+    selected = params.read("study")["grid"]
+    if missing := [key for key in ("unlabelled", "ablations") if selected.get(key) is None]:
         raise BadData(
             f"The grid of params/study.yaml has no `{missing[0]}`, which dvc.yaml needs: write "
             f"`{missing[0]}: {'{}' if missing[0] == 'ablations' else '[]'}` for none."
@@ -52,7 +52,7 @@ def check_names_of_the_grid(root: Path) -> None:
         if dataset not in entries:
             raise BadData(
                 f"The grid of params/study.yaml names the data set {dataset}, which "
-                "params/datasets.yaml does not describe: say `make data FROM=folder` again, or "
+                "params/datasets.yaml does not describe: run `make data FROM=folder` again, or "
                 "correct the name."
             )
 
@@ -67,7 +67,7 @@ def mend_lock_of_paths(root: Path) -> None:
         return
     _refuse_while_dvc_runs(root, lock)
     lock.unlink()
-    _say(f"{lock} was broken, as DVC leaves it when it is killed while it writes: removed.")
+    _report(f"{lock} was broken, because DVC was killed while writing it; it was removed.")
 
 
 def mend_record_of_stages(root: Path) -> None:
@@ -77,11 +77,13 @@ def mend_record_of_stages(root: Path) -> None:
         return
     _refuse_while_dvc_runs(root, record)
     command = ["git", "show", "HEAD:./dvc.lock"]
-    kept = subprocess.run(command, cwd=root, capture_output=True) if shutil.which("git") else None
+    committed = (
+        subprocess.run(command, cwd=root, capture_output=True) if shutil.which("git") else None
+    )
     record.unlink()
-    if kept and kept.returncode == 0:
-        record.write_bytes(kept.stdout)
-    _say(f"{record} was broken, as DVC leaves it when it is killed while it writes: made again.")
+    if committed and committed.returncode == 0:
+        record.write_bytes(committed.stdout)
+    _report(f"{record} was broken, because DVC was killed while writing it; it was replaced.")
 
 
 def _holds_an_object(content: bytes) -> bool:
@@ -109,7 +111,7 @@ def _refuse_while_dvc_runs(root: Path, file: Path) -> None:
             )
 
 
-def _say(sentence: str) -> None:
+def _report(sentence: str) -> None:
     print(sentence, file=sys.stderr)
 
 

@@ -50,7 +50,7 @@ def pool(workers: int, start: Callable | None = None) -> Iterator[ProcessPoolExe
     """
     # Spawned, not forked: the threads of TensorFlow in a notebook do not survive a fork.
     spawn = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(workers, spawn, _begin, (start,))
+    executor = ProcessPoolExecutor(workers, spawn, _start_worker, (start,))
     others = multiprocessing.active_children()
     try:
         yield executor
@@ -63,7 +63,7 @@ def pool(workers: int, start: Callable | None = None) -> Iterator[ProcessPoolExe
         executor.shutdown(cancel_futures=True)
 
 
-def _begin(start: Callable | None) -> None:
+def _start_worker(start: Callable | None) -> None:
     """Prepare a worker, which must end by itself if this process is killed."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if start is not None:
@@ -72,6 +72,6 @@ def _begin(start: Callable | None) -> None:
 
 def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
-    assert parent, "only a worker ends with its parent"
+    assert parent, "only a worker has a parent process"
     parent.join()
     os._exit(1)

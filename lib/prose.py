@@ -38,28 +38,28 @@ def ranges(numbers: Iterable[int]) -> str:
 
 
 def about_burned_in_text(protocol: pd.DataFrame) -> str:
-    """Say how many films state and how many show burned-in text, and what that means.
+    """Say how many films are marked with or show burned-in text, and what that means.
 
     `protocol` has columns step and count, with the steps that lib.burned_in names.
     """
     counts = protocol.set_index("step")["count"]
     stated = counts.get(burned_in.STATED, 0)
-    looked, shown = counts.get(burned_in.LOOKED_AT, 0), counts.get(burned_in.SHOWN, 0)
-    sample = f"of {looked} films looked at, {shown} show text"
-    sentence = f"{stated} films state that text is burned in"
-    sentence += f"; {sample}. " if looked else "; no film was looked at. "
-    if not stated + shown:
-        return sentence + "That no name is on any film is not certain: look before you publish."
+    examined, with_text = counts.get(burned_in.LOOKED_AT, 0), counts.get(burned_in.SHOWN, 0)
+    detected = f"of {examined} films examined, {with_text} show text"
+    sentence = f"{stated} films are marked as having burned-in text"
+    sentence += f"; {detected}. " if examined else "; no film was examined. "
+    if not stated + with_text:
+        return sentence + "A name on some film cannot be excluded: check before you publish."
     return sentence + (
-        "Pages cover it. The films, the arrays in `build/` and what a method has learnt keep it: "
-        "see whether it names anybody before you give any of these to others."
+        "It is covered on pages, but remains on the films and in the arrays in `build/`, and a "
+        "method may learn it: check whether it names anybody before you share any of these."
     )
 
 
 def table(frame: pd.DataFrame) -> str:
-    """A table in Markdown, whole; its words are Markdown, and numbers have three decimals.
+    """Return a table in Markdown, whole; its words are Markdown, and numbers have three decimals.
 
-    What is missing is an empty cell. Returns "" for a table without rows.
+    Missing values are empty cells; "" for a table without rows.
     """
     if frame.empty:
         return ""
@@ -76,15 +76,15 @@ def _cell(value) -> str:
 
 
 def unbroken(text: str) -> str:
-    """Text that stays on one line, as a number with its interval in a table."""
+    """Return text that stays on one line, as a number with its interval in a table."""
     return text.replace(" ", "&nbsp;")
 
 
 def p_value(value: float) -> str:
-    """A p value on one line, as tables show it."""
+    """Return a p value on one line, as tables show it."""
     return unbroken("< 0.0001") if value < 0.0001 else f"{value:.4f}"
 
 
 def link(words: str, page: str, seen_from: str) -> str:
-    """A link in Markdown from one page of reports/ to another; both as lib.grid names pages."""
+    """Return a Markdown link from one page of reports/ to another; both as lib.grid names pages."""
     return f"[{words}]({posixpath.relpath(page, posixpath.dirname(seen_from))})"

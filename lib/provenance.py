@@ -104,11 +104,11 @@ def _source(root: Path) -> dict:
 
 def versions() -> dict[str, str]:
     """Return the versions of the packages that results depend on most."""
-    found = {}
+    installed = {}
     for package in PACKAGES:
         with suppress(PackageNotFoundError):  # an environment for JAX has no TensorFlow
-            found[package] = version(package)
-    return found
+            installed[package] = version(package)
+    return installed
 
 
 def fingerprint(*roots: str) -> str:
@@ -129,7 +129,7 @@ def write_fingerprints(folder: Path = FINGERPRINTS) -> None:
 
 
 def _docstrings() -> str:
-    """The docstrings of methods, which cards show and no fingerprint of code holds."""
+    """Return the docstrings of methods, which cards show and no fingerprint of code holds."""
     paths = [ROOT / "lib/detector.py", *sorted((ROOT / "lib/methods").glob("*.py"))]
     trees = [ast.parse(path.read_text()) for path in paths if path.exists()]
     nodes = [node for tree in trees for node in ast.walk(tree)]
@@ -138,14 +138,14 @@ def _docstrings() -> str:
 
 
 def _reachable(roots) -> dict[str, Path]:
-    found, waiting = {}, list(roots)
-    while waiting:
-        name = waiting.pop()
+    paths, names = {}, list(roots)
+    while names:
+        name = names.pop()
         path = _file_of(name)
-        if path and name not in found and name not in CHANGES_NO_NUMBER:
-            found[name] = path
-            waiting += _code(name, path).imports
-    return found
+        if path and name not in paths and name not in CHANGES_NO_NUMBER:
+            paths[name] = path
+            names += _code(name, path).imports
+    return paths
 
 
 class _Code(NamedTuple):
@@ -213,12 +213,12 @@ def _git(*arguments: str) -> str:
     """Return git's output in this checkout, whoever owns it; "" if git fails or is missing."""
     git = ["git", "-c", f"safe.directory={ROOT}", *arguments]
     # Inside another repository, the commit of that repository must not be returned.
-    here = os.environ | {"GIT_CEILING_DIRECTORIES": str(ROOT.parent)}
+    environment = os.environ | {"GIT_CEILING_DIRECTORIES": str(ROOT.parent)}
     try:
-        answer = subprocess.run(git, cwd=ROOT, env=here, capture_output=True, text=True)
+        result = subprocess.run(git, cwd=ROOT, env=environment, capture_output=True, text=True)
     except FileNotFoundError:
         return ""
-    return answer.stdout.strip()
+    return result.stdout.strip()
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ class Samples(keras.callbacks.Callback):
 
     @property
     def pictures(self):
-        """(k, m, h, w) uint8."""
+        """The stored images, (k, m, h, w) uint8."""
         return np.array(self.rows, "uint8")
 
     def on_train_begin(self, logs=None):
@@ -49,9 +49,9 @@ class Samples(keras.callbacks.Callback):
         self.shown = set(np.linspace(1, epochs, EPOCHS_SHOWN).round().astype(int))
 
     def on_epoch_end(self, epoch, logs=None):
-        """Store generated images at the chosen epochs, if the detector has any."""
+        """Store generated images at the selected epochs, if the detector has any."""
         if epoch + 1 in self.shown:
-            drawn = self.model.samples(self.x)
-            if drawn is not None:
-                self.rows.append(to_grey(drawn)[: len(self.x)])
+            images = self.model.samples(self.x)
+            if images is not None:
+                self.rows.append(to_grey(images)[: len(self.x)])
                 self.titles.append(f"stage {self.stage}, epoch {epoch + 1}")

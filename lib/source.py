@@ -52,8 +52,8 @@ def use(folder: Path, peers: bool = False) -> list[str]:
         _try_preparation(data_set)
     print(answer(sets, folder))
     if not studied(sets):
-        raise BadData(f"Nothing in {folder} can be studied: nothing was changed.")
-    return _take_up(studied(sets), folder)
+        raise BadData(f"No data set in {folder} can be studied; nothing was changed.")
+    return _write_selection(studied(sets), folder)
 
 
 def _checked(folder: Path) -> Path:
@@ -62,7 +62,7 @@ def _checked(folder: Path) -> Path:
         folder = folder.expanduser()
     folder = Path(os.path.abspath(folder))
     if _is_barred(folder):
-        raise BadData(f"{shown(folder)} may not be read: give yourself the right to read it.")
+        raise BadData(f"{shown(folder)} cannot be read: give yourself permission to read it.")
     if not folder.is_dir():
         raise BadData(
             f"{shown(folder)} is not a folder: give the one that holds MURA-v1.1/, nih/, rsna/ or "
@@ -70,16 +70,16 @@ def _checked(folder: Path) -> Path:
         )
     if shown(folder) != str(folder):
         raise BadData(
-            f"{shown(folder)} has a name that is not UTF-8 or not of one line: rename it."
+            f"{shown(folder)} has a name that is not UTF-8 or has control characters: rename it."
         )
     real, root = folder.resolve(), ROOT.resolve()
     if real == root or real in root.parents:
-        raise BadData(f"{folder} holds the study itself: put the films in a folder of their own.")
-    for own in ("data", "build"):
-        if real.is_relative_to((ROOT / own).resolve()):
+        raise BadData(f"{folder} contains the study itself: put the films in a separate folder.")
+    for subfolder in ("data", "build"):
+        if real.is_relative_to((ROOT / subfolder).resolve()):
             raise BadData(
-                f"{folder} is in the study's own {own}/: move the films to a folder elsewhere and "
-                "name that one."
+                f"{folder} is in the study's folder {subfolder}/: move the films elsewhere and "
+                "name the new folder."
             )
     return folder
 
@@ -121,21 +121,25 @@ def _read(path: str) -> np.ndarray | None:
 
 def answer(sets: list[DataSet], folder: Path) -> str:
     """Return a table of what will be studied, notes, and what will not be studied, with reasons."""
-    good = studied(sets)
-    notes = [line for data_set in good for line in _notes(data_set, folder)]
-    bad = [f"  {data_set.name}: {data_set.reason}" for data_set in sets if data_set not in good]
+    accepted = studied(sets)
+    notes = [line for data_set in accepted for line in _notes(data_set, folder)]
+    rejected = [
+        f"  {data_set.name}: {data_set.reason}" for data_set in sets if data_set not in accepted
+    ]
     lines = []
-    if good:
+    if accepted:
         title = (
-            "Too small to be studied, but good for an index" if good[0].reason else "To be studied"
+            "Too small to be studied, but sufficient for an index"
+            if accepted[0].reason
+            else "To be studied"
         )
-        lines += [f"{title}, of {folder}:", _table(good), ""]
+        lines += [f"{title}, of {folder}:", _table(accepted), ""]
     lines += ["Notes:", *notes, ""] if notes else []
-    lines += ["Not to be studied:", *bad, ""] if bad else []
+    lines += ["Not to be studied:", *rejected, ""] if rejected else []
     if not sets:
         lines += [
-            f"{folder} holds no data set of params/datasets.yaml: describe yours there, as README "
-            "shows under `Your own films`, or name the folder that holds MURA-v1.1/, nih/ or rsna/."
+            f"{folder} contains no data set of params/datasets.yaml: describe yours there, as in "
+            "README under `Your own films`, or name the folder of MURA-v1.1/, nih/ or rsna/."
         ]
     return "\n".join(lines)
 
@@ -164,8 +168,8 @@ def _classes(films: pd.DataFrame) -> pd.Series:
     labels = films["label"].astype(float).map(LABELS).fillna(UNLABELLED)
     order = [*LABELS.values(), UNLABELLED]
     named = films["finding"].ne("") & films["finding"].str.lower().ne(labels)
-    few = films["finding"].groupby(labels).transform("nunique") <= MOST_FINDINGS
-    classes = labels.where(~(named & few), labels + ": " + films["finding"])
+    is_listed = films["finding"].groupby(labels).transform("nunique") <= MOST_FINDINGS
+    classes = labels.where(~(named & is_listed), labels + ": " + films["finding"])
     by_label = sorted(set(zip(labels.map(order.index), classes, strict=True)))
     return classes.astype(pd.CategoricalDtype([name for _, name in by_label]))
 
@@ -183,28 +187,30 @@ def _notes(data_set: DataSet, folder: Path) -> list[str]:
 # --- the files
 
 
-def _take_up(sets: list[DataSet], folder: Path) -> list[str]:
+def _write_selection(sets: list[DataSet], folder: Path) -> list[str]:
     """List the films of the sets and put the sets into the grid; return the names in the grid."""
     places = {place: path for data_set in sets for place, path in data_set.places.items()}
     films = originals(places).files
     data = real_place(ROOT)
     check_apart(films, places.values(), data)
     check_space(films, data.parent)
-    beside = [data_set.name for data_set in sets if data_set.entry.get("peers")]
-    found = [data_set.name for data_set in sets if data_set.name not in beside]
+    peers = [data_set.name for data_set in sets if data_set.entry.get("peers")]
+    own_splits = [data_set.name for data_set in sets if data_set.name not in peers]
     source = {"folder": str(folder), "list": LIST}
     source["places"] = {place: str(path) for place, path in places.items()}
-    new = [data_set.name for data_set in sets if data_set.films["split"].eq(UNLABELLED).any()]
+    unlabelled = [
+        data_set.name for data_set in sets if data_set.films["split"].eq(UNLABELLED).any()
+    ]
     with alone(ROOT, wait=False):
         write_list(ROOT / LIST, films)
-        return _write_study("films", source, found, beside, new)
+        return _write_study("films", source, own_splits, peers, unlabelled)
 
 
 def _write_study(
     grid_name: str,
     source: dict,
-    found: Sequence[str] = (),
-    beside: Sequence[str] = (),
+    own_splits: Sequence[str] = (),
+    peers: Sequence[str] = (),
     unlabelled: Sequence[str] = (),
 ) -> list[str]:
     """Write `source` and the grid into params/study.yaml; return the data sets of the grid."""
@@ -217,9 +223,9 @@ def _write_study(
     for grid in study["grids"].values():
         grid.anchor.always_dump = True  # ruamel drops anchors without an alias
     study["grid"] = study["grids"][grid_name]
-    if found or beside:
-        study["grid"]["own_splits"][:] = found
-        study["grid"]["datasets"][:] = [*found, *beside]
+    if own_splits or peers:
+        study["grid"]["own_splits"][:] = own_splits
+        study["grid"]["datasets"][:] = [*own_splits, *peers]
         study["grid"]["unlabelled"][:] = unlabelled
     for key in list(study["source"]):
         del study["source"][key]
@@ -231,9 +237,11 @@ def _write_study(
 
 def main() -> None:
     """Run the command line; report an error in one sentence."""
-    parser = argparse.ArgumentParser(description="Point the study at a folder of films.")
+    parser = argparse.ArgumentParser(description="Select the folder whose films are studied.")
     parser.add_argument("folder", help="the folder, or build/phantoms")
-    parser.add_argument("--peers", action="store_true", help="also the reference codes' protocols")
+    parser.add_argument(
+        "--peers", action="store_true", help="include the protocols of the reference codes"
+    )
     arguments = parser.parse_args()
     warnings.showwarning = lambda message, *_: print(message, file=sys.stderr)
     if not arguments.folder:
@@ -243,10 +251,10 @@ def main() -> None:
     except BadData as error:
         sys.exit(str(error))
     except OSError as error:
-        sys.exit(f"The study stays as it is: {error.strerror}: {shown(error.filename or '')}.")
+        sys.exit(f"The study is unchanged: {error.strerror}: {shown(error.filename or '')}.")
     print(
-        f"The study now reads {', '.join(names)}: run `make study`. Films are taken as they are "
-        "now; after a change say `make data` again."
+        f"The study now uses {', '.join(names)}: run `make study`. If films change later, run "
+        "`make data` again."
     )
 
 

@@ -34,7 +34,7 @@ def write_ranks(dataset: str, build: Path | None = None) -> pd.DataFrame:
     films = index.loc[index["split"].eq(UNLABELLED), ["image_id", "path"]]
     if films.empty:
         raise BadData(
-            f"{dataset} has no film without a label: take it out of `unlabelled` in the grid of "
+            f"{dataset} has no film without a label: remove it from `unlabelled` in the grid of "
             "params/study.yaml."
         )
     fits = store.finished(dataset)
@@ -58,15 +58,15 @@ def percentile(scores: pd.DataFrame) -> pd.Series:
     `scores` has columns image_id, split, label, score. Ties count half.
     """
     normal = scores["split"].eq("validation") & scores["label"].eq(0)
-    new = scores.loc[scores["split"].eq(UNLABELLED)].set_index("image_id")["score"]
-    share = rank_average(scores.loc[normal, ["score"]].to_numpy(), new.to_numpy()[:, None])
-    return pd.Series(100 * share, new.index)
+    unlabelled = scores.loc[scores["split"].eq(UNLABELLED)].set_index("image_id")["score"]
+    shares = rank_average(scores.loc[normal, ["score"]].to_numpy(), unlabelled.to_numpy()[:, None])
+    return pd.Series(100 * shares, unlabelled.index)
 
 
 def rank(scores: pd.DataFrame) -> pd.Series:
     """Return the rank of each unlabelled film, by image_id, 1 for the highest score."""
-    new = scores.loc[scores["split"].eq(UNLABELLED)].set_index("image_id")["score"]
-    return new.rank(ascending=False, method="min").astype(int)
+    unlabelled = scores.loc[scores["split"].eq(UNLABELLED)].set_index("image_id")["score"]
+    return unlabelled.rank(ascending=False, method="min").astype(int)
 
 
 def load_ranks(dataset: str, build: Path | None = None) -> pd.DataFrame:

@@ -77,7 +77,7 @@ def test_a_stage_that_is_told_to_end_cleans_up_and_says_so(number):
     _, told = stage.communicate(timeout=10)
     assert told.splitlines() == [
         "cleaned",
-        "Interrupted. Nothing was kept; `dvc repro` tries it again.",
+        "Interrupted. Nothing was saved; `dvc repro` runs the stage again.",
     ]
     assert stage.returncode == 130
 

@@ -111,12 +111,13 @@ def test_maps_are_ranked_by_where_they_point(whole):
 
 def test_the_films_of_a_chapter_in_words():
     ranks = {"one": np.array([0.5, 0.9, 1.0]), "other": np.array([0.1, 0.7, 0.8])}
-    shown = Compared(*[np.zeros((3, 2, 2))] * 2, ["normal", "found", "found"], {}, ranks)
+    shown = Compared(*[np.zeros((3, 2, 2))] * 2, ["normal", "detected", "detected"], {}, ranks)
     lines = chapter.of_films(shown).splitlines()
     assert lines[0] == (
-        "- normal: on average 30% of the test films have a lower score, 10% to 50% by method."
+        "- normal: averaged over methods, 30% of the test films have a lower score "
+        "(10% to 50% by film and method)."
     )
-    assert "on average 80% and 90% of" in lines[1] and "70% to 100%" in lines[1]
+    assert "averaged over methods, 80% and 90% of" in lines[1] and "70% to 100%" in lines[1]
 
 
 def test_a_fit_is_shown_among_the_best_floors(monkeypatch):

@@ -13,7 +13,7 @@ from lib import ROOT, files, metrics
 from lib.comparison import compare as together
 from lib.comparison import findings
 from lib.comparison.compare import mean_over_seeds
-from lib.comparison.measures import what_it_follows, write_measures
+from lib.comparison.measures import floor_correlations, write_measures
 from lib.comparison.peers import read_peers
 from lib.comparison.record import record
 from lib.comparison.scores import BrokenFit, Scored, read_fit, read_floors
@@ -259,7 +259,7 @@ def test_what_a_score_follows_is_seen_on_normal_films_alone(build):
         knn=np.where(label.eq(1), scores["score"], np.arange(len(scores)) % 7),
     )
     floors.to_csv(build / "floors/limbs.csv", index=False)
-    rows = what_it_follows(read_fit(GOOD, index, build), read_floors("limbs", index, build))
+    rows = floor_correlations(read_fit(GOOD, index, build), read_floors("limbs", index, build))
     assert [row["floor"] for row in rows] == ["mean grey", "knn"], "the strongest first"
     assert rows[0]["correlation"] == pytest.approx(-1)
     assert abs(rows[1]["correlation"]) < 0.4, "abnormal films, on which they agree, do not count"
@@ -335,12 +335,12 @@ def broken(scores, how):
     ("how", "reason"),
     [
         ("twice", r"more than once \(1, as 004\)"),
-        ("unknown", r"no validation or test films of the index \(1, as x9\)"),
+        ("unknown", r"not validation or test films of the index \(1, as x9\)"),
         ("missing", r"lacks films of the index \(2, as 004\)"),
-        ("infinite", "1 films whose score is not a finite number"),
-        ("word", "films whose score is not a finite number"),
+        ("infinite", "1 films with scores that are not finite"),
+        ("word", "films with scores that are not finite"),
         ("unnamed", "no column score"),
-        ("label", "names a score 'label'"),
+        ("label", "has a score named 'label'"),
         ("empty", "No columns"),
     ],
 )

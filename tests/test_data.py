@@ -89,8 +89,8 @@ def test_unchanged_films_are_not_copied_again(root, films):
     inodes = {path.name: path.stat().st_ino for path in (root / "data").rglob("*.png")}
     write(films / "healthy/2.png", "taken again")
     write(films / "healthy/4.png")
-    assert "2 are new or changed and 1 gone or changed" in data.changes(root)
-    refused(root, r"1 of 3 films are gone or have changed.*say `make data FROM=folder` again")
+    assert "2 are new or changed and 1 missing or changed" in data.changes(root)
+    refused(root, r"1 of 3 films are missing or have changed.*run `make data FROM=folder` again")
     choose(root, ours=films)
     assert "not yet a copy" in data.changes(root)
     data.copy(root)
@@ -115,9 +115,9 @@ def test_links_are_followed(root, films, tmp_path):
 @pytest.mark.parametrize(
     ("spoil", "sentence"),
     [
-        (lambda folder: (folder / "a").symlink_to("nowhere"), "films/a leads nowhere"),
-        (lambda folder: (folder / "a").symlink_to("a"), "films/a leads nowhere"),
-        (lambda folder: (folder / "b").symlink_to(".."), "is a link to a folder that it lies in"),
+        (lambda folder: (folder / "a").symlink_to("nowhere"), "films/a is a broken link"),
+        (lambda folder: (folder / "a").symlink_to("a"), "films/a is a broken link"),
+        (lambda folder: (folder / "b").symlink_to(".."), "is a link to a folder that contains it"),
         (lambda folder: os.mkfifo(folder / "pipe"), "films/pipe is neither a file nor a folder"),
         (lambda folder: write(folder / "two\nlines"), r"two\\nlines has a line break"),
         (
@@ -158,19 +158,19 @@ def test_odd_names_survive_the_list(films, tmp_path):
 @pytest.mark.parametrize("place", ["theirs/healthy/ada_lovelace.png", ".hidden", "ours/new.png"])
 def test_a_file_that_was_put_into_data_stops_the_copy(root, films, place):
     write(root / "data" / place)
-    refused(root, "data/ holds 1 files that are not copies")
+    refused(root, "data/ contains 1 files that are not copies")
     with pytest.raises(BadData) as raised:
         data.copy(root)
     assert "lovelace" not in str(raised.value)
     write(films.parent / "others/1.png")
     choose(root, others=films.parent / "others")
-    refused(root, "holds 1 files")
+    refused(root, "contains 1 files")
 
 
 def test_a_changed_or_linked_file_in_data_stops_the_copy(root, films, tmp_path):
     (root / "data/ours/healthy/1.png").write_text("annotated by hand")
     (root / "data/theirs").symlink_to(write(tmp_path / "theirs/1.png").parent)
-    refused(root, "data/ holds 2 files")
+    refused(root, "data/ contains 2 files")
     assert (tmp_path / "theirs/1.png").exists()
 
 
@@ -186,13 +186,13 @@ def test_what_nobody_would_miss_does_not_stop_the_copy(root, films, tmp_path):
 def test_the_only_copy_of_films_stays(root, films, tmp_path):
     films.rename(tmp_path / "unplugged")
     choose(root, others=write(tmp_path / "others/1.png").parent)
-    refused(root, "data/ holds the only copy of 3 films, .* the first in data/ours/fracture:")
+    refused(root, "data/ contains the only copy of 3 films, .* the first in data/ours/fracture:")
     names = tmp_path / "of_the_same_names"
     shutil.copytree(tmp_path / "unplugged", names)
     write(names / "healthy/1.png", "others")
     write(names / "healthy/2.png", "healthy/3.png")  # of the same size
     choose(root, ours=names)
-    refused(root, "data/ holds the only copy of 2 films, .* the first in data/ours/healthy:")
+    refused(root, "data/ contains the only copy of 2 films, .* the first in data/ours/healthy:")
     (tmp_path / "unplugged").rename(films)
     choose(root, others=tmp_path / "others")
     data.copy(root)
@@ -214,11 +214,11 @@ def test_films_in_data_are_no_originals(root, films, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/ours").symlink_to(ours)
     choose(root, ours=tmp_path / "mine/ours")
-    refused(root, r"3 films that are to be copied lie in data/|data/ lies in")
+    refused(root, r"3 films to be copied are already in data/|data/ is in")
     before = [film._replace(path=str(ours / film.place[5:])) for film in data.planned(root)]
     write_list(root / "data" / data.COPIED, before)  # as if copied from there
     choose(root, others=write(tmp_path / "others/1.png").parent)
-    refused(root, "data/ holds the only copy of 3 films")
+    refused(root, "data/ contains the only copy of 3 films")
 
 
 @pytest.mark.parametrize("place", [".", "ours", "ours/healthy", "ours/healthy/new"])
@@ -230,7 +230,7 @@ def test_data_may_not_lead_into_the_users_films(root, films, tmp_path, place):
     shutil.rmtree(root / "data")
     (root / "data").symlink_to(tmp_path / "mine" / place)
     before = state(tmp_path / "mine")
-    with pytest.raises(BadData, match=r"data/ lies in|lie in data/"):
+    with pytest.raises(BadData, match=r"data/ is in|are already in data/"):
         data.copy(root)
     assert state(tmp_path / "mine") == before
 
@@ -238,7 +238,7 @@ def test_data_may_not_lead_into_the_users_films(root, films, tmp_path, place):
 def test_a_copy_without_a_list_is_the_users_unless_it_is_the_phantoms(root, films, monkeypatch):
     (root / "data" / data.COPIED).write_text("nonsense")
     choose(root, others=write(films.parent / "others/1.png").parent)
-    refused(root, "data/ holds 3 files")
+    refused(root, "data/ contains 3 files")
     monkeypatch.setattr(data, "_are_known_phantoms", lambda root: True)
     data.copy(root)
 
@@ -261,7 +261,7 @@ def test_data_may_be_a_link_to_a_larger_disk(root, films, tmp_path):
 def test_data_may_not_be_a_link_to_nowhere_or_to_a_whole_disk(root, tmp_path, monkeypatch):
     (root / "data").rename(tmp_path / "disk")
     (root / "data").symlink_to(tmp_path / "unplugged")
-    with pytest.raises(BadData, match=r"data/ is a link to .*unplugged, which is no folder"):
+    with pytest.raises(BadData, match=r"data/ is a link to .*unplugged, which is not a folder"):
         data.copy(root)
     (root / "data").unlink()
     (root / "data").symlink_to(tmp_path / "disk")
@@ -326,12 +326,12 @@ def test_what_changes_during_a_copy_stops_it(root, films, monkeypatch, change, s
         change(films)
 
     monkeypatch.setattr(data, "_copy_bytes", copy_and_change)
-    refused(root, f"{sentence}.*data/ stays as it is")
+    refused(root, f"{sentence}.*data/ is unchanged")
 
 
 def test_data_says_what_it_holds_when_the_study_is_pointed_elsewhere(root):
     write(root / "params/study.yaml", "source: {folder: build/phantoms, list: build/phantoms}")
-    assert "data/ holds other films than the phantoms" in data.changes(root)
+    assert "data/ contains films other than the phantoms" in data.changes(root)
     shutil.rmtree(root / "data")
     assert data.changes(root) == "data/ is a copy of the phantoms."
 
@@ -392,10 +392,10 @@ def test_dvc_never_removes_what_a_user_put_into_data(repository, films):
     theirs = write(root / "data/theirs/1.png")
     os.link(theirs, films / "linked.png")
     before = state(root / "data")
-    assert "data/ holds 1 files that are not copies" in dvc(root, "repro", "index@x", rc=1)
+    assert "data/ contains 1 files that are not copies" in dvc(root, "repro", "index@x", rc=1)
     choose(root, ours=films)
     answer = dvc(root, "repro", rc=1)
-    assert "data/ holds 1 files" in answer and "Traceback" not in answer
+    assert "data/ contains 1 files" in answer and "Traceback" not in answer
     dvc(root, "checkout", "--force")
     dvc(root, "repro", "--force", rc=1)
     assert state(root / "data") == before

@@ -403,7 +403,7 @@ def test_an_unknown_class_or_two_classes_of_one_film_stop_the_stage(tmp_path):
     with pytest.raises(BadData, match="'Fine' in its column 'class'"):
         index_of(tmp_path, RSNA)
     table.write_text(whole + "id-00,Lung Opacity\n")
-    with pytest.raises(BadData, match="gives one film two classes"):
+    with pytest.raises(BadData, match="assigns two classes to one film"):
         index_of(tmp_path, RSNA)
 
 
@@ -436,8 +436,8 @@ def test_two_lines_for_one_film_stop_the_stage(tmp_path):
         ({**NIH, "abnormall": "any"}, "unknown key `abnormall`"),
         ({**OURS, "body": "leg"}, "write chest or limb"),
         ({**OURS, "upright": "often"}, "upright: often`: write true or false"),
-        ({**OURS, "normal": "../others"}, "leaves the data folder"),
-        ({**OURS, "folder": "/etc"}, "leaves the data folder"),
+        ({**OURS, "normal": "../others"}, "outside the data folder"),
+        ({**OURS, "folder": "/etc"}, "outside the data folder"),
         ({"layout": "folder", "folder": "x", "body": "limb", "abnormal": "a"}, "lacks `normal`"),
     ],
 )
@@ -450,12 +450,15 @@ def test_odd_entries_are_refused(tmp_path, entry, sentence):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({}, "half.txt is missing: write it, one patient id a line"),
+        ({}, "half.txt is missing: create it, with one patient id per line"),
         ({"test_patients": "params/test_patients"}, "is missing"),
-        ({"test_patients": "params/test_patients/empty.txt"}, "names nobody"),
-        ({"test_patients": "params/test_patients/../../secret.txt"}, "leaves params/test"),
-        ({"test_patients": "/etc/hostname"}, "leaves params/test_patients/"),
-        ({"test_patients": "params/test_patients/link.txt"}, "leaves params/test_patients/"),
+        ({"test_patients": "params/test_patients/empty.txt"}, "contains no patient id"),
+        ({"test_patients": "params/test_patients/../../secret.txt"}, "a file outside params/test"),
+        ({"test_patients": "/etc/hostname"}, "a file outside params/test_patients/"),
+        (
+            {"test_patients": "params/test_patients/link.txt"},
+            "a file outside params/test_patients/",
+        ),
         ({"test": "test"}, "both `test` and `test_patients`"),
         ({"patient": None}, "lacks `patient`, which `test_patients` needs"),
     ],
@@ -477,7 +480,7 @@ def test_an_unknown_finding_or_a_patient_pattern_without_match_is_refused(tmp_pa
     with pytest.raises(BadData, match="'Efusion', which NIH does not have"):
         index_of(tmp_path, NIH | {"abnormal": "Efusion"})
     write_ours(tmp_path)
-    with pytest.raises(BadData, match="finds nobody"):
+    with pytest.raises(BadData, match="does not match the names of some films"):
         index_of(tmp_path, OURS | {"patient": r"(\d{9})"})
     with pytest.raises(BadData, match="both normal and abnormal"):
         index_of(tmp_path, OURS | {"abnormal": "*"})
@@ -494,7 +497,7 @@ def test_the_command_says_one_sentence_and_leaves_nothing(tmp_path):
     command = [sys.executable, "-m", "lib.datasets", "no-such-films"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1 and not done.stdout
-    assert done.stderr.startswith("no-such-films is no data set of params/datasets.yaml")
+    assert done.stderr.startswith("no-such-films is not a data set of params/datasets.yaml")
     assert done.stderr.count("\n") == 1
 
 
@@ -521,7 +524,9 @@ def test_a_mura_path_that_leaves_the_data_folder_is_refused(tmp_path):
     whole = paths.read_text()
     for line in ("../../../etc/hostname", "MURA-v1.1/train/XR_HAND/patient1/../../../secret.png"):
         paths.write_text(f"{whole}{line}\n")
-        with pytest.raises(BadData, match=r"lists '.*\.\./.*', no film of MURA v1\.1: remove it"):
+        with pytest.raises(
+            BadData, match=r"lists '.*\.\./.*', which is not a film of MURA v1\.1: remove it"
+        ):
             index_of(tmp_path, MURA)
 
 
@@ -529,7 +534,9 @@ def test_a_mura_study_without_label_stops_the_stage(tmp_path):
     write_mura(tmp_path)
     table = tmp_path / "MURA-v1.1/valid_labeled_studies.csv"
     table.write_text("".join(table.read_text().splitlines(keepends=True)[:-1]))
-    with pytest.raises(BadData, match="gives valid/XR_WRIST/patient00010/study2_negative no label"):
+    with pytest.raises(
+        BadData, match="has no label for valid/XR_WRIST/patient00010/study2_negative"
+    ):
         index_of(tmp_path, MURA)
 
 
@@ -603,7 +610,7 @@ def test_load_index_gives_types_and_refuses_what_is_no_index(tmp_path):
         "nih.protocol.csv",
     ]
     path.write_text(path.read_text().replace(",train,", ",holdout,"))
-    with pytest.raises(BadData, match="is not an index of this study: write it anew"):
+    with pytest.raises(BadData, match="is not an index of this study: create it again"):
         load_index(path)
     with pytest.raises(BadData, match="is missing"):
         load_index(tmp_path / "none.csv")
@@ -716,7 +723,7 @@ def test_contamination_of_unlabelled_normals(index):
 
 
 def test_impossible_training_sets(index):
-    with pytest.raises(BadData, match="are asked for: lower"):
+    with pytest.raises(BadData, match="are needed: lower"):
         training_set(index, {"normal": 0.0, "abnormal": 0.9})
     for arguments in (("some",), ("all", 0, 0.1), ({"normal": 0.6, "abnormal": 0.5},)):
         with pytest.raises(ValueError):
@@ -729,7 +736,7 @@ def test_methods_that_need_abnormal_films_are_refused_where_there_is_none(index)
     with pytest.raises(BadData, match=r"no abnormal training film, and `labels: all` needs some"):
         training_set(normals, "all")
     for arguments in (({"normal": 0.05, "abnormal": 0.05},), ("none", 0, 0.1)):
-        with pytest.raises(BadData, match=r"0 abnormal training films, and .* are asked for"):
+        with pytest.raises(BadData, match=r"0 abnormal training films, but .* are needed"):
             training_set(normals, *arguments)
 
 

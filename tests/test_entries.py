@@ -22,8 +22,8 @@ GOOD = "layout: folder, folder: ours, normal: healthy, abnormal: fracture, body:
         (f"  x: {{{GOOD.replace('folder: ours', 'folder: []')}}}\n", "has `folder: "),
         (f"  x: {{{GOOD}, images: none}}\n", "has `images: none`: write settings"),
         (f"  x: {{{GOOD}, patient: 7}}\n", "has `patient: 7`: write a regular expression"),
-        (f"  x: {{{GOOD}, patient: '(a'}}\n", r"`patient: \(a` is no regular expression"),
-        (f"  x: {{{GOOD}, study: '*'}}\n", "`study: .*` is no regular expression"),
+        (f"  x: {{{GOOD}, patient: '(a'}}\n", r"`patient: \(a` is not a regular expression"),
+        (f"  x: {{{GOOD}, study: '*'}}\n", "`study: .*` is not a regular expression"),
         (f"  x: {{{GOOD}, view: [AP, PA]}}\n", "has `view: .*: write a word"),
         (f"  x: {{{GOOD.replace('healthy', '')}}}\n", "has `normal: null`: write a folder or a gl"),
         (f"  x: {{{GOOD.replace('healthy', '.')}}}\n", r"has `normal: \.`: write a folder or a gl"),
@@ -33,9 +33,9 @@ GOOD = "layout: folder, folder: ours, normal: healthy, abnormal: fracture, body:
         (f"  our/films: {{{GOOD}}}\n", "'our/films' cannot name a data set"),
         (f"  -x: {{{GOOD}}}\n", "'-x' cannot name a data set"),
         (f"  röntgen: {{{GOOD}}}\n", "'röntgen' cannot name a data set"),
-        (f"  x: {{{GOOD}}}\n  X: {{{GOOD}}}\n", "x and X differ in case alone"),
+        (f"  x: {{{GOOD}}}\n  X: {{{GOOD}}}\n", "x and X differ only in case"),
         (f"  - {{{GOOD}}}\n", "`datasets` is a list"),
-        (f"x: {{{GOOD}}}\n", "x begins at the margin: put it below `datasets:`"),
+        (f"x: {{{GOOD}}}\n", "x is not indented: put it below `datasets:`"),
     ],
 )
 def test_slips_of_yaml(tmp_path, text, sentence):

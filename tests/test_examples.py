@@ -42,7 +42,7 @@ def test_the_same_films_are_compared_with_the_maps_and_ranks_of_each_fit():
     up, noisy = np.arange(FILMS), np.arange(FILMS) + np.array([0, 0.5] * 10)
     fits = {"one": finished(up, range(FILMS)), "other": finished(100 * noisy, range(0, FILMS, 2))}
     shown = examples.compared(fits)
-    assert shown.titles == ["normal"] * 2 + ["found by most"] * 2 + ["missed by most"] * 2
+    assert shown.titles == ["normal"] * 2 + ["detected by most"] * 2 + ["missed by most"] * 2
     numbers = shown.films[:, 0, 0].tolist()
     assert set(numbers[:2]) <= {2, 4, 6}, "normal films near the median, with both maps"
     assert numbers[2:] == [18, 16, 10, 12], "abnormal films of which both kept a map"
@@ -63,7 +63,7 @@ def test_a_map_that_a_fit_did_not_keep_is_none():
 
 def test_a_fit_alone_is_not_most_of_them():
     shown = examples.compared({"one": finished(np.arange(FILMS), range(FILMS))}, each=1)
-    assert shown.titles == ["normal", "found", "missed"]
+    assert shown.titles == ["normal", "detected", "missed"]
     assert shown.films[1:, 0, 0].tolist() == [19, 10]
 
 

@@ -301,7 +301,7 @@ def test_samples_have_a_row_a_time_drawn_pixel_by_pixel():
     np.testing.assert_array_equal(figure.axes[6].images[0].get_array(), DRAWN[1, 0])
     np.testing.assert_array_equal(figure.axes[29].images[0].get_array(), DRAWN[4, 5])
     assert {round(axes.get_window_extent().width, 6) for axes in figure.axes} == {128}
-    assert "6 pictures" in figure.get_label() and "epoch 25" in figure.get_label()
+    assert "6 images" in figure.get_label() and "epoch 25" in figure.get_label()
 
 
 def test_a_chain_runs_from_the_film_to_its_reconstruction():
@@ -311,7 +311,7 @@ def test_a_chain_runs_from_the_film_to_its_reconstruction():
     assert names == ["film", "with noise", "", "", "reconstruction"]
     assert [row[0].get_ylabel() for row in rows] == TITLES[:3]
     np.testing.assert_array_equal(rows[2, 4].images[0].get_array(), DRAWN[4, 2])
-    assert "2 on the way back" in figure.get_label()
+    assert "2 denoised images" in figure.get_label()
     short = figures.chain(DRAWN[:2, :1], ["wrist"])
     assert [axes.get_title(loc="left") for axes in short.axes] == ["film", "reconstruction"]
     assert "noise" not in short.get_label()
@@ -469,6 +469,6 @@ def test_methods_are_compared_film_by_film_on_scales_of_their_own():
     assert [axes.get_title("left") for axes in figure.axes[15:17]] == ["film", "third one 0%"]
     weak, strong = (axes.images[1].get_array()[..., 3] for axes in rows[2][1:])
     np.testing.assert_allclose(weak, strong, rtol=1e-2, atol=1e-3)
-    assert not rows[4][2].images and rows[4][2].texts[0].get_text() == "no map kept"
+    assert not rows[4][2].images and rows[4][2].texts[0].get_text() == "no map stored"
     assert rows[1][0].collections and not rows[0][0].collections, "the lesion is outlined"
     assert "shoulder: weak 100%, strong 100%" in figure.get_label()

@@ -231,15 +231,15 @@ def test_dicom_without_a_transfer_syntax_is_read_as_its_bytes_tell(tmp_path, syn
 
 def test_what_is_coded_in_another_way_is_named(tmp_path):
     path = write_dicom(tmp_path / "film.dcm", syntax=DeflatedExplicitVRLittleEndian)
-    assert reason(path) == "a deflated DICOM, which is not read"
+    assert reason(path) == "a deflated DICOM, which is not supported"
     path = write_dicom(tmp_path / "film.dcm", syntax=MPEG2MPML, data=[b"film"])
-    assert reason(path) == f"a DICOM in a transfer syntax that is not read: {MPEG2MPML.name}"
+    assert reason(path) == f"a DICOM in an unsupported transfer syntax: {MPEG2MPML.name}"
     path = write_dicom(tmp_path / "film.dcm", syntax="1.2.345.67")
-    assert reason(path) == "a DICOM in a transfer syntax that is not read: unknown"
+    assert reason(path) == "a DICOM in an unsupported transfer syntax: unknown"
     path = write_dicom(tmp_path / "film.dcm", syntax=JPEG2000Lossless, data=[b"film"])
     content = path.read_bytes().replace(JPEG2000Lossless.encode(), b"1.2.840.10008.1.2.1\0\0\0")
     assert (
-        reason(written(path, content)) == "a DICOM whose pixels are coded, but it does not say how"
+        reason(written(path, content)) == "a DICOM with encoded pixels whose encoding is not stated"
     )
 
 
@@ -546,18 +546,18 @@ def test_what_lies_beside_films_in_an_export_is_no_film(tmp_path, name, content,
     ],
 )
 def test_films_in_formats_that_are_not_read_are_named(tmp_path, name, content, kind):
-    assert reason(written(tmp_path / name, content)) == f"{kind}, a format that is not read"
+    assert reason(written(tmp_path / name, content)) == f"{kind}, an unsupported format"
 
 
 def test_dicom_that_shows_nothing(tmp_path):
     bare = {"data": b"", "without": ["Rows", "Columns"]}
     path = tmp_path / "IM000001"
     assert reason(write_dicom(path, **bare)) == "DICOM without pixels"  # of a class of images
-    assert reason(write_dicom(path, Modality="SR", **bare), NotAFilm) == "no film: modality SR"
+    assert reason(write_dicom(path, Modality="SR", **bare), NotAFilm) == "not a film: modality SR"
     for class_of in ("EncapsulatedPDFStorage", "GrayscaleSoftcopyPresentationStateStorage"):
         uid = getattr(pydicom.uid, class_of)
         stated = reason(write_dicom(path, SOPClassUID=uid, **bare), NotAFilm)
-        assert stated == f"no film: {uid.name}"
+        assert stated == f"not a film: {uid.name}"
     content = bytes(128) + b"DICM\x02\0\0\0UL\x04\0\0\0\0\0"
     assert reason(written(tmp_path / "DICOMDIR", content), NotAFilm) == "DICOM without pixels"
     assert reason(written(tmp_path / "film.dcm", content)) == "DICOM without pixels"

@@ -67,12 +67,12 @@ def test_no_folder_of_a_patient_becomes_a_finding_or_leaves_the_paths(tmp_path, 
             {"normal": "Healthy"},
             r"`normal: Healthy` matches no film below .*: its folders are apart, bro",
         ),
-        ({"abnormal": "implant"}, "leave `abnormal` out to study normal films alone"),
+        ({"abnormal": "implant"}, "leave `abnormal` out to study only normal films"),
         ({"test": "Test"}, "`test: Test` matches no film"),
         ({"unlabelled": "new"}, "`unlabelled: new` matches no film"),
-        ({"test": "apart"}, "`test: apart` holds no film of a class below"),
+        ({"test": "apart"}, "`test: apart` has no film of a class below"),
         ({"abnormal": "apart/none"}, "`abnormal: apart/none` (holds|matches) no film"),
-        ({"normal": "a**b"}, r"`normal: a\*\*b` (is no glob|matches no film)"),
+        ({"normal": "a**b"}, r"`normal: a\*\*b` (is not a glob|matches no film)"),
         ({"abnormal": "healthy/ada1*"}, r"both normal and abnormal.*`normal: healthy/\*\.png`"),
     ],
 )
@@ -97,7 +97,7 @@ def test_what_is_no_film_is_counted_by_kind(tmp_path):
     for name in ("a.npy", "b.NII.gz", "c.heic", "README", "DICOMDIR", "notes.MUSTERMANN", "x.csv"):
         (tmp_path / "ours/healthy" / name).write_bytes(b"x")
     found = counts(index_of(tmp_path, OURS))
-    assert found["films listed"] == 24 and found["left out: files that are no films"] == 4
+    assert found["films listed"] == 24 and found["left out: files that are not films"] == 4
     assert found["left out: .npy files, which are not read"] == 1
     assert found["left out: .heic files, which are not read"] == 1
     assert not found.index.str.contains("muster", case=False).any()
@@ -165,7 +165,7 @@ def test_films_and_masks_in_folders_of_each_class(tmp_path):
 def test_a_folder_for_validation_is_split_with_the_rest_and_counted(tmp_path):
     write_parts(tmp_path, train=range(10), val=range(10, 14))
     found = counts(index_of(tmp_path, PLAIN | {"normal": "*/healthy", "abnormal": "*/broken"}))
-    assert found["of a folder for validation, split with the rest"] == 8
+    assert found["in a folder for validation, split with the others"] == 8
 
 
 def test_umlauts_are_found_in_either_form(tmp_path):
@@ -250,7 +250,7 @@ def test_normal_films_alone_are_split(tmp_path):
     for number in range(30):
         write_film(tmp_path / f"ours/healthy/{number}.png")
     entry = {key: value for key, value in PLAIN.items() if key != "abnormal"}
-    with pytest.warns(UserWarning, match="has normal films alone: .* nothing can be measured"):
+    with pytest.warns(UserWarning, match="has only normal films: .* nothing can be measured"):
         index = index_of(tmp_path, entry)[""]
     assert set(index["split"]) == {"train", "validation", "test"} and index["label"].eq(0).all()
 

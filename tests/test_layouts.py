@@ -176,7 +176,7 @@ def test_muras_tables_saved_again_say_the_same(tmp_path, encode):
 
 def test_mura_without_anything_is_refused(tmp_path):
     write_film(tmp_path / "MURA-v1.1/wrists/1.png")
-    with pytest.raises(BadData, match=r"train_image_paths\.csv is missing, and no film lies in"):
+    with pytest.raises(BadData, match=r"train_image_paths\.csv is missing, and no film is in"):
         tables_of(tmp_path, MURA)
 
 
@@ -243,10 +243,12 @@ def test_rsna_with_both_tables_in_one(tmp_path):
 )
 def test_a_table_of_other_films_is_named_with_what_is_there(tmp_path, entry, write):
     write(tmp_path)
-    with pytest.raises(BadData, match=r"\.csv lists .* but .* holds no film: put the films there"):
+    with pytest.raises(
+        BadData, match=r"\.csv lists .* but .* contains no film: put the films there"
+    ):
         tables_of(tmp_path, entry)
     write_film(tmp_path / entry["folder"] / "scans/other.jpg")
-    with pytest.raises(BadData, match=r"\.csv lists .* holds scans/other\.jpg and no film that"):
+    with pytest.raises(BadData, match=r"\.csv lists .* contains scans/other\.jpg and no film that"):
         tables_of(tmp_path, entry)
 
 
@@ -463,7 +465,7 @@ def test_several_rows_of_a_film_are_joined(tmp_path):
     assert tables[""]["finding"].value_counts().to_dict() == {"normal": 12, "mass": 12}
     assert counts(tables)["of these, rows disagree: counted as abnormal"] == 12
     table.write_text(table.read_text() + "\np1_1,mass,2\n")
-    with pytest.raises(BadData, match=r"labels\.csv gives one film two patients"):
+    with pytest.raises(BadData, match=r"labels\.csv assigns two patients to one film"):
         tables_of(tmp_path, BY_WORD)
 
 
@@ -496,7 +498,7 @@ def test_names_that_fit_two_films_are_refused(tmp_path):
     write_film(tmp_path / "ours/copy/films/p1_0.png")  # of the same path, so a copy
     assert len(tables_of(tmp_path, BY_WORD)[""]) == 24
     write_film(tmp_path / "ours/other/p1_0.png")
-    with pytest.raises(BadData, match=r"'p1_0\.png', which may be films/p1_0\.png or other/p1_0"):
+    with pytest.raises(BadData, match=r"'p1_0\.png', which matches films/p1_0\.png and other/p1_0"):
         tables_of(tmp_path, BY_WORD)
 
 
@@ -535,12 +537,15 @@ def test_a_column_or_a_path_may_name_the_test_films(tmp_path):
             {"table": "lables.csv"},
             "No file below .* matches `table: lables.csv`: put the table there",
         ),
-        ({"path": "Image"}, "has no column 'Image', which params/datasets.yaml names: it has File"),
+        ({"path": "Image"}, "has no column 'Image', which params/datasets.yaml names; it has File"),
         ({"label": "Class"}, "has no column 'Class'"),
         ({"abnormal": "pneumonja"}, "never has 'pneumonja' in its column 'Diagnosis'"),
         ({"abnormal": "normal"}, "'normal' is both normal and abnormal"),
         ({"patient": "MRN"}, "has no column 'MRN'"),
-        ({"patient": r"(x\d+)"}, "is no column of .* and finds nothing in some films' paths"),
+        (
+            {"patient": r"(x\d+)"},
+            "is not a column of .* and does not match the paths of some films",
+        ),
         ({"patient": r"(x\d+"}, "is neither a column of .* nor a regular expression"),
         (
             {"label": None, "normal": "Diagnosis"},

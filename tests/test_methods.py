@@ -251,9 +251,9 @@ def test_autoencoder_top_k_is_the_mean_of_the_largest_pixels():
 
 
 def test_unknown_choices_are_refused():
-    with pytest.raises(ValueError, match="no score 'median'; there are: mean, top_k"):
+    with pytest.raises(ValueError, match="no score 'median': use one of mean, top_k"):
         Autoencoder(score_name="median")
-    with pytest.raises(ValueError, match="no score 'mean'; there are: only one"):
+    with pytest.raises(ValueError, match="no score 'mean': leave `score_name` out"):
         DeepSVDD(score_name="mean")
     with pytest.raises(ValueError, match="residual='l3'"):
         Autoencoder(residual="l3")

@@ -67,10 +67,10 @@ def test_the_sentence_on_burned_in_text_has_the_numbers_of_the_protocol():
         return prose.about_burned_in_text(protocol)
 
     both = sentence(STATED=60, LOOKED_AT=100, SHOWN=12)
-    assert "60 films state" in both and "of 100 films looked at, 12 show text" in both
-    assert "before you give" in both
-    assert "no film was looked at" in sentence() and "look before you publish" in sentence()
-    assert "before you give" in sentence(LOOKED_AT=9, SHOWN=1)
+    assert "60 films are marked" in both and "of 100 films examined, 12 show text" in both
+    assert "before you share" in both
+    assert "no film was examined" in sentence() and "check before you publish" in sentence()
+    assert "before you share" in sentence(LOOKED_AT=9, SHOWN=1)
 
 
 def test_a_table_is_whole_and_its_cells_keep_their_words():

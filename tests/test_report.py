@@ -242,8 +242,8 @@ def test_what_is_cut_short_is_the_path_alone():
 @pytest.mark.parametrize(
     ("source", "arguments", "reason"),
     [
-        ("import os; os._exit(9)", [], "the kernel died (out of memory?)."),
-        ("while True: pass", ["--timeout", "1"], "the cell ran past its time limit."),
+        ("import os; os._exit(9)", [], "the kernel died, perhaps for lack of memory."),
+        ("while True: pass", ["--timeout", "1"], "the cell exceeded its time limit."),
     ],
 )
 def test_a_dead_or_endless_cell_leaves_a_page(tmp_path, source, arguments, reason):
@@ -271,7 +271,7 @@ def test_a_picture_without_a_description_makes_the_page_unfinished(alt):
 
 
 def test_parameters_are_checked_before_anything_runs(tmp_path):
-    with pytest.raises(SystemExit, match=r"no parameter sed; those it has: dataset, seed, rate, q"):
+    with pytest.raises(SystemExit, match=r"no parameter sed: use one of dataset, seed, rate, q"):
         make_page(tmp_path, "1", arguments=["-p", "sed", "1"])
     with pytest.raises(SystemExit, match="seed must be of type int, like 0: 'one'"):
         make_page(tmp_path, "1", arguments=["-p", "seed", "one"])

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
-from lib import ROOT, ablations, data, grid, params, source
+from lib import ROOT, ablations, data, grid, source
 from lib.datasets.entries import load_entries
 from lib.datasets.survey import SHIPPED
 from lib.errors import BadData
@@ -135,11 +135,11 @@ def test_films_that_do_not_open_are_found_before_they_are_copied(root, films, ca
     [
         (
             lambda ours: (ours / "healthy/a.png").symlink_to("gone"),
-            "ours/healthy/a.png leads nowhere",
+            "ours/healthy/a.png is a broken link",
         ),
         (
             lambda ours: (ours / "healthy/up").symlink_to(".."),
-            "is a link to a folder that it lies in",
+            "is a link to a folder that contains it",
         ),
         (
             lambda ours: os.rename(ours / "healthy", os.fsencode(ours) + b"/gesund\xfc"),
@@ -276,7 +276,7 @@ def test_a_set_that_may_not_be_read_is_named(root, films, barred, name, capsys):
     barred(name)
     assert source.use(films) == ["small"]
     answer = capsys.readouterr().out
-    assert f"{films / name}" in answer and "may not be read" in answer, answer
+    assert f"{films / name}" in answer and "cannot be read" in answer, answer
 
 
 def test_a_class_that_may_not_be_read_is_named_where_no_set_is_found(root, films, barred, capsys):
@@ -288,9 +288,9 @@ def test_a_class_that_may_not_be_read_is_named_where_no_set_is_found(root, films
 @pytest.mark.parametrize("name", [".", "ours", "ours/healthy"])
 def test_from_without_rights_is_one_sentence(root, films, barred, name, capsys):
     barred(name)
-    refused(root, films / name, f"{films / name} may not be read: give yourself the right", capsys)
+    refused(root, films / name, f"{films / name} cannot be read: give yourself permission", capsys)
     barred(".")
-    refused(root, films / "ours", "ours may not be read", capsys)
+    refused(root, films / "ours", "ours cannot be read", capsys)
 
 
 # --- FROM
@@ -301,11 +301,11 @@ def test_from_without_rights_is_one_sentence(root, films, barred, name, capsys):
     [
         ("nowhere", "nowhere is not a folder"),
         ("films/ours/healthy/p001_0.png", "is not a folder"),
-        ("repository", "holds the study itself"),
-        (".", "holds the study itself"),
-        ("repository/data/mine", "in the study's own data/"),
-        ("repository/build/phantoms/nih", "in the study's own build/"),
-        ("empty", "holds no data set of params/datasets.yaml"),
+        ("repository", "contains the study itself"),
+        (".", "contains the study itself"),
+        ("repository/data/mine", "in the study's folder data/"),
+        ("repository/build/phantoms/nih", "in the study's folder build/"),
+        ("empty", "contains no data set of params/datasets.yaml"),
     ],
 )
 def test_folders_that_cannot_be_studied_change_nothing(root, films, folder, sentence, capsys):
@@ -328,12 +328,12 @@ def test_films_and_data_are_kept_apart(root, films, link, target, capsys):
     film(root / "data/ours/1.png", 0) if target.startswith("repository") else None
     (films / "ours/healthy/new").mkdir()
     (films.parent / link).symlink_to(films.parent / target)
-    refused(root, films, "data/ lies in" if "new" in target else "lie in data/ themselves", capsys)
+    refused(root, films, "data/ is in" if "new" in target else "are already in data/", capsys)
 
 
 def test_space_is_measured_where_data_lies(root, films, tmp_path, monkeypatch, capsys):
     (root / "data").symlink_to(tmp_path / "disk/films")
-    refused(root, films, "disk/films, which is no folder", capsys)
+    refused(root, films, "disk/films, which is not a folder", capsys)
     (tmp_path / "disk/films").mkdir(parents=True)
     monkeypatch.setattr("lib.data._shares_bytes", lambda *_: False)
     usage, full = shutil.disk_usage(root), tmp_path / "disk"

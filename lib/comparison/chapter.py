@@ -34,7 +34,7 @@ class Chapter(NamedTuple):
 
     @property
     def page(self) -> str:
-        """Its file in reports/."""
+        """The page of the chapter, in reports/."""
         return page_of(self.dataset, self.family)
 
     @property
@@ -49,9 +49,11 @@ def read(dataset: str, family: str) -> Chapter:
     records = {fit: store.record(fit) for fit in fits}
     tables = read_measures(dataset)
     results, tests = tables["results"], tables["tests"]
-    own = results[results["method"].isin([fit.method for fit in fits])]
-    own = own[own["family"].eq(family)]
-    auroc = pd.concat([_auroc(own), _auroc(results[results["family"].eq(FLOOR)])[:FLOORS_SHOWN]])
+    of_family = results[results["method"].isin([fit.method for fit in fits])]
+    of_family = of_family[of_family["family"].eq(family)]
+    auroc = pd.concat(
+        [_auroc(of_family), _auroc(results[results["family"].eq(FLOOR)])[:FLOORS_SHOWN]]
+    )
     return Chapter(
         dataset,
         family,
@@ -63,18 +65,20 @@ def read(dataset: str, family: str) -> Chapter:
             if record.get("status") != "finished"
         },
         auroc.sort_values("value", ascending=False),
-        tests[tests["method_b"].str.startswith(FLOOR) & tests["method_a"].isin(own["method"])],
-        own.query("level in ('pixel', 'box') and group == 'all'"),
+        tests[
+            tests["method_b"].str.startswith(FLOOR) & tests["method_a"].isin(of_family["method"])
+        ],
+        of_family.query("level in ('pixel', 'box') and group == 'all'"),
     )
 
 
 def page_of(dataset: str, family: str) -> str:
-    """The file of the chapter of a family on a data set, in reports/."""
+    """Return the file of the chapter of a family on a data set, in reports/."""
     return f"chapters/{dataset}/{family}.html"
 
 
 def link_to(fit: Fit) -> str:
-    """Where a fit is compared with its family; empty for one outside the grid."""
+    """Return the sentence that links to the chapter of a fit, "" for a fit outside the grid."""
     if fit not in grid.fits():
         return ""
     words = f"all methods of its family on {fit.dataset}"
@@ -82,7 +86,7 @@ def link_to(fit: Fit) -> str:
 
 
 def against_floors(chapter: Chapter) -> pd.DataFrame:
-    """Per method and floor: AUROC, its difference from the best floor, seconds.
+    """Return per method and floor: AUROC, its difference from the best floor, seconds.
 
     With the labels of each method where these differ.
     """
@@ -94,14 +98,14 @@ def against_floors(chapter: Chapter) -> pd.DataFrame:
     rows = []
     for row in chapter.auroc.itertuples():
         key = (row.method, row.seed)
-        tested = tests.loc[key] if key in tests.index else None
+        test = tests.loc[key] if key in tests.index else None
         rows.append(
             {
                 "method": _linked(row, chapter) if row.family != FLOOR else row.method,
                 **({"labels": "" if row.family == FLOOR else row.setting} if labels_differ else {}),
                 "AUROC": prose.unbroken(f"{row.value:.3f} [{row.low:.3f}, {row.high:.3f}]"),
-                "difference from the best floor": "" if tested is None else _difference(tested),
-                "p (Holm)": "" if tested is None else prose.p_value(tested["p_holm"]),
+                "difference from the best floor": "" if test is None else _difference(test),
+                "p (Holm)": "" if test is None else prose.p_value(test["p_holm"]),
                 "seconds": f"{seconds[key]:.0f}" if key in seconds else "",
             }
         )
@@ -109,26 +113,26 @@ def against_floors(chapter: Chapter) -> pd.DataFrame:
 
 
 def floors_of(fit: Fit, measures: Measures) -> pd.DataFrame:
-    """A fit and the best floors of its data set: AUROC, and its difference from the best."""
-    own, tested = _auroc(measures.results)[:1], measures.against_floor
-    if own.empty:
-        return own
+    """Return AUROC of a fit and of its data set's best floors, and the difference from the best."""
+    fit_rows, test = _auroc(measures.results)[:1], measures.against_floor
+    if fit_rows.empty:
+        return fit_rows
     floors = _auroc(_floors(fit.dataset))[:FLOORS_SHOWN]
     rows = [
         {
             "": f"**{row.method}**" if row.family != FLOOR else row.method,
             "AUROC": prose.unbroken(f"{row.value:.3f} [{row.low:.3f}, {row.high:.3f}]"),
-            "difference from the best floor": _difference(tested) if tested and is_fit else "",
-            "p (Holm)": prose.p_value(tested["p_holm"]) if tested and is_fit else "",
+            "difference from the best floor": _difference(test) if test and is_fit else "",
+            "p (Holm)": prose.p_value(test["p_holm"]) if test and is_fit else "",
         }
-        for table, is_fit in ((own, True), (floors, False))
+        for table, is_fit in ((fit_rows, True), (floors, False))
         for row in table.itertuples()
     ]
     return pd.DataFrame(rows)
 
 
 def best_floor(dataset: str) -> dict[str, float]:
-    """The floor with the highest AUROC on a data set, by name; none where nothing is measured."""
+    """Return {name: AUROC} of a data set's floor with the highest AUROC, {} without measures."""
     return {row.method: row.value for row in _auroc(_floors(dataset))[:1].itertuples()}
 
 
@@ -139,50 +143,50 @@ def result(chapter: Chapter) -> str:
     best, tests = chapter.methods.iloc[0], chapter.tests
     clear = tests[(tests["difference"] > 0) & (tests["p_holm"] < CLEAR)]["method_a"]
     floor = chapter.auroc[chapter.auroc["family"].eq(FLOOR)]
-    head = (
+    sentence = (
         f"The highest AUROC is that of **{best['method']}**, {best['value']:.3f} "
         f"[{best['low']:.3f}, {best['high']:.3f}], over {best['n']:.0f} test films, "
         f"{best['base_rate']:.0%} of them abnormal; labels: {best['setting']}. "
     )
     if floor.empty or tests.empty:
-        return head
-    named = f": {', '.join(clear)}" if len(clear) else ""
-    return head + (
+        return sentence
+    names = f": {', '.join(clear)}" if len(clear) else ""
+    return sentence + (
         f"The best floor, {floor.iloc[0]['method'].removeprefix('floor: ')}, has "
         f"{floor.iloc[0]['value']:.3f}; it is clearly exceeded by {len(clear) or 'none'} of "
         f"{len(tests)} method{'s' * (len(tests) > 1)} (p < {CLEAR:g} after Holm's "
-        f"correction){named}."
+        f"correction){names}."
     )
 
 
 def of_films(compared: Compared) -> str:
-    """How far the methods agree on the films shown."""
+    """Say how far the methods agree on the films shown."""
     ranks = pd.DataFrame(compared.ranks)
     lines = []
     for kind, rows in ranks.groupby(np.array(compared.titles), sort=False):
-        most = rows.mean(axis=1).map("{:.0%}".format)
-        spread = f"{rows.to_numpy().min():.0%} to {rows.to_numpy().max():.0%}"
+        means = rows.mean(axis=1).map("{:.0%}".format)
+        extent = f"{rows.to_numpy().min():.0%} to {rows.to_numpy().max():.0%}"
         lines.append(
-            f"- {kind}: on average {' and '.join(most)} of the test films have a lower score, "
-            f"{spread} by method."
+            f"- {kind}: averaged over methods, {' and '.join(means)} of the test films have a "
+            f"lower score ({extent} by film and method)."
         )
     return "\n".join(lines)
 
 
 def of_leaderboard(chapter: Chapter) -> str:
-    """Say between which values the methods lie, and how many intervals hold chance."""
+    """Say between which values the methods lie, and how many intervals include chance."""
     rows = chapter.methods
     if len(rows) < 2:
         return ""
     chance = ((rows["low"] <= 0.5) & (rows["high"] >= 0.5)).sum()
     return (
         f"From {rows['value'].min():.3f} ({rows.iloc[-1]['method']}) to {rows['value'].max():.3f} "
-        f"({rows.iloc[0]['method']}); the intervals of {chance} of {len(rows)} hold 0.5."
+        f"({rows.iloc[0]['method']}); the intervals of {chance} of {len(rows)} include 0.5."
     )
 
 
 def where_maps_point(chapter: Chapter) -> pd.DataFrame:
-    """Per method: the pointing game and the AUROC of pixels, on annotated test films."""
+    """Return per method the pointing game and the AUROC of pixels, on annotated test films."""
     if chapter.places.empty:
         return pd.DataFrame()
     keys = ["method", "seed", "level", "n", "base_rate"]
@@ -197,14 +201,14 @@ def where_maps_point(chapter: Chapter) -> pd.DataFrame:
         "auroc": "AUROC of pixels",
         "best_dice": "best Dice",
     }
-    shown = table.rename(columns=names).assign(films=table["n"].astype(int))
-    return shown[["method", "annotated by", "films", *list(names.values())[2:]]]
+    renamed = table.rename(columns=names).assign(films=table["n"].astype(int))
+    return renamed[["method", "annotated by", "films", *list(names.values())[2:]]]
 
 
 def of_maps(table: pd.DataFrame) -> str:
     """Say whose maps point best; `table` is that of where_maps_point."""
-    best, last = table.iloc[0], table.iloc[-1]
-    least = f" and least often for {last['method']} ({last['peak inside']:.0%})"
+    best, worst = table.iloc[0], table.iloc[-1]
+    least = f" and least often for {worst['method']} ({worst['peak inside']:.0%})"
     return (
         f"The peak of the map lies inside the annotation most often for {best['method']}, on "
         f"{best['peak inside']:.0%} of {best['films']} films{least * (len(table) > 1)}; the "
@@ -213,13 +217,13 @@ def of_maps(table: pd.DataFrame) -> str:
 
 
 def of_ablations(dataset: str, methods: list[str], page: str) -> str:
-    """One sentence per ablation and method of these, each with a link from `page`."""
+    """Return one sentence per ablation and method of these, each with a link from `page`."""
     lines = []
     for ablation in ablations.of_grid(dataset):
-        if own := [name for name in ablation.methods if name in methods]:
+        if examined := [name for name in ablation.methods if name in methods]:
             link = prose.link(ablation.title.capitalize(), ablation.page, page)
             judged = judge(ablation)
-            lines += [f"- {link}: {verdict(judged, method)}." for method in own]
+            lines += [f"- {link}: {verdict(judged, method)}." for method in examined]
     return "\n".join(lines)
 
 
@@ -240,6 +244,6 @@ def _linked(row, chapter: Chapter) -> str:
     return prose.link(words, fit.page, chapter.page)
 
 
-def _difference(tested: Mapping) -> str:
-    interval = f"[{tested['low']:+.3f}, {tested['high']:+.3f}]"
-    return prose.unbroken(f"{tested['difference']:+.3f} {interval}")
+def _difference(test: Mapping) -> str:
+    interval = f"[{test['low']:+.3f}, {test['high']:+.3f}]"
+    return prose.unbroken(f"{test['difference']:+.3f} {interval}")

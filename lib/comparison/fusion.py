@@ -35,9 +35,9 @@ def fuse(name: str, parts: list[str], detectors: Iterable[Scored]) -> list[Fused
     """Return one fused score per rule and per seed with all parts."""
     detectors, fused = list(detectors), []
     for seed in dict.fromkeys(scored.seed for scored in detectors):
-        chosen = [_part(part, seed, detectors) for part in parts]
-        if all(chosen):
-            fused += [Fused(scored, chosen) for scored in _by_each_rule(name, chosen)]
+        scored_parts = [_part(part, seed, detectors) for part in parts]
+        if all(scored_parts):
+            fused += [Fused(scored, scored_parts) for scored in _by_each_rule(name, scored_parts)]
     return fused
 
 
@@ -61,8 +61,8 @@ def normalised(normals: np.ndarray, scores: np.ndarray) -> np.ndarray:
 def _part(part: str, seed: str, detectors: list[Scored]) -> Scored | None:
     """Return the fit of that name and seed, with its named score as the score."""
     method, _, name = part.partition("/")
-    found = (scored for scored in detectors if (scored.method, scored.seed) == (method, seed))
-    scored = next(found, None)
+    matches = (scored for scored in detectors if (scored.method, scored.seed) == (method, seed))
+    scored = next(matches, None)
     if scored is None or (name or "score") not in scored.films:
         return None
     films = scored.films
@@ -77,14 +77,14 @@ def _by_each_rule(name: str, parts: list[Scored]) -> list[Scored]:
         [part.films.set_index("image_id")["score"][films["image_id"]] for part in parts]
     )
     validation, label = films["split"].eq("validation").to_numpy(), films["label"].to_numpy()
-    relative = normalised(scores[validation & (label == 0)], scores)
+    standardised = normalised(scores[validation & (label == 0)], scores)
     rules = {
         "rank average": rank_average(scores[validation], scores),
-        "normalised sum": relative.mean(axis=1),
+        "normalised sum": standardised.mean(axis=1),
     }
     if len(np.unique(label[validation])) == 2:
-        model = LogisticRegression().fit(relative[validation], label[validation])
-        rules["logistic"] = model.decision_function(relative)
+        model = LogisticRegression().fit(standardised[validation], label[validation])
+        rules["logistic"] = model.decision_function(standardised)
     setting = " and ".join(dict.fromkeys(part.setting for part in parts))
     return [
         Scored(

@@ -47,10 +47,10 @@ def measure(dataset, fits, ablations, fusions, build, resamples) -> dict[str, pd
     """Return the tables of a data set, numbers not rounded (see `write_measures`)."""
     index = load_index(files.index(dataset, build))
     detectors, failures = read_fits(fits, index, build)
-    of_ablations = [fit for ablation in ablations for fit in ablation.fits().values()]
-    others = [fit for fit in dict.fromkeys(of_ablations) if fit not in fits]
-    variants, broken = read_fits(others, index, build)
-    rows = {"failures": failures, "broken": [*failures, *broken]}
+    ablation_fits = [fit for ablation in ablations for fit in ablation.fits().values()]
+    further_fits = [fit for fit in dict.fromkeys(ablation_fits) if fit not in fits]
+    variants, further_failures = read_fits(further_fits, index, build)
+    rows = {"failures": failures, "broken": [*failures, *further_failures]}
     test = index[index["split"].eq("test") & index["label"].notna()]
     if enough(test["label"]):
         floors = read_floors(dataset, index, build)
@@ -61,12 +61,12 @@ def measure(dataset, fits, ablations, fusions, build, resamples) -> dict[str, pd
         for name, columns in (OF_ALL | OF_ONE).items()
     }
     for ablation in ablations:
-        judged = judge_measured(ablation, tables["rankings"], tables["broken"], build)
-        for name, more in {
-            "results": rows_of_ablation(judged),
-            "failures": failures_of_ablation(judged),
+        judgement = judge_measured(ablation, tables["rankings"], tables["broken"], build)
+        for name, rows_of_table in {
+            "results": rows_of_ablation(judgement),
+            "failures": failures_of_ablation(judgement),
         }.items():
-            added = pd.DataFrame(list(more), columns=OF_ALL[name])
+            added = pd.DataFrame(list(rows_of_table), columns=OF_ALL[name])
             tables[name] = pd.concat([tables[name], added], ignore_index=True)
     return tables
 
@@ -74,28 +74,28 @@ def measure(dataset, fits, ablations, fusions, build, resamples) -> dict[str, pd
 def _rows(detectors, variants, floors, fusions, weights, index, build) -> dict[str, list[dict]]:
     """Return the rows of each table except failures; weights (resamples, test films)."""
     fused = [one for name, parts in fusions.items() for one in fuse(name, parts, detectors)]
-    everyone = [*detectors, *(whole.scored for whole in fused), *floors]
+    all_scored = [*detectors, *(fusion.scored for fusion in fused), *floors]
     title = f"measures of {index['dataset'].iloc[0]}"
     results, rankings, curves = [], [], []
-    for scored in tqdm(everyone, title, unit="detector"):
+    for scored in tqdm(all_scored, title, unit="detector"):
         maps = rows_of_maps(scored, len(weights), index, build)
         rows = [*rows_of_films(scored, weights, index), *maps]
-        results += [_origin(scored) | row for row in rows]
+        results += [_origin_columns(scored) | row for row in rows]
         curves += _curve(scored, weights)
         if scored.family not in (FLOOR, FUSION):
-            rankings += [_run(scored) | row for row in rows if _is_ranking(row)]
+            rankings += [_run_columns(scored) | row for row in rows if _is_ranking(row)]
     for scored in tqdm(variants, f"{title}, ablations", unit="fit"):
-        rankings += [_run(scored) | row for row in _ranking(scored, weights)]
+        rankings += [_run_columns(scored) | row for row in _ranking(scored, weights)]
     return {
         "results": results,
         "rankings": rankings,
         "roc": curves,
         "tests": paired_tests(detectors, floors, fused),
-        "follows": [row for scored in detectors for row in what_it_follows(scored, floors)],
+        "follows": [row for scored in detectors for row in floor_correlations(scored, floors)],
     }
 
 
-def what_it_follows(scored: Scored, floors: list[Scored]) -> list[dict]:
+def floor_correlations(scored: Scored, floors: list[Scored]) -> list[dict]:
     """Return the rank correlation (Spearman) of a fit's score with each floor's, strongest first.
 
     Over the normal test films alone, where no disease can make them agree: what it shares with a
@@ -131,12 +131,12 @@ def _is_ranking(row: dict) -> bool:
 def _curve(scored: Scored, weights: np.ndarray) -> list[dict]:
     test = scored.split("test")
     band = metrics.roc_band(test["label"], test["score"], weights, RATES)
-    return [_origin(scored) | point for point in band.to_dict("records")]
+    return [_origin_columns(scored) | point for point in band.to_dict("records")]
 
 
-def _origin(scored: Scored) -> dict:
+def _origin_columns(scored: Scored) -> dict:
     return {name: getattr(scored, name) for name in ORIGIN}
 
 
-def _run(scored: Scored) -> dict:
+def _run_columns(scored: Scored) -> dict:
     return {name: getattr(scored, name) for name in RUN}

@@ -15,12 +15,13 @@ SHOWN = {"unlabelled": 3, "brightness floor": 1}  # the best of a data set; othe
 EXPLANATION = (
     "On the protocols of the reference codes, AUROC on the same test films after training on the "
     "same normal films, best first. The study keeps 15 % of these for validation; the codes had "
-    "them all. Of the study stand here all detectors and the three best floors; of the codes' "
-    "numbers ([peers.csv](peers.csv)) the three best unlabelled and the best brightness floor, "
-    "chosen on the test films, which favours them, and all that use labels or a pool of unlabelled "
-    "films. Compare detectors of one setting. One such AUROC has a standard error of about .03, "
-    "and a detector below the floor may read brightness, not disease. Numbers published elsewhere "
-    "are of other films of the same origin."
+    "them all. The table contains all detectors and the three best floors of the study; of the "
+    "codes' numbers ([peers.csv](peers.csv)), the three best unlabelled ones and the best "
+    "brightness floor, selected on the test films, which favours them, and all that use labels or "
+    "a pool of unlabelled films. Only detectors of the same setting are comparable. The standard "
+    "error of such an AUROC is about .03, and a detector below the floor may respond to "
+    "brightness, not to disease. Numbers published elsewhere were measured on other films of the "
+    "same origin."
 )
 
 
@@ -37,15 +38,15 @@ def beside_peers(ours: pd.DataFrame, peers: pd.DataFrame) -> pd.DataFrame:
     ours: dataset, method, seed, seeds, setting, value, low, high. The result is for display.
     """
     ours = ours[ours["dataset"].isin(peers["dataset"])]
-    theirs = peers[peers["dataset"].isin(ours["dataset"])].sort_values("value", ascending=False)
-    place = theirs.groupby(["dataset", "setting"]).cumcount()
-    theirs = theirs[place < theirs["setting"].map(SHOWN).fillna(len(theirs))]
+    codes = peers[peers["dataset"].isin(ours["dataset"])].sort_values("value", ascending=False)
+    position = codes.groupby(["dataset", "setting"]).cumcount()
+    codes = codes[position < codes["setting"].map(SHOWN).fillna(len(codes))]
     rows = [
         ours.assign(of="this study", note="", shown=number(ours)),
-        theirs.assign(
-            of=theirs["source"],
-            method=(theirs["peer"] + ", " + theirs["input"]).str.removesuffix(", "),
-            shown=theirs["value"].map("{:.3f}".format),
+        codes.assign(
+            of=codes["source"],
+            method=(codes["peer"] + ", " + codes["input"]).str.removesuffix(", "),
+            shown=codes["value"].map("{:.3f}".format),
         ),
     ]
     rows = pd.concat(rows).sort_values(["dataset", "value"], ascending=[True, False])

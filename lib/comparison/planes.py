@@ -6,7 +6,7 @@ from sklearn.manifold import TSNE
 
 
 def of(embedding: np.ndarray) -> dict[str, np.ndarray]:
-    """Two views of an embedding (n, d), each (n, 2): linear, and by neighbours."""
+    """Return two views of an embedding (n, d), each (n, 2): linear, and by neighbours."""
     neighbours = min(30, (len(embedding) - 1) // 3)
     return {
         "principal components": PCA(2, random_state=0).fit_transform(embedding),

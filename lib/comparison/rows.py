@@ -34,15 +34,15 @@ def rows_of_maps(scored: Scored, resamples: int, index: pd.DataFrame, build: Pat
     path = files.annotations(scored.dataset, build)
     if not scored.maps or not path.exists():
         return []
-    notes = pd.read_csv(path, dtype=str, keep_default_na=False)
-    exact = set(notes["image_id"][notes["mask"].ne("")])
-    annotated = {"pixel": exact, "box": set(notes["image_id"]) - exact}
+    annotations = pd.read_csv(path, dtype=str, keep_default_na=False)
+    exact = set(annotations["image_id"][annotations["mask"].ne("")])
+    annotated = {"pixel": exact, "box": set(annotations["image_id"]) - exact}
     test = set(index["image_id"][index["split"].eq("test")])
     rows = []
     for level, films in annotated.items():
-        chosen = np.isin(scored.maps["image_id"], sorted(films & test))
-        if chosen.sum() >= metrics.FEWEST:
-            rows += _located(level, scored, chosen, resamples, index, build)
+        in_level = np.isin(scored.maps["image_id"], sorted(films & test))
+        if in_level.sum() >= metrics.FEWEST:
+            rows += _located(level, scored, in_level, resamples, index, build)
     return rows
 
 
@@ -52,13 +52,13 @@ def enough(label: pd.Series) -> bool:
 
 
 def _level(level, test, validation, weights, columns) -> Iterator[dict]:
-    for group, chosen in _groups(test, columns):
-        label, score = test["label"][chosen], test["score"][chosen]
+    for group, members in _groups(test, columns):
+        label, score = test["label"][members], test["score"][members]
         if enough(label):
             measure = ranking(label, score)
             if group == "all":
-                measure = _everything(label, score, validation["label"], validation["score"])
-            yield from _estimated(level, group, measure, weights[:, chosen], label)
+                measure = _all_measures(label, score, validation["label"], validation["score"])
+            yield from _estimated(level, group, measure, weights[:, members], label)
 
 
 def _groups(films: pd.DataFrame, columns: list[str]) -> Iterator[tuple[str, np.ndarray]]:
@@ -66,11 +66,11 @@ def _groups(films: pd.DataFrame, columns: list[str]) -> Iterator[tuple[str, np.n
     yield "all", np.ones(len(films), bool)
     for column in columns:
         shared = films["label"].eq(0) & (column == "finding")
-        words = films[column].str.split("|").map(set)
-        names = sorted(set().union(*words[~shared]) - {""})
+        values = films[column].str.split("|").map(set)
+        names = sorted(set().union(*values[~shared]) - {""})
         for name in names if len(names) > 1 else []:
-            chosen = shared | words.map(lambda found, name=name: name in found)
-            yield f"{column.replace('_', ' ')}: {name}", chosen.to_numpy(bool)
+            members = shared | values.map(lambda findings, name=name: name in findings)
+            yield f"{column.replace('_', ' ')}: {name}", members.to_numpy(bool)
 
 
 def ranking(label: pd.Series, score: pd.Series, suffix: str = "") -> Measure:
@@ -78,13 +78,13 @@ def ranking(label: pd.Series, score: pd.Series, suffix: str = "") -> Measure:
 
     def measure(weight):
         ranked = metrics.rank(label, score, weight)
-        found = {"auroc": ranked.auroc(), "average_precision": ranked.average_precision()}
-        return {name + suffix: value for name, value in found.items()}
+        measures = {"auroc": ranked.auroc(), "average_precision": ranked.average_precision()}
+        return {name + suffix: value for name, value in measures.items()}
 
     return measure
 
 
-def _everything(label, score, known_label, known_score) -> Measure:
+def _all_measures(label, score, known_label, known_score) -> Measure:
     """Return rankings, decisions and calibration; thresholds and probability from validation."""
     thresholds = _thresholds(known_label, known_score)
     rankings, probability = ranking(label, score), None
@@ -92,27 +92,29 @@ def _everything(label, score, known_label, known_score) -> Measure:
         probability = metrics.fit_probability(known_label, known_score)(score)
 
     def measure(weight):
-        ranked, found = metrics.rank(label, score, weight), rankings(weight)
-        found["recall_at_specificity_0.90"] = ranked.recall_at_specificity(0.90)
-        found["specificity_at_recall_0.90"] = ranked.specificity_at_recall(0.90)
+        ranked, measures = metrics.rank(label, score, weight), rankings(weight)
+        measures["recall_at_specificity_0.90"] = ranked.recall_at_specificity(0.90)
+        measures["specificity_at_recall_0.90"] = ranked.specificity_at_recall(0.90)
         for name, threshold in thresholds.items():
             decisions = metrics.decide(label, score, threshold, weight)
-            found |= {f"{kind}_at_{name}": getattr(decisions, kind)() for kind in DECISIONS}
+            measures |= {f"{kind}_at_{name}": getattr(decisions, kind)() for kind in DECISIONS}
         if probability is not None:
-            found["brier"] = metrics.brier(label, probability, weight)
-            found["calibration_error"] = metrics.calibration_error(label, probability, weight)
-        return found
+            measures["brier"] = metrics.brier(label, probability, weight)
+            measures["calibration_error"] = metrics.calibration_error(label, probability, weight)
+        return measures
 
     return measure
 
 
 def _thresholds(label: pd.Series, score: pd.Series) -> dict[str, float]:
-    found = {}
+    thresholds = {}
     if label.eq(0).any():
-        found["threshold_normals_0.95"] = metrics.threshold_from_normals(score[label.eq(0)], 0.95)
+        thresholds["threshold_normals_0.95"] = metrics.threshold_from_normals(
+            score[label.eq(0)], 0.95
+        )
     if label.eq(1).any():
-        found["threshold_recall_0.90"] = metrics.threshold_for_recall(label, score, 0.90)
-    return found
+        thresholds["threshold_recall_0.90"] = metrics.threshold_for_recall(label, score, 0.90)
+    return thresholds
 
 
 def _estimated(level, group, measure: Measure, weights, label) -> Iterator[dict]:
@@ -121,12 +123,14 @@ def _estimated(level, group, measure: Measure, weights, label) -> Iterator[dict]
         yield {**shared, "metric": name, **estimate._asdict()}
 
 
-def _located(level, scored, chosen, resamples, index, build) -> Iterator[dict]:
-    rows = pd.Index(index["image_id"]).get_indexer(scored.maps["image_id"][chosen])
+def _located(level, scored, in_level, resamples, index, build) -> Iterator[dict]:
+    rows = pd.Index(index["image_id"]).get_indexer(scored.maps["image_id"][in_level])
     lesions = _masks(files.images(scored.dataset, "lesions", build), rows)
     counted = lesions | _masks(files.images(scored.dataset, "body", build), rows)
     width_and_height = lesions.shape[:0:-1]
-    maps = np.array([cv2.resize(kept, width_and_height) for kept in scored.maps["map"][chosen]])
+    maps = np.array(
+        [cv2.resize(stored, width_and_height) for stored in scored.maps["map"][in_level]]
+    )
     weights = metrics.patient_weights(index["patient_id"].iloc[rows], resamples)
     shared = {"level": level, "group": "all", "n": len(rows)}
     shared["base_rate"] = lesions.sum() / counted.sum()

@@ -36,7 +36,7 @@ class Scored:
 
     @property
     def auroc(self) -> float:
-        """AUROC on its test films."""
+        """AUROC on the test films."""
         films = self.split("test")
         return float(metrics.auroc(films["label"], films["score"]))
 
@@ -128,19 +128,21 @@ def check_films_and_scores(name: str, scores: pd.DataFrame, index: pd.DataFrame)
     """Raise ValueError unless `scores` are finite and of exactly the validation and test films."""
     numbers = scores.drop(columns="image_id")
     if shared := sorted(set(numbers) & set(index)):
-        raise ValueError(f"{name} names a score {shared[0]!r}, as a column of the index")
+        raise ValueError(f"{name} has a score named {shared[0]!r}, which is a column of the index")
     finite = np.isfinite(numbers.apply(pd.to_numeric, errors="coerce"))
     if not finite.all(axis=None):
         films = (~finite).any(axis=1).sum()
-        raise ValueError(f"{name} has {films} films whose score is not a finite number")
+        raise ValueError(f"{name} has {films} films with scores that are not finite")
     _check_films(name, scores["image_id"], index["image_id"][index["split"].ne("train")])
 
 
-def _check_films(name: str, given: pd.Series, wanted: pd.Series) -> None:
+def _check_films(name: str, image_id: pd.Series, expected: pd.Series) -> None:
     wrong = {
-        "has films more than once": given[given.duplicated()],
-        "has films that are no validation or test films of the index": given[~given.isin(wanted)],
-        "lacks films of the index": wanted[~wanted.isin(given)],
+        "contains films more than once": image_id[image_id.duplicated()],
+        "contains films that are not validation or test films of the index": image_id[
+            ~image_id.isin(expected)
+        ],
+        "lacks films of the index": expected[~expected.isin(image_id)],
     }
     for reason, image_ids in wrong.items():
         if len(image_ids):
@@ -150,8 +152,8 @@ def _check_films(name: str, given: pd.Series, wanted: pd.Series) -> None:
 def _read_maps(path: Path) -> dict[str, np.ndarray]:
     if not path.exists():
         return {}
-    with np.load(path, allow_pickle=False) as kept:
-        maps = {"image_id": kept["image_id"], "map": kept["map"].astype(np.float32)}
+    with np.load(path, allow_pickle=False) as stored:
+        maps = {"image_id": stored["image_id"], "map": stored["map"].astype(np.float32)}
     if not np.isfinite(maps["map"]).all():
         raise ValueError("maps.npz has values that are not finite")
     return maps

@@ -19,12 +19,12 @@ def sweep_auroc(sweep: pd.DataFrame, films: pd.DataFrame, resamples: int = 1000)
     patients, so differences are paired. Without `calls` the reference is the largest first setting.
     Empty without a sweep, or with too few films of either label.
     """
-    nothing = pd.DataFrame(columns=COLUMNS)
+    empty = pd.DataFrame(columns=COLUMNS)
     if sweep.empty:
-        return nothing
+        return empty
     known = films[films["label"].notna() & films["image_id"].isin(sweep["image_id"])]
     if not enough(known["label"]):
-        return nothing
+        return empty
     names = list(sweep.columns.drop(["image_id", "score"]))
     scores = {
         setting: rows.set_index("image_id")["score"][known["image_id"]].to_numpy()
@@ -33,9 +33,14 @@ def sweep_auroc(sweep: pd.DataFrame, films: pd.DataFrame, resamples: int = 1000)
     calls = names.index("calls") if "calls" in names else 0
     reference = max(scores, key=lambda setting: setting[calls])
     measure = _areas(known["label"], scores, reference)
-    found = metrics.bootstrap(measure, metrics.patient_weights(known["patient_id"], resamples))
+    estimates = metrics.bootstrap(measure, metrics.patient_weights(known["patient_id"], resamples))
     rows = [
-        [*found["auroc", setting], *found["difference", setting], setting == reference, len(known)]
+        [
+            *estimates["auroc", setting],
+            *estimates["difference", setting],
+            setting == reference,
+            len(known),
+        ]
         for setting in scores
     ]
     return pd.DataFrame(rows, pd.MultiIndex.from_tuples(scores, names=names), COLUMNS)

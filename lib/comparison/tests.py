@@ -21,11 +21,11 @@ def paired_tests(
     """
     first = _first_seeds(detectors)
     best = best_floor(floors)
-    shown = [whole for whole in fused if whole.scored.seed == detectors[0].seed]
+    of_first_seed = [fusion for fusion in fused if fusion.scored.seed == detectors[0].seed]
     kinds = [
         combinations(first, 2),
         ((scored, floor) for scored in first for floor in best),
-        ((whole.scored, part) for whole in shown for part in whole.parts),
+        ((fusion.scored, part) for fusion in of_first_seed for part in fusion.parts),
     ]
     return [row for pairs in kinds for row in _corrected(pairs)]
 
@@ -46,5 +46,5 @@ def _tested(a: Scored, b: Scored) -> dict:
         films["label"], films["score"], b.split("test")["score"], films["patient_id"]
     )
     pair = (a.dataset, a.method, a.seed, b.method, b.seed)
-    found = {"difference": difference, "low": low, "high": high, "p_value": p_value}
-    return dict(zip(PAIR, pair, strict=True)) | found | {"n": len(films)}
+    estimate = {"difference": difference, "low": low, "high": high, "p_value": p_value}
+    return dict(zip(PAIR, pair, strict=True)) | estimate | {"n": len(films)}

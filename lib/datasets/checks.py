@@ -44,7 +44,7 @@ EXPRESSION = (_is_text, "a regular expression in single quotes")
 COLUMN = (_is_text, "a column of the table")
 COLUMNS = (_are_words, "a column of the table, or a list of them")
 NAMED = (_is_text, "a column of the table, or a regular expression on the path in single quotes")
-LABELS = (_are_words, "the labels of the class, as [normal], or the columns that stand for them")
+LABELS = (_are_words, "the labels of the class, as [normal], or their columns")
 COMMON: dict[str, tuple[Callable, str]] = {
     "layout": WORD,
     "folder": PLACE,
@@ -52,7 +52,7 @@ COMMON: dict[str, tuple[Callable, str]] = {
     "upright": TRUTH,
     "official_split": TRUTH,
     "peers": TRUTH,
-    "test_patients": (_is_text, "a file below params/test_patients/"),
+    "test_patients": (_is_text, "a file in params/test_patients/"),
     "images": (lambda value: isinstance(value, dict), "settings, as {equalize: none}"),
 }
 UNCERTAIN = {"leave_out": None, "normal": 0.0, "abnormal": 1.0}  # -> the label of such films
@@ -84,24 +84,24 @@ def check_top(content: dict) -> None:
     """Raise BadData if an entry begins at the margin, outside `datasets`."""
     if outside := [name for name in content if name not in AT_THE_MARGIN]:
         raise BadData(
-            f"{FILE}: {outside[0]} begins at the margin: put it below `datasets:`, its name after "
-            "two spaces and its lines after four, as the other entries are."
+            f"{FILE}: {outside[0]} is not indented: put it below `datasets:`, its name after two "
+            "spaces and its lines after four, as in the other entries."
         )
 
 
 def check_names(entries: Any) -> None:
     """Raise BadData if a name is not valid for pages, DVC and the shell."""
     if not isinstance(entries, dict):
-        raise BadData(f"{FILE}: `datasets` is a list: write one `name: {{layout: ...}}` a line.")
-    taken: dict[str, str] = {}
+        raise BadData(f"{FILE}: `datasets` is a list: write one `name: {{layout: ...}}` per line.")
+    names: dict[str, str] = {}
     for name in entries:
         if not (isinstance(name, str) and NAME.fullmatch(name)):
             raise BadData(
                 f"{FILE}: {str(name)!r} cannot name a data set: use letters, digits, _ and -, "
                 "with a letter first."
             )
-        if (other := taken.setdefault(name.lower(), name)) != name:
-            raise BadData(f"{FILE}: {other} and {name} differ in case alone: rename one.")
+        if (earlier := names.setdefault(name.lower(), name)) != name:
+            raise BadData(f"{FILE}: {earlier} and {name} differ only in case: rename one.")
 
 
 def check_entry(name: str, entry: Any) -> None:
@@ -138,7 +138,9 @@ def _shown(value: Any) -> str:
 def _check_paths(where: str, entry: dict) -> None:
     for path in _globs(entry, PATHS):
         if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
-            raise BadData(f"{where} leaves the data folder with `{path}`: name folders below it.")
+            raise BadData(
+                f"{where} names `{path}`, which is outside the data folder: name folders below it."
+            )
 
 
 def _globs(entry: dict, keys: Iterable[str]) -> Iterable[str]:
@@ -153,8 +155,8 @@ def _check_expressions(where: str, entry: dict) -> None:
             re.compile(entry.get(key, ""))
         except re.error as error:
             raise BadData(
-                f"{where}: `{key}: {entry[key]}` is no regular expression ({error.msg}): correct "
-                "it; the first group in brackets is what names the patient or the study."
+                f"{where}: `{key}: {entry[key]}` is not a regular expression ({error.msg}): "
+                "correct it; its first group in brackets identifies the patient or the study."
             ) from None
 
 

@@ -17,7 +17,7 @@ REMEDIES = {  # message of the YAML parser -> remedy
     "duplicate key": "two entries have one name: give the second another",
     "unknown escape": "write the regular expression in single quotes, not in double ones",
     r"character '\t'": "indent with spaces, not with tabs",
-    "": "indent its lines as those of the other entries are, two spaces for the name, and close "
+    "": "indent its lines as in the other entries, two spaces for the name, and close "
     "every bracket and quotation mark",
 }
 
@@ -42,7 +42,7 @@ def load_entry(name: str, root: Path = ROOT) -> dict:
     """Read the entry of one data set. Raises BadData, which names the existing entries."""
     entries = load_entries(root)
     if name not in entries:
-        raise BadData(f"{name} is no data set of {FILE}: name one of {', '.join(entries)}.")
+        raise BadData(f"{name} is not a data set of {FILE}: use one of {', '.join(entries)}.")
     return entries[name]
 
 
@@ -79,7 +79,7 @@ def _yaml(path: Path) -> dict:
     except UnicodeDecodeError:
         raise BadData(f"{name} is not UTF-8: save it as UTF-8.") from None
     if not isinstance(content or {}, dict):
-        raise BadData(f"{name} is no mapping: write `name: value` lines.")
+        raise BadData(f"{name} is not a mapping: write `name: value` lines.")
     return content or {}
 
 
@@ -88,10 +88,10 @@ def _test_patients(name: str, path: str, root: Path) -> list[str]:
     where = f"{FILE}: {name}: `test_patients`"
     file, folder = (root / path).resolve(), (root / TEST_PATIENTS).resolve()
     if not file.is_relative_to(folder):
-        raise BadData(f"{where} leaves {TEST_PATIENTS}/: name a file in that folder.")
+        raise BadData(f"{where} names a file outside {TEST_PATIENTS}/: name one in that folder.")
     if not file.is_file():
-        raise BadData(f"{where}: {path} is missing: write it, one patient id a line.")
+        raise BadData(f"{where}: {path} is missing: create it, with one patient id per line.")
     lines = file.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
     if not (patients := [line.strip() for line in lines if line.strip()]):
-        raise BadData(f"{where}: {path} names nobody: write one patient id a line.")
+        raise BadData(f"{where}: {path} contains no patient id: write one per line.")
     return patients

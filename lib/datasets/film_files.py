@@ -32,7 +32,7 @@ def locate(listed: pd.Series, folder: Path, table: Path, unique: bool = False) -
     films = film_files(folder)
     matches = _matches(listed.unique(), films)
     if not matches:
-        raise BadData(_nothing_there(listed, films, folder, table))
+        raise BadData(_missing_films(listed, films, folder, table))
     if unique:
         _check_unique(matches, folder, table)
     return listed.map(lambda name: os.fspath(matches[name][0]) if name in matches else "")
@@ -118,16 +118,17 @@ def _check_unique(matches: dict[str, list[Path]], folder: Path, table: Path) -> 
             if _parts(os.fspath(other))[-len(end) :] != end:
                 one, two = (path.relative_to(folder).as_posix() for path in (first, other))
                 raise BadData(
-                    f"{table} lists {name!r}, which may be {one} or {two}: write the folder in "
+                    f"{table} lists {name!r}, which matches {one} and {two}: write the folder in "
                     "front of the name."
                 )
 
 
-def _nothing_there(listed: pd.Series, films: list[Path], folder: Path, table: Path) -> str:
+def _missing_films(listed: pd.Series, films: list[Path], folder: Path, table: Path) -> str:
     first = listed.iloc[0] if len(listed) else "no film"
     if not films:
-        return f"{table} lists {first}, but {folder} holds no film: put the films there."
+        return f"{table} lists {first}, but {folder} contains no film: put the films there."
     return (
-        f"{table} lists {first}, but {folder} holds {films[0].relative_to(folder).as_posix()} and "
-        "no film that the table lists: put its films there, or the table of these films."
+        f"{table} lists {first}, but {folder} contains "
+        f"{films[0].relative_to(folder).as_posix()} and no film that the table lists: put its "
+        "films there, or the table of these films."
     )

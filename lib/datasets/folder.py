@@ -36,13 +36,15 @@ def read(folder: Path, entry: dict) -> Listing:
         [_film(path, folder, entry, *classes[path], path in test) for path in sorted(classes)]
     )
     counts = _counts(files, set(classes), set(masks))
-    drawn, strays = masks_of(dict(zip(films["path"], films["image_id"], strict=True)), masks)
-    counts |= {"left out: masks without a film": strays} if strays else {}
+    lesion_masks, unmatched = masks_of(
+        dict(zip(films["path"], films["image_id"], strict=True)), masks
+    )
+    counts |= {"left out: masks without a film": unmatched} if unmatched else {}
     held_out = sum(
         not VALIDATION.isdisjoint(_folders(path, folder)) for path in set(classes) - test
     )
-    counts |= {"of a folder for validation, split with the rest": held_out} if held_out else {}
-    return Listing(films, counts, masks=drawn)
+    counts |= {"in a folder for validation, split with the others": held_out} if held_out else {}
+    return Listing(films, counts, masks=lesion_masks)
 
 
 def _film(path: Path, folder: Path, entry: dict, key: str, finding: str, in_test_list: bool):
@@ -86,7 +88,7 @@ def _test(folder: Path, entry: dict, masks: set[Path], films: set[Path]) -> set[
     test = set().union(*_matched(folder, entry, "test", masks).values())
     if test and not test & films:
         raise BadData(
-            f"`test: {', '.join(listed(entry, 'test'))}` holds no film of a class below {folder}: "
+            f"`test: {', '.join(listed(entry, 'test'))}` has no film of a class below {folder}: "
             "make the globs of the classes match the test films too, as `*/healthy`."
         )
     return test
@@ -104,23 +106,25 @@ def _matched(folder: Path, entry: dict, key: str, masks: set[Path]) -> dict[str,
     matched: dict[str, set[Path]] = {}
     for glob in listed(entry, key):
         try:
-            forms = [unicodedata.normalize(form, glob) for form in ("NFC", "NFD")]
-            paths = [path for form in dict.fromkeys([glob, *forms]) for path in folder.glob(form)]
+            spellings = [unicodedata.normalize(form, glob) for form in ("NFC", "NFD")]
+            paths = [
+                path for form in dict.fromkeys([glob, *spellings]) for path in folder.glob(form)
+            ]
         except (ValueError, NotImplementedError, IndexError, re.error):
             raise BadData(
-                f"params/datasets.yaml: `{key}: {glob}` is no glob: name a folder, or files as "
+                f"params/datasets.yaml: `{key}: {glob}` is not a glob: name a folder, or files as "
                 "`*.png`."
             ) from None
         visible = [path for path in paths if all(map(is_visible, path.relative_to(folder).parts))]
         files = [file for path in visible for file in _files(path)]
         matched[glob] = {file for file in files if is_film_name(file)} - masks
     others = any(matched.values())
-    idle = [
+    problems = [
         _without_films(folder, key, glob, others) for glob, films in matched.items() if not films
     ]
-    if idle and len(idle) == len(matched):
-        raise BadData(idle[0])
-    for sentence in idle:
+    if problems and len(problems) == len(matched):
+        raise BadData(problems[0])
+    for sentence in problems:
         warnings.warn(sentence, stacklevel=2)
     return matched
 
@@ -134,15 +138,15 @@ def _without_films(folder: Path, key: str, glob: str, others: bool) -> str:
     names = sorted(
         path.name for path in folder.iterdir() if path.is_dir() and is_visible(path.name)
     )
-    there = f"its folders are {', '.join(names[:8])}" if names else "it has no folders"
-    leave = {"abnormal": "; leave `abnormal` out to study normal films alone"}.get(key, "")
+    folders = f"its folders are {', '.join(names[:8])}" if names else "it has no folders"
+    remedy = {"abnormal": "; leave `abnormal` out to study only normal films"}.get(key, "")
     if others:
-        leave = f"; correct it, or take it out of `{key}`"
+        remedy = f"; correct it, or remove it from `{key}`"
     if glob in names:
-        return f"`{key}: {glob}` holds no film in {folder}: put films there, or correct `{key}`."
-    if alike := [name for name in names if name.lower() == glob.lower()]:
-        leave = f"; write `{key}: {alike[0]}`"
-    return f"`{key}: {glob}` matches no film below {folder}: {there}{leave}."
+        return f"`{key}: {glob}` contains no film in {folder}: put films there, or correct `{key}`."
+    if similar := [name for name in names if name.lower() == glob.lower()]:
+        remedy = f"; write `{key}: {similar[0]}`"
+    return f"`{key}: {glob}` matches no film below {folder}: {folders}{remedy}."
 
 
 def finding_of(glob: str, key: str) -> str:
@@ -162,16 +166,16 @@ def finding_of(glob: str, key: str) -> str:
 
 def _counts(files: list[Path], films: set[Path], masks: set[Path]) -> dict[str, int]:
     """Return the numbers of films, of films without a class, and of files that are not read."""
-    rest = [path for path in files if path not in films | masks]
-    strays = sum(map(is_film_name, rest))
-    kinds = Counter(path.suffix.lower() for path in rest if not is_film_name(path))
-    named = sorted(kinds.keys() & UNREAD_SUFFIXES)
-    others = sum(kinds.values()) - sum(kinds[kind] for kind in named)
+    other_files = [path for path in files if path not in films | masks]
+    unclassified = sum(map(is_film_name, other_files))
+    suffixes = Counter(path.suffix.lower() for path in other_files if not is_film_name(path))
+    named = sorted(suffixes.keys() & UNREAD_SUFFIXES)
+    others = sum(suffixes.values()) - sum(suffixes[name] for name in named)
     return {
-        "films listed": len(films) + strays,
-        "left out: neither class": strays,
-        **{f"left out: {kind} files, which are not read": kinds[kind] for kind in named},
-        **({"left out: files that are no films": others} if others else {}),
+        "films listed": len(films) + unclassified,
+        "left out: neither class": unclassified,
+        **{f"left out: {name} files, which are not read": suffixes[name] for name in named},
+        **({"left out: files that are not films": others} if others else {}),
     }
 
 
@@ -188,7 +192,7 @@ def _named(relative: str, entry: dict, key: str, needed: bool) -> str:
     name = match and match[min(1, expression.groups)]
     if not name and needed:
         raise BadData(
-            f"params/datasets.yaml: `{key}: {entry[key]}` finds nobody in some films' names: "
-            f"make it match them all, or leave `{key}` out to take each film as one of its own."
+            f"params/datasets.yaml: `{key}: {entry[key]}` does not match the names of some "
+            f"films: make it match all names, or leave `{key}` out, with one {key} per film."
         )
     return name or ""

@@ -79,7 +79,9 @@ def films_of(
     _check_agreement(facts, table)
     films = facts.drop_duplicates("film").join(labels_of(rows, film, table, entry), on="film")
     reasons = films["reason"].value_counts().drop("", errors="ignore")
-    counts = {"films listed": len(films)} | {f"left out: {why}": n for why, n in reasons.items()}
+    counts = {"films listed": len(films)} | {
+        f"left out: {reason}": n for reason, n in reasons.items()
+    }
     if disagree := int((films["disagree"] & films["label"].eq(1)).sum()):
         counts["of these, rows disagree: counted as abnormal"] = disagree
     if unlisted := len(set(map(os.fspath, film_files(folder))).difference(located)):
@@ -131,17 +133,20 @@ def _named(rows: pd.DataFrame, paths: pd.Series, table: Path, entry: dict, key: 
     cells = paths.str.extract(name if groups else f"({name})")[0]
     if cells.isna().any():
         raise BadData(
-            f"params/datasets.yaml: `{key}: {name}` is no column of {table}, and finds nothing in "
-            "some films' paths: make it match them all, or leave it out."
+            f"params/datasets.yaml: `{key}: {name}` is not a column of {table} and does not "
+            "match the paths of some films: make it match all paths, or leave it out."
         )
     return cells
 
 
 def _check_agreement(facts: pd.DataFrame, table: Path) -> None:
     """Raise BadData if rows of one film name two patients, or are both in and outside the test."""
-    for fact, two in (("patient_id", "two patients"), ("in_test_list", "two parts of the split")):
+    for fact, values in (
+        ("patient_id", "two patients"),
+        ("in_test_list", "two parts of the split"),
+    ):
         if facts.groupby("film")[fact].nunique().gt(1).any():
-            raise BadData(f"{table} gives one film {two}: correct its rows.")
+            raise BadData(f"{table} assigns {values} to one film: correct its rows.")
 
 
 def _with_ids(films: pd.DataFrame, folder: Path) -> pd.DataFrame:

@@ -106,7 +106,7 @@ def column_of(rows: pd.DataFrame, name: str, table: Path) -> str:
     except KeyError:
         columns = [column for column in rows if column != ITS_TABLE]
         raise BadData(
-            f"{table} has no column {name!r}, which params/datasets.yaml names: it has "
+            f"{table} has no column {name!r}, which params/datasets.yaml names; it has "
             f"{', '.join(columns[:12])}."
         ) from None
 
@@ -148,8 +148,8 @@ def _columns(rows: pd.DataFrame, table: Path, entry: dict):
         [column_of(rows, name, table) for name in listed(entry, key) if name != "any"]
         for key in ("normal", "abnormal")
     )
-    anything = listed(entry, "abnormal") == ["any"]
-    others = _others(rows, states, table, entry) if anything else abnormal
+    is_any = listed(entry, "abnormal") == ["any"]
+    others = _others(rows, states, table, entry) if is_any else abnormal
     names = list(dict.fromkeys(normal + others))
     for name in names:
         _check_states(rows[name], states, table)
@@ -158,15 +158,15 @@ def _columns(rows: pd.DataFrame, table: Path, entry: dict):
         [{name for name, state in zip(names, row, strict=True) if state == wanted} for row in cells]
         for wanted in ("holds", "uncertain")
     )
-    return _classes(entry, normal, ["any"] if anything else abnormal), holds, doubts
+    return _classes(entry, normal, ["any"] if is_any else abnormal), holds, doubts
 
 
 def _classes(entry: dict, normal: list[str], abnormal: list[str]) -> Classes:
     if both := sorted(set(normal) & set(abnormal)):
         raise BadData(f"params/datasets.yaml: {both[0]!r} is both normal and abnormal: keep one.")
     uncertain = UNCERTAIN[entry.get("uncertain", "leave_out")]
-    chosen = None if abnormal == ["any"] else frozenset(abnormal)
-    return Classes(frozenset(normal), chosen, "label" in entry, uncertain)
+    abnormal_labels = None if abnormal == ["any"] else frozenset(abnormal)
+    return Classes(frozenset(normal), abnormal_labels, "label" in entry, uncertain)
 
 
 def _others(rows: pd.DataFrame, states: dict, table: Path, entry: dict) -> list[str]:
@@ -181,13 +181,13 @@ def _check_states(column: pd.Series, states: dict, table: Path) -> None:
     if odd := [cell for cell in column.unique() if states[cell] is None]:
         raise BadData(
             f"{table} has {odd[0][:60]!r} in its column {column.name!r}: write 1, 0, -1 "
-            "(uncertain) or nothing there, or name the column as `label`."
+            "(uncertain) or leave it empty, or name the column as `label`."
         )
 
 
 def _by_film(films: pd.Series, labels: Iterable[set[str]]) -> dict[str, set[str]]:
     """Return the labels of all rows of each film."""
-    together: dict[str, set[str]] = defaultdict(set)
-    for film, some in zip(films, labels, strict=True):
-        together[film] |= some
-    return together
+    labels_of_film: dict[str, set[str]] = defaultdict(set)
+    for film, row_labels in zip(films, labels, strict=True):
+        labels_of_film[film] |= row_labels
+    return labels_of_film

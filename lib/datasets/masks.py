@@ -37,11 +37,11 @@ def find_masks(files: list[Path], folder: Path, entry: dict) -> list[Path]:
 
     def is_mask(path: Path) -> bool:
         below = path.relative_to(folder).parts[:-1]
-        beside = OTHER.search(path.stem) and path.with_name(OTHER.sub("", path.stem)) in stems
-        apart = not folders.isdisjoint(map(str.lower, below)) or any(
+        next_to_film = OTHER.search(path.stem) and path.with_name(OTHER.sub("", path.stem)) in stems
+        in_mask_folder = not folders.isdisjoint(map(str.lower, below)) or any(
             path.is_relative_to(tree) for tree in trees
         )
-        return bool(beside or MASK.search(path.stem)) or apart
+        return bool(next_to_film or MASK.search(path.stem)) or in_mask_folder
 
     return [path for path in files if is_mask(path)]
 
@@ -54,19 +54,19 @@ def masks_of(films: dict[str, str], masks: list[Path]) -> tuple[dict[str, list[P
     by_stem: dict[str, list[Path]] = defaultdict(list)
     for film in films:
         by_stem[Path(film).stem.lower()].append(Path(film))
-    drawn: dict[str, list[Path]] = defaultdict(list)
+    masks_of_film: dict[str, list[Path]] = defaultdict(list)
     for mask in masks:
-        nearest = _nearest(mask, _of_its_name(mask, by_stem))
-        if len(nearest) == 1:
-            drawn[films[str(nearest[0])]].append(mask)
-    return dict(drawn), len(masks) - sum(map(len, drawn.values()))
+        candidates = _nearest(mask, _of_its_name(mask, by_stem))
+        if len(candidates) == 1:
+            masks_of_film[films[str(candidates[0])]].append(mask)
+    return dict(masks_of_film), len(masks) - sum(map(len, masks_of_film.values()))
 
 
 def _of_its_name(mask: Path, films: dict[str, list[Path]]) -> list[Path]:
     """Return the films with a mask's name, without the parts that mark it as a mask if possible."""
     names = (MASK.sub("", mask.stem), OTHER.sub("", mask.stem), mask.stem)
-    found = (films.get(SUFFIX.sub("", name).lower()) for name in names)
-    return next(filter(None, found), [])
+    matches = (films.get(SUFFIX.sub("", name).lower()) for name in names)
+    return next(filter(None, matches), [])
 
 
 def _nearest(mask: Path, films: list[Path]) -> list[Path]:

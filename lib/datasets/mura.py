@@ -35,14 +35,14 @@ def read(folder: Path, entry: dict) -> Listing:
     films = pd.concat([_films(folder, name) for name in ("train", "valid")], ignore_index=True)
     if films.empty:
         raise BadData(
-            f"{folder / 'train_image_paths.csv'} is missing, and no film lies in train/XR_… or "
+            f"{folder / 'train_image_paths.csv'} is missing, and no film is in train/XR_… or "
             "valid/XR_…: put the owner's tables and folders there."
         )
     parts = films["relative"].str.extract(FILM).apply(lambda column: column.str.lower())
-    named = parts[["list", "part", "patient", "study", "stem"]]
+    id_parts = parts[["list", "part", "patient", "study", "stem"]]
     return Listing(
         films.assign(
-            image_id=named.agg("-".join, axis=1),
+            image_id=id_parts.agg("-".join, axis=1),
             path=locate(films["relative"], folder, find_table(folder, TABLE) or folder),
             patient_id=parts["patient"],
             study_id=parts[["patient", "part", "study"]].agg("/".join, axis=1),
@@ -57,7 +57,7 @@ def read(folder: Path, entry: dict) -> Listing:
 def _films(folder: Path, name: str) -> pd.DataFrame:
     """Return the films of one list, paths relative to the MURA folder, with their study's label."""
     table = find_table(folder, f"{name}_image_paths*.csv")
-    relative = _listed(table) if table else _found(folder, name)
+    relative = _listed(table) if table else _films_in_folders(folder, name)
     return pd.DataFrame({"relative": relative, "label": _labels(folder, name, relative)})
 
 
@@ -66,19 +66,23 @@ def _listed(table: Path) -> pd.Series:
     relative = _lines(table, FILMS)["path"].map(_relative)
     relative = relative[[is_visible(Path(path).name) for path in relative]]
     if len(stray := relative[~relative.str.match(FILM)]):
-        raise BadData(f"{table} lists {stray.iloc[0]!r}, no film of MURA v1.1: remove it.")
+        raise BadData(
+            f"{table} lists {stray.iloc[0]!r}, which is not a film of MURA v1.1: remove it."
+        )
     return relative
 
 
-def _found(folder: Path, name: str) -> pd.Series:
+def _films_in_folders(folder: Path, name: str) -> pd.Series:
     """Return the films in the folders of a list; XR_… outside a list belong to `train`.
 
     Folders above the set are ignored, since they change when films are copied.
     """
     paths = [path.relative_to(folder) for path in files_below(folder) if is_film_name(path)]
-    alone = {path for path in paths if path.parts[0].lower().startswith("xr_")}
-    named = [_relative(("train" / path if path in alone else path).as_posix()) for path in paths]
-    films = {path for path in named if FILM.match(path) and path.lower().startswith(name)}
+    without_list = {path for path in paths if path.parts[0].lower().startswith("xr_")}
+    names = [
+        _relative(("train" / path if path in without_list else path).as_posix()) for path in paths
+    ]
+    films = {path for path in names if FILM.match(path) and path.lower().startswith(name)}
     return pd.Series(sorted(films), dtype=str)
 
 
@@ -94,7 +98,8 @@ def _labels(folder: Path, name: str, relative: pd.Series) -> pd.Series:
     study = relative.map(_study)
     if len(unlabelled := relative[~study.isin(labels)]):
         raise BadData(
-            f"{table} gives {Path(unlabelled.iloc[0]).parent} no label: get the owner's file again."
+            f"{table} has no label for {Path(unlabelled.iloc[0]).parent}: "
+            "get the owner's file again."
         )
     return study.map(labels).astype(int)
 

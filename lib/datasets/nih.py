@@ -65,11 +65,11 @@ def read(folder: Path, entry: dict) -> Listing:
     table = first_table(folder, *TABLES)
     films = read_table(table, ENTRIES)
     findings = films["Finding Labels"].map(_findings)
-    abnormal = findings.map(_chosen(entry).intersection).astype(bool)
+    abnormal = findings.map(_selected_findings(entry).intersection).astype(bool)
     used = abnormal | findings.eq({NORMAL})
     _check_findings(findings, table)
     image_ids = films["Image Index"].map(stem)
-    chosen = films.assign(
+    selected = films.assign(
         image_id=image_ids,
         path=locate(films["Image Index"], folder, table),
         patient_id=films["Patient ID"].astype(str),
@@ -83,23 +83,23 @@ def read(folder: Path, entry: dict) -> Listing:
         in_test_list=image_ids.str.lower().isin(_test_list(folder)),
     )[used]
     counts = {"films listed": len(films), "left out: other findings": int((~used).sum())}
-    return Listing(chosen, counts, _boxes(folder), has_test_list=True)
+    return Listing(selected, counts, _boxes(folder), has_test_list=True)
 
 
 def _findings(cell: str) -> set[str]:
     return {finding.strip() for finding in cell.split("|")}
 
 
-def _chosen(entry: dict) -> set[str]:
-    wanted = listed(entry, "abnormal")
-    if wanted == ["any"]:
+def _selected_findings(entry: dict) -> set[str]:
+    selected = listed(entry, "abnormal")
+    if selected == ["any"]:
         return FINDINGS
-    if unknown := sorted(set(wanted) - FINDINGS):
+    if unknown := sorted(set(selected) - FINDINGS):
         raise BadData(
             f"params/datasets.yaml asks for the finding {unknown[0]!r}, which NIH does not have: "
             f"write any, or some of {', '.join(sorted(FINDINGS))}."
         )
-    return set(wanted)
+    return set(selected)
 
 
 def _check_findings(findings: pd.Series, table: Path) -> None:

@@ -17,9 +17,9 @@ from lib.files import whole_file
 
 #: Problems that prevent a copy -> remedy.
 PROBLEMS = {
-    "leads nowhere": "restore what it leads to, or remove it",
-    "is a link to a folder that it lies in": "remove it",
-    "may not be read": "give yourself the right to read it",
+    "is a broken link": "restore its target, or remove it",
+    "is a link to a folder that contains it": "remove it",
+    "cannot be read": "give yourself permission to read it",
     "has a name that is not UTF-8": "rename it, for instance with convmv",
     "has a line break or another control character in its name": "rename it",
     "is neither a file nor a folder": "remove it",
@@ -67,7 +67,7 @@ class Originals:
     def check(self) -> None:
         """Raise BadData, which names the first, if files cannot be copied or tracked by DVC."""
         for problem, (first, *others) in self.problems.items():
-            more = f", and so {len(others)} more" if others else ""
+            more = f" (and {len(others)} more)" if others else ""
             raise BadData(f"{first} {problem}{more}: {PROBLEMS[problem]}.")
 
 
@@ -76,8 +76,8 @@ def originals(folders: Mapping[str, Path]) -> Originals:
     listing = Originals()
     for place, folder in folders.items():
         _walk(folder, "" if place == "." else f"{place}/", listing)
-    unique = {file.place: file for file in listing.files}
-    listing.files = sorted(unique.values())
+    by_place = {file.place: file for file in listing.files}
+    listing.files = sorted(by_place.values())
     return listing
 
 
@@ -98,7 +98,9 @@ def read_list(path: Path) -> list[Original]:
                 return [Original(row[0], row[1], *map(int, row[2:])) for row in rows]
     except (OSError, ValueError, TypeError):
         pass
-    raise BadData(f"{path.name} is no list of films: write it again with `make data FROM=folder`.")
+    raise BadData(
+        f"{path.name} is not a list of films: create it again with `make data FROM=folder`."
+    )
 
 
 def may_be_read(folder: Path) -> bool:
@@ -117,7 +119,7 @@ def _walk(folder: Path | str, place: str, listing: Originals) -> None:
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError:
-        return _note(listing, "may not be read", folder)
+        return _note(listing, "cannot be read", folder)
     for entry in entries:
         if is_visible(entry.name):
             _add(entry, f"{place}{entry.name}", listing)
@@ -129,12 +131,12 @@ def _add(entry: os.DirEntry, place: str, listing: Originals) -> None:
     try:
         facts = entry.stat()
     except PermissionError:
-        return _note(listing, "may not be read", entry.path)
+        return _note(listing, "cannot be read", entry.path)
     except OSError:
-        return _note(listing, "leads nowhere", entry.path)
+        return _note(listing, "is a broken link", entry.path)
     if stat.S_ISDIR(facts.st_mode):
         if is_circular(Path(entry.path)):
-            return _note(listing, "is a link to a folder that it lies in", entry.path)
+            return _note(listing, "is a link to a folder that contains it", entry.path)
         _walk(entry.path, f"{place}/", listing)
     elif not stat.S_ISREG(facts.st_mode):
         _note(listing, "is neither a file nor a folder", entry.path)

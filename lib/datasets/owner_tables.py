@@ -57,7 +57,7 @@ def read_table(path: Path, schema: pandera.DataFrameSchema, header: bool = True)
         return schema.validate(cells, lazy=True)
     except SchemaErrors as errors:
         first = errors.failure_cases.iloc[0]
-        raise BadData(f"{path} {_complaint(first)}: get the owner's file again.") from None
+        raise BadData(f"{path} {_problem(first)}: get the owner's file again.") from None
 
 
 def read_cells(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
@@ -87,8 +87,8 @@ def read_cells(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
         raise BadData(f"{path} cannot be read as a table: {remedy}.") from None
     cells = cells.fillna("").rename(columns=str.strip)
     cells = cells.apply(lambda column: column.str.strip())
-    nameless = [name for name in cells if re.match("Unnamed: ", name)]
-    dropped = [name for name in nameless if name == cells.columns[0] or cells[name].eq("").all()]
+    unnamed = [name for name in cells if re.match("Unnamed: ", name)]
+    dropped = [name for name in unnamed if name == cells.columns[0] or cells[name].eq("").all()]
     cells = cells.drop(columns=dropped)
     return cells[cells.ne("").any(axis=1)].reset_index(drop=True)
 
@@ -104,7 +104,7 @@ def read_text(path: Path) -> str:
         except UnicodeDecodeError:
             text = content.decode("cp1252")
     if "\0" in text:
-        raise ValueError(f"{path} is no text")
+        raise ValueError(f"{path} is not a text file")
     return re.sub(r'\A"?sep=."?\r?\n', "", text)  # a line read only by Excel
 
 
@@ -127,11 +127,11 @@ def _with_points(cells: pd.Series, dtype: str) -> pd.Series:
     return cells.str.replace(r"[.,]0*$", "", regex=True) if dtype == "int64" else cells
 
 
-def _complaint(failure: pd.Series) -> str:
-    case = str(failure["failure_case"])[:60]
+def _problem(failure: pd.Series) -> str:
+    value = str(failure["failure_case"])[:60]
     match failure["check"]:
         case "column_in_dataframe":
-            return f"lacks the column {case!r}"
+            return f"lacks the column {value!r}"
         case "column_in_schema":
-            return f"has an unknown column {case!r}"
-    return f"has {case!r} in its column {failure['column']!r}"
+            return f"has an unknown column {value!r}"
+    return f"has {value!r} in its column {failure['column']!r}"

@@ -45,7 +45,7 @@ def read(folder: Path, entry: dict) -> Listing:
     details = first_table(folder, "stage_2_detailed_class_info*.csv", ONE_TABLE)
     films = read_table(details, DETAILS).drop_duplicates()
     if films["patientId"].duplicated().any():
-        raise BadData(f"{details} gives one film two classes: get the owner's file again.")
+        raise BadData(f"{details} assigns two classes to one film: get the owner's file again.")
     table = first_table(folder, "stage_2_train_labels*.csv", ONE_TABLE)
     labels = read_table(table, LABELS)
     if not films["patientId"].isin(labels["patientId"]).all():

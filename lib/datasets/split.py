@@ -48,18 +48,18 @@ def check_split(films: pd.DataFrame, name: str, normals_only: bool = False) -> N
     that learn from normal films can still run.
     """
     films = films[films["split"].ne(UNLABELLED)]
-    shared = int(films.groupby("patient_id")["split"].nunique().gt(1).sum())
-    if shared:  # patients are not named, since they may be the user's
+    n_shared = int(films.groupby("patient_id")["split"].nunique().gt(1).sum())
+    if n_shared:  # patients are not named, since they may be the user's
         raise BadData(
-            f"{name}: {shared} patients are in the test list and outside it; "
+            f"{name}: {n_shared} patients are in the test list and outside it; "
             "set `official_split: false` in params/datasets.yaml, or correct the list."
         )
     needed = [(part, label) for part in SPLITS for label in (0, 1)]
     if normals_only:
         needed = [(part, 0) for part in SPLITS]
         warnings.warn(
-            f"{name} has normal films alone: methods that learn from them are trained and score "
-            "films, and nothing can be measured.",
+            f"{name} has only normal films: methods that learn from them are trained and score "
+            "films, but nothing can be measured.",
             stacklevel=2,
         )
     elif not films.loc[films["split"].ne("test"), "label"].eq(1).any():
@@ -84,10 +84,10 @@ def _folds(films: pd.DataFrame, seed: int, normals_suffice: bool) -> tuple[pd.Se
         patients = patients.loc[[0]]
     folds = min(FOLDS, int(patients.min()))
     if folds < len(SPLITS):
-        word = WORDS[patients.argmin()]
+        label_name = WORDS[patients.argmin()]
         raise BadData(
-            f"Only {folds} patients with {word} films can be split, and three are the least: "
-            "check the classes and the test list of params/datasets.yaml, or add films."
+            f"Only {folds} patients with {label_name} films can be split, but at least three are "
+            "needed: check the classes and the test list of params/datasets.yaml, or add films."
         )
     strata = films["label"].astype(str) + films["body_part"]
     if strata.value_counts().max() < folds:  # a small set with many body parts
@@ -100,6 +100,6 @@ def _folds(films: pd.DataFrame, seed: int, normals_suffice: bool) -> tuple[pd.Se
     with warnings.catch_warnings():
         # A rare body part may have fewer films than there are folds.
         warnings.simplefilter("ignore", UserWarning)
-        for number, (_, chosen) in enumerate(splitter.split(films, strata, films["patient_id"])):
-            fold.iloc[chosen] = number
+        for number, (_, rows) in enumerate(splitter.split(films, strata, films["patient_id"])):
+            fold.iloc[rows] = number
     return fold, folds

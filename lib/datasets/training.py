@@ -26,7 +26,8 @@ def training_set(
     if isinstance(labels, str):
         if labels not in ("none", "all") or (labels == "all" and contamination):
             raise ValueError(
-                f"no training set with labels={labels!r}, contamination={contamination}"
+                f"labels must be none, all without contamination, or shares; not {labels!r} "
+                f"with contamination={contamination}."
             )
         if labels == "all":
             if not train["label"].eq(1).any():
@@ -34,26 +35,26 @@ def training_set(
                     f"{index['dataset'].iloc[0]} has no abnormal training film, and `labels: all` "
                     "needs some: leave it out of the data sets of this method in params/study.yaml."
                 )
-            return _chosen(train[train["label"].notna()], train["label"].astype(float))
+            return _rows_and_labels(train[train["label"].notna()], train["label"].astype(float))
         labels = {}
     normal = _drawing_order(train[train["label"].eq(0)], seed)
     abnormal = _drawing_order(train[train["label"].eq(1)], seed)
     shares = labels.get("normal", 0.0), labels.get("abnormal", 0.0), contamination
     known_normal, known_abnormal, contaminants = _numbers(len(normal), *shares)
-    wanted = known_abnormal + contaminants
-    if known_normal > len(normal) or wanted > len(abnormal):
+    anomalies = known_abnormal + contaminants
+    if known_normal > len(normal) or anomalies > len(abnormal):
         raise BadData(
             f"{index['dataset'].iloc[0]} has {len(normal)} normal and {len(abnormal)} abnormal "
-            f"training films, and {known_normal} and {wanted} are asked for: "
+            f"training films, but {known_normal} and {anomalies} are needed: "
             "lower `labels` or `contamination` of the method in params/."
         )
     y = pd.Series(np.nan, index=train.index)
     y[normal[:known_normal]] = 0.0
     y[abnormal[:known_abnormal]] = 1.0
-    return _chosen(train.loc[[*normal, *abnormal[:wanted]]], y)
+    return _rows_and_labels(train.loc[[*normal, *abnormal[:anomalies]]], y)
 
 
-def _chosen(films: pd.DataFrame, y: pd.Series) -> pd.DataFrame:
+def _rows_and_labels(films: pd.DataFrame, y: pd.Series) -> pd.DataFrame:
     rows = films.index.sort_values()
     return pd.DataFrame({"row": rows.to_numpy(), "y": y[rows].to_numpy()})
 
@@ -81,7 +82,8 @@ def _numbers(normals: int, a: float, b: float, contamination: float) -> tuple[in
     """
     if min(a, b, contamination) < 0 or a + b >= 1 or contamination >= 1:
         raise ValueError(
-            f"shares out of range: normal {a}, abnormal {b}, contamination {contamination}"
+            "Shares must be at least 0, normal + abnormal and contamination below 1; not "
+            f"normal {a}, abnormal {b}, contamination {contamination}."
         )
     r = contamination / (1 - contamination)
     total = normals * (1 + r) / (1 - b + r * a)

@@ -39,7 +39,7 @@ def planes(points: Mapping[str, np.ndarray], labels: np.ndarray) -> Figure:
 
 @styled
 def planes_by_group(points: Mapping[str, np.ndarray], groups: np.ndarray) -> Figure:
-    """The same with films marked by a group (n,), as their body part; the commonest seven."""
+    """Draw projections as `planes` does, with films marked by a group (n,); the commonest seven."""
     groups = pd.Series(groups).astype(str).replace("", "not stated")
     named = largest_groups(groups, len(OTHER))
     rest = set(named) - set(groups)
@@ -65,11 +65,11 @@ def spheres(films: pd.DataFrame) -> Figure:
     axes.invert_yaxis()
     axes.set_xlabel("test films nearest to it")
     legend_above(figure, axes)
-    said = "; ".join(
+    entries = "; ".join(
         f"sphere {number}: " + ", ".join(f"{count} {name}" for name, count in row.items())
         for number, row in table.iterrows()
     )
-    return described(figure, f"Test films by nearest sphere. {said}.")
+    return described(figure, f"Test films by nearest sphere. {entries}.")
 
 
 def _planes(points, names: np.ndarray, marks: Mapping[str, tuple[str, str]]) -> Figure:
@@ -78,9 +78,9 @@ def _planes(points, names: np.ndarray, marks: Mapping[str, tuple[str, str]]) -> 
     for axes, (title, place) in zip(grid, points.items(), strict=True):
         for name in shown:
             colour, marker = marks[name]
-            here = place[names == name]
+            points_of_name = place[names == name]
             dots = {"c": colour, "marker": marker, "label": short(name, 30)}
-            axes.scatter(*here.T, s=18, alpha=0.7, lw=0.6, **dots)
+            axes.scatter(*points_of_name.T, s=18, alpha=0.7, lw=0.6, **dots)
         axes.set(title=title, xticks=[], yticks=[])
     legend_above(figure, grid[0])
     counted = ", ".join(f"{(names == name).sum()} {name}" for name in shown)

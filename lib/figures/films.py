@@ -48,7 +48,7 @@ def films(
 def preprocessing_steps(
     steps: Sequence[dict[str, np.ndarray]], titles: Sequence[str] | None = None
 ) -> Figure:
-    """Draw one row a film and one column a step, from dictionaries step -> picture (h, w).
+    """Draw one row per film and one column per step, from dictionaries step -> picture (h, w).
 
     Pictures may have any size, and be uint8, uint16, 0/1 masks or floats in [-1, 1]; a step that a
     film lacks stays empty.
@@ -70,29 +70,29 @@ def preprocessing_steps(
 
 @styled
 def samples(pictures: np.ndarray, titles: Sequence[str]) -> Figure:
-    """Draw what a generator drew as it learnt: pictures (k, m, h, w), one row for each of titles.
+    """Draw images of a generator during training: pictures (k, m, h, w), one row for each title.
 
-    A column holds one code, or one film, at all these times.
+    A column shows one code, or one film, at all these times.
     """
     shown = [[without_text([picture])[0] for picture in row] for row in pictures]
     figure = _table_of_pictures(shown, titles, [""] * len(pictures[0]))
-    text = f"{len(pictures[0])} pictures that the generator drew at each of {len(titles)} times"
+    text = f"{len(pictures[0])} images of the generator at each of {len(titles)} times"
     return described(figure, text + f"{_listed(titles)}.")
 
 
 @styled
 def chain(steps: np.ndarray, titles: Sequence[str]) -> Figure:
-    """Draw how films change from what they are to their reconstruction: steps (k, n, h, w).
+    """Draw how films change into their reconstructions: steps (k, n, h, w).
 
-    One row for each of n titles, one column a step, the film first and the reconstruction last.
+    One row for each of n titles, one column per step, the film first and the reconstruction last.
     """
     between = ["with noise", *[""] * (len(steps) - 3)][: len(steps) - 2]
     names = ["film", *between, "reconstruction"]
     shown = [without_text(list(film)) for film in np.swapaxes(steps, 0, 1)]
     figure = _table_of_pictures(shown, titles, names)
-    text = f"{len(titles)} films{_listed(titles)}, each in {len(steps)} pictures: the film, "
+    text = f"{len(titles)} films{_listed(titles)}, each in {len(steps)} steps: the film, "
     text += "the film with noise, " * (len(steps) > 2)
-    text += f"{len(steps) - 3} on the way back, " * (len(steps) > 3)
+    text += f"{len(steps) - 3} denoised images, " * (len(steps) > 3)
     return described(figure, text + "its reconstruction.")
 
 
@@ -130,9 +130,9 @@ def residual_overlay(
     if reconstructions is not None:
         kinds.insert(0, "reconstruction")
     height, width = _cell(images)
-    beside = max(1, WIDTH // ((width + GAP) * (1 + len(kinds))))
+    films_per_row = max(1, WIDTH // ((width + GAP) * (1 + len(kinds))))
     headings = [heading for title in titles for heading in (title, *kinds)]
-    across = beside * (1 + len(kinds))
+    across = films_per_row * (1 + len(kinds))
     rows = [headings[start : start + across] for start in range(0, len(headings), across)]
     figure, cells = _cells(rows, height, width, foot=LINE + GAP)
     film_cells = iter(cell for row in cells for cell in row)
@@ -146,7 +146,7 @@ def residual_overlay(
             if lesions is not None:
                 outline(axes, lesions[n])
     low, high = scale
-    note = f"Red: clear at {low:.3g}, full from {high:.3g} on; one scale for all films."
+    note = f"Red: transparent at {low:.3g}, strongest from {high:.3g}; one scale for all films."
     if lesions is not None and np.any(lesions):
         note += " Blue outline: the lesion."
     figure.text(0, 0, note, fontsize=9, va="bottom")
@@ -164,10 +164,10 @@ def side_by_side(
     lesions: np.ndarray,
     columns: int = 6,
 ) -> Figure:
-    """Draw the same films (n, h, w) as several methods see them, at most `columns` side by side.
+    """Draw maps of several methods over the same films (n, h, w), at most `columns` side by side.
 
     A row is a film: itself with its lesion outlined, then per method its map (h, w) in red over the
-    film, on a scale of the method's own, under the share of test films with a lower score, `ranks`
+    film, on a scale per method, under the share of test films with a lower score, `ranks`
     (n,) in [0, 1]. Without a map the share is alone.
     """
     names = list(maps)
@@ -195,12 +195,12 @@ def side_by_side(
                 overlay(axes, values[0], scales[name], film[0].shape)
             else:
                 middle = {"transform": axes.transAxes, "ha": "center", "va": "center"}
-                axes.text(0.5, 0.5, "no map kept", fontsize=8, color=GREY, **middle)
+                axes.text(0.5, 0.5, "no map stored", fontsize=8, color=GREY, **middle)
     shares = [
         f"{title}: " + ", ".join(f"{name} {ranks[name][n]:.0%}" for name in names)
         for n, title in enumerate(titles)
     ]
-    text = f"{len(images)} films as {len(names)} methods see them; test films with a lower score, "
+    text = f"{len(images)} films with maps of {len(names)} methods; test films with a lower score, "
     return described(figure, text + f"{'; '.join(shares)}.")
 
 
@@ -219,7 +219,7 @@ def without_text(layers: Sequence[np.ndarray]) -> list[np.ndarray]:
 
 
 def _without_text_of_any(pictures: Sequence[np.ndarray], maps: np.ndarray) -> list[np.ndarray]:
-    """Pictures (n, h, w) of films, and the maps over them, which may be coarser or finer.
+    """Return pictures (n, h, w) of films, and the maps over them, which may be coarser or finer.
 
     The difference between a film and its reconstruction would spell the text again.
     """
@@ -285,8 +285,8 @@ def _black_and_white(picture: np.ndarray) -> tuple[float, float]:
 
 
 def _listed(titles: Sequence[str]) -> str:
-    named = "; ".join(title for title in titles if title)
-    return f" ({named})" if named else ""
+    listed = "; ".join(title for title in titles if title)
+    return f" ({listed})" if listed else ""
 
 
 def _cell(images: Sequence[np.ndarray] | np.ndarray) -> tuple[int, int]:

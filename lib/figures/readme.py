@@ -57,7 +57,7 @@ def leaderboard() -> None:
 
 
 def answer() -> None:
-    """Draw what `make data` answers for a folder of the four data sets of ENTRIES."""
+    """Draw the output of `make data` for a folder of the four data sets of ENTRIES."""
     with TemporaryDirectory() as place:
         folder = Path(place, "films")
         _fill(folder)
@@ -71,7 +71,9 @@ def answer() -> None:
     figure.text(
         0.015, 1 - 0.15 / figure.get_figheight(), "\n".join(lines), linespacing=1.35, **style
     )
-    figure.set_label("What make data answers: which sets will be studied, which will not, and why.")
+    figure.set_label(
+        "The output of make data: which sets will be studied, which will not, and why."
+    )
     _write(figure, "make_data.png")
 
 

@@ -33,18 +33,18 @@ def roc(curves: pd.DataFrame, auroc: Mapping[str, tuple[float, float, float]]) -
     names = list(curves["name"].unique())
     figure, (axes,) = panels(1, height=480)
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="chance 0.50")
-    said = []
+    entries = []
     for name, style in zip(names, line_styles(len(names)), strict=True):
         curve = curves[curves["name"] == name]
-        said.append(f"{name} {_interval(*auroc[name])}")
-        axes.plot(curve["fpr"], curve["tpr"], label=said[-1], linewidth=1.8, **style)
+        entries.append(f"{name} {_interval(*auroc[name])}")
+        axes.plot(curve["fpr"], curve["tpr"], label=entries[-1], linewidth=1.8, **style)
         if {"low", "high"} <= set(curve):
             band = {"color": style["color"], "alpha": 0.14, "linewidth": 0}
             axes.fill_between(curve["fpr"], curve["low"], curve["high"], **band)
     axes.set(xlabel="1 - specificity", ylabel="recall", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
     axes.set_aspect("equal")
     axes.legend(loc="lower right", title="AUROC [95 % interval]", frameon=True, edgecolor="none")
-    return described(figure, f"ROC curves; AUROC with 95 % interval: {'; '.join(said)}.")
+    return described(figure, f"ROC curves; AUROC with 95 % interval: {'; '.join(entries)}.")
 
 
 @styled
@@ -66,23 +66,23 @@ def _histogram(
     values: np.ndarray, labels: np.ndarray, marks: Mapping[str, float], name: str
 ) -> Figure:
     figure, (axes,) = panels(1, height=340)
-    values, known, said = np.asarray(values, float), label_names(labels).to_numpy(), []
+    values, known, entries = np.asarray(values, float), label_names(labels).to_numpy(), []
     edges = np.histogram_bin_edges(values, 30)
     for label, (colour, line, _) in LABELS.items():
-        chosen = values[known == label]
-        if len(chosen):
-            share = np.full(len(chosen), 100 / len(chosen))
+        of_label = values[known == label]
+        if len(of_label):
+            share = np.full(len(of_label), 100 / len(of_label))
             style = {"color": colour, "linestyle": line, "linewidth": 1.6}
-            title = f"{label} ({len(chosen)})"
-            axes.hist(chosen, edges, weights=share, histtype="step", label=title, **style)
-            said.append(f"median {np.median(chosen):.3g} of {len(chosen)} {label} films")
+            title = f"{label} ({len(of_label)})"
+            axes.hist(of_label, edges, weights=share, histtype="step", label=title, **style)
+            entries.append(f"median {np.median(of_label):.3g} of {len(of_label)} {label} films")
     axes.margins(y=0.05 + 0.12 * len(marks))
     for row, (mark, value) in enumerate(marks.items()):
         _marked(axes, value, f"{mark}: {value:.3g}", height=0.97 - 0.09 * row)
-        said.append(f"{mark} at {value:.3g}")
+        entries.append(f"{mark} at {value:.3g}")
     axes.set(xlabel=name, ylabel="films (%)")
     legend_above(figure, axes)
-    return described(figure, f"Histogram of {name} by label: {'; '.join(said)}.")
+    return described(figure, f"Histogram of {name} by label: {'; '.join(entries)}.")
 
 
 def _marked(axes: Axes, value: float, text: str, height: float) -> None:
@@ -103,7 +103,7 @@ def _marked(axes: Axes, value: float, text: str, height: float) -> None:
 
 @styled
 def leaderboard(results: pd.DataFrame, measure: str = "AUROC", chance: float = 0.5) -> Figure:
-    """Draw methods by their value with its interval, best first, one panel a dataset.
+    """Draw methods by their value with its interval, best first, one panel per data set.
 
     `results` has columns dataset, method, family, value, low, high; several rows of a method
     (seeds) share a line. The floors (family "floor") are hollow and grey.
@@ -111,7 +111,7 @@ def leaderboard(results: pd.DataFrame, measure: str = "AUROC", chance: float = 0
     datasets = list(results["dataset"].unique())
     longest = max(results.groupby("dataset")["method"].nunique())
     figure, grid = panels(len(datasets), columns=2, height=100 + 26 * longest)
-    said = []
+    entries = []
     for axes, dataset in zip(grid, datasets, strict=True):
         rows = results[results["dataset"] == dataset]
         order = rows.groupby("method")["value"].mean().sort_values(ascending=False)
@@ -124,11 +124,11 @@ def leaderboard(results: pd.DataFrame, measure: str = "AUROC", chance: float = 0
         _names(axes, order.index)
         axes.set(title=short(dataset, 40), xlabel=measure)
         ranks = ", ".join(f"{name} {value:.2f}" for name, value in order.items())
-        said.append(f"{dataset}: {ranks}")
+        entries.append(f"{dataset}: {ranks}")
     grid[0].plot([], [], "o", color=BLUE, label="method")
     grid[0].plot([], [], "o", color=GREY, mfc="white", label="floor (no detector)")
     legend_above(figure, grid[0])
-    return described(figure, f"{measure} by method, best first. {'. '.join(said)}.")
+    return described(figure, f"{measure} by method, best first. {'. '.join(entries)}.")
 
 
 @styled
@@ -141,15 +141,15 @@ def forest(groups: pd.DataFrame, measure: str = "AUROC", chance: float = 0.5) ->
     _names(axes, names)
     axes.set_xlabel(f"{measure} [95 % interval]")
     intervals = groups[["value", "low", "high"]].itertuples(index=False)
-    said = [f"{name} {_interval(*row)}" for name, row in zip(names, intervals, strict=True)]
-    return described(figure, f"{measure} with 95 % interval by group: {'; '.join(said)}.")
+    entries = [f"{name} {_interval(*row)}" for name, row in zip(names, intervals, strict=True)]
+    return described(figure, f"{measure} with 95 % interval by group: {'; '.join(entries)}.")
 
 
 @styled
 def sweep(table: pd.DataFrame, measure: str = "AUROC", chance: float = 0.5) -> Figure:
-    """Draw a value with its interval over each setting that was tried, the others held fixed.
+    """Draw a value with its interval over each setting, the others held fixed.
 
-    `table` has one row a setting, named by its index, and columns value, low, high and reference,
+    `table` has one row per setting, named by its index, and columns value, low, high and reference,
     whose row has a square around it. The panel of a setting shows most of its values that differ in
     nothing else; one that was never varied has none.
     """
@@ -157,7 +157,7 @@ def sweep(table: pd.DataFrame, measure: str = "AUROC", chance: float = 0.5) -> F
     along = [(name, rows) for name, rows in along if len(rows) > 1] or along
     figure, grid = panels(len(along), columns=2, height=320)
     low, high = min(chance, table["low"].min()), max(chance, table["high"].max())
-    said = []
+    entries = []
     for axes, (name, rows) in zip(grid, sorted(along, key=lambda pair: -len(pair[1])), strict=True):
         _line_over(axes, rows, name)
         axes.axhline(chance, color=INK, linewidth=1, linestyle=":")
@@ -165,21 +165,21 @@ def sweep(table: pd.DataFrame, measure: str = "AUROC", chance: float = 0.5) -> F
         axes.set(ylabel=f"{measure} [95 % interval]", title=held, ylim=(low - 0.03, high + 0.03))
         intervals = zip(rows.index.get_level_values(name), *_ends(rows), strict=True)
         points = "; ".join(f"{at:g} {_interval(*row)}" for at, *row in intervals)
-        said.append(f"Over {name}{held and f' ({held})'}: {points}.")
+        entries.append(f"Over {name}{held and f' ({held})'}: {points}.")
     if table["reference"].any():
         legend_above(figure, grid[0])
-    return described(figure, f"{measure} with 95 % interval. {' '.join(said)}")
+    return described(figure, f"{measure} with 95 % interval. {' '.join(entries)}")
 
 
 def _line_over(axes: Axes, rows: pd.DataFrame, name: str) -> None:
-    tried, (value, low, high) = rows.index.get_level_values(name).to_numpy(), _ends(rows)
-    axes.errorbar(tried, value, yerr=(value - low, high - value), fmt="o-", color=BLUE, lw=1.2)
+    settings, (value, low, high) = rows.index.get_level_values(name).to_numpy(), _ends(rows)
+    axes.errorbar(settings, value, yerr=(value - low, high - value), fmt="o-", color=BLUE, lw=1.2)
     square = {"color": VERMILLION, "mfc": "none", "markersize": 10, "label": "reference"}
-    here = rows["reference"].to_numpy(bool)
-    axes.plot(tried[here], value[here], "s", **square)
-    if tried.min() > 0 and tried.max() > 20 * tried.min():
+    is_reference = rows["reference"].to_numpy(bool)
+    axes.plot(settings[is_reference], value[is_reference], "s", **square)
+    if settings.min() > 0 and settings.max() > 20 * settings.min():
         axes.set_xscale("log")
-    axes.set_xticks(tried, [f"{number:g}" for number in tried])
+    axes.set_xticks(settings, [f"{number:g}" for number in settings])
     axes.set_xticks([], minor=True)
     axes.set_xlabel(name)
 
@@ -189,7 +189,7 @@ def _ends(rows: pd.DataFrame) -> np.ndarray:
 
 
 def _along(table: pd.DataFrame, name: str) -> pd.DataFrame:
-    """The largest group of rows that differ in this setting alone, by its value."""
+    """Return the largest group of rows that differ in this setting alone, by its value."""
     others = [other for other in table.index.names if other != name]
     groups = [rows for _, rows in table.groupby(level=others)] if others else [table]
     return max(groups, key=len).sort_index(level=name)
@@ -204,35 +204,41 @@ def _held(rows: pd.DataFrame, name: str) -> str:
 def trend(
     means: pd.DataFrame, fits: pd.DataFrame, over: str, floor: Mapping[str, float] | None = None
 ) -> Figure:
-    """Draw AUROC over a percentage, one line a method with its interval over seeds.
+    """Draw AUROC over a percentage, one line per method with its interval over seeds.
 
     `means` has columns method, percent, value, low, high, seeds; `fits` method, percent, value,
     each a faint mark. `over` says what the percentage is; `floor` is a line, its name and value.
-    Percentages stand side by side, not to scale.
+    Percentages are spaced evenly, not to scale.
     """
     figure, (axes,) = panels(1, height=430)
     steps = sorted(means["percent"].unique())
-    methods, said = list(means["method"].unique()), []
+    methods, entries = list(means["method"].unique()), []
     marks = zip(methods, line_styles(len(methods)), cycle("os^DvPX"), strict=False)
     for number, (method, style, marker) in enumerate(marks):
         rows = means[means["method"] == method].sort_values("percent")
-        aside = 0.08 * (number - (len(methods) - 1) / 2)  # so that intervals do not hide another
-        own = fits[fits["method"] == method]
+        offset = 0.08 * (number - (len(methods) - 1) / 2)  # so that intervals do not hide another
+        of_method = fits[fits["method"] == method]
         faint = {"color": style["color"], "marker": marker, "alpha": 0.3, "linestyle": "none"}
-        axes.plot([steps.index(p) + aside for p in own["percent"]], own["value"], **faint)
+        axes.plot(
+            [steps.index(p) + offset for p in of_method["percent"]], of_method["value"], **faint
+        )
         value, low, high = _ends(rows)
-        places = [steps.index(p) + aside for p in rows["percent"]]
+        places = [steps.index(p) + offset for p in rows["percent"]]
         axes.plot(places, value, marker=marker, label=method, **style)
         ends = np.nan_to_num([value - low, high - value])
         axes.errorbar(places, value, ends, fmt="none", ecolor=style["color"], capsize=3)
         points = zip(rows["percent"], value, low, high, strict=True)
-        said.append(f"{method}: " + "; ".join(f"{p:g} % {_interval(*row)}" for p, *row in points))
-    said += _floor_and_chance(axes.axhline, floor or {})
+        entries.append(
+            f"{method}: " + "; ".join(f"{p:g} % {_interval(*row)}" for p, *row in points)
+        )
+    entries += _floor_and_chance(axes.axhline, floor or {})
     axes.set_xticks(range(len(steps)), [f"{step:g}" for step in steps])
     axes.set(xlabel=over, ylabel="AUROC [95 % interval over seeds]")
     axes.set_ylim(*np.clip(axes.get_ylim(), 0, 1))
     legend_above(figure, axes, columns=3)
-    return described(figure, f"AUROC with 95 % interval over seeds, by {over}. {'. '.join(said)}.")
+    return described(
+        figure, f"AUROC with 95 % interval over seeds, by {over}. {'. '.join(entries)}."
+    )
 
 
 @styled
@@ -249,36 +255,38 @@ def pairs(
     """
     methods = list(fits["method"].unique())
     figure, (axes,) = panels(1, height=130 + 30 * len(methods) * len(variants))
-    asides = dict(zip(variants, np.linspace(-0.2, 0.2, len(variants)), strict=True))
+    offsets = dict(zip(variants, np.linspace(-0.2, 0.2, len(variants)), strict=True))
     for _, fit in fits.groupby(["method", "seed"]):
-        axes.plot(fit["value"], _places(fit, methods, asides), color=GREY, lw=0.8, zorder=1)
+        axes.plot(fit["value"], _places(fit, methods, offsets), color=GREY, lw=0.8, zorder=1)
     looks = zip(variants, line_styles(len(variants)), cycle("os^DvPX"), strict=False)
     for variant, style, marker in looks:
-        own = fits[fits["variant"].eq(variant)]
+        of_variant = fits[fits["variant"].eq(variant)]
         fill = style["color"] if variant == variants[0] else "white"
         dots = {"color": style["color"], "mfc": fill, "label": variant}
-        axes.plot(own["value"], _places(own, methods, asides), marker, markersize=6, **dots)
+        axes.plot(
+            of_variant["value"], _places(of_variant, methods, offsets), marker, markersize=6, **dots
+        )
     ticks = {"color": INK, "markersize": 18, "markeredgewidth": 1.6, "label": "mean over seeds"}
-    axes.plot(means["value"], _places(means, methods, asides), "|", **ticks)
-    said = [f"{row.method} {row.variant} {row.value:.2f}" for row in means.itertuples()]
-    said += _floor_and_chance(axes.axvline, floor or {})
+    axes.plot(means["value"], _places(means, methods, offsets), "|", **ticks)
+    entries = [f"{row.method} {row.variant} {row.value:.2f}" for row in means.itertuples()]
+    entries += _floor_and_chance(axes.axvline, floor or {})
     _names(axes, methods)
     axes.set(xlabel="AUROC of each seed")
     legend_above(figure, axes, columns=2)
-    return described(figure, f"AUROC of each seed by method; means: {'; '.join(said)}.")
+    return described(figure, f"AUROC of each seed by method; means: {'; '.join(entries)}.")
 
 
-def _places(rows: pd.DataFrame, methods: list[str], asides: Mapping[str, float]) -> list[float]:
+def _places(rows: pd.DataFrame, methods: list[str], offsets: Mapping[str, float]) -> list[float]:
     pairs = zip(rows["method"], rows["variant"], strict=True)
-    return [methods.index(method) + asides[variant] for method, variant in pairs]
+    return [methods.index(method) + offsets[variant] for method, variant in pairs]
 
 
 def _floor_and_chance(line: Callable, floor: Mapping[str, float]) -> list[str]:
-    said = [f"{name} {value:.2f}" for name, value in floor.items()]
-    for name, value in zip(said, floor.values(), strict=True):
+    entries = [f"{name} {value:.2f}" for name, value in floor.items()]
+    for name, value in zip(entries, floor.values(), strict=True):
         line(value, color=GREY, lw=1.2, ls=(0, (6, 2)), label=name)
     line(0.5, color=INK, linewidth=1, linestyle=":", label="chance 0.50")
-    return said
+    return entries
 
 
 def _dots(axes: Axes, rows: pd.DataFrame, places: np.ndarray, style: dict) -> None:
@@ -307,8 +315,8 @@ def calibration(bins: pd.DataFrame) -> Figure:
     axes.set(xlabel="predicted probability", ylabel="share abnormal", xlim=(0, 1), ylim=(0, 1))
     axes.set_aspect("equal")
     axes.legend(loc="upper left")
-    said = (f"{row.predicted:.2f} observed {row.observed:.2f}" for row in bins.itertuples())
-    return described(figure, f"Calibration; predicted against observed: {'; '.join(said)}.")
+    entries = (f"{row.predicted:.2f} observed {row.observed:.2f}" for row in bins.itertuples())
+    return described(figure, f"Calibration; predicted against observed: {'; '.join(entries)}.")
 
 
 def _interval(value: float, low: float, high: float) -> str:

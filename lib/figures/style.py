@@ -21,7 +21,7 @@ WIDTH = 840
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY, INK, GREY = "#E69F00", "#56B4E9", "#22262b", "#767d85"
 
-#: Colour, line style and hatch of films by what is known of them: never told by colour alone.
+#: Colour, line style and hatch of films by label, never distinguished by colour alone.
 LABELS = {
     "normal": (BLUE, "-", ""),
     "abnormal": (VERMILLION, "--", "///"),

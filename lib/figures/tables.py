@@ -48,8 +48,8 @@ def counts(
         axes.set_title(column.replace("_", " "))
     legend_above(figure, grid[0])
     names = (column.replace("_", " ") for column in by)
-    said = [f"{name}: {_said(table)}" for name, table in zip(names, tables, strict=True)]
-    return described(figure, f"Number of films by {'. By '.join(said)}.")
+    entries = [f"{name}: {_summary(table)}" for name, table in zip(names, tables, strict=True)]
+    return described(figure, f"Number of films by {'. By '.join(entries)}.")
 
 
 def _counted(values: pd.Series, label: pd.Series, fewest: int) -> pd.DataFrame:
@@ -77,10 +77,10 @@ def _stacked_bars(axes: Axes, table: pd.DataFrame) -> None:
     axes.grid(axis="y", visible=False)
 
 
-def _said(table: pd.DataFrame) -> str:
+def _summary(table: pd.DataFrame) -> str:
     rows = ((name, row[row > 0]) for name, row in table.iterrows())
     return "; ".join(
-        f"{name} " + ", ".join(f"{n} {of}" for of, n in row.items()) for name, row in rows
+        f"{name} " + ", ".join(f"{n} {label}" for label, n in row.items()) for name, row in rows
     )
 
 
@@ -107,37 +107,37 @@ def distribution(
         axes.set(title=column.replace("_", " "), xlabel="", ylabel="films (%)")
     legend_above(figure, grid[0])
     medians = films.groupby("label")[columns].median().reindex(names)
-    said = [
+    entries = [
         f"{column} " + ", ".join(f"{v:.4g} ({n})" for n, v in medians[column].dropna().items())
         for column in columns
     ]
     return described(
-        figure, f"Distributions by label; medians: {'; '.join(said)}.".replace("_", " ")
+        figure, f"Distributions by label; medians: {'; '.join(entries)}.".replace("_", " ")
     )
 
 
 @styled
 def training_curves(history: pd.DataFrame) -> Figure:
-    """Draw each loss of a history (epoch, losses, and `val_` losses) in a panel of its own.
+    """Draw each loss of a history (epoch, losses, and `val_` losses) in a separate panel.
 
     The losses of an earlier stage begin with its name: `gan_loss` and `gan_val_loss`. The scale is
     logarithmic where a loss is positive and falls more than twentyfold.
     """
-    of_validation = history.columns[history.columns.str.contains(r"(?:^|_)val_")]
-    validation = {re.sub(r"(^|_)val_", r"\1", name, count=1): name for name in of_validation}
+    validation_columns = history.columns[history.columns.str.contains(r"(?:^|_)val_")]
+    validation = {re.sub(r"(^|_)val_", r"\1", name, count=1): name for name in validation_columns}
     losses = history.columns.drop(["epoch", *validation.values()])
     figure, grid = panels(len(losses), height=280)
-    said = []
+    entries = []
     for axes, loss in zip(grid, losses, strict=True):
-        drawn = {"training": history[loss]}
+        series = {"training": history[loss]}
         if loss in validation:
-            drawn["validation"] = history[validation[loss]]
+            series["validation"] = history[validation[loss]]
         style = {"training": {"color": BLUE}, "validation": {"color": VERMILLION, "ls": "--"}}
-        for name, values in drawn.items():
+        for name, values in series.items():
             axes.plot(history["epoch"], values, label=name, marker=".", **style[name])
             known = values.dropna()  # the other stages of a fit have no value here
-            said.append(f"{loss} {name} from {known.iloc[0]:.3g} to {known.iloc[-1]:.3g}")
-        values = pd.concat(drawn.values())
+            entries.append(f"{loss} {name} from {known.iloc[0]:.3g} to {known.iloc[-1]:.3g}")
+        values = pd.concat(series.values())
         if values.min() > 0 and values.max() > 20 * values.min():
             axes.set_yscale("log")
             axes.yaxis.set_major_formatter("{x:g}")  # powers would be written as mathematics
@@ -145,4 +145,4 @@ def training_curves(history: pd.DataFrame) -> Figure:
         axes.set(title=loss.replace("_", " "), xlabel="epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)
     legend_above(figure, grid[0])
-    return described(figure, f"Losses over {len(history)} epochs: {'; '.join(said)}.")
+    return described(figure, f"Losses over {len(history)} epochs: {'; '.join(entries)}.")

@@ -19,7 +19,7 @@ def decoded(film: Dataset) -> np.ndarray:
 
     Missing elements of the film's header are added. Raises UnreadableFilm.
     """
-    _complete(film)
+    _add_missing_elements(film)
     _check_syntax(film)
     if film.file_meta.TransferSyntaxUID.is_encapsulated:
         _check_frame(film)
@@ -27,7 +27,7 @@ def decoded(film: Dataset) -> np.ndarray:
     return _native(film)
 
 
-def _complete(film: Dataset) -> None:
+def _add_missing_elements(film: Dataset) -> None:
     """Add missing elements to a header, with the values that viewers assume."""
     colour = text(film, "PhotometricInterpretation").upper()
     samples = int(number(film, "SamplesPerPixel") or (3 if colour[:3] in ("RGB", "YBR") else 1))
@@ -51,9 +51,9 @@ def _check_syntax(film: Dataset) -> None:
         readable = False
     if not readable:
         name = syntax.name if syntax in UID_dictionary else "unknown"
-        raise UnreadableFilm(f"a DICOM in a transfer syntax that is not read: {name}")
+        raise UnreadableFilm(f"a DICOM in an unsupported transfer syntax: {name}")
     if film["PixelData"].is_undefined_length and not syntax.is_encapsulated:
-        raise UnreadableFilm("a DICOM whose pixels are coded, but it does not say how")
+        raise UnreadableFilm("a DICOM with encoded pixels whose encoding is not stated")
 
 
 def _check_frame(film: Dataset) -> None:

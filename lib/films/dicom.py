@@ -90,7 +90,7 @@ def _read(path: Path, tags: list[str], pixels: bool) -> pydicom.Dataset:
         file.seek(132)
         meta = read_dataset(file, False, True, stop_when=lambda tag, vr, length: tag.group != 2)
         if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
-            raise UnreadableFilm("a deflated DICOM, which is not read")
+            raise UnreadableFilm("a deflated DICOM, which is not supported")
         file.seek(0)
         with warnings.catch_warnings():
             warnings.filterwarnings("error", message="End of file reached")
@@ -109,7 +109,7 @@ def _with_preamble(path: Path) -> BinaryIO:
 def _checked_size(header: pydicom.Dataset, path: Path) -> tuple[int, int]:
     kind = _storage(header)
     if kind and "Image" not in kind:
-        raise NotAFilm(f"no film: {kind}")
+        raise NotAFilm(f"not a film: {kind}")
     rows, columns = number(header, "Rows"), number(header, "Columns")
     if not rows or not columns:
         raise _without_pixels(header, path)
@@ -129,6 +129,6 @@ def _storage(header: pydicom.Dataset) -> str:
 def _without_pixels(header: pydicom.Dataset, path: Path) -> UnreadableFilm:
     """Return the error of a DICOM file without pixels, from its modality, class or file name."""
     if (modality := text(header, "Modality")) in NO_FILMS:
-        return NotAFilm(f"no film: modality {modality}")
+        return NotAFilm(f"not a film: modality {modality}")
     reason = "DICOM without pixels"
     return UnreadableFilm(reason) if _storage(header) else refusal(path, reason)

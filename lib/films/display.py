@@ -77,10 +77,12 @@ def _rescaled(stored: np.ndarray, film: Dataset, padding: np.ndarray | None):
 
 def _windowed(grey: np.ndarray, bounds, film: Dataset, padding: np.ndarray | None) -> np.ndarray:
     """Apply the first table or window that leaves more than one grey level, if any."""
-    return next((look for look in _looks(grey, bounds, film) if _varies(look, padding)), grey)
+    return next(
+        (display for display in _displays(grey, bounds, film) if _varies(display, padding)), grey
+    )
 
 
-def _looks(grey: np.ndarray, bounds, film: Dataset) -> Iterator[np.ndarray]:
+def _displays(grey: np.ndarray, bounds, film: Dataset) -> Iterator[np.ndarray]:
     if table := _table(film, "VOILUTSequence"):
         yield table.look_up(grey)
     function = text(film, "VOILUTFunction").upper()

@@ -77,7 +77,7 @@ def kind_of(path: Path) -> str:
     if (size := path.stat().st_size) == 0:
         raise refusal(path, "empty file")
     if size > LARGEST_FILE:
-        raise refusal(path, "absurdly sized: more than 512 MB")
+        raise refusal(path, "implausible size: more than 512 MB")
     with path.open("rb") as file:
         head = file.read(HEAD)
     if missing_preamble(head) is not None:
@@ -108,6 +108,6 @@ def _first(kinds: dict[str, bytes], head: bytes) -> str | None:
 
 def _refuse(path: Path, head: bytes) -> str:
     if name := "NIfTI" if path.name.endswith(".nii.gz") else _first(FILMS_NOT_READ, head):
-        raise UnreadableFilm(f"{name}, a format that is not read")
+        raise UnreadableFilm(f"{name}, an unsupported format")
     name = _first(NO_FILMS, head)
     raise refusal(path, f"not an image: {name}" if name else "not an image")

@@ -55,14 +55,14 @@ def _upright(path: Path) -> Iterator[Image.Image]:
 @contextmanager
 def _no_standard_error() -> Iterator[None]:
     """Discard the standard error of the process, to which libtiff writes directly."""
-    kept = os.dup(2)
+    standard_error = os.dup(2)
     try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
+        with open(os.devnull, "wb") as null:
+            os.dup2(null.fileno(), 2)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(standard_error, 2)
+        os.close(standard_error)
 
 
 @contextmanager
@@ -76,8 +76,8 @@ def _opened(path: Path) -> Iterator[Image.Image]:
             frames = picture.format != "MPO" and getattr(picture, "is_animated", False)
         except Exception as error:  # Pillow unpacks at most 1 MB of a PNG's text or profile
             if isinstance(error, Image.DecompressionBombError) or "too large" in str(error):
-                raise UnreadableFilm("absurdly sized: a decompression bomb") from None
-            raise UnreadableFilm("truncated, damaged or of a rare kind") from None
+                raise UnreadableFilm("implausible size: a decompression bomb") from None
+            raise UnreadableFilm("truncated, damaged or of an unsupported kind") from None
         with picture:
             check_size(*picture.size)
             if frames:

@@ -62,7 +62,7 @@ def film_facts(path: str | Path) -> dict[str, str]:
 def _grey(path: Path) -> np.ndarray:
     grey = read_dicom(path) if kind_of(path) == DICOM else read_picture(path)
     if grey.dtype.kind == "f" and not np.isfinite(grey).all():
-        raise UnreadableFilm("grey levels that are not numbers")
+        raise UnreadableFilm("grey levels that are not finite")
     return grey
 
 

@@ -16,4 +16,4 @@ class NotAFilm(UnreadableFilm):
 def check_size(width: int, height: int) -> None:
     """Raise UnreadableFilm unless a film of this size in pixels may be decoded."""
     if min(width, height) < SMALLEST or width * height > LARGEST:
-        raise UnreadableFilm(f"absurdly sized: {width} x {height} pixels")
+        raise UnreadableFilm(f"implausible size: {width} x {height} pixels")

@@ -8,7 +8,7 @@ from lib.fits.keywords import chain, keywords
 
 
 def catalogue(results: pd.DataFrame) -> pd.DataFrame:
-    """The methods of the grids: one row each, with its AUROC on every data set of `results`.
+    """Return the methods of the grids: one row each, with its AUROC on every data set of `results`.
 
     Columns method, family, labels, map, pre-training, `AUROC on` each data set (means over seeds)
     and paper (a Markdown link); display it with `Markdown(prose.table(...))`. `results` are rows of
@@ -20,8 +20,8 @@ def catalogue(results: pd.DataFrame) -> pd.DataFrame:
         rows["method"].isin(families) & ~rows["family"].str.startswith(ablations.ABLATION)
     ]
     table = pd.DataFrame([_in_catalogue(name, families[name]) for name in families])
-    for dataset, own in measured.groupby("dataset", sort=False):
-        values = own.groupby("method")["value"].mean()
+    for dataset, of_dataset in measured.groupby("dataset", sort=False):
+        values = of_dataset.groupby("method")["value"].mean()
         table[f"AUROC on {dataset}"] = [values.get(method) for method in families]
     return table[[*table.columns.drop("paper"), "paper"]]
 
@@ -39,7 +39,7 @@ def _in_catalogue(method: str, family: str) -> dict:
 
 
 def has_map(method: str) -> bool:
-    """Whether what a method examines has a map."""
+    """Return whether a method has an anomaly map."""
     modules = [
         name for name in chain(f"lib.methods.{params.method_of(method)}") if "methods" in name
     ]
@@ -48,10 +48,10 @@ def has_map(method: str) -> bool:
 
 
 def _pretraining(method: str, entry: dict) -> str:
-    own = params.part(method, entry)
+    parameters = params.part(method, entry)
     known = keywords(method)
     if "pretraining_epochs" not in known:
         return "no"
-    length = {**own.updates, **own.keywords}.get("pretraining_epochs", "yes")
-    unit = " updates" if "pretraining_epochs" in own.updates else " epochs"
+    length = {**parameters.updates, **parameters.keywords}.get("pretraining_epochs", "yes")
+    unit = " updates" if "pretraining_epochs" in parameters.updates else " epochs"
     return "no" if length == 0 else length if length == "yes" else f"{length}{unit}"

@@ -77,45 +77,48 @@ def films_with_maps(ranked: pd.DataFrame, annotated: pd.Series) -> pd.DataFrame:
 
     Some that are not annotated are the same for every method, so that maps can be compared.
     """
-    noted = ranked["image_id"].isin(annotated)
-    over_ranks = [evenly(ranked[noted], FILMS_WITH_MAPS), evenly(ranked, FILMS_WITH_MAPS // 2)]
-    shared = evenly(ranked[~noted].sort_values("row"), FILMS_WITH_MAPS // 4)
-    chosen = pd.concat([*over_ranks, shared])
-    return chosen.drop_duplicates("row").sort_values("row")
+    is_annotated = ranked["image_id"].isin(annotated)
+    over_ranks = [
+        evenly(ranked[is_annotated], FILMS_WITH_MAPS),
+        evenly(ranked, FILMS_WITH_MAPS // 2),
+    ]
+    shared = evenly(ranked[~is_annotated].sort_values("row"), FILMS_WITH_MAPS // 4)
+    selected = pd.concat([*over_ranks, shared])
+    return selected.drop_duplicates("row").sort_values("row")
 
 
-def maps_of(detector, films, chosen: pd.DataFrame) -> dict[str, np.ndarray]:
+def maps_of(detector, films, selected: pd.DataFrame) -> dict[str, np.ndarray]:
     """Return the arrays of maps.npz; none without a map."""
-    x = to_float(films[chosen["row"].to_numpy()])
+    x = to_float(films[selected["row"].to_numpy()])
     maps = detector.predict(x, verbose=0).get("map")
     if maps is None:
         return {}
-    kept = {"image_id": chosen["image_id"].to_numpy(str), "map": maps.astype("float16")}
+    arrays = {"image_id": selected["image_id"].to_numpy(str), "map": maps.astype("float16")}
     if detector.reconstruction(x[:1]) is not None:
-        kept["reconstruction"] = to_grey(detector.batchwise(detector.reconstruction, x))
-    return kept
+        arrays["reconstruction"] = to_grey(detector.batchwise(detector.reconstruction, x))
+    return arrays
 
 
-def chain_of(detector, films, chosen: pd.DataFrame) -> dict[str, np.ndarray]:
+def chain_of(detector, films, selected: pd.DataFrame) -> dict[str, np.ndarray]:
     """Return the arrays of chain.npz; none if the method does not work in steps."""
-    chain = detector.chain(to_float(films[chosen["row"].to_numpy()]))
+    chain = detector.chain(to_float(films[selected["row"].to_numpy()]))
     if chain is None:
         return {}
-    return {"chain": to_grey(chain), "chain_image_id": chosen["image_id"].to_numpy(str)}
+    return {"chain": to_grey(chain), "chain_image_id": selected["image_id"].to_numpy(str)}
 
 
-def embedding_of(detector, films, chosen: pd.DataFrame) -> dict[str, np.ndarray]:
+def embedding_of(detector, films, selected: pd.DataFrame) -> dict[str, np.ndarray]:
     """Return the arrays of embedding.npz; none if films are not embedded."""
-    x = to_float(films[chosen["row"].to_numpy()])
-    found = {"embedding": detector.embed(x), "sphere": detector.sphere(x)}
-    kept = {name: values for name, values in found.items() if values is not None}
-    return {"image_id": chosen["image_id"].to_numpy(str), **kept} if kept else {}
+    x = to_float(films[selected["row"].to_numpy()])
+    outputs = {"embedding": detector.embed(x), "sphere": detector.sphere(x)}
+    arrays = {name: values for name, values in outputs.items() if values is not None}
+    return {"image_id": selected["image_id"].to_numpy(str), **arrays} if arrays else {}
 
 
-def sweep_of(detector, films, chosen: pd.DataFrame) -> pd.DataFrame:
+def sweep_of(detector, films, selected: pd.DataFrame) -> pd.DataFrame:
     """Return the table of sweep.csv; empty for a method without sweep."""
-    swept = detector.sweep(to_float(films[chosen["row"].to_numpy()]))
-    image_id = chosen["image_id"].to_numpy()
+    swept = detector.sweep(to_float(films[selected["row"].to_numpy()]))
+    image_id = selected["image_id"].to_numpy()
     tables = [
         pd.DataFrame({"image_id": image_id, **setting, "score": ops.convert_to_numpy(score)})
         for setting, score in swept

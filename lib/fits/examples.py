@@ -1,4 +1,4 @@
-"""Test films chosen to be looked at: where a fit, or a family of fits, is right and where wrong."""
+"""Test films selected for display: where a fit, or a family of fits, is right and where wrong."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from lib.fits.store import Finished
 
 
 class Examples(NamedTuple):
-    """Test films with their maps, chosen to show where a detector is right and where wrong."""
+    """Test films with their maps, selected to show where a detector is right and where wrong."""
 
     films: np.ndarray  # uint8 (n, h, w)
     reconstructions: np.ndarray | None  # uint8 (n, h, w)
@@ -21,7 +21,7 @@ class Examples(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """Test films to be looked at."""
+    """Test films for display."""
 
     films: np.ndarray  # uint8 (n, h, w)
     lesions: np.ndarray  # 0/1 (n, h, w)
@@ -39,7 +39,7 @@ class Compared(NamedTuple):
 
 
 def examples(fit: Finished, each: int = 2) -> Examples:
-    """`each` quiet normals, false alarms, hits and misses among the films with maps.
+    """Return `each` normals of low score, false alarms, hits and misses among the films with maps.
 
     A reader sees what is normal first; hits come loudest first, misses quietest first.
     """
@@ -52,37 +52,39 @@ def examples(fit: Finished, each: int = 2) -> Examples:
         "hit": abnormal.tail(each)[::-1],
         "miss": abnormal.head(each),
     }
-    chosen = pd.concat(kinds, names=["kind", "row"]).reset_index(level="kind")
-    place = chosen["place"].to_numpy()
-    films, lesions = _films_and_lesions(fit, chosen.index)
+    selected = pd.concat(kinds, names=["kind", "row"]).reset_index(level="kind")
+    place = selected["place"].to_numpy()
+    films, lesions = _films_and_lesions(fit, selected.index)
     return Examples(
         films,
         fit.maps["reconstruction"][place] if "reconstruction" in fit.maps else None,
         fit.maps["map"][place],
         lesions,
-        [f"{row.kind}: {row.score:.3g}" for row in chosen.itertuples()],
+        [f"{row.kind}: {row.score:.3g}" for row in selected.itertuples()],
     )
 
 
 def near_and_far(fit: Finished, parts: int = 3, each: int = 2) -> Shown:
-    """The test films of lowest and of highest score, `each` of them, of the commonest body parts.
+    """Return `each` test films of lowest and of highest score of the commonest body parts.
 
     Part after part, lowest first; films that state no part count as one.
     """
     test = fit.scores[fit.scores["split"].eq("test")].sort_values("score")
-    chosen = []
+    selected = []
     for part in test["body_part"].value_counts().index[:parts]:
         films = test[test["body_part"].eq(part)]
-        chosen.append(films.iloc[np.unique(np.r_[:each, -each:0] % len(films))])
-    chosen = pd.concat(chosen)
-    kind = chosen["label"].map({0: "normal", 1: "abnormal"}).fillna("unknown")
-    named = zip(chosen["body_part"], kind, chosen["score"], strict=True)
-    titles = [", ".join(filter(None, (part, name, f"{score:.3g}"))) for part, name, score in named]
-    return Shown(*_films_and_lesions(fit, chosen.index), titles)
+        selected.append(films.iloc[np.unique(np.r_[:each, -each:0] % len(films))])
+    selected = pd.concat(selected)
+    kind = selected["label"].map({0: "normal", 1: "abnormal"}).fillna("unknown")
+    descriptions = zip(selected["body_part"], kind, selected["score"], strict=True)
+    titles = [
+        ", ".join(filter(None, (part, name, f"{score:.3g}"))) for part, name, score in descriptions
+    ]
+    return Shown(*_films_and_lesions(fit, selected.index), titles)
 
 
 def compared(fits: Mapping[str, Finished], each: int = 2) -> Compared:
-    """`each` normal films, abnormal films found by most fits, and such as most missed.
+    """Return `each` normal films, abnormal films detected by most fits and missed by most fits.
 
     By the mean of the ranks that the fits of one data set give a test film: normal films near the
     median, abnormal films with the highest and with the lowest mean, among the films of which most
@@ -97,24 +99,24 @@ def compared(fits: Mapping[str, Finished], each: int = 2) -> Compared:
     normal, abnormal = (_best_kept(films[films["label"].eq(label)], each) for label in (0, 1))
     middle = normal.loc[normal["rank"].sub(normal["rank"].median()).abs().sort_values().index]
     by_most = " by most" if len(fits) > 1 else ""
-    chosen = pd.concat(
+    selected = pd.concat(
         {
             "normal": middle.head(each),
-            f"found{by_most}": abnormal.tail(each)[::-1],
+            f"detected{by_most}": abnormal.tail(each)[::-1],
             f"missed{by_most}": abnormal.head(each),
         },
         names=["kind", "row"],
     ).reset_index(level="kind")
     return Compared(
-        *_films_and_lesions(first, chosen.index),
-        list(chosen["kind"]),
-        {name: _maps(fit, chosen["image_id"]) for name, fit in fits.items()},
-        {name: ranks.loc[chosen.index, name].to_numpy() for name in fits},
+        *_films_and_lesions(first, selected.index),
+        list(selected["kind"]),
+        {name: _maps(fit, selected["image_id"]) for name, fit in fits.items()},
+        {name: ranks.loc[selected.index, name].to_numpy() for name in fits},
     )
 
 
 def _ranks(fit: Finished) -> pd.Series:
-    """The share of test films with a lower score, by image_id."""
+    """Return the share of test films with a lower score, by image_id."""
     test = fit.scores[fit.scores["split"].eq("test")].set_index("image_id")["score"]
     return (test.rank(method="min") - 1) / max(1, len(test) - 1)
 
@@ -124,7 +126,7 @@ def _with_maps(fit: Finished, image_id: pd.Series) -> pd.Series:
 
 
 def _best_kept(films: pd.DataFrame, each: int) -> pd.DataFrame:
-    """The films with the most maps, at least as many as are shown, from low to high mean rank."""
+    """Return films with the most maps, at least as many as are shown, by increasing mean rank."""
     least = films["kept"].sort_values(ascending=False).head(2 * each).min()
     return films[films["kept"].ge(least)].sort_values("rank")
 
@@ -135,7 +137,7 @@ def _maps(fit: Finished, image_id: pd.Series) -> list[np.ndarray | None]:
 
 
 def _films_and_lesions(fit: Finished, rows) -> tuple[np.ndarray, np.ndarray]:
-    """Films and lesion masks (n, h, w) in these rows of the arrays of a fit's data set."""
+    """Return films and lesion masks (n, h, w) in these rows of the arrays of a fit's data set."""
     dataset = fit.fit.dataset
     paths = (files.images(dataset), files.images(dataset, "lesions"))
     films, lesions = (np.load(path, mmap_mode="r")[rows] for path in paths)

@@ -22,7 +22,7 @@ class Family(NamedTuple):
 
 
 def family(name: str) -> Family:
-    """A family of the grids; one without a file has its name alone."""
+    """Return a family of the grids; one without a file has its name alone."""
     path = FOLDER / f"{name}.md"
     if not path.exists():
         return Family(f"{name.replace('_', ' ').capitalize()} methods", "", "")
@@ -33,8 +33,8 @@ def family(name: str) -> Family:
 
 def typeset(text: str) -> str:
     """Typeset the equations of Markdown: letters in italics, x_{t} and x^{2} as indices."""
-    text = re.sub(r"\$\$(.+?)\$\$", lambda found: _line(found[1]), text, flags=re.DOTALL)
-    return re.sub(r"\$([^$\n]+)\$", lambda found: _italic(found[1]), text)
+    text = re.sub(r"\$\$(.+?)\$\$", lambda match: _line(match[1]), text, flags=re.DOTALL)
+    return re.sub(r"\$([^$\n]+)\$", lambda match: _italic(match[1]), text)
 
 
 def _line(formula: str) -> str:

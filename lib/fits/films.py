@@ -34,8 +34,8 @@ def hash_of_films(fit: Fit) -> str:
     Raises BadData if they are missing.
     """
     images, index = _prepared(fit), files.index(fit.dataset)
-    made_of = _hash_of_index(index, _changed(index)) + _hash_of_file(images, _changed(images))
-    return hashlib.sha256(made_of).hexdigest()
+    inputs = _hash_of_index(index, _changed(index)) + _hash_of_file(images, _changed(images))
+    return hashlib.sha256(inputs).hexdigest()
 
 
 def _changed(path: Path) -> int:
@@ -57,25 +57,25 @@ def _hash_of_file(path: Path, _moment: int) -> bytes:
 
 def _prepared(fit: Fit) -> Path:
     """Return the path of a fit's films, written first if its variant prepares them otherwise."""
-    usual = files.images(fit.dataset)
-    if not usual.exists():
+    default = files.images(fit.dataset)
+    if not default.exists():
         raise BadData(
-            f"{usual} is missing: write it with `python -m lib.preprocessing {fit.dataset}`."
+            f"{default} is missing: create it with `python -m lib.preprocessing {fit.dataset}`."
         )
     images = parameters_of(fit).images
     if not images:
-        return usual
+        return default
     settings = arrays.settings(fit.dataset, images)
     table = files.index(fit.dataset)
-    made_of = repr(sorted(settings.items())).encode()
-    made_of += _hash_of_file(usual, _changed(usual)) + _hash_of_index(table, _changed(table))
-    made_of += provenance.fingerprint("lib.preprocessing.arrays").encode()
-    name = hashlib.sha256(made_of).hexdigest()[:16]
+    inputs = repr(sorted(settings.items())).encode()
+    inputs += _hash_of_file(default, _changed(default)) + _hash_of_index(table, _changed(table))
+    inputs += provenance.fingerprint("lib.preprocessing.arrays").encode()
+    name = hashlib.sha256(inputs).hexdigest()[:16]
     target = files.BUILD / f"prepared/{fit.dataset}-{name}"
     path = target.with_suffix(".npy")
     with files.locked(target):
         if not path.exists():
             index = load_index(table)
-            nothing_drawn = pd.DataFrame({"image_id": []})
-            arrays.write_films(index, nothing_drawn, ROOT / "data", target, settings)
+            no_masks = pd.DataFrame({"image_id": []})
+            arrays.write_films(index, no_masks, ROOT / "data", target, settings)
     return path

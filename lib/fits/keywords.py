@@ -23,7 +23,7 @@ class Keyword(NamedTuple):
 
 
 def keywords(method: str) -> dict[str, Keyword]:
-    """The keywords of a method, or of an entry of the profile; its own first, Detector's last."""
+    """Return the keywords of a method or an entry of a profile; its own first, Detector's last."""
     known: dict[str, Keyword] = {}
     for module in reversed(chain(f"lib.methods.{params.method_of(method)}")):
         known = _with_those_of(module, known)
@@ -31,14 +31,14 @@ def keywords(method: str) -> dict[str, Keyword]:
 
 
 def chain(module: str) -> list[str]:
-    """The modules of lib that hold the class of a module and its parents, as Python orders them."""
+    """Return the modules of a module's class and its parents, in Python's order of resolution."""
     _, parents = _class_and_parents(module)
-    each = [module, *(name for one in parents for name in chain(one))]
-    return list(dict.fromkeys(reversed(each)))[::-1]  # a class that is met twice comes last
+    modules = [module, *(name for parent in parents for name in chain(parent))]
+    return list(dict.fromkeys(reversed(modules)))[::-1]  # a class that is met twice comes last
 
 
 def meanings(docstring: str) -> dict[str, str]:
-    """What a docstring says about each keyword that it names."""
+    """Return what a docstring says about each keyword that it names."""
     meaning_of = {}
     parts = NAMES.split(docstring)
     for names, text in zip(parts[1::2], parts[2::2], strict=True):
@@ -48,24 +48,24 @@ def meanings(docstring: str) -> dict[str, str]:
 
 
 def _with_those_of(module: str, inherited: dict[str, Keyword]) -> dict[str, Keyword]:
-    """The keywords of the class of a module, its own first, from those that it inherits."""
+    """Return the keywords of a module's class, its own first, given those that it inherits."""
     node, parents = _class_and_parents(module)
     meaning_of = meanings(ast.get_docstring(node) or "")
     defaults, fixed, passes_on = _signature(node)
     constants = _constants(module)
     unknown = Keyword("", "", not parents)
-    own = {
+    of_class = {
         name: inherited.get(name, unknown)._replace(default=constants.get(default, default))
         for name, default in defaults.items()
     }
-    rest = {
+    passed_on = {
         name: keyword
         for name, keyword in inherited.items()
-        if passes_on and name not in own and name not in fixed
+        if passes_on and name not in of_class and name not in fixed
     }
     return {
         name: keyword._replace(meaning=meaning_of.get(name, keyword.meaning))
-        for name, keyword in (own | rest).items()
+        for name, keyword in (of_class | passed_on).items()
     }
 
 
@@ -74,7 +74,7 @@ def _tree(module: str) -> ast.Module:
 
 
 def _class_and_parents(module: str) -> tuple[ast.ClassDef, list[str]]:
-    """The public class of a module, and the modules of its parents; Detector is the last."""
+    """Return the public class of a module, and the modules of its parents; Detector is the last."""
     tree = _tree(module)
     node = next(
         node
@@ -92,7 +92,7 @@ def _class_and_parents(module: str) -> tuple[ast.ClassDef, list[str]]:
 
 
 def _constants(module: str) -> dict[str, str]:
-    """What names at the top of a module stand for."""
+    """Return the values of the names at the top of a module."""
     return {
         target.id: ast.unparse(line.value)
         for line in _tree(module).body
@@ -103,7 +103,7 @@ def _constants(module: str) -> dict[str, str]:
 
 
 def _signature(node: ast.ClassDef) -> tuple[dict[str, str], set[str], bool]:
-    """Keywords of __init__ with defaults, those it gives its parent, whether it passes on others.
+    """Return __init__'s keywords with defaults, those set for the parent, whether others pass on.
 
     A class without __init__ passes on all.
     """

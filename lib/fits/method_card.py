@@ -40,10 +40,10 @@ NAMED = {
 }
 #: The study's own parameters, which every entry of a profile may have.
 OF_THE_STUDY = {
-    "labels": "the share of the training films whose label the method is given",
+    "labels": "the share of the training films whose label is known to the method",
     "contamination": "the share of anomalies among the training films of unknown label",
-    "augment": "whether training films are varied at random",
-    "images": "how films are prepared otherwise than usual",
+    "augment": "whether training films are augmented at random",
+    "images": "settings of preprocessing that differ from those of the data set",
 }
 
 
@@ -56,7 +56,7 @@ class Docstring(NamedTuple):
 
 
 def docstring(method: str) -> Docstring:
-    """What the file of a method, or of an entry of the profile, says about it."""
+    """Return the docstring of a method, or of an entry of the profile, in parts."""
     tree = ast.parse((ROOT / f"lib/methods/{params.method_of(method)}.py").read_text())
     head, _, text = (ast.get_docstring(tree) or "").partition("\n")
     name, _, claim = head.partition(": ")
@@ -64,39 +64,39 @@ def docstring(method: str) -> Docstring:
 
 
 def name_of(method: str) -> str:
-    """The name of a method as papers write it, with what parts an entry from its like.
+    """Return the name of a method as in its paper, with what distinguishes an entry from others.
 
     `Joint Deep SVDD (soft)` for the entry `joint_deep_svdd_soft`.
     """
     file = params.method_of(method)
-    aside = method.removeprefix(file).strip("_").replace("_", " ")
-    return docstring(method).name + (f" ({aside})" if aside else "")
+    suffix = method.removeprefix(file).strip("_").replace("_", " ")
+    return docstring(method).name + (f" ({suffix})" if suffix else "")
 
 
 def title(fit: Fit) -> str:
-    """The title of the card of a fit: method, data set, labels and seed. Raises BadData."""
+    """Return the title of the card of a fit: method, data set, labels and seed. Raises BadData."""
     labels = params.part(fit.method, fit.entry).setting
     return f"{name_of(fit.method)} on {fit.dataset}, {labels}, seed {fit.seed}"
 
 
 def text(method: str) -> str:
-    """The method's own words in Markdown: equations whole, papers and code as links."""
-    own = docstring(method)
-    return f"**{own.name}**: {own.claim}.\n\n{linked(structured(own.text))}"
+    """Return the text of the method in Markdown: equations whole, papers and code as links."""
+    parts = docstring(method)
+    return f"**{parts.name}**: {parts.claim}.\n\n{linked(structured(parts.text))}"
 
 
 def structured(words: str) -> str:
-    """Docstring to Markdown: a list begins a paragraph, and what is above it is its heading."""
+    """Convert a docstring to Markdown: a list begins a paragraph, the line above is its heading."""
     words = re.sub(r"^(?![|\d\s])([^\n]+)\n(?=\d+\. )", r"**\1**\n\n", words, flags=re.MULTILINE)
     return re.sub(r"^(Known defects?[^:\n]*:)", r"**\1**", words, flags=re.MULTILINE)
 
 
 def linked(words: str) -> str:
-    """Markdown with links to papers and code; equations, code and links stay as they are."""
+    """Return Markdown with links to papers and code; equations, code and links stay as they are."""
     parts = AS_IT_IS.split(words)
     named = dict(NAMED)
     for place in range(0, len(parts), 2):
-        prose = ARXIV.sub(lambda found: _arxiv(found[0], found[1]), parts[place])
+        prose = ARXIV.sub(lambda match: _arxiv(match[0], match[1]), parts[place])
         prose = DOI.sub(r"[doi \1](https://doi.org/\1)", prose)
         for name in list(named):
             mention = re.search(re.escape(name).replace(r"\ ", r"\s+"), prose)
@@ -108,57 +108,61 @@ def linked(words: str) -> str:
 
 
 def paper(method: str) -> str:
-    """The link of its paper, the first that its docstring names; of its code where it has none."""
+    """Return the link to the first paper that its docstring names, or else to its code."""
     links = re.findall(r"\[[^\]]+\]\([^)]+\)", linked(docstring(method).text))
     papers = [link for link in links if GITHUB not in link]
     return " ".join(next(iter(papers + links), "").split())
 
 
 def _arxiv(whole: str, number: str) -> str:
-    """A link for an arXiv number; a bare number of four digits may be any number."""
+    """Return a link for an arXiv number; a bare number of four digits may be any number."""
     if "arXiv" not in whole and len(number) < len("1234.12345"):
         return whole
     return f"[{' '.join(whole.split())}](https://arxiv.org/abs/{number})"
 
 
 def parameters(fit: Fit, entry: dict) -> pd.DataFrame:
-    """Its parameters: name, meaning, here, default; the study's own first, those of all last.
+    """Return a fit's parameters: name, meaning, here, default; the study's first, common ones last.
 
     `entry` is what it was trained with, as its record has it.
     """
-    own = params.part(fit.method, entry)
-    of_study = [
+    divided = params.part(fit.method, entry)
+    study_rows = [
         (f"`{name}`", meaning, f"{_short(entry.get(name, usual))}", f"{_short(usual)}")
         for (name, meaning), usual in zip(
             OF_THE_STUDY.items(), params.OF_THE_STUDY.values(), strict=True
         )
         if entry.get(name, usual) != usual or name == "labels"
     ]
-    given = own.keywords | {name: f"{number} updates" for name, number in own.updates.items()}
+    given = divided.keywords | {
+        name: f"{number} updates" for name, number in divided.updates.items()
+    }
     known = keywords(fit.method)
-    named = {
+    shown = {
         name: known.get(name, Keyword("", "", False))
         for name in [*known, *(name for name in given if name not in known)]
         if name not in ("image_size", "augmentation", "seed")
     }
-    of_method = [
+    method_rows = [
         (f"`{name}`", one.meaning, _short(given[name]) if name in given else "", one.default)
-        for name, one in named.items()
+        for name, one in shown.items()
     ]
-    return pd.DataFrame(of_study + of_method, columns=["parameter", "meaning", "here", "default"])
+    return pd.DataFrame(
+        study_rows + method_rows, columns=["parameter", "meaning", "here", "default"]
+    )
 
 
 def _short(value) -> str:
-    """A value as a table shows it."""
+    """Return a value as a table shows it."""
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_short(one)}" for key, one in value.items()) or "as usual"
+        return ", ".join(f"{key} {_short(one)}" for key, one in value.items()) or "default"
     if isinstance(value, (list, tuple)):
         return ", ".join(map(_short, value)) or "none"
     return str(value)
 
 
 def published(fit: Fit, results: pd.DataFrame) -> pd.DataFrame:
-    """What others published of its method, and what is measured here.
+    """Return what others published of its method, and what is measured here.
 
     Columns data set, labels, measure, ours, published, source, note. `results` are the rows of the
     fit; ours is there where its data set has the name of theirs.
@@ -180,7 +184,9 @@ def published(fit: Fit, results: pd.DataFrame) -> pd.DataFrame:
 
 
 def about_published() -> str:
-    """What parts our numbers from published ones."""
+    """Say how our numbers differ from published ones."""
     if provenance.holds_phantoms():
-        return "Ours are on phantoms in the layout of the data set: they test the study."
+        return (
+            "Our numbers are measured on phantoms in the layout of the data set, to test the study."
+        )
     return "Splits, sizes and preparation of the films differ from those of the publications."

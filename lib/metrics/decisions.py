@@ -40,8 +40,8 @@ def decide(
     """Classify films as abnormal at or above the threshold; count right and wrong decisions."""
     label, score, weight = checked(label, score, weight)
     weight = weight.astype(float)
-    abnormal, called = label == 1, score >= threshold
-    kinds = (abnormal & called, ~abnormal & called, abnormal & ~called, ~abnormal & ~called)
+    abnormal, positive = label == 1, score >= threshold
+    kinds = (abnormal & positive, ~abnormal & positive, abnormal & ~positive, ~abnormal & ~positive)
     return Decisions(*(weight @ kind for kind in kinds))
 
 

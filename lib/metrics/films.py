@@ -18,7 +18,7 @@ def checked(
     label, score = np.asarray(label), np.asarray(score, float)
     if label.ndim != 1 or label.shape != score.shape:
         raise ValueError(
-            f"labels {label.shape} and scores {score.shape} must be one number per film each"
+            f"labels {label.shape} and scores {score.shape} must have one number per film"
         )
     if not np.isin(label, (0, 1)).all():
         raise ValueError(

@@ -92,6 +92,6 @@ def counts_from_zero(weight: np.ndarray, ends: np.ndarray) -> np.ndarray:
     return np.concatenate([np.zeros_like(counts[..., :1]), counts], axis=-1)
 
 
-def _best(wanted: np.ndarray, cost: np.ndarray, limit: float) -> np.ndarray:
-    best = np.where(cost <= limit + 1e-9, wanted, 0).max(axis=-1)
-    return np.where(np.isnan(wanted + cost).any(axis=-1), np.nan, best)
+def _best(value: np.ndarray, cost: np.ndarray, limit: float) -> np.ndarray:
+    best = np.where(cost <= limit + 1e-9, value, 0).max(axis=-1)
+    return np.where(np.isnan(value + cost).any(axis=-1), np.nan, best)

@@ -41,10 +41,10 @@ def holm(p_values: ArrayLike) -> np.ndarray:
 def _auroc_residuals(label: np.ndarray, score: np.ndarray) -> np.ndarray:
     """Return each film's part of the AUROC's error: (placement - AUROC) / films of its label."""
     abnormal = label == 1
-    over_all, positive, negative = rankdata(score), abnormal.sum(), (~abnormal).sum()
+    ranks, positive, negative = rankdata(score), abnormal.sum(), (~abnormal).sum()
     residual = np.empty(len(score))
-    residual[abnormal] = (over_all[abnormal] - rankdata(score[abnormal])) / negative
-    residual[~abnormal] = 1 - (over_all[~abnormal] - rankdata(score[~abnormal])) / positive
+    residual[abnormal] = (ranks[abnormal] - rankdata(score[abnormal])) / negative
+    residual[~abnormal] = 1 - (ranks[~abnormal] - rankdata(score[~abnormal])) / positive
     area = residual[abnormal].mean()
     return (residual - area) / np.where(abnormal, positive, negative)
 
@@ -54,8 +54,8 @@ def _variance_over_patients(
 ) -> float:
     patients, patient = np.unique(patient_id, return_inverse=True)
     sums, terms = [], 0.0
-    for wanted in (1, 0):
-        films = label == wanted
+    for value in (1, 0):
+        films = label == value
         sums.append(np.bincount(patient[films], residual[films], minlength=len(patients)))
         terms += _small_sample(len(np.unique(patient[films]))) * (sums[-1] ** 2).sum()
     terms += 2 * _small_sample(len(patients)) * (sums[0] * sums[1]).sum()

@@ -24,18 +24,18 @@ class RandomAffine(keras.layers.Layer):
         if not training:
             return x
         n, side = ops.shape(x)[0], x.shape[1]
-        angle = self._either_way(n, math.radians(self.turn))
-        scale = 1 + self._either_way(n, self.zoom)
-        right, down = (self._either_way(n, self.shift * side) for _ in range(2))
+        angle = self._uniform(n, math.radians(self.turn))
+        scale = 1 + self._uniform(n, self.zoom)
+        right, down = (self._uniform(n, self.shift * side) for _ in range(2))
         # Pixel (column, row) is sampled at (a column - b row + c, b column + a row + d): rotation
         # and zoom about the centre of the picture, then a shift.
         a, b, center = scale * ops.cos(angle), scale * ops.sin(angle), (side - 1) / 2
         c, d = center * (1 - a + b) - right, center * (1 - b - a) - down
         zero = ops.zeros_like(a)
-        moved = ops.stack([a, -b, c, b, a, d, zero, zero], axis=1)
+        transforms = ops.stack([a, -b, c, b, a, d, zero, zero], axis=1)
         return ops.image.affine_transform(
-            x, moved, fill_mode="constant", fill_value=self.fill_value
+            x, transforms, fill_mode="constant", fill_value=self.fill_value
         )
 
-    def _either_way(self, n, reach):
-        return keras.random.uniform((n,), -reach, reach, seed=self.random)
+    def _uniform(self, n, limit):
+        return keras.random.uniform((n,), -limit, limit, seed=self.random)

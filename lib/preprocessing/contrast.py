@@ -51,11 +51,11 @@ def is_inverted(picture: np.ndarray, body: Body = "limb") -> bool:
     small = cv2.resize(picture, expected.shape, interpolation=cv2.INTER_AREA).astype(np.float64)
     if np.ptp(small) == 0:
         return False
-    likeness = np.corrcoef(small.ravel(), expected.ravel())[0, 1]
-    if body == "limb" and abs(likeness) < UNDECIDED:
+    correlation = np.corrcoef(small.ravel(), expected.ravel())[0, 1]
+    if body == "limb" and abs(correlation) < UNDECIDED:
         upper, lower = np.array_split(small, 2)
         return bool(small.mean() > 255 / 2 and upper.mean() > lower.mean())
-    return bool(likeness < 0)
+    return bool(correlation < 0)
 
 
 def equalise(picture: np.ndarray, inside: np.ndarray, method: Equalize = "clahe") -> np.ndarray:

@@ -41,14 +41,16 @@ def prepare(
     black. Raises ValueError if `film` does not have two dimensions.
     """
     if film.ndim != 2 or film.size == 0:
-        raise ValueError(f"A film has two dimensions and some pixels; this one is {film.shape}.")
+        raise ValueError(
+            f"A film must have two dimensions and at least one pixel; the shape is {film.shape}."
+        )
     picture, matrix = _resized(film, min(1, max(WORKING_SIZE, size) / max(film.shape)))
     picture = normalise(picture)
     steps = {"normalised": picture}
     if crop and body == "limb" and (corners := find_plate(picture)) is not None:
-        straight, plate = straighten(corners)
-        picture = cv2.warpPerspective(picture, straight, plate)
-        matrix = straight @ matrix
+        homography, plate = straighten(corners)
+        picture = cv2.warpPerspective(picture, homography, plate)
+        matrix = homography @ matrix
     steps["cropped"] = picture
     if upright and body == "limb" and picture.shape[1] > LANDSCAPE * picture.shape[0]:
         matrix = np.array([[0, 1, 0], [-1, 0, picture.shape[1] - 1], [0, 0, 1]]) @ matrix
@@ -72,9 +74,11 @@ def warp_mask(mask: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     A pixel is set if a quarter of it is covered; a thinner lesion keeps the pixels that it covers
     most, so that none is lost.
     """
-    fine = max(1, min(16, WORKING_SIZE // size))
+    oversampling = max(1, min(16, WORKING_SIZE // size))
     lesion = cv2.warpPerspective(
-        np.float32(mask > 0), _scaling(fine, fine) @ matrix, (fine * size, fine * size)
+        np.float32(mask > 0),
+        _scaling(oversampling, oversampling) @ matrix,
+        (oversampling * size, oversampling * size),
     )
     coverage = cv2.resize(lesion, (size, size), interpolation=cv2.INTER_AREA)
     return ((coverage > 0) & (coverage >= min(0.25, coverage.max()))).astype(np.uint8)
@@ -94,10 +98,10 @@ def _scaling(horizontal: float, vertical: float) -> np.ndarray:
 def _resized(film: np.ndarray, factor: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the film resized by a factor, and the matrix of the resize."""
     height, width = (max(1, round(side * factor)) for side in film.shape)
-    smoothly = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-    known = film if film.dtype in (np.uint8, np.uint16) else film.astype(np.float32)
+    interpolation = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    pixels = film if film.dtype in (np.uint8, np.uint16) else film.astype(np.float32)
     return (
-        cv2.resize(known, (width, height), interpolation=smoothly),
+        cv2.resize(pixels, (width, height), interpolation=interpolation),
         _scaling(width / film.shape[1], height / film.shape[0]),
     )
 

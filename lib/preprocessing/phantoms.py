@@ -27,17 +27,17 @@ def chests(films: int = 300, size: int = 64, seed: int = 0) -> tuple[Films, Film
     `size` is in pixels. Same seed, same films: the first ones of the study's data set `rsna`.
     """
     pairs = rsna(films, seed)  # of patients that differ in nothing but a lesion
-    drawn = []
+    prepared = []
     with TemporaryDirectory() as folder:
         for pair in pairs:
             draw_twins(pair, Path(folder), seed)
-            drawn.append([_prepared(Path(folder), film, size) for film in pair.films])
-    of_training = len(pairs) * 2 // 3
-    return _films(drawn[:of_training]), _films(drawn[of_training:])
+            prepared.append([_prepared(Path(folder), film, size) for film in pair.films])
+    n_training = len(pairs) * 2 // 3
+    return _films(prepared[:n_training]), _films(prepared[n_training:])
 
 
 def _prepared(folder: Path, film: Film, size: int) -> tuple[np.ndarray, bool, np.ndarray]:
-    """Picture (size, size), whether it is abnormal, and the lesion (size, size)."""
+    """Return the picture (size, size), whether it is abnormal, and the lesion (size, size)."""
     prepared = prepare(read_film(folder / film.path), size, body="chest")
     lesion = np.zeros_like(prepared.body)
     if film.findings:

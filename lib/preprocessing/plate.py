@@ -39,10 +39,10 @@ def _outlines(picture: np.ndarray):
     smooth = cv2.GaussianBlur(picture, (5, 5), 0)
     edges = cv2.dilate(cv2.Canny(smooth, 0, 50), None)
     frame = np.concatenate([smooth[0], smooth[-1], smooth[:, 0], smooth[:, -1]])
-    foreign = np.uint8(cv2.absdiff(smooth, float(np.median(frame))) > 1)
-    foreign = cv2.morphologyEx(foreign, cv2.MORPH_CLOSE, np.ones((9, 9)))
-    foreign = cv2.morphologyEx(foreign, cv2.MORPH_OPEN, np.ones((15, 15)))
-    for binary in (foreign, edges, *(np.uint8(smooth > grey) for grey in range(5, 255, 25))):
+    unlike_frame = np.uint8(cv2.absdiff(smooth, float(np.median(frame))) > 1)
+    unlike_frame = cv2.morphologyEx(unlike_frame, cv2.MORPH_CLOSE, np.ones((9, 9)))
+    unlike_frame = cv2.morphologyEx(unlike_frame, cv2.MORPH_OPEN, np.ones((15, 15)))
+    for binary in (unlike_frame, edges, *(np.uint8(smooth > grey) for grey in range(5, 255, 25))):
         yield from cv2.findContours(binary, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)[0]
 
 

@@ -16,8 +16,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("output", type=Path, help="the page to write, *.html")
     parser.add_argument("-p", nargs=2, metavar=("NAME", "VALUE"), action="append", default=[])
     parser.add_argument("--timeout", type=int, default=21600, help="seconds that one cell may take")
-    given = parser.parse_args(arguments)
-    failure = run(given.notebook, given.output, dict(given.p), given.timeout)
+    options = parser.parse_args(arguments)
+    failure = run(options.notebook, options.output, dict(options.p), options.timeout)
     if failure:
-        print(f"{given.output}: {failure}", file=sys.stderr)
+        print(f"{options.output}: {failure}", file=sys.stderr)
     return 1 if failure else 0

@@ -15,12 +15,12 @@ PICTURES = {"image/png", "image/jpeg"}
 def explain(error: Exception, notebook: NotebookNode) -> str:
     """Return one sentence with the failed cell and the reason."""
     if isinstance(error, PapermillExecutionError):
-        told = error.ename in ("SystemExit", "FitFailed")
-        reason = error.evalue if told else f"{error.ename}: {error.evalue}"
+        is_sentence = error.ename in ("SystemExit", "FitFailed")
+        reason = error.evalue if is_sentence else f"{error.ename}: {error.evalue}"
     elif isinstance(error, DeadKernelError):
-        reason = "the kernel died (out of memory?)"
+        reason = "the kernel died, perhaps for lack of memory"
     elif isinstance(error, CellTimeoutError):
-        reason = "the cell ran past its time limit"
+        reason = "the cell exceeded its time limit"
     else:
         reason = f"{type(error).__name__}: {error}"
     reason = without_film_names(" ".join(strip_ansi(reason).split())).rstrip(".")
@@ -28,8 +28,8 @@ def explain(error: Exception, notebook: NotebookNode) -> str:
     for cell in notebook.cells:
         heading = [heading, *(text for _, text in headings(cell))][-1]
         if cell.cell_type == "code" and cell.metadata.page.state == "failed":
-            under = f", under “{heading}”," if heading else ""
-            return f"Cell {cell.metadata.page.number}{under} failed: {reason}."
+            location = f", under “{heading}”," if heading else ""
+            return f"Cell {cell.metadata.page.number}{location} failed: {reason}."
     return f"No cell could run: {reason}."
 
 
@@ -40,6 +40,8 @@ def undescribed_picture(notebook: NotebookNode) -> str:
             for kind in PICTURES & output.get("data", {}).keys():
                 if not output.metadata.get(kind, {}).get("alt", "").strip():
                     cell.metadata.page.state = "failed"
-                    what = f"Cell {cell.metadata.page.number} shows a picture without a description"
-                    return f"{what} (alternative text); display it with figures.show."
+                    problem = (
+                        f"Cell {cell.metadata.page.number} shows a picture without a description"
+                    )
+                    return f"{problem} (alternative text); display it with figures.show."
     return ""

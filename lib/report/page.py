@@ -1,4 +1,4 @@
-"""Makes the page of a notebook: runs it, hides what no page may show, and renders it."""
+"""Make the page of a notebook: run it, hide what no page may show, and render it."""
 
 import time
 from pathlib import Path
@@ -27,22 +27,23 @@ def run(notebook: Path, output: Path, parameters: dict[str, str], timeout: int =
     """
     defaults = known_parameters(notebook)
     values = typed(parameters, defaults, notebook)
-    used = defaults | {name: repr(value) for name, value in values.items()}
-    made = {
+    all_values = defaults | {name: repr(value) for name, value in values.items()}
+    trace = {
         "notebook": seen_from_root(notebook),
-        "parameters": ", ".join(f"{name} = {value}" for name, value in used.items()) or "none",
+        "parameters": ", ".join(f"{name} = {value}" for name, value in all_values.items())
+        or "none",
         **provenance.trace(),
     }
     place = Path(seen_from_root(output)).with_suffix(".ipynb")
     executed = EXECUTED / Path(*place.parts[1:] or place.parts)  # as below reports/
     started = time.monotonic()
     error = execute(notebook, executed, values, timeout)
-    made["duration"] = f"{time.monotonic() - started:.0f} s"
+    trace["duration"] = f"{time.monotonic() - started:.0f} s"
     result = nbformat.read(executed, as_version=4)
     number_cells(result, stopped=error is not None)
     hide_film_names(result)
     failure = explain(error, result) if error else undescribed_picture(result)
-    text = render(result, output, failure=failure, made=made, pictures=notebook.parent)
+    text = render(result, output, failure=failure, made=trace, pictures=notebook.parent)
     with files.whole_file(output) as unfinished:
         unfinished.write_text(without_machine_paths(text), encoding="utf-8")
     return "" if getattr(error, "ename", "") == "FitFailed" else failure

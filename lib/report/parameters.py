@@ -10,12 +10,12 @@ import papermill
 def known_parameters(notebook: Path) -> dict[str, str]:
     """Return name -> default, as source code, of the cell tagged `parameters`."""
     try:
-        found = papermill.inspect_notebook(str(notebook))
+        parameters = papermill.inspect_notebook(str(notebook))
     except FileNotFoundError:
         raise SystemExit(f"{notebook} does not exist.") from None
     except (ValueError, AttributeError, nbformat.ValidationError) as error:
         raise SystemExit(f"{notebook} is not a notebook that can be run: {error}") from None
-    return {name: parameter["default"] for name, parameter in found.items()}
+    return {name: parameter["default"] for name, parameter in parameters.items()}
 
 
 def typed(given: dict[str, str], defaults: dict[str, str], notebook: Path) -> dict[str, object]:
@@ -23,8 +23,8 @@ def typed(given: dict[str, str], defaults: dict[str, str], notebook: Path) -> di
     unknown = [name for name in given if name not in defaults]
     if unknown:
         known = ", ".join(defaults) or "none"
-        what = f"{notebook} has no parameter {', '.join(unknown)}"
-        raise SystemExit(f"{what}; those it has: {known}.")
+        problem = f"{notebook} has no parameter {', '.join(unknown)}"
+        raise SystemExit(f"{problem}: use one of {known}.")
     return {name: _typed(name, text, defaults[name]) for name, text in given.items()}
 
 

@@ -33,7 +33,7 @@ def hide_film_names(notebook: NotebookNode) -> None:
 
 def without_film_names(text: str) -> str:
     """Return the text with shortened paths below data/: names may be those of patients."""
-    return FILM.sub(lambda found: "{0}data/…{0}".format(found["quote"] or ""), text)
+    return FILM.sub(lambda match: "{0}data/…{0}".format(match["quote"] or ""), text)
 
 
 def without_machine_paths(text: str) -> str:

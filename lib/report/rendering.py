@@ -1,4 +1,4 @@
-"""Renders a notebook that was run to one self-contained HTML page, by templates/study."""
+"""Render an executed notebook as one self-contained HTML page, by templates/study."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from traitlets.config import Config
 
 from lib import ROOT
 
-#: What a page shows of an output, best first.
+#: The formats of an output that a page shows, best first.
 SHOWN = ["text/html", "text/markdown", "image/png", "image/jpeg", "text/plain"]
 #: Tags of cells that a page leaves out: what introduces the notebook, where its code displays a
 #: title for this page, and a section of which there is nothing.
@@ -118,8 +118,8 @@ def headings(cell: NotebookNode) -> list[tuple[int, str]]:
 
 def _headings(prose: str) -> list[tuple[int, str]]:
     prose = re.sub(r"^```.*?^```", "", prose, flags=re.MULTILINE | re.DOTALL)
-    found = re.findall(r"^(#{1,6})\s+(.+?)[\s#]*$", prose, flags=re.MULTILINE)
-    return [(len(marks), re.sub(r"[`*]", "", text)) for marks, text in found]
+    matches = re.findall(r"^(#{1,6})\s+(.+?)[\s#]*$", prose, flags=re.MULTILINE)
+    return [(len(marks), re.sub(r"[`*]", "", text)) for marks, text in matches]
 
 
 def anchor(text: str) -> str:
@@ -130,12 +130,12 @@ def anchor(text: str) -> str:
 def home(output: Path) -> str:
     """Return the link from the page `output` to the first page, `reports/index.html`."""
     folder, reports = output.resolve().parent, ROOT / "reports"
-    way = os.path.relpath(reports, folder) if folder.is_relative_to(reports) else ""
-    return Path(way, "index.html").as_posix()
+    path = os.path.relpath(reports, folder) if folder.is_relative_to(reports) else ""
+    return Path(path, "index.html").as_posix()
 
 
 def safe_html(text: str) -> str:
     """Return markup with everything beyond TAGS and ATTRIBUTES escaped or left out."""
-    of_tables = r'<style (?:scoped|type="text/css")>.*?</style>'  # as pandas writes them
-    text = re.sub(of_tables, "", text, flags=re.DOTALL)
+    style = r'<style (?:scoped|type="text/css")>.*?</style>'  # as pandas writes them
+    text = re.sub(style, "", text, flags=re.DOTALL)
     return bleach.clean(text, TAGS, ATTRIBUTES, protocols={"http", "https", "mailto", "data"})

@@ -58,8 +58,8 @@ def number_cells(notebook: NotebookNode, stopped: bool) -> None:
     last = None
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     for number, cell in enumerate(code, start=1):
-        begun = cell.metadata.get("papermill", {}).get("start_time")
-        cell.metadata.page = NotebookNode(number=number, state="ran" if begun else "not run")
-        last = cell if begun else last
+        start_time = cell.metadata.get("papermill", {}).get("start_time")
+        cell.metadata.page = NotebookNode(number=number, state="ran" if start_time else "not run")
+        last = cell if start_time else last
     if stopped and last:
         last.metadata.page.state = "failed"

@@ -122,12 +122,12 @@ def test_samples_come_from_fixed_codes():
 def test_a_generator_that_draws_one_picture_collapses():
     detector, (x, _, _) = AlphaGAN(**SMALL, epochs=1, learning_rate=1e-6), discs(8)
     detector.generator.set_weights([w * 0 for w in detector.generator.get_weights()])
-    with pytest.raises(Collapsed, match="all that it draws is one picture"):
+    with pytest.raises(Collapsed, match="all generated images are equal"):
         detector.fit(x, verbose=0)
 
 
 def test_bad_parameters_are_refused():
     with pytest.raises(ValueError, match="reconstruction_weight of at least 0, not -1"):
         AlphaGAN(reconstruction_weight=-1)
-    with pytest.raises(ValueError, match="no score 'kld'; there are: discriminator"):
+    with pytest.raises(ValueError, match="no score 'kld': use one of discriminator"):
         AlphaGAN(score_name="kld")

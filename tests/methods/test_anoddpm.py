@@ -206,5 +206,5 @@ def test_bad_settings_are_refused():
     for wrong in ({"steps": 300}, {"steps": 0}, {"noise_level": 1001}):
         with pytest.raises(ValueError, match="1 <= steps <= noise_level <= timesteps"):
             AnoDDPM(**wrong)
-    with pytest.raises(ValueError, match="no score 'mean'; there are: mse, l1, top_k"):
+    with pytest.raises(ValueError, match="no score 'mean': use one of mse, l1, top_k"):
         AnoDDPM(score_name="mean")

@@ -201,5 +201,5 @@ def test_what_it_cannot_work_with_is_refused():
             DMSVDD(**wrong)
     with pytest.raises(ValueError, match="hard or soft, not 'firm'"):
         DMSVDD(boundary="firm")
-    with pytest.raises(ValueError, match="no score 'sum'; there are: distance, beyond"):
+    with pytest.raises(ValueError, match="no score 'sum': use one of distance, beyond"):
         DMSVDD(score_name="sum")
