@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
-from lib import ROOT, ablations, data, grid, source
+from lib import ROOT, ablations, data, grid, params, source
 from lib.datasets.entries import load_entries
 from lib.datasets.survey import SHIPPED
 from lib.errors import BadData
