@@ -109,6 +109,14 @@ def whole_file(path: Path) -> Iterator[Path]:
     """
     with _private_folder(path) as own:
         yield own / path.name
+        _publish(own, path)
+
+
+@contextmanager
+def scratch_file(path: Path) -> Iterator[Path]:
+    """Yield a path, on the same disk as `path`, for a file that is removed after the block."""
+    with _private_folder(path) as own:
+        yield own / path.name
 
 
 @contextmanager
@@ -120,6 +128,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
     with _private_folder(path) as own:
         (own / path.name).mkdir()
         yield own / path.name
+        _publish(own, path)
 
 
 @contextmanager
@@ -159,7 +168,7 @@ def remove_leftovers(folder: Path, pattern: str = "*") -> None:
 
 @contextmanager
 def _private_folder(path: Path) -> Iterator[Path]:
-    """Yield a folder of this attempt only, from which `path.name` is published at the end."""
+    """Yield a folder of this attempt only, next to `path`, which is removed after the block."""
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(path.parent)
     owner = f"{gethostname()}-{os.getpid()}-{time.time_ns()}"
@@ -167,7 +176,6 @@ def _private_folder(path: Path) -> Iterator[Path]:
     own.mkdir()
     try:
         yield own
-        _publish(own, path)
     finally:
         shutil.rmtree(own, ignore_errors=True)
 

@@ -70,11 +70,8 @@ def _prepared(fit: Fit) -> Path:
     made_of += _hash_of_file(usual, _changed(usual)) + _hash_of_index(table, _changed(table))
     made_of += provenance.fingerprint("lib.preprocessing.arrays").encode()
     name = hashlib.sha256(made_of).hexdigest()[:16]
-    target = files.BUILD / f"prepared/{fit.dataset}-{name}"
-    path = target.with_suffix(".npy")
-    with files.locked(target):
+    path = files.BUILD / f"prepared/{fit.dataset}-{name}.npy"
+    with files.locked(path):
         if not path.exists():
-            index = load_index(table)
-            nothing_drawn = pd.DataFrame({"image_id": []})
-            arrays.write_films(index, nothing_drawn, ROOT / "data", target, settings)
+            arrays.write_films(load_index(table), ROOT / "data", path, settings)
     return path
