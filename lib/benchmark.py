@@ -27,10 +27,9 @@ def preprocessing_speed() -> list[dict]:
     """Measure films/s from DICOM file to picture, in one process and over all cores."""
     dataset = grid.datasets()[-1]
     index = load_index(files.index(dataset)).head(FILMS)
-    no_masks = pd.DataFrame({"image_id": []})
     speed = {}
     with tempfile.TemporaryDirectory() as folder:
-        place = (no_masks, ROOT / "data", Path(folder) / dataset, settings(dataset))
+        place = (ROOT / "data", Path(folder) / f"{dataset}.npy", settings(dataset))
         write_films(index.head(8), *place, 1)  # warm-up
         for processes in (1, os.cpu_count()):
             function = partial(write_films, index, *place, processes)

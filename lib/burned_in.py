@@ -7,13 +7,9 @@ height are found in any direction; a marker of one letter (L, R) is not a line a
 
 from collections.abc import Iterable, Sequence
 from functools import cache
-from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
-
-from lib.films import UnreadableFilm, read_film
 
 SIDE = 768  # pixels of the longer side for text detection; a larger size does not improve it
 ENLARGED = 6  # largest factor of enlargement of smaller pictures
@@ -27,21 +23,16 @@ LOOKED_AT = "films examined for burned-in text"
 SHOWN = "films with text, of those examined"
 
 
-class Examined(NamedTuple):
-    """Numbers of films with text and of films examined."""
+def sample(films: int, most: int = 100) -> np.ndarray:
+    """Return which of `films` films to examine: bool (films,), at most `most`, evenly spaced."""
+    examined = np.zeros(films, bool)
+    examined[np.linspace(0, films - 1, min(films, most)).astype(int)] = True
+    return examined
 
-    with_text: int
-    films: int
 
-
-def share_with_text(paths: Sequence[str | Path], most: int = 100) -> Examined:
-    """Detect text on at most `most` of these films, evenly spaced; about 0.3 s per film.
-
-    Films that cannot be read are skipped.
-    """
-    places = np.linspace(0, len(paths) - 1, min(len(paths), most)).astype(int)
-    films = [film for place in places if (film := _film_or_none(paths[place])) is not None]
-    return Examined(sum(len(text_boxes(film)) > 0 for film in films), len(films))
+def shows_text(grey: np.ndarray) -> bool:
+    """Return whether a film (h, w) of any depth shows text; about 0.3 s per film."""
+    return len(text_boxes(grey)) > 0
 
 
 def text_boxes(grey: np.ndarray) -> np.ndarray:
@@ -74,13 +65,6 @@ def hidden(grey: np.ndarray, boxes: Iterable[Sequence[int]]) -> np.ndarray:
 def without_text(grey: np.ndarray) -> np.ndarray:
     """Return a copy of a film (h, w) on which no burned-in text is legible."""
     return hidden(grey, text_boxes(grey))
-
-
-def _film_or_none(path: str | Path) -> np.ndarray | None:
-    try:
-        return read_film(path)
-    except UnreadableFilm:
-        return None
 
 
 def _eight_bit(grey: np.ndarray) -> np.ndarray:

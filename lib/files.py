@@ -114,6 +114,14 @@ def whole_file(path: Path) -> Iterator[Path]:
     """
     with _private_folder(path) as private:
         yield private / path.name
+        _publish(private, path)
+
+
+@contextmanager
+def scratch_file(path: Path) -> Iterator[Path]:
+    """Yield a path, on the same disk as `path`, for a file that is removed after the block."""
+    with _private_folder(path) as private:
+        yield private / path.name
 
 
 @contextmanager
@@ -125,6 +133,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
     with _private_folder(path) as private:
         (private / path.name).mkdir()
         yield private / path.name
+        _publish(private, path)
 
 
 @contextmanager
@@ -164,7 +173,7 @@ def remove_leftovers(folder: Path, pattern: str = "*") -> None:
 
 @contextmanager
 def _private_folder(path: Path) -> Iterator[Path]:
-    """Yield a folder of this attempt only, from which `path.name` is published at the end."""
+    """Yield a folder of this attempt only, next to `path`, which is removed after the block."""
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(path.parent)
     owner = f"{gethostname()}-{os.getpid()}-{time.time_ns()}"
@@ -172,7 +181,6 @@ def _private_folder(path: Path) -> Iterator[Path]:
     private.mkdir()
     try:
         yield private
-        _publish(private, path)
     finally:
         shutil.rmtree(private, ignore_errors=True)
 

@@ -9,6 +9,7 @@ from burned import burned, film, is_legible
 from PIL import Image
 
 from lib import ROOT, burned_in
+from lib.datasets.index import build_index
 from lib.films import read_film
 from lib.phantoms import draw
 
@@ -47,15 +48,26 @@ def test_phantoms_show_no_text(tmp_path):
     assert [path for path in paths if len(burned_in.text_boxes(read_film(path)))] == []
 
 
-def test_the_share_of_films_with_text_is_that_of_a_sample_over_all(tmp_path):
-    paths = [tmp_path / f"{number:02}.png" for number in range(20)]
-    for number, path in enumerate(paths):
+def test_a_sample_is_spread_over_all_films():
+    assert np.flatnonzero(burned_in.sample(20, most=6)).tolist() == [0, 3, 7, 11, 15, 19]
+    assert burned_in.sample(3).tolist() == [True] * 3 and burned_in.sample(0).size == 0
+
+
+def test_the_protocol_counts_films_with_text_among_those_looked_at(tmp_path, monkeypatch):
+    for number in range(24):
         grey = film(200, number)
-        Image.fromarray(grey if number < 10 else burned(grey, share=0.05)).save(path)
-    assert burned_in.share_with_text(paths, most=6) == (3, 6)
-    paths[0].write_bytes(b"no film")
-    assert burned_in.share_with_text(paths[:1] + paths[-1:]) == (1, 1)
-    assert burned_in.share_with_text([]) == (0, 0)
+        path = tmp_path / "ours" / ("healthy", "broken")[number % 2] / f"{number:02}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(grey if number < 12 else burned(grey, share=0.05)).save(path)
+    path.write_bytes(b"no film")  # the last of the listing, and thus of the sample
+    sample = burned_in.sample
+    monkeypatch.setattr(burned_in, "sample", lambda films: sample(films, most=7))
+    entry = {"layout": "folder", "folder": "ours", "normal": "healthy", "abnormal": "broken"}
+    tables = build_index("ours", entry | {"body": "limb"}, tmp_path, "salt", look_for_text=True)
+    counts = tables["protocol"].set_index("step")["count"]
+    assert (counts[burned_in.LOOKED_AT], counts[burned_in.SHOWN]) == (6, 3)
+    tables = build_index("ours", entry | {"body": "limb"}, tmp_path, "salt")
+    assert burned_in.LOOKED_AT not in set(tables["protocol"]["step"])
 
 
 def test_a_hidden_box_has_one_grey_level():

@@ -12,7 +12,6 @@ from PIL import Image
 from test_films import write_dicom
 
 from lib import ROOT
-from lib.datasets.__main__ import main
 from lib.datasets.entries import load_entries
 from lib.datasets.index import build_index, write_tables
 from lib.datasets.listing import age_in_years
@@ -20,6 +19,7 @@ from lib.datasets.split import check_split, split_by_patient
 from lib.datasets.table import load_index
 from lib.datasets.training import training_set
 from lib.errors import BadData
+from lib.preprocessing.one_pass import write_index_and_arrays
 
 XRAYS = ROOT.parent / "shared/xrays"
 MURA = {"layout": "mura", "folder": "MURA-v1.1", "body": "limb"}
@@ -297,7 +297,7 @@ def test_test_patients_of_the_users_own_films_are_named_as_in_their_names(tmp_pa
     entry = OURS | {"test_patients": "params/test_patients/ours.txt"}
     write_lines(tmp_path / "params/datasets.yaml", [json.dumps({"datasets": {"ours": entry}})])
     write_ours(tmp_path / "data")
-    main(["ours"], tmp_path)
+    write_index_and_arrays("ours", tmp_path)
     index = load_index(tmp_path / "build/index/ours.csv")
     test = index.loc[index["split"].eq("test"), "path"]
     assert set(test.str.extract(r"/(ada\d+)_")[0]) == {"ada3", "ada4", "ada11"} and len(test) == 6
@@ -492,9 +492,10 @@ def test_the_command_says_one_sentence_and_leaves_nothing(tmp_path):
     )
     write_ours(tmp_path / "data")
     with pytest.raises(BadData):
-        main(["ours"], tmp_path)
+        write_index_and_arrays("ours", tmp_path)
     assert not (tmp_path / "build/index").exists()
-    command = [sys.executable, "-m", "lib.datasets", "no-such-films"]
+    assert not list((tmp_path / "build/images").iterdir())
+    command = [sys.executable, "-m", "lib.preprocessing", "no-such-films"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1 and not done.stdout
     assert done.stderr.startswith("no-such-films is not a data set of params/datasets.yaml")
@@ -582,14 +583,14 @@ def test_a_dicoms_patient_is_hashed_and_nothing_else_of_the_person_leaves_it(tmp
         write_dicom(path, noise(number), PatientID=f"secret-{number // 4}", PatientAge="013M")
     entry = {key: value for key, value in OURS.items() if key != "patient"}
     write_lines(tmp_path / "params/datasets.yaml", [f"datasets: {{ours: {entry}}}"])
-    main(["ours"], tmp_path)
+    write_index_and_arrays("ours", tmp_path)
     index = load_index(tmp_path / "build/index/ours.csv")
     assert index["patient_id"].nunique() == 3 and set(index["sex"]) == {"F"}
     assert set(index["body_part"]) == {"wrist"} and index["age"].round(2).eq(1.08).all()
     everything = b"".join(path.read_bytes() for path in (tmp_path / "build/index").iterdir())
     assert not any(word in everything for word in (b"Doe", b"secret", b"19010203", b"A-77"))
     salt = (tmp_path / "build/salt").read_text()
-    main(["ours"], tmp_path)
+    write_index_and_arrays("ours", tmp_path)
     assert (tmp_path / "build/salt").read_text() == salt and len(salt) == 32
 
 

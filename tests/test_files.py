@@ -121,8 +121,8 @@ def test_a_lock_dies_with_its_process(tmp_path):
 
 DRAW_SALT = """
 from pathlib import Path
-from lib.datasets.__main__ import _salt
-print(_salt(Path(sys.argv[1])))
+from lib.datasets.pseudonyms import salt
+print(salt(Path(sys.argv[1])))
 """
 
 

@@ -166,9 +166,9 @@ def test_a_variant_is_put_over_the_methods_entry_and_changes_no_other(toys):
 def test_a_variant_may_prepare_films_otherwise(toys, monkeypatch):
     asked = []
 
-    def black(index, annotations, data, target, settings):
+    def black(index, data, path, settings):
         asked.append(settings)
-        np.save(target.with_suffix(".npy"), np.zeros((len(index), 16, 16), np.uint8))
+        np.save(path, np.zeros((len(index), 16, 16), np.uint8))
 
     monkeypatch.setattr(films.arrays, "settings", lambda dataset, change: {"size": 16, **change})
     monkeypatch.setattr(films.arrays, "write_films", black)

@@ -18,6 +18,7 @@ from lib.preprocessing import (
     warp_mask,
 )
 from lib.preprocessing.affine import RandomAffine
+from lib.preprocessing.annotations import lesions_of_films
 from lib.preprocessing.arrays import write_films
 
 XRAYS = Path(__file__).resolve().parents[2] / "shared/xrays"
@@ -273,56 +274,51 @@ def test_a_turn_a_zoom_and_a_shift_reach_as_far_as_they_are_told():
 
 
 @pytest.fixture
-def study(tmp_path):
-    """Seven films of different greys on disk, their index and annotations: one box, one mask."""
-    films = tmp_path / "data/films"
-    films.mkdir(parents=True)
-    names = [f"films/{number}.png" for number in range(7)]
+def films(tmp_path):
+    """Seven films of different greys in a folder, and their index."""
+    names = [f"{number}.png" for number in range(7)]
     for number, name in enumerate(names):
-        cv2.imwrite(str(tmp_path / "data" / name), limb(200 + 10 * number, 150, noise=number))
-    mask = np.zeros((200, 150), np.uint8)
-    mask[50:100, 60:90] = 255
-    cv2.imwrite(str(tmp_path / "data/films/mask.png"), mask)
-    index = pd.DataFrame({"image_id": [f"00{number}" for number in range(7)], "path": names})
-    columns = ["image_id", "finding", "x", "y", "width", "height", "mask"]
-    box = ["003", "nodule", 60, 115, 30, 57.5, ""]
-    drawn = ["000", "fracture", *[np.nan] * 4, "films/mask.png"]
-    return tmp_path, index, pd.DataFrame([box, drawn], columns=columns)
+        cv2.imwrite(str(tmp_path / name), limb(200 + 10 * number, 150, noise=number))
+    return tmp_path, pd.DataFrame({"image_id": names, "path": names})
 
 
-def test_arrays_are_aligned_with_the_index(study):
-    folder, index, annotations = study
-    target = folder / "images/limbs"
-    write_films(index, annotations, folder / "data", target, {"size": 32, "body": "limb"})
-    images, bodies, lesions = (
-        np.load(f"{target}{suffix}.npy", mmap_mode="r") for suffix in ("", ".body", ".lesions")
-    )
-    for number, path in enumerate(index["path"]):
-        alone = prepare(read_film(folder / "data" / path), size=32)
-        assert np.array_equal(images[number], alone.image)
-        assert np.array_equal(bodies[number], alone.body)
-    assert [bool(lesion.any()) for lesion in lesions] == [True, *[False] * 2, True, *[False] * 3]
-    assert lesions[3, 16:24, 14:18].all() and lesions[3].sum() < 50
-    assert sorted(path.name for path in target.parent.iterdir()) == [
-        "limbs.body.npy",
-        "limbs.lesions.npy",
-        "limbs.npy",
-    ]
+def test_an_array_is_aligned_with_the_index(films):
+    folder, index = films
+    path = folder / "images/limbs.npy"
+    write_films(index, folder, path, {"size": 32, "body": "limb"})
+    for image, name in zip(np.load(path, mmap_mode="r"), index["path"], strict=True):
+        assert np.array_equal(image, prepare(read_film(folder / name), size=32).image)
+    assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_film_that_fails_is_named_and_nothing_half_written_stays(study):
-    folder, index, annotations = study
-    (folder / "data/films/4.png").write_bytes(b"not a film")
-    with pytest.raises(UnreadableFilm, match=r"films/4\.png"):
-        write_films(index, annotations, folder / "data", folder / "images/limbs", {"size": 32})
+def test_a_film_that_fails_is_named_and_nothing_half_written_stays(films):
+    folder, index = films
+    (folder / "4.png").write_bytes(b"not a film")
+    with pytest.raises(UnreadableFilm, match=r"4\.png: not an image"):
+        write_films(index, folder, folder / "images/limbs.npy", {"size": 32})
     assert not list((folder / "images").iterdir())
 
 
-def test_a_mask_of_another_size_is_refused(study):
-    folder, index, annotations = study
-    annotations.loc[1, "image_id"] = "001"
-    with pytest.raises(UnreadableFilm, match=r"films/1\.png.*mask"):
-        write_films(index, annotations, folder / "data", folder / "images/limbs", {"size": 32})
+def test_boxes_and_masks_are_drawn_on_the_pictures_of_their_films(tmp_path):
+    mask = np.zeros((200, 150), np.uint8)
+    mask[50:100, 60:90] = 255
+    cv2.imwrite(str(tmp_path / "mask.png"), mask)
+    index = pd.DataFrame({"image_id": [f"00{number}" for number in range(7)]})
+    index = index.assign(path="film.png", width=150, height=200)
+    columns = ["image_id", "finding", "x", "y", "width", "height", "mask"]
+    box = ["003", "nodule", 60, 115, 30, 57.5, ""]
+    drawn = ["000", "fracture", *[np.nan] * 4, "mask.png"]
+    annotations = pd.DataFrame([box, drawn], columns=columns)
+    matrices = np.array([prepare(limb(200, 150, number), size=32).matrix for number in range(7)])
+
+    lesions = list(lesions_of_films(index, annotations, matrices, 32, tmp_path, "lesions"))
+    assert [lesion.any() for lesion in lesions] == [True, *[False] * 2, True, *[False] * 3]
+    assert np.array_equal(lesions[0], warp_mask(mask, matrices[0], 32))
+    assert lesions[3][18:27, 14:18].all() and lesions[3].sum() < 60
+
+    taller = index.assign(height=201)
+    with pytest.raises(UnreadableFilm, match=r"film\.png: its mask .*, the film \(201, 150\)"):
+        list(lesions_of_films(taller, annotations, matrices, 32, tmp_path, "lesions"))
 
 
 @pytest.mark.real

@@ -1,14 +1,11 @@
 """Build the index of a data set: one row per film with its split, and the lesion annotations."""
 
-import hashlib
-import os
 import warnings
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
-from lib import burned_in, files, processes
+from lib import burned_in, files
 from lib.datasets import (
     chexpert,
     copies,
@@ -22,11 +19,13 @@ from lib.datasets import (
     words,
 )
 from lib.datasets.entries import names_abnormal_films
+from lib.datasets.examination import Further, examine, relative
 from lib.datasets.listing import Listing, age_in_years
+from lib.datasets.pseudonyms import pseudonymous
 from lib.datasets.split import check_split, split_by_patient
 from lib.datasets.table import COLUMNS, INDEX, ODD_NAMES, SPLITS, UNLABELLED
 from lib.errors import BadData
-from lib.films import NotAFilm, UnreadableFilm, film_facts, film_size, read_film
+from lib.films import UnreadableFilm, film_size
 
 READERS = {
     "mura": mura.read,
@@ -40,35 +39,41 @@ READERS = {
 }
 OPEN = ("mura", "nih", "rsna")  # layouts with public patient ids, since all films are public
 OWNERS = (*OPEN, "chexpert", "mimic", "vindr")  # published sets, with given patients and labels
-MOST_UNREADABLE = 0.05  # share of the films above which the copy of the data is defective
-ONE_PATIENT = 0.2  # share of the films above which a patient id in DICOM files is a placeholder
 ANNOTATION_COLUMNS = ["image_id", "finding", "x", "y", "width", "height", "mask"]
-FACTS = ["patient_id", "view", "sex", "age", "body_part"]  # read from DICOM if not in a table
 
 
 def build_index(
-    name: str, entry: dict, data: Path, salt: str, split: dict | None = None
+    name: str,
+    entry: dict,
+    data: Path,
+    salt: str,
+    split: dict | None = None,
+    look_for_text: bool = False,
+    further: Further | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Read a data set into four tables: {"": index, "problems", "annotations", "protocol"}.
 
     entry: its settings in params/datasets.yaml; data: the root of paths; salt: of the hashes of
-    patient ids of a user's own films; split: arguments of split_by_patient.
-    Every film is decoded once, on all cores. Raises BadData.
+    patient ids of a user's own films; split: arguments of split_by_patient; look_for_text: look for
+    burned-in text on a sample of the films; further: what else is done per decoded film.
+    Every film is decoded once, on all cores. Raises BadData, and the errors of `further`.
     """
     listing = list_films(name, entry, data)
-    films, problems, seen = _examined(listing.films, name, data / entry["folder"], data)
+    films, problems, seen = examine(
+        listing.films, name, data / entry["folder"], data, look_for_text, further
+    )
     own = entry["layout"] not in OWNERS
     films, copied = copies.together(_completed(films, name, entry), name, own)
     films = _split(films, name, entry, split or {})
     if entry["layout"] not in OPEN:  # after the split, which does not depend on the salt
-        films = _pseudonymous(films, salt)
+        films = pseudonymous(films, salt)
     films = films.sort_values("image_id", ignore_index=True)
     index = INDEX.validate(films.astype({"label": float})[COLUMNS]).astype({"label": "Int64"})
     return {
         "": index,
         "problems": problems,
         "annotations": _annotations(index, listing, data),
-        "protocol": _protocol(listing.counts | seen | copied, index),
+        "protocol": _protocol(listing.counts | seen | copied, index, films["shows_text"].dropna()),
     }
 
 
@@ -129,79 +134,6 @@ def _split(films: pd.DataFrame, name: str, entry: dict, settings: dict) -> pd.Da
     return films
 
 
-def _examined(films, name: str, films_folder: Path, data: Path):
-    """Open every film; return the readable films with size, facts and hashes; problems; counts."""
-    examine = partial(_examine, folder=os.path.realpath(films_folder))
-    opened = processes.each(examine, films["path"], f"films of {name}", "film", chunk=64)
-    facts = pd.DataFrame(opened, index=films.index)
-    columns = ["width", "height", *FACTS, "burned_in", "pixels", "appearance", "reason", "is_film"]
-    facts = facts.reindex(columns=columns).astype(object)
-    films["path"] = [_relative(path, data) for path in films["path"]]
-    left_out = facts["reason"].notna()
-    unreadable = left_out & facts["is_film"].ne(False)
-    problems = pd.DataFrame({"reason": facts["reason"], "path": films["path"]})[left_out]
-    problems.insert(0, "number", range(1, len(problems) + 1))
-    _check_readable(films, facts["reason"].where(unreadable), name)
-    for fact in FACTS:
-        films[fact] = films[fact].where(films[fact].ne(""), facts[fact].fillna(""))
-    films = films.join(facts[["width", "height", "pixels", "appearance"]])[~left_out]
-    _check_patients(facts["patient_id"][~left_out], films["patient_id"], name)
-    counts = {
-        "left out: no films (reports, folders' lists, several frames)": (left_out & ~unreadable),
-        "left out: unreadable": unreadable,
-        burned_in.STATED: facts["burned_in"].eq("YES") & ~left_out,
-    }
-    needed = {step: int(which.sum()) for step, which in counts.items()}
-    seen = {step: count for step, count in needed.items() if count or step.endswith("unreadable")}
-    return films.astype({"width": int, "height": int}), problems, seen
-
-
-def _check_readable(films: pd.DataFrame, reasons: pd.Series, name: str) -> None:
-    """Raise BadData if more than a few films cannot be read."""
-    reasons = reasons.dropna()
-    if len(reasons) > MOST_UNREADABLE * len(films):
-        raise BadData(
-            f"{films['path'][reasons.index[0]]}: {reasons.iloc[0]}; {len(reasons)} of the "
-            f"{len(films)} films of {name} cannot be used, more than 5 %: get them again, or "
-            "correct the table that lists them."
-        )
-
-
-def _check_patients(stated: pd.Series, used: pd.Series, name: str) -> None:
-    """Raise BadData if the patient ids in DICOM files are placeholders, such as ANONYMOUS."""
-    own_words = stated[stated.eq(used) & stated.ne("")].dropna()
-    most = own_words.value_counts().max() if len(own_words) else 0
-    if most > max(ONE_PATIENT * len(used), 9):
-        raise BadData(
-            f"{name}: {most} of the {len(used)} films state one and the same patient id, so that "
-            "they cannot be split by patient: let `patient` of its entry in params/datasets.yaml "
-            "find the patient in the files' names."
-        )
-
-
-def _examine(path: str, folder: str) -> dict:
-    """Return size, facts and hashes of a film, or the reason why it cannot be used."""
-    try:
-        if os.path.commonpath([os.path.realpath(path), folder]) != folder:
-            return {"reason": "leaves the data folder"}
-        grey = read_film(path)
-        facts = film_facts(path)
-    except NotAFilm as error:
-        return {"reason": str(error), "is_film": False}
-    except UnreadableFilm as error:
-        return {"reason": str(error)}
-    except (OSError, ValueError):  # an invalid name, or a file without permission to read
-        return {"reason": "cannot be opened"}
-    height, width = grey.shape
-    said = {"body_part": words.body_part, "view": words.view, "patient_id": str.upper}
-    facts |= {fact: word(facts.get(fact, "")) for fact, word in said.items()}
-    return {"width": width, "height": height, **facts, **copies.hashes(grey)}
-
-
-def _relative(path: str, data: Path) -> str:
-    return Path(path).relative_to(data).as_posix() if Path(path).is_relative_to(data) else path
-
-
 def _completed(films: pd.DataFrame, name: str, entry: dict) -> pd.DataFrame:
     """Fill in missing values and normalise the vocabulary."""
     return films.assign(
@@ -212,18 +144,6 @@ def _completed(films: pd.DataFrame, name: str, entry: dict) -> pd.DataFrame:
         sex=films["sex"].map(words.sex),
         age=films["age"].map(age_in_years),
     )
-
-
-def _pseudonymous(films: pd.DataFrame, salt: str) -> pd.DataFrame:
-    """Replace patients, and studies that have a name, by a salted hash of the name."""
-
-    def pseudonym(name: str) -> str:
-        return hashlib.sha256(f"{salt}/{name}".encode(errors=ODD_NAMES)).hexdigest()[:12]
-
-    studies = films["study_id"].where(
-        films["study_id"].eq(films["image_id"]), films["study_id"].map(pseudonym)
-    )
-    return films.assign(patient_id=films["patient_id"].map(pseudonym), study_id=studies)
 
 
 def _annotations(index: pd.DataFrame, listing: Listing, data: Path) -> pd.DataFrame:
@@ -278,11 +198,14 @@ def _fitting(mask: Path, film, data: Path) -> str:
         raise BadData(
             f"{mask} is not a mask of {film.width} x {film.height} pixels: correct or remove it."
         )
-    return _relative(str(mask), data)
+    return relative(str(mask), data)
 
 
-def _protocol(counts: dict[str, int], index: pd.DataFrame) -> pd.DataFrame:
-    """Return the numbers of films included or excluded by each step."""
+def _protocol(counts: dict[str, int], index: pd.DataFrame, shows_text: pd.Series) -> pd.DataFrame:
+    """Return the numbers of films included or excluded by each step.
+
+    `shows_text` holds whether each examined film shows burned-in text, possibly a name.
+    """
     counts = counts | {"films used": len(index), "patients used": index["patient_id"].nunique()}
     for split in SPLITS:
         films = index[index["split"].eq(split)]
@@ -291,4 +214,6 @@ def _protocol(counts: dict[str, int], index: pd.DataFrame) -> pd.DataFrame:
         counts[f"{split}: patients"] = films["patient_id"].nunique()
     if unlabelled := int(index["split"].eq(UNLABELLED).sum()):
         counts["without a label: scored only"] = unlabelled
+    if len(shows_text):
+        counts |= {burned_in.LOOKED_AT: len(shows_text), burned_in.SHOWN: int(shows_text.sum())}
     return pd.DataFrame({"step": counts.keys(), "count": counts.values()})

@@ -14,7 +14,8 @@ from tqdm import tqdm
 
 from lib import ROOT
 from lib.datasets.entries import listed, load_entries, load_split_settings
-from lib.datasets.index import MOST_UNREADABLE, list_films, split_films
+from lib.datasets.examination import MOST_UNREADABLE
+from lib.datasets.index import list_films, split_films
 from lib.datasets.listing import is_visible
 from lib.datasets.originals import Originals, may_be_read, originals, shown
 from lib.datasets.split import FEWEST_NORMALS

@@ -48,7 +48,7 @@ NUMBERS = {"age": float, "label": float, "width": int, "height": int}
 def load_index(path: str | Path) -> pd.DataFrame:
     """Read and validate an index: ids and words are text, label and age float. Raises BadData."""
     path = Path(path)
-    remedy = f"create it again with `python -m lib.datasets {path.stem}`."
+    remedy = f"create it again with `python -m lib.preprocessing {path.stem}`."
     try:
         index = pd.read_csv(
             path,

@@ -71,11 +71,8 @@ def _prepared(fit: Fit) -> Path:
     inputs += _hash_of_file(default, _changed(default)) + _hash_of_index(table, _changed(table))
     inputs += provenance.fingerprint("lib.preprocessing.arrays").encode()
     name = hashlib.sha256(inputs).hexdigest()[:16]
-    target = files.BUILD / f"prepared/{fit.dataset}-{name}"
-    path = target.with_suffix(".npy")
-    with files.locked(target):
+    path = files.BUILD / f"prepared/{fit.dataset}-{name}.npy"
+    with files.locked(path):
         if not path.exists():
-            index = load_index(table)
-            no_masks = pd.DataFrame({"image_id": []})
-            arrays.write_films(index, no_masks, ROOT / "data", target, settings)
+            arrays.write_films(load_index(table), ROOT / "data", path, settings)
     return path
