@@ -42,7 +42,7 @@ NAMED = {
 OF_THE_STUDY = {
     "labels": "the share of the training films whose label the method is given",
     "contamination": "the share of anomalies among the training films of unknown label",
-    "augment": "whether training films are varied at random",
+    "augment": "whether training films are varied at random, and by which brightness",
     "images": "how films are prepared otherwise than usual",
 }
 
