@@ -1,6 +1,5 @@
-"""Loss and score inside the body: means by hand, on both backends, and what outside cannot change."""
+"""Loss and score inside the body: means by hand, and what outside cannot change."""
 
-import keras
 import numpy as np
 import pytest
 from discs import discs
@@ -84,13 +83,8 @@ def test_it_learns_inside_the_body_from_augmented_films(monkeypatch):
     np.testing.assert_array_equal(masks, bodies.bodies(moved))
 
 
-def scores_inside(seed=0):
-    """Scores of films after two updates by SGD."""
-    x = discs(8, abnormal=0.5)[0]
-    detector = Autoencoder(**SMALL, inside_body=True, seed=seed)
-    for number, weight in enumerate(detector.trainable_variables):
-        random = np.random.default_rng(number)
-        weight.assign(random.normal(0, 0.1, weight.shape))
-    detector.compile({"loss": keras.optimizers.SGD(0.1)})
-    detector.fit(x, epochs=2, shuffle=False, verbose=0)
-    return detector.predict(x, verbose=0)["score"]
+@on_tensorflow
+def test_the_body_is_the_same_on_jax(tmp_path):
+    pytest.importorskip("jax")
+    selected = "augmented or (mean_of_the_map and Autoencoder)"
+    run_on_jax("-m", "pytest", "-p", "no:cacheprovider", __file__, "-k", selected, folder=tmp_path)

@@ -150,7 +150,9 @@ def test_maps_are_kept_whatever_their_range(largest, kind, tmp_path):
     kept = np.load(tmp_path / "maps.npz")["map"]
     assert kept.dtype == kind and np.isfinite(kept).all()
     rows = [int(name.removeprefix("film")) for name in np.load(tmp_path / "maps.npz")["image_id"]]
-    np.testing.assert_allclose(kept.astype("float32") / largest, to_float(FILMS[rows])[..., 0], atol=1e-3)
+    np.testing.assert_allclose(
+        kept.astype("float32") / largest, to_float(FILMS[rows])[..., 0], atol=1e-3
+    )
 
 
 def test_a_detector_that_shows_nothing_leaves_nothing(tmp_path):

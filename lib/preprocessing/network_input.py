@@ -1,5 +1,6 @@
 """Scale pictures to the input range of networks, [-1, 1], and augment them."""
 
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -54,7 +55,7 @@ def augmentation_for(body: Body, upright: bool = False, brightness: float = 0, s
     Limbs are rotated by up to 20 degrees and flipped both ways, as in Spahr et al.
     (arXiv:2102.09895), who also use a `brightness` of 0.2; here it is 0 unless it is given.
     """
-    rest = {"brightness": brightness, "seed": seed}
+    vary = partial(augmentation, brightness=brightness, seed=seed)
     if body == "limb" and not upright:
-        return augmentation("horizontal_and_vertical", rotation_degrees=20, zoom=0.2, **rest)
-    return augmentation("horizontal", **rest)
+        return vary("horizontal_and_vertical", rotation_degrees=20, zoom=0.2)
+    return vary("horizontal")
