@@ -22,6 +22,7 @@ FLOORS = [
     *("files", "errors", "accidents", "processes", "lanes", "variants", "grid"),
     *("films", "burned_in", "phantoms", "provenance", "datasets", "data", "preprocessing"),
     *("source", "networks", "noise", "lesions", "collapse", "engine", "detector", "samples"),
+    *("bodies", "reconstruction"),
     *("losses", "methods", "metrics", "floors", "figures", "prose", "fits"),
     *("comparison", "unlabelled", "report", "pages", "benchmark", "preflight", "lab"),
 ]
