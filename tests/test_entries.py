@@ -34,9 +34,15 @@ MURA = "layout: mura, folder: MURA-v1.1, body: limb"
         (f"  x: {{{MURA}, parts: [foot]}}\n", r"has `parts: .*foot.*`: write a list of elbow, fi"),
         (f"  x: {{{MURA}, parts: hand}}\n", "has `parts: hand`: write a list of elbow, finger"),
         (f"  x: {{{MURA}, parts: []}}\n", "has `parts: .*`: write a list of elbow, finger"),
-        (f"  x: {{{GOOD}, split: 0.3}}\n", "has `split: 0.3`: write shares of the films, as {val"),
-        (f"  x: {{{GOOD}, split: {{train: 0.7}}}}\n", "has `split: .*`: write shares of the film"),
-        (f"  x: {{{GOOD}, split: {{validation: 0.5, test: 0.5}}}}\n", "has `split: .*`: write sh"),
+        (
+            f"  x: {{{GOOD}, shares: 0.3}}\n",
+            "has `shares: 0.3`: write shares of the films, as {val",
+        ),
+        (f"  x: {{{GOOD}, shares: {{train: 0.7}}}}\n", "has `shares: .*`: write shares of the fil"),
+        (
+            f"  x: {{{GOOD}, shares: {{validation: 0.5, test: 0.5}}}}\n",
+            "has `shares: .*`: write sh",
+        ),
         (f"  2024: {{{GOOD}}}\n", "'2024' cannot name a data set"),
         (f"  our films: {{{GOOD}}}\n", "'our films' cannot name a data set"),
         (f"  our/films: {{{GOOD}}}\n", "'our/films' cannot name a data set"),

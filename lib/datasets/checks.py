@@ -67,7 +67,7 @@ COMMON: dict[str, tuple[Callable, str]] = {
     "official_split": TRUTH,
     "peers": TRUTH,
     "test_patients": (_is_text, "a file below params/test_patients/"),
-    "split": (_are_shares, "shares of the films, as {validation: 0.1, test: 0.2}"),
+    "shares": (_are_shares, "shares of the films, as {validation: 0.1, test: 0.2}"),
     "images": (lambda value: isinstance(value, dict), "settings, as {equalize: none}"),
 }
 UNCERTAIN = {"leave_out": None, "normal": 0.0, "abnormal": 1.0}  # -> the label of such films

@@ -11,8 +11,9 @@ Wyatt et al., CVPR Workshops 2022; diffusion as in DDPM
     sigma = eta sqrt((1 - alpha_bar_s) / (1 - alpha_bar_t) (1 - alpha_bar_t / alpha_bar_s))  (16)
     map = (x_0 - r)^2,  r = x_lambda denoised in `steps` calls from t = lambda to 0
 
-x_0' is the estimate of x_0 from x_t and e_theta, clipped to [-1, 1]; e' is the noise that leads
-from x_0' to x_t. `steps = noise_level, eta = 1` is the ancestral sampler of DDPM, as published.
+x_0' is the estimate of x_0 from x_t and e_theta, clipped to [-1, 1] as in the reference code; e' is
+the noise that leads from x_0' to x_t. `steps = noise_level, eta = 1` is the ancestral sampler of
+DDPM, as published.
 
 **Differs from the paper**
 
