@@ -34,6 +34,8 @@ XLA = ON_GPU
 class Engine(keras.Model):
     """The base of `lib.detector.Detector`; `seed` determines weights and shuffling."""
 
+    takes_xla = True  # unless its losses call `by_numpy`
+
     def __init__(self, seed):
         super().__init__()
         self.seed = seed
@@ -243,7 +245,8 @@ class Engine(keras.Model):
             """Train on one batch of `fit` (Keras's hook)."""
             x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
             x = self._augment(x)  # outside XLA, which cannot rotate an image
-            return tf.function(self.update, jit_compile=XLA, autograph=False)(x, y)
+            compiled = XLA and self.takes_xla
+            return tf.function(self.update, jit_compile=compiled, autograph=False)(x, y)
 
         def test_step(self, data):
             """Evaluate one batch (Keras's hook)."""
@@ -326,6 +329,19 @@ def input_gradient(function, x):
         tape.watch(x)
         value = ops.sum(function(x))
     return tape.gradient(value, x)
+
+
+def by_numpy(function, x):
+    """Return function(x), (n, h, w) float32, of films (n, h, w, 1), by numpy inside a graph.
+
+    Without gradient. TensorFlow's XLA cannot compile a graph with it.
+    """
+    if BACKEND == "jax":
+        shape = jax.ShapeDtypeStruct(x.shape[:-1], "float32")
+        return jax.pure_callback(lambda films: function(np.asarray(films)), shape, x)
+    pixels = tf.numpy_function(function, [x], tf.float32, stateful=False)
+    pixels.set_shape(x.shape[:-1])
+    return pixels
 
 
 def not_abnormal(x, y=None):

@@ -26,7 +26,7 @@ class Parameters(NamedTuple):
     method: str  # module of lib/methods
     labels: Labels
     contamination: float  # share of anomalies among the training films of unknown label
-    augment: bool  # whether training films are augmented at random
+    augment: bool | dict  # whether training films are augmented at random, and with what brightness
     images: dict  # preparation of films that differs from the data set's
     updates: dict[str, int]  # training lengths in updates, by their keyword in epochs
     keywords: dict  # keywords of the method

@@ -13,7 +13,7 @@ from test_films import write_dicom
 
 from lib import ROOT
 from lib.datasets.entries import load_entries
-from lib.datasets.index import build_index, write_tables
+from lib.datasets.index import build_index, split_films, write_tables
 from lib.datasets.listing import age_in_years
 from lib.datasets.split import check_split, split_by_patient
 from lib.datasets.table import load_index
@@ -153,6 +153,28 @@ def test_mura(tmp_path, header, end):
     assert (film["body_part"], film["label"], film["width"], film["height"]) == ("hand", 1, 32, 24)
     assert len(index) == 30 and index["label"].sum() == 20
     assert (index["split"].eq("test") == index.index.str.startswith("valid-")).all()
+
+
+def test_mura_of_one_body_part(tmp_path):
+    """12 patients with a hand and a wrist each, the hands of six abnormal."""
+    studies = [
+        f"MURA-v1.1/train/XR_{part}/patient{patient:05}/study1_{sign}"
+        for patient in range(12)
+        for part in ("HAND", "WRIST")
+        for sign in (("positive", "negative")[patient % 2],)
+    ]
+    for study in studies:
+        write_film(tmp_path / study / "image1.png")
+    free = MURA | {"official_split": False}
+    tables, every = (index_of(tmp_path, free | more) for more in ({"parts": ["hand"]}, {}))
+    hands = tables[""]
+    assert len(hands) == 12 and set(hands["body_part"]) == {"hand"} and len(every[""]) == 24
+    assert counts(tables)["left out: other body parts"] == 12
+    assert "left out: other body parts" not in counts(every)
+    both = index_of(tmp_path, free | {"parts": ["wrist", "hand"]})
+    assert both[""].equals(every[""])
+    with pytest.raises(BadData, match=r"MURA-v1\.1 holds no film of elbow: correct `parts`"):
+        index_of(tmp_path, free | {"parts": ["elbow"]})
 
 
 def test_mura_apple_double_lines_are_no_films(tmp_path):
@@ -648,6 +670,21 @@ def test_split_by_patient():
     shuffled = table.sample(frac=1, random_state=1)
     assert split_by_patient(shuffled, seed=3).sort_index().equals(split)
     assert not split_by_patient(table, seed=4).equals(split)
+
+
+def test_the_entry_of_a_data_set_may_change_the_shares_of_its_splits():
+    """As in the studies on RSNA: 70 % of the normals for training, 1:2 for validation and test."""
+    table = films(2000).assign(dataset="rsna", body_part="chest")
+    table["patient_id"] = table["image_id"]
+    table = table.assign(view="", sex="", age="", in_test_list=False)
+    entry = load_entries()["rsna_peers"]
+    usual, theirs = (
+        split_films(table, "rsna", one, {"validation": 0.15, "test": 0.3}) for one in (RSNA, entry)
+    )
+    normal = theirs[theirs["label"].eq(0)]["split"].value_counts(normalize=True)
+    assert normal["train"] == pytest.approx(0.7, abs=0.02)
+    assert normal["test"] / normal["validation"] == pytest.approx(2, rel=0.15)
+    assert usual[usual["label"].eq(0)]["split"].eq("train").mean() == pytest.approx(0.54, abs=0.02)
 
 
 def test_films_of_a_test_list_are_the_test_films():

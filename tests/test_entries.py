@@ -7,6 +7,8 @@ from lib.errors import BadData
 
 GOOD = "layout: folder, folder: ours, normal: healthy, abnormal: fracture, body: chest"
 
+MURA = "layout: mura, folder: MURA-v1.1, body: limb"
+
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
@@ -28,6 +30,19 @@ GOOD = "layout: folder, folder: ours, normal: healthy, abnormal: fracture, body:
         (f"  x: {{{GOOD.replace('healthy', '')}}}\n", "has `normal: null`: write a folder or a gl"),
         (f"  x: {{{GOOD.replace('healthy', '.')}}}\n", r"has `normal: \.`: write a folder or a gl"),
         (f"  x: {{{GOOD.replace('healthy', '[]')}}}\n", r"has `normal: \[\]`: write a folder"),
+        (f"  x: {{{GOOD}, parts: [hand]}}\n", "unknown key `parts`: .*, or the layout mura"),
+        (f"  x: {{{MURA}, parts: [foot]}}\n", r"has `parts: .*foot.*`: write a list of elbow, fi"),
+        (f"  x: {{{MURA}, parts: hand}}\n", "has `parts: hand`: write a list of elbow, finger"),
+        (f"  x: {{{MURA}, parts: []}}\n", "has `parts: .*`: write a list of elbow, finger"),
+        (
+            f"  x: {{{GOOD}, shares: 0.3}}\n",
+            "has `shares: 0.3`: write shares of the films, as {val",
+        ),
+        (f"  x: {{{GOOD}, shares: {{train: 0.7}}}}\n", "has `shares: .*`: write shares of the fil"),
+        (
+            f"  x: {{{GOOD}, shares: {{validation: 0.5, test: 0.5}}}}\n",
+            "has `shares: .*`: write sh",
+        ),
         (f"  2024: {{{GOOD}}}\n", "'2024' cannot name a data set"),
         (f"  our films: {{{GOOD}}}\n", "'our films' cannot name a data set"),
         (f"  our/films: {{{GOOD}}}\n", "'our/films' cannot name a data set"),

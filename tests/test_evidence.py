@@ -137,6 +137,24 @@ def test_what_is_kept_is_of_the_films_it_names(tmp_path):
     assert film == pytest.approx(2 * float(to_float(FILMS[5:6]).mean()), rel=1e-4)
 
 
+@pytest.mark.parametrize(("largest", "kind"), [(65504, "float16"), (250_000, "float32")])
+def test_maps_are_kept_whatever_their_range(largest, kind, tmp_path):
+    """AE-U without a floor of the variance: beyond 65504 float16 has infinity alone."""
+
+    class Loud(Telling):
+        def predict(self, x, verbose):
+            outputs = super().predict(x, verbose)
+            return outputs | {"map": outputs["map"] * np.float32(largest)}
+
+    keep(Loud(), tmp_path)
+    kept = np.load(tmp_path / "maps.npz")["map"]
+    assert kept.dtype == kind and np.isfinite(kept).all()
+    rows = [int(name.removeprefix("film")) for name in np.load(tmp_path / "maps.npz")["image_id"]]
+    np.testing.assert_allclose(
+        kept.astype("float32") / largest, to_float(FILMS[rows])[..., 0], atol=1e-3
+    )
+
+
 def test_a_detector_that_shows_nothing_leaves_nothing(tmp_path):
     assert keep(Silent(), tmp_path) == set()
 

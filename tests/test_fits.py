@@ -91,6 +91,11 @@ def test_who_trains_on_mirrored_films_scores_them_mirrored_too(monkeypatch, entr
     assert varied.mirrored and varied.augmentation.layers[0].mode == mirrors
     assert not built(augment=True, mirrored=False).mirrored
     assert not built().mirrored and built().augmentation is None
+    brighter = built(augment={"brightness": 0.2})
+    assert brighter.mirrored and brighter.augmentation.layers[-1].reach == 0.2
+    assert len(brighter.augmentation.layers) == len(varied.augmentation.layers) + 1
+    with pytest.raises(BadData, match="unknown key 'contrast': use brightness"):
+        built(augment={"contrast": 0.2})
 
 
 def test_updates_become_epochs_over_the_training_films():

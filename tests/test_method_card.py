@@ -134,7 +134,8 @@ def test_published_numbers_are_sourced_and_belong_to_methods():
     entries = set(params.methods())
     for row in rows:
         assert row["method"] in entries, row
-        assert "](https://" in row["source"], row
+        linked, slides = "](https://" in row["source"], row["source"].startswith("slides ")
+        assert linked or (slides and row["note"].endswith("not documented")), row
         assert re.match(r"\.\d+( to \.\d+)?$", row["value"]), row
         assert row["dataset"] in ("mura", "nih", "rsna") and row["note"]
     assert len({tuple(row.values()) for row in rows}) == len(rows)

@@ -20,6 +20,7 @@ from lib.preprocessing import (
 from lib.preprocessing.affine import RandomAffine
 from lib.preprocessing.annotations import lesions_of_films
 from lib.preprocessing.arrays import write_films
+from lib.preprocessing.brightness import RandomBrightness
 
 XRAYS = Path(__file__).resolve().parents[2] / "shared/xrays"
 needs_films = pytest.mark.skipif(not XRAYS.is_dir(), reason=f"no real films in {XRAYS}")
@@ -245,6 +246,30 @@ def test_augmentation_keeps_the_range_and_fills_with_black():
     assert varied.min() == -1 and varied.max() <= 1 + 1e-5
     assert np.array_equal(np.asarray(layers(white, training=False)), white)
     assert not np.array_equal(varied, np.asarray(layers(white, training=True)))
+
+
+def test_brightness_multiplies_the_distance_from_black():
+    """Grey 0 is half-way between black and white: its factor of 0.8 to 1.2 is seen directly."""
+    films = np.full((400, 8, 8, 1), -1, np.float32)
+    films[:, 2:4], films[:, 4:6] = 0, 0.9
+    varied = np.asarray(RandomBrightness(0.2)(films, training=True))[..., 0]
+    assert (varied[:, :2] == -1).all(), "black remains black"
+    factor = varied[:, 2, 0] + 1
+    np.testing.assert_array_equal(varied[:, 2:4], np.tile(varied[:, 2:3, :1], (1, 2, 8)))
+    assert factor.min() == pytest.approx(0.8, abs=0.01) and factor.max() < 1.2
+    assert factor.max() == pytest.approx(1.2, abs=0.01) and factor.mean() == pytest.approx(1, 0.02)
+    expected = np.minimum(1.9 * factor - 1, 1)
+    np.testing.assert_allclose(varied[:, 4, 0], expected, atol=1e-6, err_msg="at most white")
+    np.testing.assert_array_equal(RandomBrightness(0.2)(films), films)
+
+
+def test_augmentation_varies_brightness_only_if_asked():
+    grey = np.zeros((50, 32, 32, 1), np.float32)
+    usual, bright = augmentation_for("chest"), augmentation_for("chest", brightness=0.2)
+    centre = [np.asarray(layers(grey, training=True))[:, 16, 16, 0] for layers in (usual, bright)]
+    np.testing.assert_allclose(centre[0], 0, atol=1e-5)
+    assert centre[1].std() > 0.05 and np.abs(centre[1]).max() < 0.21
+    assert len(bright.layers) == len(usual.layers) + 1
 
 
 def where_a_spot_comes_to_lie(**reach):

@@ -23,6 +23,7 @@ FLOORS = [
     *("params", "variants", "grid", "ablations"),
     *("films", "burned_in", "phantoms", "provenance", "datasets", "data", "preprocessing"),
     *("source", "networks", "noise", "lesions", "collapse", "engine", "detector", "samples"),
+    *("bodies", "reconstruction"),
     *("losses", "methods", "metrics", "floors", "figures", "prose", "fits"),
     *("comparison", "unlabelled", "report", "pages", "benchmark", "preflight", "lab"),
 ]

@@ -31,10 +31,24 @@ def _are_words(value: Any) -> bool:
     return bool(words) and all(_is_place(word) or isinstance(word, bool) for word in words)
 
 
+def _are_shares(value: Any) -> bool:
+    """Return whether a value gives shares of the films, which leave some for training."""
+    if not isinstance(value, dict) or not value or not value.keys() <= {"validation", "test"}:
+        return False
+    shares = list(value.values())
+    return all(type(share) is float and share > 0 for share in shares) and sum(shares) < 1
+
+
+def _are_parts(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and set(map(str, value)) <= set(MURA_PARTS)
+
+
 def _is_truth(value: Any) -> bool:
     return isinstance(value, bool)
 
 
+#: The body parts of MURA, `XR_HAND` and so on.
+MURA_PARTS = ("elbow", "finger", "forearm", "hand", "humerus", "shoulder", "wrist")
 #: For each key, the test of its value and a description of valid values.
 PLACE = (_is_place, "a folder below the films, as `our_films`")
 GLOBS = (_are_globs, "a folder or a glob, as `healthy` or `*.png`, or a list of them")
@@ -52,7 +66,8 @@ COMMON: dict[str, tuple[Callable, str]] = {
     "upright": TRUTH,
     "official_split": TRUTH,
     "peers": TRUTH,
-    "test_patients": (_is_text, "a file in params/test_patients/"),
+    "test_patients": (_is_text, "a file below params/test_patients/"),
+    "shares": (_are_shares, "shares of the films, as {validation: 0.1, test: 0.2}"),
     "images": (lambda value: isinstance(value, dict), "settings, as {equalize: none}"),
 }
 UNCERTAIN = {"leave_out": None, "normal": 0.0, "abnormal": 1.0}  # -> the label of such films
@@ -65,7 +80,7 @@ TABLE: dict[str, tuple[Callable, str]] = {
     **dict.fromkeys(("view", "sex", "age", "body_part"), COLUMNS),
 }
 LAYOUTS: dict[str, dict[str, tuple[Callable, str]]] = {
-    "mura": {},
+    "mura": {"parts": (_are_parts, f"a list of {', '.join(MURA_PARTS)}")},
     "nih": {"abnormal": GLOBS},
     "rsna": {},
     "folder": {

@@ -126,6 +126,7 @@ def _split(films: pd.DataFrame, name: str, entry: dict, settings: dict) -> pd.Da
     """Add `split`, `unlabelled` where there is no label. Raises BadData if a split lacks films."""
     known = films[films["label"].notna()]
     normals_only = not names_abnormal_films(entry)
+    settings = settings | entry.get("shares", {})
     split = split_by_patient(
         known, **settings, test_list=known["in_test_list"], normals_only=normals_only
     )

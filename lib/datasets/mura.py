@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pandera.pandas as pandera
 
+from lib.datasets.entries import listed
 from lib.datasets.film_files import is_film_name, locate
 from lib.datasets.listing import Listing, files_below, is_visible
 from lib.datasets.owner_tables import find_table, read_table
@@ -31,7 +32,10 @@ SIGNS = {"negative": 0, "positive": 1}
 
 
 def read(folder: Path, entry: dict) -> Listing:
-    """List the films of the tables or, without a table, of the folders. Raises BadData."""
+    """List the films of the tables or, without a table, of the folders. Raises BadData.
+
+    With `parts` in the entry, films of other body parts are left out and counted.
+    """
     films = pd.concat([_films(folder, name) for name in ("train", "valid")], ignore_index=True)
     if films.empty:
         raise BadData(
@@ -39,6 +43,16 @@ def read(folder: Path, entry: dict) -> Listing:
             "valid/XR_…: put the owner's tables and folders there."
         )
     parts = films["relative"].str.extract(FILM).apply(lambda column: column.str.lower())
+    counts = {"films listed": len(films)}
+    if wanted := listed(entry, "parts"):
+        selected = parts["part"].isin(wanted)
+        if not selected.any():
+            raise BadData(
+                f"{folder} has no film of {', '.join(wanted)}: correct `parts` in "
+                "params/datasets.yaml."
+            )
+        films, parts = films[selected], parts[selected]
+        counts["left out: other body parts"] = int((~selected).sum())
     id_parts = parts[["list", "part", "patient", "study", "stem"]]
     return Listing(
         films.assign(
@@ -49,7 +63,7 @@ def read(folder: Path, entry: dict) -> Listing:
             body_part=parts["part"],
             in_test_list=parts["list"].eq("valid"),
         ),
-        counts={"films listed": len(films)},
+        counts=counts,
         has_test_list=True,
     )
 

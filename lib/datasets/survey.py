@@ -26,6 +26,7 @@ from lib.films import NotAFilm, UnreadableFilm, read_film
 SHIPPED = {
     *("mura", "nih", "rsna", "nih_any", "nih64", "kermany", "kermany224", "knee_oa"),
     *("nih_peers", "kermany224_peers", "knee_oa_peers", "knee_oa_peers_labels"),
+    *("mura_hand_peers", "rsna_peers"),
 }
 TRIED = 24  # number of films of a data set that are opened
 MOST_BROKEN = 0.5  # share of these; with more unreadable films, the copy or export is defective

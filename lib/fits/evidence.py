@@ -1,7 +1,7 @@
 """The outputs of a trained detector other than its scores, stored for the card of its fit.
 
-- `maps.npz`: image_id (m,), map (m, h, w) float16, reconstruction (m, h, w) uint8, of annotated and
-  other test films, over all ranks of the score.
+- `maps.npz`: image_id (m,), map (m, h, w) float16 (float32 where a value exceeds its range),
+  reconstruction (m, h, w) uint8, of annotated and other test films, over all ranks of the score.
 - `chain.npz`: chain (steps, n, h, w) uint8 with chain_image_id (n,), from film to reconstruction.
 - `embedding.npz`: image_id (m,), embedding (m, d) float32, sphere (m,), the number of the nearest
   one; of test films over all ranks.
@@ -93,10 +93,16 @@ def maps_of(detector, films, selected: pd.DataFrame) -> dict[str, np.ndarray]:
     maps = detector.predict(x, verbose=0).get("map")
     if maps is None:
         return {}
-    arrays = {"image_id": selected["image_id"].to_numpy(str), "map": maps.astype("float16")}
+    arrays = {"image_id": selected["image_id"].to_numpy(str), "map": compact(maps)}
     if detector.reconstruction(x[:1]) is not None:
         arrays["reconstruction"] = to_grey(detector.batchwise(detector.reconstruction, x))
     return arrays
+
+
+def compact(maps: np.ndarray) -> np.ndarray:
+    """Return maps as float16, or as float32 if a value exceeds the range of float16, 65504."""
+    fits = np.abs(maps).max(initial=0) <= np.finfo("float16").max
+    return maps.astype("float16" if fits else "float32")
 
 
 def chain_of(detector, films, selected: pd.DataFrame) -> dict[str, np.ndarray]:

@@ -42,7 +42,7 @@ NAMED = {
 OF_THE_STUDY = {
     "labels": "the share of the training films whose label is known to the method",
     "contamination": "the share of anomalies among the training films of unknown label",
-    "augment": "whether training films are augmented at random",
+    "augment": "whether training films are varied at random, and by which brightness",
     "images": "settings of preprocessing that differ from those of the data set",
 }
 

@@ -66,11 +66,22 @@ def build(fit: Fit, parameters: Parameters, body: dict, size: int, training_film
     scores films together with their mirror images, unless `mirrored` is given.
     """
     keras.utils.set_random_seed(fit.seed)
-    augmentation = augmentation_for(**body) if parameters.augment else None
-    keywords: dict[str, Any] = {"mirrored": parameters.augment, **parameters.keywords}
+    augmentation = augmentation_of(parameters, body)
+    keywords: dict[str, Any] = {"mirrored": bool(parameters.augment), **parameters.keywords}
     keywords |= epochs_of(parameters, training_films)
     method = methods.find(parameters.method)
     return method(image_size=size, augmentation=augmentation, seed=fit.seed, **keywords)
+
+
+def augmentation_of(parameters: Parameters, body: dict):
+    """Return the augmentation of the body, with the changes in `augment`; None without it.
+
+    `augment` is true, false, or as {brightness: 0.2}. Raises BadData for another change.
+    """
+    changes = parameters.augment if isinstance(parameters.augment, dict) else {}
+    if unknown := sorted(changes.keys() - {"brightness"}):
+        raise BadData(f"`augment` in params/ has an unknown key {unknown[0]!r}: use brightness.")
+    return augmentation_for(**body, **changes) if parameters.augment else None
 
 
 def epochs_of(parameters: Parameters, films: int) -> dict[str, int]:

@@ -26,6 +26,7 @@ Loss and settings are those of the benchmark MedIAnomaly
 | 1. v | exp(second output), as with `variance_floor=0` | that + `variance_floor`, by default 0.01: a standard deviation of 0.1, a twentieth of the grey range |
 | 2. from the last map to z | a layer of 1024 units on either side | one linear layer |
 | 3. r | | ends in tanh, as films lie in [-1, 1] |
+| 4. activations of E | ReLU | leaky ReLU, slope 0.1 |
 
 **Known defect** of the published form: nothing bounds v from below. Where training films hardly
 differ, as in the dark area next to the body, v falls towards 0 and a few pixels there dominate the
@@ -37,11 +38,11 @@ from typing import ClassVar
 
 from keras import ops
 
-from lib import losses, networks
-from lib.detector import Detector
+from lib import bodies, losses, networks
+from lib.reconstruction import Reconstruction
 
 
-class AEU(Detector):
+class AEU(Reconstruction):
     """An autoencoder that predicts its squared error (equations above).
 
     - `latent_dim`: length of the code E(x)
@@ -75,7 +76,8 @@ class AEU(Detector):
 
     def compute_losses(self, x, y=None, training=False):
         """Return the loss and the mean of each map; labels are not used."""
-        means = {name: ops.mean(pixels) for name, pixels in self.maps(x, training).items()}
+        maps, inside = self.maps(x, training), self.inside(x)
+        means = {name: bodies.mean_over(pixels, inside) for name, pixels in maps.items()}
         return {"loss": means["normalised"] + means["log_variance"], **means}
 
     def reconstruction(self, x):
@@ -84,6 +86,6 @@ class AEU(Detector):
 
     def examine(self, x):
         """Return the mean of each map, and the map of the chosen score."""
-        maps = self.maps(x)
-        means = {name: ops.mean(pixels, axis=(1, 2)) for name, pixels in maps.items()}
-        return {"map": maps[self.score_name], **means}
+        maps, inside = self.maps(x), self.inside(x)
+        means = {name: bodies.means_over(pixels, inside) for name, pixels in maps.items()}
+        return {"map": bodies.confined(maps[self.score_name], inside), **means}

@@ -14,7 +14,8 @@ N(0, I), z_hat ~ N(z_mean, exp z_log_var) from E(x), r = G(z_hat), R(p) = -log p
 
 Scores: mse, the mean of the map; top_k, the mean of its largest pixels; discriminator, 1 - D(x);
 code_discriminator, 1 - C(z_mean); mean_of_discriminators. Published AUROC of `discriminator`: .607
-on the hands of MURA, hands cut out; .752 on RSNA.
+on the hands of MURA, hands cut out. The AUROC of .752 on RSNA (Nakao et al. 2021, doi
+10.1007/s10278-020-00413-2) is not known to be that of the discriminator.
 
 **Differs from the paper**
 
@@ -24,7 +25,7 @@ on the hands of MURA, hands cut out; .752 on RSNA.
 | 2. absolute error | lambda between 1 and 40 | lambda .01 | a mean over pixels, lambda 10 |
 | 3. players | updated one after the other | | updated together, from one forward pass |
 | 4. sizes | | latent size 100, width 64, C of 50, 25 and 12 units | latent size 16, width 16, C of 64, 32 and 16 units |
-| 5. networks | | spectral norm, self-attention | neither |
+| 5. networks | | spectral norm, self-attention; minibatch discrimination in D, so that the score of a film depends on the other films of its batch | none of these: the score of a film depends on that film only |
 | 6. codes of both kinds | in separate batches of the generator's batch norm | | in one batch |
 | 7. discriminators' scores | | 1 - D, 1 - C and their mean | the logits of both, and the mean of these |
 

@@ -11,26 +11,41 @@ Wyatt et al., CVPR Workshops 2022; diffusion as in DDPM
     sigma = eta sqrt((1 - alpha_bar_s) / (1 - alpha_bar_t) (1 - alpha_bar_t / alpha_bar_s))  (16)
     map = (x_0 - r)^2,  r = x_lambda denoised in `steps` calls from t = lambda to 0
 
-x_0' is the estimate of x_0 from x_t and e_theta, clipped to [-1, 1]; e' is the noise that leads
-from x_0' to x_t. `steps = noise_level, eta = 1` is the ancestral sampler of DDPM, as published.
+x_0' is the estimate of x_0 from x_t and e_theta, clipped to [-1, 1] as in the reference code; e' is
+the noise that leads from x_0' to x_t. `steps = noise_level, eta = 1` is the ancestral sampler of
+DDPM, as published.
 
 **Differs from the paper**
 
-| what | paper and its code | here |
-| --- | --- | --- |
-| 1. sampler | 250 calls per film, ancestral, whose step has the variance beta_t | 10 calls with eta 0; the variance is that of the posterior (both in DDPM, section 3.2) |
-| 2. noise in scoring | drawn in each call | from a bank of 256 fields fixed by the seed (below) |
-| 3. simplex noise | a slice at t of one in three dimensions, standard deviation 0.5 | two dimensions, variance 1, a randomly placed triangulation; its period is 64 of 256 pixels, scaled to films |
-| 4. t in training | below 800 | all 1000 steps |
-| 5. U-Net | a base width of 128 | smaller (see `networks.denoiser`) |
-| 6. score of a film | maps only | the mean of its map, of the absolute residual, and of the largest pixels |
+| what | paper and its code | study on RSNA | here |
+| --- | --- | --- | --- |
+| 1. sampler | 250 calls per film, ancestral, whose step has the variance beta_t | 200 calls | 10 calls with eta 0; the variance is that of the posterior (both in DDPM, section 3.2) |
+| 2. noise in scoring | drawn in each call | the same | from a bank of 256 fields fixed by the seed (below) |
+| 3. simplex noise | a slice at t of one in three dimensions, standard deviation 0.5 | the same | two dimensions, variance 1, a randomly placed triangulation |
+| 4. period of its first octave | 64 of 256 pixels | 64 of 64 pixels | `frequency`: 64 of 256 pixels, scaled to films |
+| 5. lambda and T | 250 of 1000 | 200 of 2000 | 250 of 1000 |
+| 6. noise to signal of x_lambda (below) | 0.48 | 0.17 | 0.95: twice that of the paper, 5.6 times that of the study on RSNA |
+| 7. t in training | below 800 | below 800 of 2000 | all 1000 steps |
+| 8. updates | AdamW without decay, batches of 1, the norm of the gradient clipped at 1 | the same | Adam, batches of 32, no clipping |
+| 9. average of the weights (EMA) | momentum 0.9999 | the same | 0.999, since trainings are shorter |
+| 10. U-Net | a base width of 128 | 64 | smaller (see `networks.denoiser`) |
+| 11. score of a film | maps only | the sum of abs(x_0 - r) | the mean of its map, of the absolute residual, and of the largest pixels |
+
+The study on RSNA is that of YiHsiu7893 on GitHub (64 px), which reports an AUROC of .77. Noise to
+signal is s sqrt((1 - alpha_bar_lambda) / alpha_bar_lambda), s the standard deviation of the noise.
+With variance 1 the same lambda therefore removes more of a film; `noise_level=139` has the paper's
+noise to signal, 49 that of the study on RSNA.
 
 A number computed from the grey values of a film selects its field; each step takes the next one.
 The score of a film is therefore reproducible and independent of the other films of its batch.
 
 **Known defects** of reference code: one field of noise for the whole batch, which is valid for
-batches of 1 only. `as_published=True` restores that field in training, and noise of standard
-deviation 0.5.
+batches of 1 only.
+
+`as_published=True` is the setting of the study on RSNA, with simplex or Gaussian noise: rows 1, 4,
+5, 6, 7, the clipping of row 8, and the score `l1` unless another is chosen; simplex noise with a
+standard deviation of 0.5, and in training one field for a batch. Rows 2 and 3 remain, as do batch
+size, `ema` and `width`.
 """  # noqa: E501
 
 from itertools import pairwise
@@ -44,15 +59,22 @@ from lib import losses, networks, noise
 from lib.detector import Detector
 from lib.noise import number_in_bank
 
-NOISES = {"gaussian": noise.gaussian, "simplex": noise.simplex}
+NOISES = ("simplex", "gaussian")
 PUBLISHED_SPREAD = 0.5  # standard deviation of the published simplex noise, measured
+PUBLISHED_PERIOD = 64  # pixels, whatever the size of the film
+#: Keywords and their values in the study on RSNA; `trained_steps` is the largest t in training.
+PUBLISHED = {"timesteps": 2000, "noise_level": 200, "steps": 200, "eta": 1.0, "trained_steps": 800}
 
 
 class AnoDDPM(Detector):
     """A diffusion model that denoises partially noised films (equations above).
 
     - `noise`: e, simplex or gaussian
+    - `frequency`, `octaves`, `persistence`: of simplex noise (`lib.noise`), the period of its first
+      octave in pixels of a film of 256, their number, and the amplitude of an octave in that of the
+      previous one
     - `timesteps`: T
+    - `trained_steps`: the largest t in training; None: T
     - `noise_level`: lambda, the step from which films are denoised, at most `timesteps`
     - `steps`: calls of the denoiser per film in scoring, at most `noise_level`
     - `eta`: 0 is DDIM's sampler, 1 DDPM's
@@ -61,7 +83,7 @@ class AnoDDPM(Detector):
     - `top_k`: number of largest pixels of the map that the score of that name averages
     - `fields`: number of noise fields in the bank for scoring
     - `swept_calls`, `swept_levels`: other values of `steps` and of lambda for `sweep`
-    - `as_published`: one field of noise for a batch, of standard deviation 0.5 (see above)
+    - `as_published`: the setting of the study on RSNA replaces these (see above)
     - `learning_rate`: Adam's
     """
 
@@ -72,7 +94,11 @@ class AnoDDPM(Detector):
         self,
         *,
         noise="simplex",
+        frequency=64,
+        octaves=6,
+        persistence=0.8,
         timesteps=1000,
+        trained_steps=None,
         noise_level=250,
         steps=10,
         eta=0.0,
@@ -87,20 +113,22 @@ class AnoDDPM(Detector):
         learning_rate=1e-4,
         **common,
     ):
+        if as_published and not common.get("score_name"):
+            common["score_name"] = "l1"
         super().__init__(learning_rate=learning_rate, **common)
-        if noise not in NOISES:
-            raise ValueError(f"The noise of AnoDDPM is gaussian or simplex, not {noise!r}.")
-        if not 1 <= steps <= noise_level <= timesteps:
-            raise ValueError(
-                "AnoDDPM needs 1 <= steps <= noise_level <= timesteps, "
-                f"not {steps}, {noise_level}, {timesteps}."
-            )
-        self.noise, self.as_published = noise, as_published and noise == "simplex"
+        self.noise, self.as_published = noise, as_published
+        self.frequency, self.octaves, self.persistence = frequency, octaves, persistence
         self.noise_level, self.timesteps, self.steps, self.eta = noise_level, timesteps, steps, eta
+        self.trained_steps = timesteps if trained_steps is None else trained_steps
         self.width, self.attention = width, attention
         self.ema, self.top_k, self.fields = ema, top_k, fields
         self.swept_calls, self.swept_levels = swept_calls, swept_levels
-        beta = np.linspace(1e-4, 2e-2, timesteps) * 1000 / timesteps
+        if as_published:
+            self.frequency = PUBLISHED_PERIOD * 256 / self.image_size
+            for name, value in PUBLISHED.items():
+                setattr(self, name, value)
+        self._check_keywords()
+        beta = np.linspace(1e-4, 2e-2, self.timesteps) * 1000 / self.timesteps
         self.alpha_bar = np.append(1, np.cumprod(1 - beta)).astype("float32")
         self.denoiser = networks.denoiser(self.image_size, width, attention)  # e_theta
         self.random = keras.random.SeedGenerator(self.seed)
@@ -110,16 +138,41 @@ class AnoDDPM(Detector):
         drawn = [self.draw(min(32, fields - start)) for start in range(0, fields, 32)]
         self.bank.assign(ops.concatenate(drawn))
 
+    def _check_keywords(self):
+        """Raise ValueError for keywords without a meaning."""
+        if self.noise not in NOISES:
+            raise ValueError(f"The noise of AnoDDPM is gaussian or simplex, not {self.noise!r}.")
+        if not (self.octaves >= 1 and self.persistence > 0 and self.frequency > 0):
+            raise ValueError(
+                "AnoDDPM needs octaves of at least 1, persistence and frequency above 0, not "
+                f"{self.octaves}, {self.persistence} and {self.frequency}."
+            )
+        if not 1 <= self.steps <= self.noise_level <= self.timesteps:
+            raise ValueError(
+                "AnoDDPM needs 1 <= steps <= noise_level <= timesteps, "
+                f"not {self.steps}, {self.noise_level}, {self.timesteps}."
+            )
+        if not 1 <= self.trained_steps <= self.timesteps:
+            raise ValueError(
+                "AnoDDPM needs 1 <= trained_steps <= timesteps, "
+                f"not {self.trained_steps}, {self.timesteps}."
+            )
+
     def make_optimizers(self, steps):
         """Return Adam; moving averages replace the weights at the end of the fit."""
         options = {"use_ema": True, "ema_momentum": self.ema}
+        if self.as_published:
+            options["global_clipnorm"] = 1.0
         return {"loss": keras.optimizers.Adam(self.learning_rate, **options)}
 
     # Training
 
     def draw(self, count):
         """Return noise e, one field for each of `count` films, (n, h, w, 1)."""
-        drawn = NOISES[self.noise](count, self.image_size, self.random)
+        if self.noise == "gaussian":
+            return noise.gaussian(count, self.image_size, self.random)
+        of_octaves = self.octaves, self.persistence, self.frequency
+        drawn = noise.simplex(count, self.image_size, self.random, *of_octaves)
         return PUBLISHED_SPREAD * drawn if self.as_published else drawn
 
     def diffuse(self, x, t, e):
@@ -130,8 +183,9 @@ class AnoDDPM(Detector):
     def compute_losses(self, x, y=None, training=False):
         """Return mean squared error of the predicted noise; labels are not used."""
         count = ops.shape(x)[0]
-        t = keras.random.randint((count,), 1, self.timesteps + 1, seed=self.random)
-        e = self.draw(1 if self.as_published else count)
+        t = keras.random.randint((count,), 1, self.trained_steps + 1, seed=self.random)
+        shared = self.as_published and self.noise == "simplex"
+        e = self.draw(1 if shared else count)
         inputs = [self.diffuse(x, t, e), ops.cast(t, "float32")]
         predicted = self.denoiser(inputs, training=training)
         return {"loss": ops.mean(ops.square(e - predicted))}
@@ -143,7 +197,10 @@ class AnoDDPM(Detector):
         return ops.take(self.bank, number % self.fields, axis=0)
 
     def step(self, x_t, t, s, e):
-        """Return x_s from x_t, s < t, by one denoiser call (DDIM, equation 12) with noise e."""
+        """Return x_s from x_t, s < t, by one denoiser call (DDIM, equation 12) with noise e.
+
+        As published, e has the variance beta_t, except in the last step, which adds none.
+        """
         alpha_bar, next_alpha_bar = ops.take(self.alpha_bar, t), ops.take(self.alpha_bar, s)
         time = ops.cast(t, "float32") * ops.ones((ops.shape(x_t)[0],))
         predicted = self.denoiser([x_t, time], training=False)
@@ -152,6 +209,8 @@ class AnoDDPM(Detector):
         variance = (1 - next_alpha_bar) / (1 - alpha_bar) * (1 - alpha_bar / next_alpha_bar)
         variance *= self.eta**2  # sigma^2, equation 16
         rest = ops.sqrt(ops.relu(1 - next_alpha_bar - variance))
+        if self.as_published:
+            variance = (1 - alpha_bar / next_alpha_bar) * ops.cast(s > 0, "float32")
         return ops.sqrt(next_alpha_bar) * x_0 + rest * noise_left + ops.sqrt(variance) * e
 
     def way_back(self, x, shown):
@@ -188,14 +247,15 @@ class AnoDDPM(Detector):
         return ops.stack([x, *self.way_back(x, shown)])
 
     def sweep(self, x):
-        """Return the score with other numbers of calls, then with other lambdas.
+        """Return the score with other numbers of calls, up to lambda, then with other lambdas.
 
         With lambda calls, the sampler is the ancestral one, eta 1.
         """
         of_the_score = self.noise_level, self.steps, self.eta
         if not self.swept_calls and not self.swept_levels:
             return []
-        calls = sorted({*self.swept_calls, self.steps}, reverse=True)
+        possible = {number for number in self.swept_calls if number <= self.noise_level}
+        calls = sorted({*possible, self.steps}, reverse=True)
         settings = [(self.noise_level, number) for number in calls]
         settings += [(level, self.steps) for level in self.swept_levels]
         swept = []

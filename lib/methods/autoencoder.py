@@ -17,21 +17,20 @@ dimensions, .628 at 32, .675 at 16, .694 at 8, .729 at 4, .675 at 2, .665 at 1 (
 | 1. latent size | 16 | 4 |
 | 2. from the last map to z | a layer of 1024 units on either side | one linear layer |
 | 3. r | | ends in tanh, as films lie in [-1, 1] |
-| 4. augmentation | none | where the study specifies it |
-| 5. residual and score | | also `l1` and `ssim`, and the mean of the `top_k` largest residuals (Davletshina et al., [arXiv 2001.10883](https://arxiv.org/abs/2001.10883): 200 of 512x512 pixels) |
+| 4. activations of E | ReLU | leaky ReLU, slope 0.1 |
+| 5. augmentation | none | where the study specifies it |
+| 6. residual and score | | also `l1` and `ssim`, and the mean of the `top_k` largest residuals (Davletshina et al., [arXiv 2001.10883](https://arxiv.org/abs/2001.10883): 200 of 512x512 pixels) |
 
 **Known defects** of reference code: MedIAnomaly ignores `--train-epochs`; here `epochs` is
 respected. Spahr's X-ray code divides the residual inside the body by the number of all pixels, so
-that the score grows with the body's area; here nothing is masked, and floors show the AUROC of
-brightness alone.
+that the score grows with the body's area; here it is a mean over the film or, with `inside_body`,
+over the pixels of the body.
 """  # noqa: E501
 
 from typing import ClassVar
 
-from keras import ops
-
-from lib import losses, networks
-from lib.detector import Detector
+from lib import bodies, losses, networks
+from lib.reconstruction import Reconstruction
 
 RESIDUALS = {
     "l1": losses.absolute_residual,
@@ -40,7 +39,7 @@ RESIDUALS = {
 }
 
 
-class Autoencoder(Detector):
+class Autoencoder(Reconstruction):
     """A convolutional autoencoder (equations above).
 
     - `latent_dim`: length of the code z
@@ -81,13 +80,14 @@ class Autoencoder(Detector):
 
     def compute_losses(self, x, y=None, training=False):
         """Return the mean residual; labels are not used."""
-        return {"loss": ops.mean(RESIDUALS[self.residual](x, self.reconstruction(x, training)))}
+        residual = RESIDUALS[self.residual](x, self.reconstruction(x, training))
+        return {"loss": bodies.mean_over(residual, self.inside(x))}
 
     def examine(self, x):
         """Return the residual of each pixel, its mean, and the mean of the largest."""
-        residual = RESIDUALS[self.residual](x, self.reconstruction(x))
+        residual, inside = RESIDUALS[self.residual](x, self.reconstruction(x)), self.inside(x)
         return {
-            "map": residual,
-            "mean": ops.mean(residual, axis=(1, 2)),
-            "top_k": losses.mean_of_largest(residual, self.top_k),
+            "map": bodies.confined(residual, inside),
+            "mean": bodies.means_over(residual, inside),
+            "top_k": losses.mean_of_largest(bodies.confined(residual, inside), self.top_k),
         }

@@ -25,6 +25,7 @@ et al. ([arXiv 2001.10883](https://arxiv.org/abs/2001.10883)): .533 by the KL, .
 | 2. decoder's noise | Bernoulli probabilities, or normal with the variance too (see ae_u.py) | | normal noise of one fixed variance, hidden in the weight |
 | 3. networks | one hidden layer; Adagrad | | convolutions; Adam |
 | 4. from the last map to z | | a layer of 1024 units on either side | one linear layer; the decoder ends in tanh |
+| 5. activations of the encoder | | ReLU | leaky ReLU, slope 0.1 |
 
 **Known defects** of reference code: both sample z in scoring, so that a film's score changes from
 call to call; here z_mean is used. Davletshina's code adds the *sum* of the KL over batch and codes
@@ -41,15 +42,15 @@ from typing import ClassVar
 import keras
 from keras import ops
 
-from lib import losses, networks
+from lib import bodies, losses, networks
 from lib.collapse import Collapsed
-from lib.detector import Detector
+from lib.reconstruction import Reconstruction
 from lib.samples import fixed_codes
 
 ACTIVE = 0.01  # variance over films; that of the prior is 1
 
 
-class VAE(Detector):
+class VAE(Reconstruction):
     """A variational autoencoder (equations above).
 
     - `latent_dim`: length of the code z
@@ -101,7 +102,8 @@ class VAE(Detector):
         """Return the loss, its squared residual and its KL in nats; labels are not used."""
         z_mean, z_log_var = self.encode(x, training)
         z = losses.sample_gaussian(z_mean, z_log_var, self.random)
-        error = ops.mean(losses.squared_residual(x, self.decoder(z, training=training)))
+        pixels = losses.squared_residual(x, self.decoder(z, training=training))
+        error = bodies.mean_over(pixels, self.inside(x))
         kl = ops.mean(losses.kl_divergence(z_mean, z_log_var))
         return {"loss": self.bound(error, kl), "reconstruction": error, "kl": kl}
 
@@ -117,5 +119,11 @@ class VAE(Detector):
         """Return (x - G(z_mean))^2 as the map, its mean, the KL in nats, and the film's loss."""
         z_mean, z_log_var = self.encode(x)
         pixels = losses.squared_residual(x, self.decoder(z_mean, training=False))
-        residual, kl = ops.mean(pixels, axis=(1, 2)), losses.kl_divergence(z_mean, z_log_var)
-        return {"map": pixels, "residual": residual, "kl": kl, "elbo": self.bound(residual, kl)}
+        inside, kl = self.inside(x), losses.kl_divergence(z_mean, z_log_var)
+        residual = bodies.means_over(pixels, inside)
+        return {
+            "map": bodies.confined(pixels, inside),
+            "residual": residual,
+            "kl": kl,
+            "elbo": self.bound(residual, kl),
+        }

@@ -1,5 +1,6 @@
 """Scale pictures to the input range of networks, [-1, 1], and augment them."""
 
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -25,30 +26,36 @@ def augmentation(
     rotation_degrees: float = 10,
     zoom: float = 0.1,
     shift: float = 0.05,
+    brightness: float = 0,
     seed: int = 0,
 ):
     """Return Keras layers that flip, rotate, zoom and shift pictures (n, h, w, 1) at random.
 
     Pictures are in [-1, 1]; `rotation_degrees` in both directions; `zoom` and `shift` as shares of
-    the side. The layers act only with training=True.
+    the side. With `brightness` grey levels, counted from black, are multiplied by 1 - brightness to
+    1 + brightness. The layers act only with training=True.
     """
     # TensorFlow takes seconds to import, and workers do not need it.
     from keras import Sequential, layers
 
     from lib.preprocessing.affine import RandomAffine
+    from lib.preprocessing.brightness import RandomBrightness
 
     steps = [RandomAffine(rotation_degrees, zoom, shift, fill_value=BACKGROUND, seed=seed + 1)]
     if flip:
         steps.insert(0, layers.RandomFlip(flip, seed=seed))
+    if brightness:
+        steps.append(RandomBrightness(brightness, seed=seed + 2))
     return Sequential(steps, name="augmentation")
 
 
-def augmentation_for(body: Body, upright: bool = False, seed: int = 0):
+def augmentation_for(body: Body, upright: bool = False, brightness: float = 0, seed: int = 0):
     """Return the augmentation of a body, strong for limbs, weak for chests and `upright` limbs.
 
     Limbs are rotated by up to 20 degrees and flipped both ways, as in Spahr et al.
-    (arXiv:2102.09895).
+    (arXiv:2102.09895), who also use a `brightness` of 0.2; here it is 0 unless it is given.
     """
+    vary = partial(augmentation, brightness=brightness, seed=seed)
     if body == "limb" and not upright:
-        return augmentation("horizontal_and_vertical", rotation_degrees=20, zoom=0.2, seed=seed)
-    return augmentation("horizontal", seed=seed)
+        return vary("horizontal_and_vertical", rotation_degrees=20, zoom=0.2)
+    return vary("horizontal")

@@ -9,6 +9,7 @@ from lib.methods.anoddpm import AnoDDPM
 from lib.noise import number_in_bank
 
 FILMS = discs(6, abnormal=0.5)[0]
+PUBLISHED = {"as_published": True}
 
 
 def tiny(**options):
@@ -152,10 +153,10 @@ def test_the_chain_goes_from_the_film_to_its_reconstruction():
 
 def test_the_sweep_scores_as_a_detector_with_those_settings_would():
     options = {"noise_level": 20, "score_name": "l1"}
-    detector = random_denoiser(tiny(swept_calls=(20, 4), swept_levels=(40,), **options))
+    detector = random_denoiser(tiny(swept_calls=(30, 20, 4), swept_levels=(40,), **options))
     before = detector.predict(FILMS, verbose=0)["score"]
     swept = detector.sweep(FILMS)
-    assert [setting for setting, _ in swept] == [
+    assert [setting for setting, _ in swept] == [  # no more calls than lambda
         {"lambda": 20, "calls": 20},
         {"lambda": 20, "calls": 10},
         {"lambda": 20, "calls": 4},
@@ -178,20 +179,83 @@ def test_the_loss_of_a_network_that_finds_nothing_is_the_variance_of_the_noise()
 
 def test_as_published_draws_one_quieter_field_for_a_batch(monkeypatch):
     films = discs(64)[0]
-    drawn = []
-    for published in (False, True):
-        detector = tiny(as_published=published)
+    for options, count in (({}, 64), (PUBLISHED, 1), (PUBLISHED | {"noise": "gaussian"}, 64)):
+        detector, drawn = tiny(**options), []
         draw = detector.draw
         monkeypatch.setattr(
-            detector, "draw", lambda count, d=draw: drawn.append(d(count)) or drawn[-1]
+            detector, "draw", lambda count, d=draw, to=drawn: to.append(d(count)) or to[-1]
         )
         loss = float(detector.compute_losses(films)["loss"])
         fields = ops.convert_to_numpy(drawn[-1])
-        assert fields.shape[0] == (1 if published else 64)
+        assert fields.shape[0] == count
         assert loss == pytest.approx(np.square(fields).mean(), rel=1e-4)
-    bank = ops.convert_to_numpy(tiny(as_published=True, fields=256).bank)
-    assert bank.std() == pytest.approx(0.5, abs=0.03)
-    assert tiny(noise="gaussian", as_published=True).as_published is False
+    bank = ops.convert_to_numpy(tiny(**PUBLISHED, octaves=1, fields=512).bank)
+    assert bank.std() == pytest.approx(0.5, abs=0.05)
+
+
+def test_as_published_is_the_setting_of_the_study_on_rsna():
+    """T 2000, t 200, one call per step, a period of 64 pixels whatever the film, the L1 norm."""
+    detector = AnoDDPM(image_size=64, as_published=True, noise_level=20, fields=2, attention=())
+    assert (detector.timesteps, detector.noise_level, detector.steps) == (2000, 200, 200)
+    assert detector.alpha_bar.shape == (2001,) and detector.score_name == "l1"
+    assert tiny(**PUBLISHED, score_name="mse").score_name == "mse"
+    assert detector.frequency * 64 / 256 == tiny(**PUBLISHED).frequency * 32 / 256 == 64
+    assert detector.make_optimizers(10)["loss"].global_clipnorm == 1
+    assert tiny().make_optimizers(10)["loss"].global_clipnorm is None
+
+
+def test_noise_to_signal_is_what_the_table_says():
+    """Twice that of the paper, 5.6 times that of the study on RSNA."""
+
+    def noise_to_signal(detector, spread, level):
+        kept = detector.alpha_bar[level]
+        return spread * ((1 - kept) / kept) ** 0.5
+
+    ours, paper = noise_to_signal(tiny(), 1, 250), noise_to_signal(tiny(), 0.5, 250)
+    study = noise_to_signal(tiny(**PUBLISHED), 0.5, 200)
+    assert [round(float(ratio), 2) for ratio in (ours, paper, study)] == [0.95, 0.48, 0.17]
+    assert ours / paper == pytest.approx(2) and ours / study == pytest.approx(5.6, abs=0.05)
+    assert noise_to_signal(tiny(), 1, 139) == pytest.approx(paper, rel=0.01)
+    assert noise_to_signal(tiny(), 1, 49) == pytest.approx(study, rel=0.01)
+
+
+def test_as_published_no_t_above_800_is_trained(monkeypatch):
+    for options, largest in ((PUBLISHED, 800), ({}, 1000), ({"trained_steps": 30}, 30)):
+        detector, seen = tiny(**options, fields=2), []
+        detector.denoiser = lambda inputs, training, to=seen: to.append(inputs[1]) or inputs[0]
+        monkeypatch.setattr(detector, "draw", lambda count: ops.zeros((count, 1, 1, 1)))
+        detector.compute_losses(np.zeros((4000, 32, 32, 1), "float32"))
+        t = ops.convert_to_numpy(seen[0])
+        assert 0.96 * largest < t.max() <= largest and t.min() >= 1
+
+
+@pytest.mark.parametrize("t", [2, 60, 200])
+def test_a_step_as_published_adds_noise_of_variance_beta(t):
+    detector = random_denoiser(tiny(**PUBLISHED))
+    x_t = detector.diffuse(FILMS, t, detector.draw(6))
+    quiet = ops.convert_to_numpy(detector.step(x_t, t, t - 1, ops.zeros_like(x_t)))
+    loud = ops.convert_to_numpy(detector.step(x_t, t, t - 1, ops.ones_like(x_t)))
+    beta = (1e-4 + (2e-2 - 1e-4) * (t - 1) / 1999) / 2
+    np.testing.assert_allclose(loud - quiet, beta**0.5, rtol=0.02)
+    ancestral = tiny(timesteps=2000, eta=1.0)
+    ancestral.set_weights(detector.get_weights())
+    mean = ancestral.step(x_t, t, t - 1, ops.zeros_like(x_t))
+    np.testing.assert_allclose(quiet, mean, atol=1e-5, err_msg="the mean is that of the posterior")
+    last = [detector.step(x_t, 1, 0, e) for e in (ops.zeros_like(x_t), ops.ones_like(x_t))]
+    np.testing.assert_array_equal(*last)
+
+
+def test_frequency_octaves_and_persistence_are_those_of_the_noise():
+    """One octave of period 16 varies by little from pixel to pixel, six octaves by much more."""
+
+    def roughness(**options):
+        bank = ops.convert_to_numpy(tiny(fields=64, **options).bank)
+        return np.square(np.diff(bank, axis=2)).mean() / np.square(bank).mean()
+
+    assert roughness(octaves=1, frequency=128) < 0.2
+    assert roughness() > 3 * roughness(octaves=1)
+    assert roughness(persistence=0.2) < 0.7 * roughness()
+    assert roughness(frequency=256) < 0.7 * roughness()
 
 
 def test_weights_become_moving_averages():
@@ -205,6 +269,11 @@ def test_bad_settings_are_refused():
         AnoDDPM(noise="perlin")
     for wrong in ({"steps": 300}, {"steps": 0}, {"noise_level": 1001}):
         with pytest.raises(ValueError, match="1 <= steps <= noise_level <= timesteps"):
+            AnoDDPM(**wrong)
+    with pytest.raises(ValueError, match="1 <= trained_steps <= timesteps, not 0, 1000"):
+        AnoDDPM(trained_steps=0)
+    for wrong in ({"octaves": 0}, {"persistence": 0}, {"frequency": -1}):
+        with pytest.raises(ValueError, match="octaves of at least 1, persistence and frequency"):
             AnoDDPM(**wrong)
     with pytest.raises(ValueError, match="no score 'mean': use one of mse, l1, top_k"):
         AnoDDPM(score_name="mean")

@@ -1,0 +1,51 @@
+"""AUROC per body part of the methods of a family, and what others published per body part."""
+
+import pandas as pd
+
+from lib.comparison.tables import read_measures, without_ablations
+from lib.fits import method_card
+
+GROUP = "body part: "  # prefix of the groups in results
+BY_PART = "by_body_part"  # metric in params/published.csv
+
+
+def measured(dataset: str, methods: list[str]) -> pd.DataFrame:
+    """Return the rows of results per body part; none if the films show one part only."""
+    results = without_ablations(read_measures(dataset)["results"])
+    chosen = results["method"].isin(methods) & results["group"].str.startswith(GROUP)
+    rows = results[chosen & results["level"].eq("image") & results["metric"].eq("auroc")]
+    return rows.assign(part=rows["group"].str.removeprefix(GROUP))
+
+
+def table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per fit and one column per body part with its films; `rows` as measured."""
+    if rows.empty:
+        return pd.DataFrame()
+    films = rows["part"] + " (" + rows["n"].astype(int).astype(str) + ")"
+    several = rows["seed"].nunique() > 1
+    fit = rows["method"] + (", seed " + rows["seed"] if several else "")
+    wide = rows.assign(films=films, method=fit).pivot(
+        index="method", columns="films", values="value"
+    )
+    return wide.rename_axis(columns=None).reset_index()
+
+
+def sentence(rows: pd.DataFrame) -> str:
+    """Say between which values AUROC lies, and how often it may be chance."""
+    least, most = rows.loc[rows["value"].idxmin()], rows.loc[rows["value"].idxmax()]
+    chance = ((rows["low"] <= 0.5) & (rows["high"] >= 0.5)).sum()
+    return (
+        f"AUROC lies between {least['value']:.2f} ({least['method']}, {least['part']}) and "
+        f"{most['value']:.2f} ({most['method']}, {most['part']}); the 95 % interval contains 0.5 "
+        f"in {chance} of {len(rows)} cases."
+    )
+
+
+def published(dataset: str, methods: list[str]) -> str:
+    """Say what others published per body part of this data set, each with its source."""
+    rows = pd.read_csv(method_card.PUBLISHED, dtype=str, keep_default_na=False)
+    rows = rows[rows["dataset"].eq(dataset) & rows["metric"].eq(BY_PART)]
+    return " ".join(
+        f"For {row.method} {row.value} is reported ({row.source}; {row.note})."
+        for row in rows[rows["method"].isin(methods)].itertuples()
+    )
