@@ -47,9 +47,11 @@ def test_the_projection_keeps_the_direction_and_what_is_in_the_shell():
     np.testing.assert_allclose(moved, expected, rtol=1e-5)
 
 
-def test_the_radius_is_half_the_root_of_the_number_of_pixels():
-    assert DROCC(**TINY).radius == 4
-    assert DROCC(**TINY, radius=3).radius == 3
+def test_the_radius_is_the_authors_share_of_an_image():
+    assert DROCC(image_size=64, width=2).radius == pytest.approx(9.24, abs=0.01)
+    assert DROCC(**TINY).radius == pytest.approx(8 * np.sqrt(8**2 / (3 * 32**2)))  # 8 on CIFAR-10
+    assert DROCC(**TINY, as_published=True).radius == 4  # half the root of the number of pixels
+    assert DROCC(**TINY, radius=3).radius == DROCC(**TINY, radius=3, as_published=True).radius == 3
 
 
 def test_every_step_raises_the_loss(trained):
