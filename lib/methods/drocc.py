@@ -21,7 +21,7 @@ any film. Published AUROC on MURA (Spahr): .498 with two seeds.
 | --- | --- | --- | --- |
 | 1. network | LeNet (paper) | ResNet-18 | strided convolutions with batch norm |
 | 2. radius on images | 8 for 3,072 values scaled to unit variance, gamma = 1 | 256 for 512 px, films being in [0, 1] | 0.144 per pixel, films being in [-1, 1] with a standard deviation of about 0.5; gamma = 2 |
-| 3. step | 50 of 0.001, 0.05 in total | 0.1 in each pixel | a fifth of r long |
+| 3. step | 50 of 0.001, 0.05 in total | 0.1 in each pixel | a twentieth of r long |
 | 4. projection | after every tenth step | after each | after each, as in the paper |
 | 5. batch norm | films and points in separate batches; the ascent uses the batch's mean and variance, and updates the running averages | the same | films and points in one batch; the ascent uses the running averages and leaves them |
 | 6. optimizer | Adam, 1e-3 on CIFAR-10, divided by ten after 2/5 and 4/5 of the epochs | Adam, 1e-3, with an L2 penalty of weight 1e-6, divided by ten after 25 and 50 of 65 epochs | AdamW, whose weight decay of 1e-6 is decoupled; divided as by the authors |
@@ -81,7 +81,7 @@ class DROCC(Detector):
         gamma=2.0,
         mu=1.0,
         ascent_steps=6,
-        ascent_step=0.2,
+        ascent_step=0.05,
         warm_up_epochs=5,
         as_published=False,
         **common,
