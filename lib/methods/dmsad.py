@@ -31,9 +31,9 @@ The earlier version, trained with the autoencoder, is `lib.methods.joint_dmsad`.
 | 5. `beyond` | distance - R_k | d - R_k^2 |
 | 6. | | differences 3, 4, 5 and 7 of `lib.methods.deep_svdd` |
 
-**Known defects** of the reference code: the autoencoder is pre-trained on all films, including known
-anomalies (the lines that leave them out are commented out). Here it is trained on films that are not
-known to be abnormal; `as_published=True` restores all films.
+**Known defects** of the reference code: the autoencoder is pre-trained on all films, including
+known anomalies (the lines that leave them out are commented out). Here it is trained on films that
+are not known to be abnormal; `as_published=True` restores all films.
 """  # noqa: E501
 
 from typing import ClassVar

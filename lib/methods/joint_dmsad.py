@@ -28,7 +28,7 @@ test films are abnormal).
 **Known defects** of the reference code: its training confuses known normals with known anomalies,
 so that the latter are reconstructed and the former are not; the epochs before it are right.
 `as_published=True` restores this.
-"""
+"""  # noqa: E501
 
 from keras import ops
 

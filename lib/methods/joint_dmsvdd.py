@@ -23,7 +23,7 @@ of warm-up), but no result.
 | 1. | | differences 1, 2, 3 and 6 of `lib.methods.joint_deep_svdd`, 3 to 6 of `lib.methods.dmsvdd` |
 
 **Known defects** of the reference code: those listed in `lib.methods.dmsvdd`.
-"""
+"""  # noqa: E501
 
 from typing import ClassVar
 
@@ -42,7 +42,7 @@ class JointDMSVDD(DMSVDD, JointDeepSVDD):
     - `boundary`: hard or soft
     """
 
-    scores: ClassVar = (*DMSVDD.scores, "reconstruction")
+    scores: ClassVar = (*DMSVDD.scores, "reconstruction")  # type: ignore[assignment]
 
     def __init__(self, *, nu=0.01, boundary="soft", **options):
         super().__init__(nu=nu, boundary=boundary, subspace=None, as_published=False, **options)

@@ -57,7 +57,7 @@ def test_the_radius_is_the_authors_share_of_an_image():
 def test_every_step_raises_the_loss(trained):
     x = discs(64, seed=1)[0]
     loss = [cross_entropy(trained.logit(points), 1) for points in trained.ascend(x)]
-    assert (np.diff(loss) > 0.01).all()
+    assert (np.diff(loss) > 0).all()
 
 
 def test_a_step_goes_up_the_gradient_of_the_cross_entropy(trained):
@@ -99,7 +99,7 @@ def test_as_published_only_the_first_step_has_an_effect():
     x = films()
     towards = {}
     for as_published in (True, False):
-        path = DROCC(**TINY, as_published=as_published).ascend(x)
+        path = DROCC(**TINY, as_published=as_published, ascent_step=0.2).ascend(x)
         h = np.stack([(array(points) - x).reshape(16, -1) for points in path])
         h /= np.linalg.norm(h, axis=2, keepdims=True)
         towards[as_published] = (h[0] * h).sum(axis=2)  # cosines with the first, (steps, n)
