@@ -51,6 +51,8 @@ OPTIONS = {
     "drocc_lf": {"width": 8, "warm_up_epochs": 2, "epochs": 6, "ascent_steps": 3},
     "joint_deep_sad": {"width": 8, "blocks": (1, 1, 1)},
     "joint_deep_svdd": {"width": 8, "blocks": (1, 1, 1)},
+    "joint_dmsad": {"width": 8, "blocks": (1, 1, 1), "spheres": 5, "pretraining_epochs": 5},
+    "joint_dmsvdd": {"width": 8, "blocks": (1, 1, 1), "spheres": 5},
     "f_anogan": {"epochs": 15, "width": 8, "latent_dim": 8, "n_critic": 2, "learning_rate": 2e-3},
     "nsa": {"epochs": 40, "width": 8, "members": 1, "learning_rate": 3e-3},
     "nsa_deep_sad": {

@@ -17,8 +17,8 @@ known to be abnormal. After each epoch a sphere with fewer than gamma max n of t
 removed, and R_k^2 is the (1 - gamma) quantile of d: gamma is nu of DMSVDD.
 
 Published AUROC on MURA with 5 % known normals and 5 % known anomalies, seven body parts: .752 with
-the quadratic loss (mean of 4 seeds; Deep SAD's one sphere .752), trained with the autoencoder .690
-square_root, .681 linear, .726 sigmoid (one seed each). Of 100 spheres, 1 to 3 remained.
+the quadratic loss (mean of 4 seeds; Deep SAD's one sphere .752). Of 100 spheres, 1 to 3 remained.
+The earlier version, trained with the autoencoder, is `lib.methods.joint_dmsad`.
 
 **Differs from the published code**
 
@@ -29,13 +29,11 @@ square_root, .681 linear, .726 sigmoid (one seed each). Of 100 spheres, 1 to 3 r
 | 3. counting films | during the epoch, from embeddings in training mode | after it, from embeddings in inference mode |
 | 4. radii | set once, at the end | set after each epoch |
 | 5. `beyond` | distance - R_k | d - R_k^2 |
-| 6. autoencoder | trained with the spheres in the earlier version, before them in the later one | trained first and then discarded |
-| 7. | | differences 3, 4, 5 and 7 of `lib.methods.deep_svdd` |
+| 6. | | differences 3, 4, 5 and 7 of `lib.methods.deep_svdd` |
 
-**Known defects** of the reference code: trained with the spheres, the autoencoder learns to
-reconstruct known anomalies but not known normals (a mask with the wrong sign); trained before them,
-it uses all films, including known anomalies. Here it uses all films that are not known to be
-abnormal; `as_published=True` restores the wrong mask.
+**Known defects** of the reference code: the autoencoder is pre-trained on all films, including
+known anomalies (the lines that leave them out are commented out). Here it is trained on films that
+are not known to be abnormal; `as_published=True` restores all films.
 """  # noqa: E501
 
 from typing import ClassVar
@@ -58,7 +56,7 @@ class DMSAD(DMSVDD):
       and share of its films outside R_k
     - `warm_up_epochs`: epochs before spheres are removed
     - `sphere_loss`: f, one of SPHERE_LOSSES
-    - `as_published`: the autoencoder is trained with the wrong mask (see above)
+    - `as_published`: the autoencoder is trained on known anomalies as well (see above)
     """
 
     uses_labels: ClassVar = True
@@ -84,9 +82,7 @@ class DMSAD(DMSVDD):
 
     def pretrain(self, x, y=None, validation_data=None, **options):
         """Train an autoencoder and adopt its encoder; return its losses by epoch."""
-        if self.as_published and y is not None:
-            x, y = x[np.asarray(y) != 0], None
-        return super().pretrain(x, y, validation_data, **options)
+        return super().pretrain(x, None if self.as_published else y, validation_data, **options)
 
     def compactness(self, z, y=None):
         """Return the loss of embeddings (n, latent_dim) with labels y (n,), NaN if unknown."""

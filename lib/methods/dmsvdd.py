@@ -14,25 +14,27 @@ past the warm-up, n_k normal films have c_k as their nearest centre: a sphere wi
 removed permanently, so that an empty sphere is never kept and the largest always is. Then R_k^2 is
 the (1 - nu) quantile of d among the films of sphere k, including those of removed spheres.
 
-Published: in the X-ray code of Spahr ([arXiv 2102.09895](https://arxiv.org/abs/2102.09895)), which
-adds labels (`lib.methods.dmsad`), 2 to 5 of 100 spheres remain after the first epoch and 1 to 3 at
-the end: the training curve `spheres` is more informative than the initial number.
+Published: only with an autoencoder trained at the same time (`lib.methods.joint_dmsvdd`), in the
+X-ray code of Spahr ([arXiv 2102.09895](https://arxiv.org/abs/2102.09895)), without results. With
+labels (`lib.methods.joint_dmsad`), 2 to 5 of 100 spheres remain there after the first epoch and 1
+to 3 at the end: the training curve `spheres` is more informative than the initial number.
 
 **Differs from the X-ray code**
 
 | what | X-ray code | here |
 | --- | --- | --- |
 | 1. phi | trained together with the autoencoder, losses balanced | trained after the autoencoder |
-| 2. counting films | from embeddings in training mode, with batch statistics | from embeddings in inference mode, with the averages of batch norm |
-| 3. few films | k-means fails | no more centres than distinct embeddings |
-| 4. radii | | also set with the hard boundary, for the score `beyond` only |
-| 5. | | differences 2 to 7 of `lib.methods.deep_svdd` |
+| 2. boundary | soft in its script, nu = 0.01 | hard or soft |
+| 3. counting films, radii | from embeddings in training mode, with batch statistics | from embeddings in inference mode, with the averages of batch norm |
+| 4. films of a removed sphere | enter a radius only after the next epoch | enter at once that of their nearest surviving sphere |
+| 5. few films | k-means fails | no more centres than distinct embeddings |
+| 6. radii | | also set with the hard boundary, for the score `beyond` only |
+| 7. | | differences 2 to 7 of `lib.methods.deep_svdd` |
 
-**Known defects** of the reference code: with the hard boundary it keeps the spheres with n_k = 0
-and removes those in use. As some sphere is always in use, each epoch removes at least one, and the
-fit ends with an error once none is left. `as_published=True` restores this: `fit` then raises
-Collapsed. With the soft boundary the reference is correct, and nothing changes. Its validation also
-overwrites the number of the film with that of the sphere.
+**Known defects** of the reference code: its hard boundary, which no script of it runs, keeps the
+spheres with n_k = 0 and removes those in use, until none is left. Its validation overwrites the
+number of the film with that of the sphere. Neither changes a published result, so that there is no
+form `as_published`.
 """  # noqa: E501
 
 from typing import ClassVar
@@ -42,7 +44,6 @@ from keras import ops
 from sklearn.cluster import KMeans
 
 from lib import losses
-from lib.collapse import Collapsed
 from lib.methods.deep_svdd import DeepSVDD
 
 
@@ -55,7 +56,6 @@ class DMSVDD(DeepSVDD):
     - `warm_up_epochs`: epochs before spheres are removed and radii are set
     - `boundary`: hard or soft
     - `score_name`: distance or beyond; None: beyond for a soft boundary, otherwise distance
-    - `as_published`: with a hard boundary, keep the empty spheres (see above)
     """
 
     scores: ClassVar = ("distance", "beyond")
@@ -67,7 +67,6 @@ class DMSVDD(DeepSVDD):
         nu=0.1,
         warm_up_epochs=5,
         boundary="hard",
-        as_published=False,
         score_name=None,
         **options,
     ):
@@ -85,8 +84,6 @@ class DMSVDD(DeepSVDD):
             score_name=score_name,
             **options,
         )
-        self.as_published = as_published
-        self.keeps_empty_spheres = as_published and boundary == "hard"
 
     def add_spheres(self):
         """Add centres, squared radii, and 1 for each surviving sphere, in arrays of fixed shape."""
@@ -117,12 +114,7 @@ class DMSVDD(DeepSVDD):
         """Remove spheres that contain too few of the embeddings (n, latent_dim)."""
         films = np.bincount(self.nearest_sphere(z), minlength=self.spheres)  # n_k
         stays = films >= self.nu * films.max()  # no empty sphere, as nu > 0
-        if self.keeps_empty_spheres:
-            stays = films == 0
-        alive = ops.convert_to_numpy(self.alive) * stays
-        if not alive.any():
-            raise Collapsed(f"{type(self).__name__}: all spheres are in use and none is kept.")
-        self.alive.assign(alive)
+        self.alive.assign(ops.convert_to_numpy(self.alive) * stays)
 
     def set_radii(self, z):
         """Set R_k^2 to the (1 - nu) quantile of d among embeddings (n, latent_dim) in sphere k."""
@@ -170,15 +162,16 @@ class DMSVDD(DeepSVDD):
         outside = ops.mean(ops.relu(d - ops.take(self.squared_radii, nearest)))
         return self.mean_of_alive(self.squared_radii) + outside / self.nu
 
+    def scores_of(self, z):
+        """Return {name: (n,)}: d and d - R_k^2 of embeddings (n, latent_dim)."""
+        d, nearest = self.nearest(z)
+        return {"distance": d, "beyond": d - ops.take(self.squared_radii, nearest)}
+
     def examine(self, x):
         """Return d, d - R_k^2, and the gradient of d, which is that of both, as the map."""
 
         def distance(films):
             return self.squared_distance(self.encoder(films, training=False))
 
-        d, nearest = self.nearest(self.encoder(x, training=False))
-        return {
-            "distance": d,
-            "beyond": d - ops.take(self.squared_radii, nearest),
-            "map": losses.gradient_map(distance, x),
-        }
+        scores = self.scores_of(self.encoder(x, training=False))
+        return {**scores, "map": losses.gradient_map(distance, x)}

@@ -10,34 +10,36 @@ classifier's logit, sigma the sigmoid, p = sigma(f) the probability of "abnormal
     loss = mean -log(1 - p(x)) + mu mean -log p(x + h),   score = f(x)
 
 g has the direction in which the second term increases. In `warm_up_epochs` there is no second term.
-r is sqrt(d) / 2 for films of d pixels unless `radius` is given, a rule of thumb: with gamma = 2, a
-point then differs from its film by 0.5 to 1 per pixel (root mean square), films being in [-1, 1].
-The authors use 8 on CIFAR-10, where sqrt(d) / 2 is 28. Published AUROC on MURA (Spahr): .498 with
-two seeds.
+r is 0.144 sqrt(d) for films of d pixels unless `radius` is given, 9.2 for 64 x 64: the authors' 8
+on CIFAR-10 is as much per value of an image (root mean square). The paper's rule of thumb, sqrt(d)
+/ 2, makes a point white noise of a film's own contrast, so that the classifier need only recognise
+noise, and smooth lesions score as normal. Published AUROC on MURA (Spahr): .498 with two seeds.
 
 **Differs from the paper**
 
 | what | authors' code | Spahr's code | here |
 | --- | --- | --- | --- |
 | 1. network | LeNet (paper) | ResNet-18 | strided convolutions with batch norm |
-| 2. step | 50 of 0.001, 0.05 in total | 0.1 in each pixel, films being in [0, 1] | a fifth of r long, about as in Spahr's code |
-| 3. projection | after every tenth step | | after each, as in the paper |
-| 4. batch norm | films and points in separate batches; the ascent uses the batch's mean and variance | films and points in one batch | in one batch; the ascent uses the running averages |
-| 5. optimizer | | AdamW, 1e-3, divided by ten after 2/5 and 4/5 of the epochs | the same |
-| 6. mu | 1 | 0.25 | 1 |
-| 7. labels | | | ignored: the training set is chosen where the data are read |
-| 8. map | none | none | the score's gradient with respect to the film (`losses.gradient_map`) |
+| 2. radius on images | 8 for 3,072 values scaled to unit variance, gamma = 1 | 256 for 512 px, films being in [0, 1] | 0.144 per pixel, films being in [-1, 1] with a standard deviation of about 0.5; gamma = 2 |
+| 3. step | 50 of 0.001, 0.05 in total | 0.1 in each pixel | a hundredth of r long |
+| 4. projection | after every tenth step | after each | after each, as in the paper |
+| 5. batch norm | films and points in separate batches; the ascent uses the batch's mean and variance, and updates the running averages | the same | films and points in one batch; the ascent uses the running averages and leaves them |
+| 6. optimizer | Adam, 1e-3 on CIFAR-10, divided by ten after 2/5 and 4/5 of the epochs | Adam, 1e-3, with an L2 penalty of weight 1e-6, divided by ten after 25 and 50 of 65 epochs | AdamW, whose weight decay of 1e-6 is decoupled; divided as by the authors |
+| 7. mu | 1 | 0.25 | 1 |
+| 8. labels | | | ignored: the training set is chosen where the data are read |
+| 9. map | none | none | the score's gradient with respect to the film (`losses.gradient_map`) |
 
 **Known defects** of reference code: Spahr's code projects by the squared norm, so that h is far
 from the shell: for 512 pixels, r = 256 and gamma = 2, from noise of length 512, its lengths are
 0.5, 256, 1, 128, 2 and 64 after six projections. There r is the outer radius and r / gamma the
 inner. The first projection also creates a new tensor that is unknown to the optimizer, so that only
-the first step has an effect. `as_published=True` restores all three. The authors' code selects the
-best epoch on the test films, and in one version also loses that network; here the last epoch is
-used. Neither detects collapse; here the training curves show the spread of logits and embeddings of
-normal films, and `fit` raises Collapsed where logits do not differ.
+the first step has an effect. `as_published=True` restores all three, and r = sqrt(d) / 2. The
+authors' code selects the best epoch on the test films, and in one version also loses that network;
+here the last epoch is used. Neither detects collapse; here the training curves show the spread of
+logits and embeddings of normal films, and `fit` raises Collapsed where logits do not differ.
 """  # noqa: E501
 
+import math
 from typing import ClassVar
 
 import keras
@@ -49,6 +51,7 @@ from lib.collapse import check_scores
 from lib.detector import Detector, Stage
 from lib.engine import input_gradient, not_abnormal
 
+RADIUS_PER_PIXEL = 8 / math.sqrt(3 * 32**2)  # of the authors on images (CIFAR-10), root mean square
 PUBLISHED_STEP = 0.1  # the learning rate of Adam, equal to its first step in each pixel
 
 
@@ -57,7 +60,7 @@ class DROCC(Detector):
 
     - `latent_dim`: length of the embedding before the logit
     - `width`: filters of the first convolution (`lib.networks`)
-    - `radius`: r; None: sqrt(d) / 2, half the films' side in pixels
+    - `radius`: r; None: 0.144 times the films' side in pixels, as published half the side
     - `gamma`: the outer radius is gamma r
     - `mu`: weight of the points in the loss
     - `ascent_steps`: steps from the start to a point
@@ -78,13 +81,14 @@ class DROCC(Detector):
         gamma=2.0,
         mu=1.0,
         ascent_steps=6,
-        ascent_step=0.2,
+        ascent_step=0.01,
         warm_up_epochs=5,
         as_published=False,
         **common,
     ):
         super().__init__(**common)
-        self.radius = self.image_size / 2 if radius is None else radius  # r
+        per_pixel = 0.5 if as_published else RADIUS_PER_PIXEL
+        self.radius = per_pixel * self.image_size if radius is None else radius  # r
         if self.radius <= 0 or gamma < 1 or ascent_steps < 1:
             raise ValueError(
                 f"{type(self).__name__} needs a positive radius, gamma and ascent_steps of at "

@@ -6,7 +6,6 @@ from by_hand import array
 from discs import discs
 from small_spheres import AT_8_PIXELS
 
-from lib.collapse import Collapsed
 from lib.methods.deep_svdd import DeepSVDD
 from lib.methods.dmsvdd import DMSVDD
 
@@ -178,21 +177,16 @@ def test_saved_weights_hold_the_spheres(tmp_path):
     np.testing.assert_array_equal(other.sphere(x), detector.sphere(x))
 
 
-def test_as_published_keeps_the_empty_spheres_and_then_has_none():
-    detector = with_spheres(as_published=True, nu=0.2)
-    detector.prune(points(20, 3, 0, 0))
-    assert survivors(detector) == [2, 3], "those that were empty"
-    with pytest.raises(Collapsed, match="all spheres are in use and none is kept"):
-        detector.prune(points(0, 0, 5, 5))
-    x = discs(40, size=8)[0]
-    with pytest.raises(Collapsed, match="none is kept"):
-        DMSVDD(**TINY | {"spheres": 2, "warm_up_epochs": 1, "as_published": True}).fit(x, verbose=0)
-
-
-def test_as_published_is_right_with_a_soft_boundary():
-    detector = with_spheres(as_published=True, boundary="soft", nu=0.2)
-    detector.prune(points(20, 3, 0, 4))
-    assert survivors(detector) == [0, 3]
+def test_the_soft_boundary_keeps_and_measures_spheres_as_the_xray_code_does():
+    detector, z = with_spheres(boundary="soft", nu=0.2), points(21, 0, 6, 0)
+    nearest = distances(z, CORNERS).argmin(axis=1)
+    length = np.sqrt(distances(z, CORNERS).min(axis=1))
+    films = np.bincount(nearest, minlength=4)
+    radii = np.array([np.quantile(length[nearest == k], 0.8) if films[k] else 0 for k in range(4)])
+    radii[films < 0.2 * films.max()] = 0  # a radius of 0 marks what is removed
+    detector.set_spheres(z)
+    assert survivors(detector) == np.flatnonzero(radii > 0).tolist() == [0, 2]
+    np.testing.assert_allclose(array(detector.squared_radii), radii**2, rtol=1e-4)
 
 
 def test_what_it_cannot_work_with_is_refused():

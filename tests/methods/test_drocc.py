@@ -47,15 +47,17 @@ def test_the_projection_keeps_the_direction_and_what_is_in_the_shell():
     np.testing.assert_allclose(moved, expected, rtol=1e-5)
 
 
-def test_the_radius_is_half_the_root_of_the_number_of_pixels():
-    assert DROCC(**TINY).radius == 4
-    assert DROCC(**TINY, radius=3).radius == 3
+def test_the_radius_is_the_authors_share_of_an_image():
+    assert DROCC(image_size=64, width=2).radius == pytest.approx(9.24, abs=0.01)
+    assert DROCC(**TINY).radius == pytest.approx(8 * np.sqrt(8**2 / (3 * 32**2)))  # 8 on CIFAR-10
+    assert DROCC(**TINY, as_published=True).radius == 4  # half the root of the number of pixels
+    assert DROCC(**TINY, radius=3).radius == DROCC(**TINY, radius=3, as_published=True).radius == 3
 
 
 def test_every_step_raises_the_loss(trained):
     x = discs(64, seed=1)[0]
     loss = [cross_entropy(trained.logit(points), 1) for points in trained.ascend(x)]
-    assert (np.diff(loss) > 0.01).all()
+    assert (np.diff(loss) > 0).all()
 
 
 def test_a_step_goes_up_the_gradient_of_the_cross_entropy(trained):
@@ -97,7 +99,7 @@ def test_as_published_only_the_first_step_has_an_effect():
     x = films()
     towards = {}
     for as_published in (True, False):
-        path = DROCC(**TINY, as_published=as_published).ascend(x)
+        path = DROCC(**TINY, as_published=as_published, ascent_step=0.2).ascend(x)
         h = np.stack([(array(points) - x).reshape(16, -1) for points in path])
         h /= np.linalg.norm(h, axis=2, keepdims=True)
         towards[as_published] = (h[0] * h).sum(axis=2)  # cosines with the first, (steps, n)
