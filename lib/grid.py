@@ -6,6 +6,7 @@ with one change (lib.variants); a variant that changes nothing is the grid's own
 """
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ NO_VARIANT = "default"  # the folder of fits without a variant
 OF_THE_STUDY = {"labels": "none", "contamination": 0.0, "augment": False, "images": {}}
 NO_CHANGE = OF_THE_STUDY | {"as_published": False}
 NEEDED = ("question", "datasets", "methods", "seeds", "variants")  # of an ablation
-WORDS = ("axis", "above", "below")  # that it may have
+OPTIONAL = ("axis", "above", "below", "contrasts")  # keys that it may have
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,7 @@ class Ablation:
     axis: str = ""  # meaning of its variants' percentages
     above: str = "above the reference"  # words for a difference above 0
     below: str = "below the reference"
+    contrasts: Sequence[Sequence[str]] = ()  # pairs of methods, compared at each variant
 
     @property
     def title(self) -> str:
@@ -345,12 +347,15 @@ def _checked(name: str, entry: dict) -> dict:
     where = f"The ablation {name} of params/study.yaml"
     if missing := [key for key in NEEDED if key not in (entry or {})]:
         raise BadData(f"{where} has no {', '.join(missing)}: it needs {', '.join(NEEDED)}.")
-    if unknown := sorted(entry.keys() - {*NEEDED, *WORDS}):
-        raise BadData(f"{where} has an unknown key {unknown[0]!r}: use {', '.join(WORDS)}.")
+    if unknown := sorted(entry.keys() - {*NEEDED, *OPTIONAL}):
+        raise BadData(f"{where} has an unknown key {unknown[0]!r}: use {', '.join(OPTIONAL)}.")
     if not all(isinstance(entry[key], list) for key in NEEDED[1:]):
         raise BadData(f"{where} needs lists of {', '.join(NEEDED[1:])}, as [0, 1, 2].")
     if not all(type(seed) is int for seed in entry["seeds"]):
         raise BadData(f"{where} has seeds that are no whole numbers: write them as [0, 1, 2].")
+    for pair in entry.get("contrasts") or []:
+        if not (isinstance(pair, list) and len({*pair} & {*entry["methods"]}) == len(pair) == 2):
+            raise BadData(f"{where} has a contrast {pair!r}: write two of its methods, as [a, b].")
     empty = [key for key in ("methods", "seeds", "variants") if not entry[key]]
     if entry["datasets"] and (empty or len(_named(entry["variants"])) < len(entry["variants"])):
         raise BadData(f"{where} needs methods, seeds, and variants that all differ.")

@@ -11,7 +11,7 @@ from lib.comparison.ablations import judge
 from lib.comparison.scores import FLOOR
 from lib.comparison.tables import Measures, read_measures
 from lib.comparison.tests import CLEAR
-from lib.comparison.verdicts import verdict
+from lib.comparison.verdicts import contrasts, verdict
 from lib.fits import store
 from lib.fits.examples import Compared
 from lib.fits.store import Finished
@@ -213,13 +213,14 @@ def of_maps(table: pd.DataFrame) -> str:
 
 
 def of_ablations(dataset: str, methods: list[str], page: str) -> str:
-    """One sentence per ablation and method of these, each with a link from `page`."""
+    """One sentence per ablation and method or contrast of these, each with a link from `page`."""
     lines = []
     for ablation in grid.ablations(dataset):
         if own := [name for name in ablation.methods if name in methods]:
             link = prose.link(ablation.title.capitalize(), ablation.page, page)
             judged = judge(ablation)
-            lines += [f"- {link}: {verdict(judged, method)}." for method in own]
+            sentences = [verdict(judged, method) for method in own] + contrasts(judged, own)
+            lines += [f"- {link}: {sentence}." for sentence in sentences]
     return "\n".join(lines)
 
 
