@@ -12,17 +12,16 @@ mean embedding, with |c_i| < `epsilon` set to +-epsilon, since weights of zero w
 coordinate of zero. Then phi is trained; with a soft boundary, R^2 is the (1 - nu) quantile of d
 after `warm_up_epochs`.
 
-The mean embedding depends on batch norm's moving averages, which without pre-training are 0 and 1
-instead of a film's: all embeddings are then near 0, c is +-epsilon in nearly every coordinate, and
-as soon as the averages are those of films, c lies far off all of them. Therefore c is placed after
-`batches_before_center` batches of normal films have passed through phi in training mode, their
-order drawn from the seed, without any gradient: of the initial averages, a share of 0.9^100 = 3e-5
-is left. With 0 batches, c is placed as in earlier versions. With m the mean embedding,
+That mean is only as good as batch norm's moving averages. Without pre-training these are still 0
+and 1: all embeddings are near 0, nearly all coordinates of c are +-epsilon, and once the averages
+are those of films, c is far off all of them. Therefore at least `batches_before_center` batches of
+normal films first pass through phi in training mode, without gradients, shuffled by the seed; of
+the initial averages a share of 0.9^100 = 3e-5 is left. With m the mean embedding,
 
     d = ||z - m||^2 + 2 (z - m) . (m - c) + ||m - c||^2
 
-and where ||m - c|| is much larger than the spread of z, the middle term orders the films: the score
-is a one-sided readout w . z, like that of a linear classifier. The ablation `center` compares.
+With c far from m the middle term orders the films: a weighted sum of z, one-sided like the logit of
+a classifier. `batches_before_center=0` places c so; the ablation `center` compares the two.
 
 phi is a ResNet (`networks.residual_encoder`), as in Spahr's X-ray code
 ([arXiv 2102.09895](https://arxiv.org/abs/2102.09895)): the mean of each map responds to a lesion at
@@ -41,7 +40,7 @@ published codes.
 | 5. epochs | autoencoder 150-350 and SVDD 150, both at 1e-4 | | | autoencoder (Adam, 1e-3) and SVDD equally long, unless `pretraining_epochs` is given |
 | 6. labels | | | | ignored: the training set is chosen where the data are read |
 | 7. map | none | none | none | the score's gradient with respect to the film (`losses.gradient_map`) |
-| 8. batch norm | none | its averages are those of pre-training, if that is effective | as in the published code | as in the published code, then 100 batches of the films of which c is the mean |
+| 8. batch norm before c is placed | none | pre-training alone | pre-training alone | pre-training, then 100 batches of the films of which c is the mean |
 
 **Known defects** of reference code: in Deep-SAD-PyTorch pre-training is silently a no-op (no key of
 the autoencoder matches, nothing is copied); here the autoencoder trains phi itself, and

@@ -1,16 +1,16 @@
-"""Logistic regression on the features of a network for synthetic lesions, with a few labels.
+"""Lesion logistic regression: features of a network for synthetic lesions, linearly classified.
 
-The baseline of NSA Deep SAD (`lib.methods.nsa_deep_sad`): from the same seed its first stage and its
-features are the same, and a linear classifier takes the place of the sphere. h(x) are the means and
-maxima of the maps of NSA's encoders; with z = (h - mean) / deviation over the training films,
+The baseline of NSA Deep SAD (`lib.methods.nsa_deep_sad`): with the same seed its first stage and
+its features are the same, and a linear classifier takes the place of the sphere. h(x) are the means
+and maxima of the maps of NSA's encoders; with z = (h - mean) / deviation over the training films,
 
     minimise   sum of w(y) cross-entropy(y, sigmoid(v . z + b)) + penalty / 2 ||v||^2
     w(y) = n / (2 n_y),   score = v . z + b
 
 A film of unknown label is a normal one (y = 0), as for Deep SAD. The minimum is computed by
 scikit-learn (LogisticRegression, L-BFGS), on `views` random variants of each film where the study
-augments films. CutPaste ([arXiv 2104.04015](https://arxiv.org/abs/2104.04015)) also learns features
-from synthetic lesions first, and there a density of normal features scores, without labels.
+augments films. In CutPaste ([arXiv 2104.04015](https://arxiv.org/abs/2104.04015)), too, features
+are learned from synthetic lesions first; there a density of normal features scores, without labels.
 
 There is no paper of this combination. `penalty` is scikit-learn's default, 1; it was not tuned. A
 pass over the films after the minimum (`epochs`) logs the cross-entropy and changes nothing.
