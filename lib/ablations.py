@@ -1,5 +1,6 @@
 """Ablations: sets of fits with one thing changed, as params/study.yaml declares them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lib import grid, params, variants
@@ -24,6 +25,7 @@ class Ablation:
     axis: str = ""  # meaning of its variants' percentages
     above: str = "above the reference"  # words for a difference above 0
     below: str = "below the reference"
+    contrasts: Sequence[Sequence[str]] = ()  # pairs of methods, compared at each variant
 
     @property
     def title(self) -> str:

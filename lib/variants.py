@@ -14,7 +14,7 @@ from lib.errors import BadData
 
 NO_VARIANT = "default"  # the folder of fits without a variant
 NEEDED = ("question", "datasets", "methods", "seeds", "variants")  # of an ablation
-WORDS = ("axis", "above", "below")  # that it may have
+OPTIONAL = ("axis", "above", "below", "contrasts")  # keys that it may have
 
 
 def entries() -> dict[str, dict]:
@@ -27,12 +27,15 @@ def checked(name: str, entry: dict) -> dict:
     where = f"The ablation {name} of params/study.yaml"
     if missing := [key for key in NEEDED if key not in (entry or {})]:
         raise BadData(f"{where} has no {', '.join(missing)}: it needs {', '.join(NEEDED)}.")
-    if unknown := sorted(entry.keys() - {*NEEDED, *WORDS}):
-        raise BadData(f"{where} has an unknown key {unknown[0]!r}: use {', '.join(WORDS)}.")
+    if unknown := sorted(entry.keys() - {*NEEDED, *OPTIONAL}):
+        raise BadData(f"{where} has an unknown key {unknown[0]!r}: use {', '.join(OPTIONAL)}.")
     if not all(isinstance(entry[key], list) for key in NEEDED[1:]):
         raise BadData(f"{where} needs lists of {', '.join(NEEDED[1:])}, as [0, 1, 2].")
     if not all(type(seed) is int for seed in entry["seeds"]):
         raise BadData(f"{where} has seeds that are no whole numbers: write them as [0, 1, 2].")
+    for pair in entry.get("contrasts") or []:
+        if not (isinstance(pair, list) and len({*pair} & {*entry["methods"]}) == len(pair) == 2):
+            raise BadData(f"{where} has a contrast {pair!r}: write two of its methods, as [a, b].")
     empty = [key for key in ("methods", "seeds", "variants") if not entry[key]]
     if entry["datasets"] and (empty or len(named(entry["variants"])) < len(entry["variants"])):
         raise BadData(f"{where} needs methods, seeds, and variants that all differ.")

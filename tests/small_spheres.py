@@ -7,6 +7,7 @@ AT_8_PIXELS = {
     "latent_dim": 2,
     "batch_size": 8,
     "epochs": 2,
+    "batches_before_center": 4,
 }
 AT_32_PIXELS = AT_8_PIXELS | {"image_size": 32, "width": 4, "blocks": (1, 1, 1), "latent_dim": 4}
 DROCC_AT_8_PIXELS = {

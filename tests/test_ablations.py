@@ -1,8 +1,12 @@
 """What an ablation shows: AUROC of each fit, intervals over seeds, paired differences, words."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import ttest_rel
+from statsmodels.stats.multitest import multipletests
 from test_comparison import films_of_limbs, leave_fit, one, scores_of, table, write_source
 
 from lib import files, metrics
@@ -12,7 +16,7 @@ from lib.comparison.ablations import judge
 from lib.comparison.measures import write_measures
 from lib.comparison.record import record
 from lib.comparison.tables import COLUMNS, read_measures, without_ablations
-from lib.comparison.verdicts import of_failures, result, verdicts
+from lib.comparison.verdicts import contrasts, of_failures, result, verdicts
 from lib.grid import Fit
 from lib.variants import variant_name
 
@@ -29,6 +33,9 @@ def ablation(methods=("deep_sad", "resnet"), seeds=(0, 1, 2), variants=(NONE, SO
 
 
 LABELS = ablation()
+
+
+COMPARED = replace(LABELS, contrasts=[["deep_sad", "resnet"]])
 
 
 def leave(build, ablation=LABELS, failed=(), signal=None):
@@ -118,6 +125,54 @@ def test_differences_are_paired_by_seed(build):
     difference, mean = judged.differences.iloc[0], judged.means.iloc[0]
     assert difference["sd"] < 0.2 * mean["sd"]
     assert difference["low"] > -0.05 and mean["high"] - mean["low"] > 0.5
+
+
+def test_contrasts_are_scipys_paired_t_tests_with_holms_correction(build):
+    leave(build, COMPARED)
+    table = judged_of(build, COMPARED).contrasts
+    assert table["variant"].tolist() == ["unlabelled", KNOWN]
+    p_values = []
+    for row in table.itertuples():
+        first, second = (
+            np.array([auroc_of(build, method, row.variant, seed) for seed in (0, 1, 2)])
+            for method in ("deep_sad", "resnet")
+        )
+        test = ttest_rel(first, second)
+        low, high = test.confidence_interval()
+        assert row.p_value == pytest.approx(test.pvalue)
+        assert (row.value, row.low, row.high) == pytest.approx(((first - second).mean(), low, high))
+        assert (row.method, row.against, row.seeds, row.n) == ("deep_sad", "resnet", 3, 120)
+        p_values.append(test.pvalue)
+    corrected = multipletests(p_values, method="holm")[1]
+    np.testing.assert_allclose(table["p_holm"], corrected)
+    assert judged_of(build).contrasts.empty, "an ablation that asks for none"
+
+
+def test_contrasts_are_paired_by_seed_and_have_rows_of_their_own(build):
+    leave(build, COMPARED, failed={("deep_sad", KNOWN, 1), ("resnet", KNOWN, 2)})
+    results = compare(build, COMPARED)
+    table = judged_of(build, COMPARED).contrasts.set_index("variant")
+    assert table["seeds"].to_dict() == {"unlabelled": 3, KNOWN: 1}
+    assert np.isnan(table.loc[KNOWN, ["low", "p_value", "p_holm"]].astype(float)).all()
+    rows = results[results["metric"].str.startswith("auroc_contrast")]
+    assert rows["metric"].tolist() == ["auroc_contrast", "auroc_contrast_p_holm"]
+    assert set(rows["setting"]) == {"unlabelled, against resnet"} and set(rows["seed"]) == {"mean"}
+    assert rows["value"].tolist() == table.loc["unlabelled", ["value", "p_holm"]].tolist()
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_sentence_of_a_contrast_says_where_it_is_clear(build, sign):
+    leave(build, COMPARED)
+    judged = judged_of(build, COMPARED)
+    table = judged.contrasts.assign(value=[sign * 0.2, 0.01], p_holm=[0.01, 0.3])
+    (sentence,) = contrasts(judged._replace(contrasts=table), ["deep_sad"])
+    higher, lower = ("0 %", "none") if sign > 0 else ("none", "0 %")
+    assert sentence.startswith(
+        f"deep_sad compared with resnet: the AUROC is clearly higher at {higher} and clearly lower "
+        f"at {lower} of 2 (p < 0.05 after Holm's correction over 2 contrasts)"
+    )
+    assert f"{sign * 0.2:+.3f} (0 %)" in sentence and "+0.010 (5 %)" in sentence
+    assert contrasts(judged, ["resnet"]) == []
 
 
 def test_a_seed_without_its_twin_is_in_no_difference(build):

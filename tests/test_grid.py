@@ -134,7 +134,9 @@ def test_the_ablations_of_the_grid():
         ("seeds: [0, 1, 2]", "seeds: []", "label_fraction .* needs methods, seeds, and variants"),
         ("- &labels_1 {labels:", "- {labels: none}\n          - &labels_1 {labels:", "all differ"),
         ("seeds: [0, 1, 2]", "seeds: ['0', '1']", "no whole numbers"),
-        ("methods: [deep_sad, resnet_few]", "methods: deep_sad", "needs lists of"),
+        ("methods: [deep_sad, resnet_few, resnet_few_pu]", "methods: deep_sad", "needs lists of"),
+        ("contrasts: [[deep_sad, resnet_few],", "contrasts: [[deep_sad, vae],", "has a contrast"),
+        ("contrasts: [[deep_sad, resnet_few],", "contrasts: [[deep_sad],", "two of its methods"),
         ("above: labels help", "over: labels help", "unknown key 'over'"),
     ],
 )

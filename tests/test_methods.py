@@ -5,6 +5,7 @@ A new file in lib/methods is tested here without a change.
 
 import numpy as np
 import pytest
+from by_hand import array
 from discs import discs
 from keras import ops
 from sklearn.metrics import roc_auc_score
@@ -14,7 +15,7 @@ from lib import losses, methods
 from lib.collapse import Collapsed, check_scores
 from lib.engine import input_gradient
 from lib.methods.autoencoder import Autoencoder
-from lib.methods.deep_svdd import DeepSVDD
+from lib.methods.deep_svdd import DeepSVDD, _BatchNorm
 from lib.methods.resnet import ResNet
 
 TINY = {"image_size": 32, "epochs": 4, "batch_size": 16}
@@ -54,6 +55,12 @@ OPTIONS = {
     "joint_dmsad": {"width": 8, "blocks": (1, 1, 1), "spheres": 5, "pretraining_epochs": 5},
     "joint_dmsvdd": {"width": 8, "blocks": (1, 1, 1), "spheres": 5},
     "f_anogan": {"epochs": 15, "width": 8, "latent_dim": 8, "n_critic": 2, "learning_rate": 2e-3},
+    "lesion_logistic": {
+        "pretraining_epochs": 40,
+        "pretraining_learning_rate": 3e-3,
+        "width": 8,
+        "members": 1,
+    },
     "nsa": {"epochs": 40, "width": 8, "members": 1, "learning_rate": 3e-3},
     "nsa_deep_sad": {
         "epochs": 20,
@@ -78,6 +85,7 @@ FLOORS = {
     "drocc_lf": 0.9,
     "dmsad": 0.85,
     "contrastive_dmsad": 0.85,
+    "lesion_logistic": 0.9,
     "nsa_deep_sad": 0.9,
     "dmsvdd": 0.9,
     "deep_svdd": 0.9,
@@ -209,6 +217,24 @@ def test_resnet_weighs_classes_by_counts_and_missed_films_more():
     np.testing.assert_allclose(detector.class_weights, [14 / 20, 3 * 14 / 8], rtol=1e-6)
 
 
+def test_resnet_counts_unknown_films_as_normal_if_asked_to():
+    """Its loss by hand: w(y) log(1 + exp(-+ logit)), NaN as 0, in the counts of classes too."""
+    x, y, _ = discs(20, abnormal=0.2)
+    y[np.flatnonzero(y == 0)[:6]] = np.nan  # 4 abnormal, 10 normal, 6 unknown
+    small = {"image_size": 32, "width": 2, "blocks": (1,), "miss_factor": 3.0}
+    detector = ResNet(**small, unknown="normal")
+    detector.before_training(x, y)
+    weights = np.where(y == 1, 3 * 20 / (2 * 4), 20 / (2 * 16))
+    logit = detector.predict(x, maps=False, verbose=0)["score"]
+    by_hand = weights * np.log1p(np.exp(np.where(y == 1, -logit, logit)))
+    loss = float(detector.compute_losses(x, detector.targets(x, y))["loss"])
+    assert loss == pytest.approx(by_hand.mean(), rel=1e-4)
+    ignoring = ResNet(**small)
+    np.testing.assert_array_equal(ignoring.targets(x, y), y)
+    with pytest.raises(ValueError, match="ignored or normal to ResNet, not unknown='abnormal'"):
+        ResNet(unknown="abnormal")
+
+
 def test_resnet_learning_rate_falls_to_zero():
     optimizer = ResNet(image_size=32, width=2).make_optimizers(steps=40)["loss"]
     rates = [float(optimizer._learning_rate(step)) for step in (0, 20, 40)]
@@ -287,8 +313,10 @@ def test_without_epochs_the_features_stay_as_they_were_before(pretraining_epochs
     fresh = DeepSVDD(image_size=32, width=4, epochs=0)
     history = detector.fit(x, verbose=0).history
     assert list(history) == ["pretraining_loss"] * pretraining_epochs
-    weights = zip(fresh.encoder.get_weights(), detector.encoder.get_weights(), strict=True)
-    same = all(np.array_equal(old, new) for old, new in weights)
+    weights = zip(
+        fresh.encoder.trainable_weights, detector.encoder.trainable_weights, strict=True
+    )  # batch norm's averages are those of films
+    same = all(np.array_equal(array(old), array(new)) for old, new in weights)
     assert same == (pretraining_epochs == 0)
     z = detector.embed(x)
     distance = np.square(z - ops.convert_to_numpy(detector.center)).sum(axis=1)
@@ -315,6 +343,51 @@ def test_center_is_the_mean_embedding_and_never_near_zero():
     assert near.any() and not near.all()
     np.testing.assert_allclose(center[~near], mean[~near], rtol=1e-5)
     np.testing.assert_allclose(center[near], np.where(mean[near] < 0, -0.1, 0.1), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("batches", "pretraining_epochs", "on_the_mean"),
+    [(100, 0, True), (100, 1, True), (0, 0, False)],
+)
+def test_the_center_is_among_the_normal_films(batches, pretraining_epochs, on_the_mean):
+    """With 0 batches nearly all coordinates are the guard, far off the films."""
+    x, _, _ = discs(64)
+    options = {"pretraining_epochs": pretraining_epochs, "batches_before_center": batches}
+    detector = DeepSVDD(image_size=32, **options)
+    detector.before_training(x)
+    detector.batches_before_center = 100
+    _BatchNorm(detector).adapt(x)  # as training does
+    z, c = detector.embed(x), array(detector.center)
+    spread = np.square(z - z.mean(axis=0)).sum(axis=1).mean()
+    off = np.square(z.mean(axis=0) - c).sum()
+    assert (off < spread) == on_the_mean, (off, spread)
+
+
+def test_batch_norm_sees_films_without_a_change_of_weights_and_from_the_seed():
+    x, _, _ = discs(40)
+    first, second = (DeepSVDD(image_size=32, width=4, pretraining_epochs=0) for _ in range(2))
+    before = [array(w).copy() for w in first.encoder.trainable_weights]
+    for detector in (first, second):
+        detector.before_training(x)
+    for old, new in zip(before, first.encoder.trainable_weights, strict=True):
+        np.testing.assert_array_equal(old, array(new))
+    for ours, twin in zip(first.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, twin)
+    averages = first.encoder.layers[2]  # of the first convolution, whose input never changes
+    seen = array(first.encoder.layers[1](x)).mean(axis=(0, 1, 2))
+    np.testing.assert_allclose(array(averages.moving_mean), seen, rtol=0.1, atol=1e-3)
+
+
+def test_without_a_guard_random_features_score_by_the_distance_to_the_mean():
+    x, _, _ = discs(40)
+    random = {"epochs": 0, "pretraining_epochs": 0, "batches_before_center": 0}
+    for epsilon, is_distance in ((0, True), (0.1, False)):
+        detector = DeepSVDD(image_size=32, width=4, **random, epsilon=epsilon)
+        detector.fit(x, verbose=0)
+        z = detector.embed(x).astype(float)
+        distance = np.square(z - z.mean(axis=0)).sum(axis=1)
+        score = detector.predict(x, verbose=0)["score"]
+        assert np.allclose(score, distance, rtol=1e-3, atol=1e-9) == is_distance
 
 
 def test_radius_is_the_quantile_and_soft_scores_are_beyond_it():

@@ -284,6 +284,14 @@ def test_delong_of_one_detector_with_itself(films):
     assert metrics.paired_delong(label, score, score) == ((0, 0, 0), 1)
 
 
+def test_paired_t_by_hand():
+    """Differences 1, 2, 3: mean 2, standard error 1 / sqrt(3), t = sqrt(12) at 2 degrees."""
+    t = np.sqrt(12)
+    assert metrics.paired_t([1, 2, 3]) == pytest.approx(1 - t / np.sqrt(t**2 + 2))
+    assert metrics.paired_t([-1, -2, -3]) == pytest.approx(metrics.paired_t([1, 2, 3]))
+    assert np.isnan(metrics.paired_t([1])) and np.isnan(metrics.paired_t([1, 1, 1]))
+
+
 def test_holm_by_hand():
     # sorted .01 .02 .04 times 3, 2, 1, then never decreasing
     assert metrics.holm([0.04, 0.01, 0.02]) == pytest.approx([0.04, 0.03, 0.04])

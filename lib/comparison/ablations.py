@@ -1,8 +1,10 @@
-"""Results of an ablation: AUROC of each fit, means over seeds, differences between variants.
+"""Results of an ablation: AUROC of each fit, means over seeds, differences of variants and methods.
 
 Two kinds of interval (95 %) answer different questions: that of one fit is a bootstrap over the
 patients of the test set; that of a mean over seeds is Student's t interval over the finished fits.
-Differences are paired: a variant and the reference of the same method and seed.
+Differences are paired: a variant and the reference of the same method and seed. So are contrasts:
+two methods with the same variant and seed, and so the same known films; their p values (Student's t
+test over seeds) are corrected over all contrasts of the ablation (Holm).
 """
 
 from collections.abc import Iterator
@@ -25,6 +27,7 @@ TABLES = {
     "fits": [*VARIANT, "seed", "metric", "value", "low", "high", "n", "base_rate"],
     "means": [*VARIANT, *OVER_SEEDS],
     "differences": [*VARIANT, "reference", *OVER_SEEDS],
+    "contrasts": [*VARIANT, "against", *OVER_SEEDS, "p_value", "p_holm"],
 }
 
 
@@ -35,6 +38,7 @@ class Judged(NamedTuple):
     fits: pd.DataFrame  # one row per finished fit and metric, intervals over patients
     means: pd.DataFrame  # AUROC of each method and variant, sd and interval over seeds
     differences: pd.DataFrame  # of AUROC from the reference, likewise
+    contrasts: pd.DataFrame  # of AUROC between the pairs of methods to be compared, likewise
     failures: pd.DataFrame  # method, variant, seed, reason: one row per fit without numbers
     given: pd.DataFrame  # by method and variant: fits, failed; mean films, known labels, seconds
 
@@ -61,6 +65,7 @@ def judge_measured(
         fits,
         _means(auroc),
         _differences(auroc, ablation.reference),
+        _contrasts(auroc, ablation),
         _renamed(ablation, broken)[OF_ONE["broken"]],
         _given({name: store.record(fit, build) for name, fit in named.items()}),
     )
@@ -69,8 +74,8 @@ def judge_measured(
 def rows_of_ablation(judged: Judged) -> Iterator[dict]:
     """Yield rows of results.csv for each fit and, with several seeds, over seeds.
 
-    Those over seeds have the seed `mean`, the metrics `auroc_over_seeds` and `auroc_difference`,
-    and intervals over seeds.
+    Those over seeds have the seed `mean`, the metrics `auroc_over_seeds`, `auroc_difference` and
+    `auroc_contrast`, and intervals over seeds; `auroc_contrast_p_holm` is a p value.
     """
     family = f"{ABLATION}{judged.ablation.name}"
     shared = {"dataset": judged.ablation.dataset, "family": family}
@@ -83,6 +88,11 @@ def rows_of_ablation(judged: Judged) -> Iterator[dict]:
     for difference in judged.differences.query("seeds > 1").to_dict("records"):
         setting = f"{difference['setting']}, against {difference['reference']}"
         yield difference | over_seeds | {"metric": "auroc_difference", "setting": setting}
+    for contrast in judged.contrasts.query("seeds > 1").to_dict("records"):
+        of_pair = over_seeds | {"setting": f"{contrast['setting']}, against {contrast['against']}"}
+        yield contrast | of_pair | {"metric": "auroc_contrast"}
+        p_holm = {"value": contrast["p_holm"], "low": np.nan, "high": np.nan}
+        yield contrast | of_pair | p_holm | {"metric": "auroc_contrast_p_holm"}
 
 
 def failures_of_ablation(judged: Judged) -> Iterator[dict]:
@@ -137,12 +147,35 @@ def _differences(auroc: pd.DataFrame, reference: str) -> pd.DataFrame:
     """Return differences of each variant from the reference, over the seeds finished by both."""
     rows = []
     for (method, variant), fits in auroc.groupby(["method", "variant"], sort=False):
-        twins = auroc[auroc["method"].eq(method) & auroc["variant"].eq(reference)]
-        paired = fits.set_index("seed")["value"] - twins.set_index("seed")["value"]
-        if variant != reference and paired.notna().any():
+        paired = _paired(fits, _fits_of(auroc, method, reference))
+        if variant != reference and len(paired):
             first = fits.iloc[0].to_dict() | {"reference": reference}
-            rows.append(first | _over_seeds(paired.dropna()))
+            rows.append(first | _over_seeds(paired))
     return pd.DataFrame(rows, columns=TABLES["differences"])
+
+
+def _contrasts(auroc: pd.DataFrame, ablation: Ablation) -> pd.DataFrame:
+    """Return differences between the methods of each pair, per variant, likewise."""
+    rows = []
+    for method, against in ablation.contrasts:
+        for variant in ablation.variants:
+            fits = _fits_of(auroc, method, variant)
+            paired = _paired(fits, _fits_of(auroc, against, variant))
+            if len(paired):
+                tested = {"against": against, "p_value": metrics.paired_t(paired)}
+                rows.append(fits.iloc[0].to_dict() | tested | _over_seeds(paired))
+    table = pd.DataFrame(rows, columns=TABLES["contrasts"])
+    return table.assign(p_holm=metrics.holm(table["p_value"]))
+
+
+def _fits_of(auroc: pd.DataFrame, method: str, variant: str) -> pd.DataFrame:
+    return auroc[auroc["method"].eq(method) & auroc["variant"].eq(variant)]
+
+
+def _paired(fits: pd.DataFrame, others: pd.DataFrame) -> pd.Series:
+    """Return differences in value by seed, over the seeds that both have."""
+    values, other_values = (table.set_index("seed")["value"] for table in (fits, others))
+    return (values - other_values).dropna()
 
 
 def _over_seeds(values: pd.Series) -> dict:

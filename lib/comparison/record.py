@@ -26,6 +26,8 @@ OVER_SEEDS = {
     "Student's t interval (95 %) of that mean.",
     "auroc_difference": "Ablations, differences in AUROC from the reference, paired by seed, with "
     "Student's t interval (95 %) of their mean.",
+    "auroc_contrast": "Ablations, differences in AUROC between two methods with the same labels, "
+    "paired by seed, with Student's t interval (95 %) of their mean.",
 }
 LABELS = {0.0: "normal", 1.0: "abnormal"}
 
@@ -120,7 +122,8 @@ def _with_means(results: pd.DataFrame) -> pd.DataFrame:
     results = results.assign(**results[numbers].apply(pd.to_numeric))
     results = results.sort_values(["dataset", "family", "method", "seed"], kind="stable")
     runs = results[results["seed"].ne("mean")]
-    of_ablations = results[results["metric"].isin(OVER_SEEDS)].drop_duplicates([*ORIGIN, "metric"])
+    over_seeds = results["metric"].isin([*OVER_SEEDS, "auroc_contrast_p_holm"])
+    of_ablations = results[over_seeds].drop_duplicates([*ORIGIN, "metric"])
     return pd.concat([runs, mean_over_seeds(runs).round(4), of_ablations], ignore_index=True)
 
 

@@ -1,10 +1,11 @@
 """What an ablation shows, in words that follow from its numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import pandas as pd
 
 from lib.comparison.ablations import Judged
+from lib.comparison.tests import CLEAR
 
 
 def verdicts(judged: Judged) -> list[str]:
@@ -30,6 +31,33 @@ def verdict(judged: Judged, method: str) -> str:
         if len(of_kind)
     ]
     return f"{method}: {'; '.join(parts)}"
+
+
+def contrasts(judged: Judged, methods: Collection[str]) -> list[str]:
+    """One sentence per contrast of these methods with another: where it is clear, and its range."""
+    table = judged.contrasts[judged.contrasts["method"].isin(methods)]
+    return [
+        f"{method} compared with {against}: {_of_contrast(rows, len(judged.contrasts))}"
+        for (method, against), rows in table.groupby(["method", "against"], sort=False)
+    ]
+
+
+def _of_contrast(rows: pd.DataFrame, number: int) -> str:
+    """Where differences are clear after the correction over `number` contrasts, and their range."""
+    clear = rows[rows["p_holm"] < CLEAR]
+    sides = {"higher": clear[clear["value"] > 0], "lower": clear[clear["value"] < 0]}
+    counted = " and ".join(
+        f"clearly {side} at {', '.join(of_side['short']) or 'none'}"
+        for side, of_side in sides.items()
+    )
+    ranked = rows.sort_values("value")
+    ends = " to ".join(
+        f"{row.value:+.3f} ({row.short})" for row in ranked.iloc[[0, -1][: len(rows)]].itertuples()
+    )
+    return (
+        f"the AUROC is {counted} of {len(rows)} (p < {CLEAR:g} after Holm's correction over "
+        f"{number} contrasts); the mean difference is {ends}"
+    )
 
 
 def result(judged: Judged) -> str:

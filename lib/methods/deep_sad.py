@@ -23,12 +23,14 @@ d has fallen to about 1. A short training therefore needs a larger learning rate
 
 | what | paper | Deep-SAD-PyTorch | here |
 | --- | --- | --- | --- |
-| 1. as Deep SVDD | | | its differences 1-5 and 7; the boundary is always hard, as in the paper |
+| 1. as Deep SVDD | | | its differences 1-5, 7 and 8; the boundary is always hard, as in the paper |
 | 2. weight decay | | 5e-4 in the pre-training of MNIST | 0 in pre-training, 5e-7 in training |
 | 3. batches | | drawn from all films | drawn from all films: with 5 % known anomalies, a batch of 32 contains one or two |
 
-**Known defects** of the reference code: its pre-training is silently a no-op (see `deep_svdd.py`),
-and its centre is the mean over all training films, including known anomalies.
+**Known defects** of the reference code: its pre-training is silently a no-op (see `deep_svdd.py`).
+Its centre is the mean over all training films, including known anomalies, and is computed in
+inference mode; after a pre-training without effect batch norm has not seen a film, and the centre
+is far off all films. With `pretraining_epochs=0, batches_before_center=0` it is so here, too.
 """  # noqa: E501
 
 from typing import ClassVar

@@ -4,8 +4,14 @@ He et al. 2015 ([arXiv 1512.03385](https://arxiv.org/abs/1512.03385)), equation 
 With A_k the maps of its last layer, h' x w' cells, Z = h' w':
 
     logit = sum_k w_k (1/Z) sum_ij A_k,ij + b,   score = logit
-    loss = mean w(y) cross-entropy(y, sigmoid(logit))
+    loss = mean over labelled films of w(y) cross-entropy(y, sigmoid(logit))
     w(y) = n / (2 n_y), for y = 1 times `miss_factor`
+
+A film of unknown label is ignored, or with `unknown="normal"` counted as a normal one, in n_y as
+well as in the loss. The latter is what Deep SAD assumes of these films (`lib.methods.deep_sad`),
+and the usual baseline for learning from positive and unlabelled films: where known anomalies are
+drawn at random, a classifier of known anomalies against all other films ranks films as one of
+abnormal against normal would (Elkan and Noto, KDD 2008, doi 10.1145/1401890.1401920, lemma 1).
 
 Its map is Grad-CAM ([arXiv 1610.02391](https://arxiv.org/abs/1610.02391)), equations 1 and 2:
 
@@ -45,15 +51,28 @@ class ResNet(Detector):
     - `blocks`: residual blocks of each stage
     - `miss_factor`: cost of a missed abnormal film relative to a false alarm
     - `weight_decay`: AdamW's
+    - `unknown`: films of unknown label are ignored, or normal
     """
 
     players: ClassVar = {"loss": ("backbone", "head")}
     uses_labels: ClassVar = True
 
     def __init__(
-        self, *, width=16, blocks=(2, 2, 2, 2), miss_factor=2.0, weight_decay=1e-2, **common
+        self,
+        *,
+        width=16,
+        blocks=(2, 2, 2, 2),
+        miss_factor=2.0,
+        weight_decay=1e-2,
+        unknown="ignored",
+        **common,
     ):
         super().__init__(**common)
+        if unknown not in ("ignored", "normal"):
+            raise ValueError(
+                f"Films of unknown label are ignored or normal to ResNet, not unknown={unknown!r}."
+            )
+        self.unknown = unknown
         self.width, self.blocks = width, blocks
         self.miss_factor = miss_factor
         self.weight_decay = weight_decay
@@ -72,12 +91,18 @@ class ResNet(Detector):
             rate = keras.optimizers.schedules.CosineDecay(rate, decay_steps=steps)
         return {"loss": keras.optimizers.AdamW(rate, weight_decay=self.weight_decay)}
 
+    def targets(self, x, y=None):
+        """Return labels (n,); NaN for films that are ignored."""
+        labels = super().targets(x, y)
+        return labels if self.unknown == "ignored" else np.nan_to_num(labels, nan=0.0)
+
     def before_training(self, x, y=None, validation_data=None, **options):
-        """Weight the classes; a film of unknown label (NaN) has weight 0.
+        """Weight the classes; a film that is ignored has weight 0.
 
         Raises ValueError unless there are films of both classes.
         """
-        known = np.array([]) if y is None else np.asarray(y)[~np.isnan(y)]
+        labels = self.targets(x, y)
+        known = labels[~np.isnan(labels)]
         abnormal, normal = int((known == 1).sum()), int((known == 0).sum())
         if not (abnormal and normal):
             raise ValueError(

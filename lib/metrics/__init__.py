@@ -11,7 +11,7 @@ from lib.metrics.films import FEWEST, by_study
 from lib.metrics.intervals import Estimate, bootstrap, patient_weights, roc_band, t_interval
 from lib.metrics.pixels import pixel_counts, pointing_game, rank_pixels
 from lib.metrics.ranking import Ranking, auroc, average_precision, rank
-from lib.metrics.significance import holm, paired_delong
+from lib.metrics.significance import holm, paired_delong, paired_t
 
 __all__ = [
     "FEWEST",
@@ -29,6 +29,7 @@ __all__ = [
     "fit_probability",
     "holm",
     "paired_delong",
+    "paired_t",
     "patient_weights",
     "pixel_counts",
     "pointing_game",

@@ -2,7 +2,7 @@
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import norm, rankdata
+from scipy.stats import norm, rankdata, ttest_1samp
 from statsmodels.stats.multitest import multipletests
 
 from lib.metrics.films import checked
@@ -27,6 +27,17 @@ def paired_delong(
     margin = norm.ppf(0.975) * error
     p_value = 2 * norm.sf(abs(difference) / error) if error != 0 else float(difference == 0)
     return Estimate(difference, difference - margin, difference + margin), float(p_value)
+
+
+def paired_t(differences: ArrayLike) -> float:
+    """Return the two-sided p value of paired differences (n,), e.g. of seeds, by Student's t test.
+
+    NaN for one difference, or where all are the same.
+    """
+    differences = np.asarray(differences, float)
+    if len(differences) < 2 or np.ptp(differences) == 0:
+        return np.nan
+    return float(ttest_1samp(differences, 0.0).pvalue)
 
 
 def holm(p_values: ArrayLike) -> np.ndarray:
