@@ -48,7 +48,6 @@ grids:
     seeds: [0]
     datasets: &found [rsna]
     unlabelled: []
-    own_splits: [rsna]
     families:
       one_class: [{datasets: *found, methods: [deep_svdd]}]
     ablations:

@@ -22,7 +22,7 @@ FLOORS = [
     *("files", "errors", "accidents", "processes", "lanes", "variants", "grid"),
     *("films", "burned_in", "phantoms", "provenance", "datasets", "data", "preprocessing"),
     *("source", "networks", "noise", "lesions", "collapse", "engine", "detector", "samples"),
-    *("losses", "methods", "metrics", "floors", "figures", "prose", "fits"),
+    *("losses", "methods", "metrics", "floors", "prose", "figures", "fits"),
     *("comparison", "unlabelled", "report", "pages", "benchmark", "preflight", "lab"),
 ]
 

@@ -138,4 +138,4 @@ def _origin(scored: Scored) -> dict:
 
 
 def _run(scored: Scored) -> dict:
-    return {name: getattr(scored, name) for name in RUN}
+    return {name: getattr(scored, name) for name in RUN} | {"scores": scored.digest}

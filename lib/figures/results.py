@@ -8,11 +8,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lib import prose
 from lib.figures.style import (
     BLUE,
     GREY,
     INK,
     LABELS,
+    PALE,
     VERMILLION,
     described,
     label_names,
@@ -45,6 +47,43 @@ def roc(curves: pd.DataFrame, auroc: Mapping[str, tuple[float, float, float]]) -
     axes.set_aspect("equal")
     axes.legend(loc="lower right", title="AUROC [95 % interval]", frameon=True, edgecolor="none")
     return described(figure, f"ROC curves; AUROC with 95 % interval: {'; '.join(said)}.")
+
+
+@styled
+def roc_by_family(curves: pd.DataFrame, floor: str = "") -> Figure:
+    """Draw the ROC curves of all methods of a data set, one panel per family.
+
+    `curves` has columns name, family, fpr, tpr, auroc. Each panel has the methods of its family in
+    colours and dashes, best first, and those of the other families in pale grey; the curve of the
+    floor of that name is black and dotted in all of them.
+    """
+    of_floor = curves[curves["name"].eq(floor)]
+    methods = curves[curves["name"].ne(floor)].sort_values("auroc", ascending=False, kind="stable")
+    families = sorted(methods["family"].unique())
+    most = methods.groupby("family")["name"].nunique().max()
+    figure, grid = panels(len(families), columns=2, height=380 + 14 * most)
+    sentences = []
+    for axes, family in zip(grid, families, strict=True):
+        _curves_of_family(axes, methods, family)
+        if len(of_floor):
+            value = of_floor["auroc"].iloc[0]
+            axes.plot(of_floor["fpr"], of_floor["tpr"], ":k", lw=1.4, label=f"{floor} {value:.2f}")
+        axes.set(title=family.replace("_", " "), xlabel="1 - specificity", ylabel="recall")
+        axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal", anchor="N")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, fontsize=8)
+        names = [str(name) for name in axes.get_legend_handles_labels()[1]]
+        sentences.append(f"{family.replace('_', ' ')}: {', '.join(names)}")
+    return described(figure, f"ROC curves by family, with AUROC. {'. '.join(sentences)}.")
+
+
+def _curves_of_family(axes: Axes, methods: pd.DataFrame, family: str) -> None:
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":")
+    for _, curve in methods[methods["family"].ne(family)].groupby("name", sort=False):
+        axes.plot(curve["fpr"], curve["tpr"], color=PALE, linewidth=0.8, zorder=1)
+    own = list(methods[methods["family"].eq(family)].groupby("name", sort=False))
+    for (name, curve), style in zip(own, line_styles(len(own)), strict=True):
+        label = f"{short(name, 28)} {curve['auroc'].iloc[0]:.2f}"
+        axes.plot(curve["fpr"], curve["tpr"], label=label, linewidth=1.6, **style)
 
 
 @styled
@@ -312,4 +351,4 @@ def calibration(bins: pd.DataFrame) -> Figure:
 
 
 def _interval(value: float, low: float, high: float) -> str:
-    return f"{value:.2f} [{low:.2f}, {high:.2f}]"
+    return prose.interval(value, low, high, ".2f")
