@@ -20,7 +20,7 @@ arguments = parser.parse_args()
 task = arguments.task
 with accidents.in_one_sentence(BadData):
     if task == "record":
-        print(record(arguments.replace))
+        print(record(replace=arguments.replace))
     elif task == "all":
         compare(grid.datasets())
         with files.whole_file(files.RESULTS) as unfinished:

@@ -42,7 +42,7 @@ OWN_SPLITS = (
 LABELS = {0.0: "normal", 1.0: "abnormal"}
 
 
-def record(replace: bool = False, root: Path = ROOT) -> str:
+def record(root: Path = ROOT, replace: bool = False) -> str:
     """Add reports/results.csv to reports/real/; return a line on date, commit, profile and films.
 
     With `replace` earlier results are dropped. Raises BadData, without changes, if data/ holds
@@ -56,8 +56,9 @@ def record(replace: bool = False, root: Path = ROOT) -> str:
     if experiment["films"] == NOT_COPIED or not published.exists():
         raise BadData("These films have no results yet: run `dvc repro` first.")
     results = pd.read_csv(published, dtype={"seed": str}).fillna({"seed": ""})
-    _check_fits(results["dataset"].unique())
-    counts = pd.concat(_counts(name, results, root) for name in results["dataset"].unique())
+    datasets = list(results["dataset"].unique())
+    _check_fits(datasets)
+    counts = pd.concat(_counts(name, results, root) for name in datasets)
     tables = {
         "results": results.assign(**{name: experiment[name] for name in EXPERIMENT[:2]}),
         "runs": _runs(results).assign(**experiment, recorded=str(date.today())),
@@ -87,8 +88,14 @@ def _experiment(root: Path) -> dict[str, str]:
 
 
 def _check_fits(datasets: list[str]) -> None:
-    """Raise BadData for a fit that is not up to date with the code and the profile."""
-    fits = [fit for name in datasets for fit in grid.fits_on(name)]
+    """Raise BadData for fits that are not in the grid, or not of this code and profile."""
+    of_sets = {name: grid.fits_on(name) for name in datasets}
+    if absent := [name for name, fits in of_sets.items() if not fits]:
+        raise BadData(
+            f"reports/results.csv has results of {', '.join(absent)}, of which the grid of "
+            "params/study.yaml has no fits: run `make study` first."
+        )
+    fits = [fit for of_set in of_sets.values() for fit in of_set]
     if other := [fit for fit in fits if not work.is_up_to_date(fit)]:
         raise BadData(
             f"{len(other)} of {len(fits)} fits are of other code, parameters or films, as "
@@ -148,7 +155,8 @@ def _runs(results: pd.DataFrame) -> pd.DataFrame:
 
 def _with_earlier(name: str, table: pd.DataFrame, kept: Path) -> pd.DataFrame:
     """Return the new table, followed by the earlier rows that it does not hold."""
-    earlier = pd.read_csv(kept / f"{name}.csv", dtype={"seed": str}, keep_default_na=False)
+    text = {"seed": str, "commit": str}  # a commit may look like a number
+    earlier = pd.read_csv(kept / f"{name}.csv", dtype=text, keep_default_na=False)
     keys = {"results": KEYS, "runs": ORIGIN, "films": ["dataset", "split"]}[name]
     return pd.concat([table, earlier]).drop_duplicates(keys)
 
