@@ -128,6 +128,7 @@ def test_the_sentence_on_the_curves_has_the_numbers_of_the_table():
     rows = results_of(*((name, "recall", n / 10) for n, name in enumerate(["a", "b", "c", "f"], 2)))
     rows = rows.assign(family=["one_class", "one_class", "supervised", "floor"])
     assert overview.of_curves(rows) == (
-        "- limbs: at a specificity of 90 % the recall of 3 methods lies between 0.20 (a) and 0.40 "
-        "(c); a score without information would have 0.10."
+        "- limbs: the recall at a specificity of 90 % is 0.20 (a) to 0.40 (c); a score without "
+        "information would have 0.10."
     )
+    assert " is 0.40 (c); a score" in overview.of_curves(rows[rows["family"].eq("supervised")])

@@ -153,11 +153,11 @@ def of_curves(rows: pd.DataFrame) -> str:
     lines = []
     for dataset, own in rows.groupby("dataset", sort=False):
         ordered = own.assign(name=_named(own, "method", "seed")).sort_values("value")
-        least, most = ordered.iloc[0], ordered.iloc[-1]
+        ends = ordered.iloc[[0, -1][: len(ordered)]]
+        recall = " to ".join(f"{row['value']:.2f} ({row['name']})" for _, row in ends.iterrows())
         lines.append(
-            f"- {literal(dataset)}: at a specificity of 90 % the recall of {len(own)} methods lies "
-            f"between {least['value']:.2f} ({least['name']}) and {most['value']:.2f} "
-            f"({most['name']}); a score without information would have 0.10."
+            f"- {literal(dataset)}: the recall at a specificity of 90 % is {recall}; a score "
+            "without information would have 0.10."
         )
     return "\n".join(lines)
 

@@ -61,29 +61,33 @@ def roc_by_family(curves: pd.DataFrame, floor: str = "") -> Figure:
     methods = curves[curves["name"].ne(floor)].sort_values("auroc", ascending=False, kind="stable")
     families = sorted(methods["family"].unique())
     most = methods.groupby("family")["name"].nunique().max()
-    figure, grid = panels(len(families), columns=2, height=380 + 14 * most)
+    figure, grid = panels(len(families), columns=2, height=470 + 17 * most)
     sentences = []
     for axes, family in zip(grid, families, strict=True):
-        _curves_of_family(axes, methods, family)
-        if len(of_floor):
-            value = of_floor["auroc"].iloc[0]
-            axes.plot(of_floor["fpr"], of_floor["tpr"], ":k", lw=1.4, label=f"{floor} {value:.2f}")
-        axes.set(title=family.replace("_", " "), xlabel="1 - specificity", ylabel="recall")
+        names = _curves_of_family(axes, methods, family)
+        axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":")
+        for _, curve in of_floor.groupby("name"):
+            label = f"{floor} {curve['auroc'].iloc[0]:.2f}"
+            axes.plot(curve["fpr"], curve["tpr"], ":k", linewidth=1.4, label=label)
+            names = [*names, label]
+        title = family.replace("_", " ")
+        axes.set(title=title, xlabel="1 - specificity", ylabel="recall")
         axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal", anchor="N")
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, fontsize=8)
-        names = [str(name) for name in axes.get_legend_handles_labels()[1]]
-        sentences.append(f"{family.replace('_', ' ')}: {', '.join(names)}")
+        axes.legend(loc="upper left", bbox_to_anchor=(0, -0.13), fontsize=8, title="AUROC")
+        sentences.append(f"{title}: {', '.join(names)}")
     return described(figure, f"ROC curves by family, with AUROC. {'. '.join(sentences)}.")
 
 
-def _curves_of_family(axes: Axes, methods: pd.DataFrame, family: str) -> None:
-    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":")
-    for _, curve in methods[methods["family"].ne(family)].groupby("name", sort=False):
+def _curves_of_family(axes: Axes, methods: pd.DataFrame, family: str) -> list[str]:
+    """Draw the methods of a family, and the others behind; return the names with their AUROC."""
+    of_family = methods["family"].eq(family)
+    for _, curve in methods[~of_family].groupby("name", sort=False):
         axes.plot(curve["fpr"], curve["tpr"], color=PALE, linewidth=0.8, zorder=1)
-    own = list(methods[methods["family"].eq(family)].groupby("name", sort=False))
-    for (name, curve), style in zip(own, line_styles(len(own)), strict=True):
-        label = f"{short(name, 28)} {curve['auroc'].iloc[0]:.2f}"
-        axes.plot(curve["fpr"], curve["tpr"], label=label, linewidth=1.6, **style)
+    own = dict(list(methods[of_family].groupby("name", sort=False)))
+    names = [f"{short(name, 40)} {curve['auroc'].iloc[0]:.2f}" for name, curve in own.items()]
+    for name, curve, style in zip(names, own.values(), line_styles(len(own)), strict=True):
+        axes.plot(curve["fpr"], curve["tpr"], label=name, linewidth=1.6, **style)
+    return names
 
 
 @styled
