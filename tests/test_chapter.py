@@ -87,7 +87,7 @@ def test_methods_and_floors_are_in_one_table_best_first(whole):
 
 
 def test_the_result_of_a_chapter_counts_what_is_clear(whole):
-    words = chapter.result(whole)
+    words = chapter.result(whole).replace("&nbsp;", " ")
     assert "that of **dmsad**, 0.800 [0.750, 0.850], over 80 test films, 25% of them" in words
     assert "abnormal; labels: unlabelled. The" in words
     assert "The best floor, knn, has 0.600; it is clearly exceeded by 1 of 2 methods" in words

@@ -37,9 +37,10 @@ def test_a_detector_beats_a_floor_only_after_holms_correction(difference, p_holm
 
 
 def test_an_interval_below_chance_is_that_of_a_score_that_points_the_wrong_way():
-    assert claims.auroc(0.144, 0.114, 0.175) == "0.144 [0.114, 0.175], points the wrong way"
-    assert claims.auroc(0.45, 0.4, 0.5) == "0.450 [0.400, 0.500]"
-    assert claims.auroc(1.0, np.nan, np.nan) == "1.000 [no interval]"
+    words = claims.auroc(0.144, 0.114, 0.175)
+    assert words == "0.144&nbsp;[0.114,&nbsp;0.175], points the wrong way"
+    assert claims.auroc(0.45, 0.4, 0.5) == "0.450&nbsp;[0.400,&nbsp;0.500]"
+    assert claims.auroc(1.0, np.nan, np.nan) == "1.000&nbsp;[no&nbsp;interval]"
     highs = pd.Series([0.3, 0.5, np.nan, 0.4])
     assert claims.of_wrong_way(highs) == "; 2 below it, where a score points the wrong way"
     assert claims.of_wrong_way(highs[1:3]) == ""

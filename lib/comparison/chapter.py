@@ -100,7 +100,7 @@ def against_floors(chapter: Chapter) -> pd.DataFrame:
             {
                 "method": _linked(row, chapter) if row.family != FLOOR else row.method,
                 **({"labels": "" if row.family == FLOOR else row.setting} if labels_differ else {}),
-                "AUROC": prose.unbroken(claims.auroc(row.value, row.low, row.high)),
+                "AUROC": claims.auroc(row.value, row.low, row.high),
                 "difference from the best floor": "" if tested is None else _difference(tested),
                 "p (Holm)": "" if tested is None else prose.p_value(tested["p_holm"]),
                 "seconds": f"{seconds[key]:.0f}" if key in seconds else "",
@@ -123,7 +123,7 @@ def floors_of(fit: Fit, measures: Measures) -> pd.DataFrame:
     rows = [
         {
             "": f"**{row.method}**" if row.family != FLOOR else row.method,
-            "AUROC": prose.unbroken(claims.auroc(row.value, row.low, row.high)),
+            "AUROC": claims.auroc(row.value, row.low, row.high),
             "difference from the best floor": _difference(tested) if tested and is_fit else "",
             "p (Holm)": prose.p_value(tested["p_holm"]) if tested and is_fit else "",
         }

@@ -51,8 +51,9 @@ def is_wrong_way(high: float) -> bool:
 
 
 def auroc(value: float, low: float, high: float) -> str:
-    """An AUROC with its interval, and that its score points the wrong way if it does."""
-    return prose.interval(value, low, high) + (f", {WRONG_WAY}" if is_wrong_way(high) else "")
+    """An AUROC with its unbroken interval, and that its score points the wrong way if it does."""
+    clause = f", {WRONG_WAY}" if is_wrong_way(high) else ""
+    return prose.unbroken(prose.interval(value, low, high)) + clause
 
 
 def of_wrong_way(highs: pd.Series) -> str:
