@@ -34,13 +34,13 @@ lab: $(READY)              ## open the notebooks
 FROM := build/phantoms
 override export FROM := $(value FROM)
 data: $(READY)             ## make data FROM=folder: study the films of that folder; without FROM, the phantoms
-	python -m lib.source $(if $(PEERS),--peers) -- "$$FROM"  # PEERS=yes: also with the splits of the reference codes
+	python -m lib.source $(if $(PEERS),--peers) -- "$$FROM"  # PEERS=yes: on the splits of the reference codes
 
 reports: $(READY)          ## read the pages in a browser, on this machine only
 	python -m http.server --bind 127.0.0.1 --directory reports 8000
 
-record: $(READY)           ## keep the results of real films in reports/real/
-	python -m lib.comparison record
+record: $(READY)           ## keep the results of real films in reports/real/; REPLACE=yes: in place of another experiment
+	python -m lib.comparison record $(if $(REPLACE),--replace)
 
 benchmark: $(READY)        ## speed of preprocessing and training here, compared with the previous benchmark
 	python -m lib.benchmark

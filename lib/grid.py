@@ -58,7 +58,7 @@ def fits(dataset: str | None = None) -> list[Fit]:
         for name in block["datasets"]
         if dataset in (None, name)
         for method in block["methods"]
-        for seed in grid["seeds"]
+        for seed in block.get("seeds", grid["seeds"])
     ]
     return list(dict.fromkeys(every))
 

@@ -3,8 +3,8 @@
 The folder is surveyed before anything is written: which data sets can be studied and, otherwise,
 the reason. Two local files are then changed: data.csv, the list of films, and params/study.yaml
 (`source` and the grid). The folder is only read; lib/data.py, a stage of dvc.yaml, copies the films
-to data/. With `PEERS=yes` the grid also contains the data sets with the protocols of the reference
-codes, whose results are in reports/real/peers.csv; some ablations omit them (`own_splits`).
+to data/. With `PEERS=yes` the grid is that of the protocols of the reference codes, whose results
+are in reports/real/peers.csv, instead of the study's own splits of the same films.
 """
 
 import argparse
@@ -38,8 +38,8 @@ MOST_FINDINGS = 4  # listed separately; NIH has hundreds of combinations
 def use(folder: Path, peers: bool = False) -> list[str]:
     """Select the films of `folder`, or the phantoms; return the data sets of the new grid.
 
-    `peers`: add the entries marked as such. The data sets that will and will not be studied are
-    printed. Raises BadData and changes nothing if none can be studied.
+    `peers`: take the entries marked as such, and no others. The data sets that will and will not be
+    studied are printed. Raises BadData and changes nothing if none can be studied.
     """
     if (ROOT / folder).resolve() == (ROOT / PHANTOMS).resolve():
         with alone(ROOT, wait=False):
@@ -47,13 +47,18 @@ def use(folder: Path, peers: bool = False) -> list[str]:
             (ROOT / LIST).unlink(missing_ok=True)
         return names
     folder = _checked(folder)
-    sets = survey(folder, ROOT, peers)
+    sets = [one for one in survey(folder, ROOT, peers) if bool(one.entry.get("peers")) == peers]
+    if peers and not sets:
+        raise BadData(
+            f"{folder} holds no films of the reference codes' protocols, entries of "
+            "params/datasets.yaml with `peers: true`: say `make data` without PEERS."
+        )
     for data_set in studied(sets):
         _try_preparation(data_set)
     print(answer(sets, folder))
     if not studied(sets):
         raise BadData(f"No data set in {folder} can be studied; nothing was changed.")
-    return _write_selection(studied(sets), folder)
+    return _write_selection(studied(sets), folder, "peers" if peers else "films")
 
 
 def _checked(folder: Path) -> Path:
@@ -187,33 +192,26 @@ def _notes(data_set: DataSet, folder: Path) -> list[str]:
 # --- the files
 
 
-def _write_selection(sets: list[DataSet], folder: Path) -> list[str]:
-    """List the films of the sets and put the sets into the grid; return the names in the grid."""
+def _write_selection(sets: list[DataSet], folder: Path, grid_name: str) -> list[str]:
+    """List the films of the sets and put the sets into a grid; return the names in the grid."""
     places = {place: path for data_set in sets for place, path in data_set.places.items()}
     films = originals(places).files
     data = real_place(ROOT)
     check_apart(films, places.values(), data)
     check_space(films, data.parent)
-    peers = [data_set.name for data_set in sets if data_set.entry.get("peers")]
-    own_splits = [data_set.name for data_set in sets if data_set.name not in peers]
     source = {"folder": str(folder), "list": LIST}
     source["places"] = {place: str(path) for place, path in places.items()}
-    unlabelled = [
-        data_set.name for data_set in sets if data_set.films["split"].eq(UNLABELLED).any()
-    ]
     with alone(ROOT, wait=False):
         write_list(ROOT / LIST, films)
-        return _write_study("films", source, own_splits, peers, unlabelled)
+        return _write_study(grid_name, source, sets)
 
 
-def _write_study(
-    grid_name: str,
-    source: dict,
-    own_splits: Sequence[str] = (),
-    peers: Sequence[str] = (),
-    unlabelled: Sequence[str] = (),
-) -> list[str]:
-    """Write `source` and the grid into params/study.yaml; return the data sets of the grid."""
+def _write_study(grid_name: str, source: dict, sets: Sequence[DataSet] = ()) -> list[str]:
+    """Write `source` and the grid into params/study.yaml; return the data sets of the grid.
+
+    Lists of the grid are filled in: `datasets`, those `with_labels` (training films of both labels)
+    and those with films `unlabelled`.
+    """
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 200
@@ -223,10 +221,14 @@ def _write_study(
     for grid in study["grids"].values():
         grid.anchor.always_dump = True  # ruamel drops anchors without an alias
     study["grid"] = study["grids"][grid_name]
-    if own_splits or peers:
-        study["grid"]["own_splits"][:] = own_splits
-        study["grid"]["datasets"][:] = [*own_splits, *peers]
-        study["grid"]["unlabelled"][:] = unlabelled
+    if sets:
+        lists = {
+            "datasets": [one.name for one in sets],
+            "with_labels": [one.name for one in sets if _has_both_labels_in_training(one)],
+            "unlabelled": [one.name for one in sets if one.films["split"].eq(UNLABELLED).any()],
+        }
+        for key in lists.keys() & study["grid"].keys():
+            study["grid"][key][:] = lists[key]
     for key in list(study["source"]):
         del study["source"][key]
     study["source"].update(source)
@@ -235,12 +237,17 @@ def _write_study(
     return list(study["grid"]["datasets"])
 
 
+def _has_both_labels_in_training(data_set: DataSet) -> bool:
+    films = data_set.films
+    return films.loc[films["split"].eq("train"), "label"].dropna().nunique() > 1
+
+
 def main() -> None:
     """Run the command line; report an error in one sentence."""
     parser = argparse.ArgumentParser(description="Select the folder whose films are studied.")
     parser.add_argument("folder", help="the folder, or build/phantoms")
     parser.add_argument(
-        "--peers", action="store_true", help="include the protocols of the reference codes"
+        "--peers", action="store_true", help="study the protocols of the reference codes alone"
     )
     arguments = parser.parse_args()
     warnings.showwarning = lambda message, *_: print(message, file=sys.stderr)

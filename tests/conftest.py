@@ -10,6 +10,7 @@ import pytest
 from filelock import FileLock
 
 from lib import ROOT
+from lib.grid import Fit
 
 SMALL_STUDY = """
 profile: tiny
@@ -48,7 +49,6 @@ grids:
     seeds: [0]
     datasets: &found [rsna]
     unlabelled: []
-    own_splits: [rsna]
     families:
       one_class: [{datasets: *found, methods: [deep_svdd]}]
     ablations:
@@ -131,6 +131,18 @@ def copy_of_working_tree(folder: Path) -> Path:
     ):
         subprocess.run(["git", *command], cwd=folder, check=True)
     return folder
+
+
+@pytest.fixture
+def at_commit(monkeypatch):
+    """The grid has limbs, whose fits are up to date; set the commit, the profile, an old fit."""
+    fits = [Fit("limbs", "deep_svdd"), Fit("limbs", "autoencoder")]
+    at = {"commit": "abcdef0123", "profile": "hours", "outdated": ()}
+    monkeypatch.setattr("lib.comparison.record.commit", lambda: at["commit"])
+    monkeypatch.setattr("lib.grid.profile_name", lambda: at["profile"])
+    monkeypatch.setattr("lib.grid.fits_on", lambda name: fits * (name == "limbs"))
+    monkeypatch.setattr("lib.fits.work.is_up_to_date", lambda fit: fit not in at["outdated"])
+    return at
 
 
 @pytest.fixture(scope="session")

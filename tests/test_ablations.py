@@ -22,7 +22,6 @@ from lib.variants import variant_name
 
 NONE, SOME = {"labels": "none"}, {"labels": {"normal": 0.05, "abnormal": 0.05}}
 KNOWN = variant_name(SOME)
-T = 4.302653  # the 97.5 % quantile at two degrees of freedom
 COLLAPSED = "Collapsed: all films are mapped to one point."
 
 
@@ -104,15 +103,14 @@ def test_means_and_differences_over_seeds_by_hand(build):
         np.array([auroc_of(build, "deep_sad", variant, seed) for seed in (0, 1, 2)])
         for variant in ("unlabelled", KNOWN)
     )
-    for found, values in (
-        (judged.means.query("method == 'deep_sad' and variant == @KNOWN").iloc[0], known),
-        (judged.differences.query("method == 'deep_sad'").iloc[0], known - without),
+    for found, values, bounds in (
+        (judged.means.query("method == 'deep_sad' and variant == @KNOWN").iloc[0], known, (0, 1)),
+        (judged.differences.query("method == 'deep_sad'").iloc[0], known - without, (-1, 1)),
     ):
-        margin = T * values.std(ddof=1) / np.sqrt(3)
         assert found["value"] == pytest.approx(values.mean())
         assert found["sd"] == pytest.approx(values.std(ddof=1))
-        assert found["high"] - found["value"] == pytest.approx(margin, rel=1e-5)
-        assert found["value"] - found["low"] == pytest.approx(margin, rel=1e-5)
+        ends = metrics.t_interval(values, bounds)[1:]
+        assert (found["low"], found["high"]) == pytest.approx(ends)
         assert (found["seeds"], found["n"], found["base_rate"]) == (3, 120, 0.5)
     assert set(judged.differences["reference"]) == {"unlabelled"}
     assert set(judged.differences["variant"]) == {KNOWN}, "the reference is compared with no one"
@@ -173,6 +171,35 @@ def test_the_sentence_of_a_contrast_says_where_it_is_clear(build, sign):
     )
     assert f"{sign * 0.2:+.3f} (0 %)" in sentence and "+0.010 (5 %)" in sentence
     assert contrasts(judged, ["resnet"]) == []
+
+
+def test_a_variant_that_changes_nothing_is_left_out_and_named_and_the_others_stay(build):
+    """resnet has the same scores with labels and without: a defect of the study, no result."""
+    leave(build)
+    for seed in (0, 1):
+        twins = [LABELS.fit("resnet", variant, seed) for variant in ("unlabelled", KNOWN)]
+        scores_of(twins[0], build).to_csv(files.scored(twins[1], build) / "scores.csv", index=False)
+    judged = judged_of(build)
+    assert judged.means.set_index(["method", "variant"])["seeds"].to_dict() == {
+        ("deep_sad", "unlabelled"): 3,
+        ("deep_sad", KNOWN): 3,
+        ("resnet", "unlabelled"): 3,
+        ("resnet", KNOWN): 1,
+    }
+    assert judged.differences.set_index("method")["seeds"].to_dict() == {"deep_sad": 3, "resnet": 1}
+    reason = "The variant changed nothing: its scores equal those of the reference, unlabelled."
+    assert of_failures(judged) == [f"resnet, {KNOWN}, seed 0, 1: {reason}"]
+    compare(build, LABELS)
+    failures = table(build, "failures")
+    assert set(failures["reason"]) == {f"In the ablation labels, {KNOWN}: {reason}"}
+
+
+def test_variants_that_both_separate_perfectly_are_not_the_same(build):
+    leave(build, signal=lambda variant, seed: 50.0 + (variant == KNOWN))
+    judged = judged_of(build)
+    assert judged.failures.empty and (judged.means["value"] == 1).all()
+    assert judged.means["low"].isna().all() and judged.differences["low"].isna().all()
+    assert "+0.000 [no interval]" in verdicts(judged)[0]
 
 
 def test_a_seed_without_its_twin_is_in_no_difference(build):
@@ -312,7 +339,7 @@ def test_an_ablation_without_words_of_its_own_has_words_too():
     assert plain.above == "above the reference"
 
 
-def test_record_has_tables_of_ablations(build, tmp_path_factory):
+def test_record_has_tables_of_ablations(build, at_commit, tmp_path_factory):
     leave(build)
     root = tmp_path_factory.mktemp("repository")
     compare(build, LABELS)
@@ -324,7 +351,7 @@ def test_record_has_tables_of_ablations(build, tmp_path_factory):
     lines = (root / "reports/real/README.md").read_text().splitlines()
     rows = [line.split(" | ") for line in lines if "| labels |" in line]
     mean = judged_of(build).means.iloc[0]
-    number = f"{mean['value']:.3f} ({mean['low']:.3f} to {mean['high']:.3f})"
+    number = f"{mean['value']:.3f} [{mean['low']:.3f}, {mean['high']:.3f}]"
     assert rows[0] == ["| limbs", "labels", "deep_sad", "unlabelled", number, "120", "0.5 |"]
     assert len(rows) == 4 + 2, "the means of four variants, and two differences"
     assert f"{KNOWN}, against unlabelled" in {row[3] for row in rows}
@@ -332,5 +359,4 @@ def test_record_has_tables_of_ablations(build, tmp_path_factory):
         "the grid asks for none"
     )
     runs = pd.read_csv(root / "reports/real/runs.csv")
-    trained = runs[runs["family"].ne("floor")]
-    assert set(trained["commit"]) == {"abcdef0123"}, "that at which it was trained"
+    assert set(runs["commit"]) == {"abcdef0123"} and not runs.duplicated().any()

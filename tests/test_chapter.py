@@ -87,7 +87,7 @@ def test_methods_and_floors_are_in_one_table_best_first(whole):
 
 
 def test_the_result_of_a_chapter_counts_what_is_clear(whole):
-    words = chapter.result(whole)
+    words = chapter.result(whole).replace("&nbsp;", " ")
     assert "that of **dmsad**, 0.800 [0.750, 0.850], over 80 test films, 25% of them" in words
     assert "abnormal; labels: unlabelled. The" in words
     assert "The best floor, knn, has 0.600; it is clearly exceeded by 1 of 2 methods" in words
@@ -96,7 +96,7 @@ def test_the_result_of_a_chapter_counts_what_is_clear(whole):
     assert "exceeded by none of 2 methods" in chapter.result(unclear)
     assert chapter.result(whole._replace(auroc=whole.auroc[:0])) == ""
     leaderboard = chapter.of_leaderboard(whole)
-    assert leaderboard.startswith("From 0.520 (deep_sad) to 0.800 (dmsad); the intervals of 1 of 2")
+    assert leaderboard == ("From 0.520 (deep_sad) to 0.800 (dmsad); 1 of 2 intervals hold 0.5.")
 
 
 def test_maps_are_ranked_by_where_they_point(whole):
@@ -171,7 +171,11 @@ def test_sentences_have_the_numbers_of_their_tables():
     groups = pd.DataFrame({"group": ["all", "hand", "elbow"], "value": [0.6, 0.55, 0.7]}).assign(
         low=[0.5, 0.4, 0.6], high=[0.7, 0.6, 0.8]
     )
-    assert "between 0.55 (hand) and 0.70 (elbow); in 1 of 2 groups" in sentences.groups(groups)
+    assert "between 0.55 (hand) and 0.70 (elbow); of 2 groups the intervals of 1 hold 0.5." in (
+        sentences.groups(groups)
+    )
+    backwards = sentences.groups(groups.assign(low=0.2, high=[0.7, 0.4, 0.8]))
+    assert "hold 0.5; 1 below it, where a score points the wrong way." in backwards
 
 
 def test_the_sentence_on_settings_counts_the_films_of_the_table():

@@ -15,6 +15,7 @@ from matplotlib.text import Text
 
 from lib import ROOT, figures
 from lib.figures.films import map_scale, opacity
+from lib.figures.style import PALE
 
 RANDOM = np.random.default_rng(0)
 FILMS = RANDOM.integers(0, 256, (5, 32, 32), dtype=np.uint8)
@@ -40,6 +41,15 @@ CURVES = pd.concat(
     for name, power in (("resnet", 0.2), ("mean grey", 1.0))
 )
 AUROC = {"resnet": (0.83, 0.79, 0.87), "mean grey": (0.5, 0.44, 0.56)}
+#: Twelve methods of two families, and a floor; the better, the larger their number.
+MANY_CURVES = pd.concat(
+    pd.DataFrame({"name": name, "family": family, "fpr": RATES, "tpr": RATES**power})
+    for name, family, power in [
+        *((f"method_{n}", ("one_class", "few_labels")[n % 2], 1 - 0.07 * n) for n in range(12)),
+        ("floor: knn", "floor", 0.9),
+    ]
+)
+MANY_CURVES["auroc"] = MANY_CURVES.groupby("name")["tpr"].transform("mean")
 HISTORY = pd.DataFrame(
     {"epoch": [0, 1, 2], "loss": [9.0, 1.0, 0.1], "val_loss": [8.0, 2.0, 1.0], "kl": [3, 2, 1]}
 )
@@ -106,6 +116,7 @@ EVERY_FIGURE = {
     "distribution": lambda: figures.distribution(INDEX),
     "training_curves": lambda: figures.training_curves(HISTORY),
     "roc": lambda: figures.roc(CURVES, AUROC),
+    "roc_by_family": lambda: figures.roc_by_family(MANY_CURVES, "floor: knn"),
     "score_histogram": lambda: figures.score_histogram(SCORES, LABELS, {"recall 0.9": 0.2}),
     "distances": lambda: figures.distances(np.abs(SCORES), LABELS, radius=1.5),
     "leaderboard": lambda: figures.leaderboard(RESULTS),
@@ -472,3 +483,22 @@ def test_methods_are_compared_film_by_film_on_scales_of_their_own():
     assert not rows[4][2].images and rows[4][2].texts[0].get_text() == "no map stored"
     assert rows[1][0].collections and not rows[0][0].collections, "the lesion is outlined"
     assert "shoulder: weak 100%, strong 100%" in figure.get_label()
+
+
+def test_each_family_has_a_panel_with_its_methods_best_first_and_the_others_behind():
+    figure = figures.roc_by_family(MANY_CURVES, "floor: knn")
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert titles == ["few labels", "one class"]
+    for axes, odd in zip(figure.axes, (1, 0), strict=True):
+        pale = [line for line in axes.lines if line.get_color() == PALE]
+        assert len(pale) == 6 and len(axes.lines) == 6 + 6 + 2, "own, others, chance and the floor"
+        names = [text.get_text().split()[0] for text in axes.get_legend().get_texts()]
+        assert names == [*(f"method_{n}" for n in range(10 + odd, -1, -2)), "floor:"]
+        own = [line for line in axes.lines if str(line.get_label()).startswith("method")]
+        assert len({(line.get_color(), line.get_linestyle()) for line in own}) == 6
+        best = own[0].get_ydata()
+        assert all((best >= line.get_ydata()).all() for line in own)
+    words = figure.get_label()
+    assert (
+        "few labels: method_11 0.77, method_9 0.70" in words and words.count("floor: knn 0.5") == 2
+    )

@@ -200,7 +200,7 @@ def test_a_fit_is_made_once_for_the_same_code_parameters_data_and_seed(toys):
     before = moments(FIRST)
     fitted(FIRST)
     assert moments(FIRST) == before
-    assert work.TASKS["train"].is_done(FIRST) and work.TASKS["score"].is_done(FIRST)
+    assert work.is_up_to_date(FIRST) and not work.is_up_to_date(DRAWING)
 
 
 @pytest.mark.parametrize("changed", ["code", "parameters", "index", "films", "body"])
@@ -231,7 +231,7 @@ def test_what_a_card_shows_is_made_again_without_training(toys, monkeypatch):
     fitted(DRAWING)
     trained = (files.trained(DRAWING) / files.RECORD).read_text()
     files.annotations("toy").write_text("image_id\nfilm2\n")
-    assert not work.TASKS["score"].is_done(DRAWING)
+    assert work.TASKS["train"].is_done(DRAWING) and not work.is_up_to_date(DRAWING)
     fitted(DRAWING)
     assert (files.trained(DRAWING) / files.RECORD).read_text() == trained
 

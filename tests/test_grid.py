@@ -74,6 +74,12 @@ def test_fits_are_the_product_of_each_family(root):
     assert Fit("rsna", "nsa").page == "cards/rsna/nsa-0.html"
 
 
+def test_a_block_may_have_seeds_of_its_own(root):
+    edit(root, "study", "&supervised [resnet]}", "&supervised [resnet], seeds: [4, 7]}")
+    assert {fit.seed for fit in grid.fits("mura") if fit.method == "resnet"} == {4, 7}
+    assert {fit.seed for fit in grid.fits("mura") if fit.method == "deep_svdd"} == {0}
+
+
 def test_what_is_the_studys_is_parted_from_what_is_the_methods():
     entry = {"labels": FIVE, "contamination": 0.1, "augment": True, "updates": 9, "gan_updates": 3}
     entry |= {"images": {"equalize": "none"}, "batch_size": 4, "width": 8, "gan_epochs": 2}

@@ -300,20 +300,49 @@ def test_holm_by_hand():
 
 
 def test_the_t_interval_by_hand():
-    # mean 4, sd 2; at two degrees of freedom t is 4.302653
-    found = metrics.t_interval([2, 4, 6])
-    margin = 4.302653 * 2 / 3**0.5
-    assert found == pytest.approx((4, 4 - margin, 4 + margin), rel=1e-6)
-    narrow = metrics.t_interval([2, 4, 6], level=0.5)
-    assert narrow.high - narrow.value == pytest.approx(0.816497 * 2 / 3**0.5, rel=1e-5)
-    assert metrics.t_interval([3, 3]) == (3, 3, 3)
-    assert metrics.t_interval([3.0]) == pytest.approx((3, np.nan, np.nan), nan_ok=True)
+    # mean 0.8, sd 0.1; at two degrees of freedom t is 4.302653; the logit has slope 1 / (0.8 * 0.2)
+    found = metrics.t_interval([0.7, 0.8, 0.9])
+    margin = 4.302653 * 0.1 / 3**0.5 / (0.8 * 0.2)
+    low, high = (1 / (1 + np.exp(-(np.log(0.8 / 0.2) + side * margin))) for side in (-1, 1))
+    assert found == pytest.approx((0.8, low, high), rel=1e-6)
+    narrow = metrics.t_interval([0.7, 0.8, 0.9], level=0.5)
+    assert found.low < narrow.low < 0.8 < narrow.high < found.high
+
+
+def test_a_t_interval_stays_within_the_bounds_and_small_ones_are_students():
+    wide = metrics.t_interval([0.6, 0.99, 0.98])
+    assert 0 < wide.low < wide.value < wide.high < 1
+    assert wide.value + 4.302653 * np.std([0.6, 0.99, 0.98], ddof=1) / 3**0.5 > 1, "Student's own"
+    apart = metrics.t_interval([-0.9, 0.9, 0.8], bounds=(-1, 1))
+    assert -1 < apart.low < 0 < apart.high < 1
+    values = np.array([0.01, 0.02, 0.012])
+    small = metrics.t_interval(values, bounds=(-1, 1))
+    margin = 4.302653 * values.std(ddof=1) / 3**0.5
+    assert (small.high - small.value, small.value - small.low) == pytest.approx([margin] * 2, 1e-2)
+    with pytest.raises(ValueError, match=r"values from -0.1 to 0.2 exceed \(0.0, 1.0\)"):
+        metrics.t_interval([-0.1, 0.2])
+
+
+@pytest.mark.parametrize("values", [[0.3], [0.3, 0.3], [1.0, 1.0, 1.0], [0.0, 0.0]])
+def test_one_value_and_equal_values_have_no_t_interval(values):
+    assert metrics.t_interval(values) == pytest.approx((values[0], np.nan, np.nan), nan_ok=True)
 
 
 def test_the_t_interval_holds_the_mean_as_often_as_it_says():
     random = np.random.default_rng(0)
-    intervals = [metrics.t_interval(random.normal(1, 5, 3)) for _ in range(2000)]
-    assert np.mean([low < 1 < high for _, low, high in intervals]) == pytest.approx(0.95, abs=0.015)
+    intervals = [metrics.t_interval(random.normal(0.8, 0.03, 3)) for _ in range(2000)]
+    assert np.mean([low < 0.8 < high for _, low, high in intervals]) == pytest.approx(
+        0.95, abs=0.015
+    )
+
+
+def test_a_detector_that_separates_perfectly_has_no_interval(films):
+    label, _ = films
+    weights = metrics.patient_weights(np.arange(len(label)))
+    found = metrics.bootstrap(
+        lambda weight: {"auroc": metrics.auroc(label, label, weight)}, weights
+    )
+    assert found["auroc"] == pytest.approx((1, np.nan, np.nan), nan_ok=True)
 
 
 def test_roc_band_holds_the_curve(films):

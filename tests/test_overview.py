@@ -20,7 +20,13 @@ def results_of(*rows, **columns):
     """Rows of results.csv: method, metric, value."""
     table = pd.DataFrame(rows, columns=["method", "metric", "value"])
     ends = {"low": table["value"] - 0.1, "high": table["value"] + 0.1}
-    usual = {"seed": "0", "family": "one_class", "setting": "unlabelled", "n": 90.0}
+    usual = {
+        "dataset": "limbs",
+        "seed": "0",
+        "family": "one_class",
+        "setting": "unlabelled",
+        "n": 90.0,
+    }
     return table.assign(**ends, **{"base_rate": 0.4} | usual | columns)
 
 
@@ -101,3 +107,28 @@ def test_measures_have_one_row_per_method_and_only_the_columns_there_are(interva
         "nsa",
         values[1] if intervals else "0.100",
     ]
+
+
+def test_the_curves_of_a_set_are_of_all_methods_and_the_best_floor_without_fusions():
+    names = ["vae", "vae", "dmsad", "floor: knn", "floor: mean grey", "both: sum"]
+    families = ["reconstruction", "reconstruction", "few_labels", "floor", "floor", "fusion"]
+    auroc = results_of(*((name, "auroc", 0.5 + n / 20) for n, name in enumerate(names)))
+    auroc = auroc.assign(family=families, seed=["0", "1", "0", "", "", "0"])
+    auroc.loc[auroc["method"].eq("floor: knn"), "value"] = 0.9
+    keys = auroc[["dataset", "method", "seed"]]
+    roc = pd.concat([keys.assign(fpr=rate, tpr=rate) for rate in (0.0, 1.0)])
+    ((dataset, drawn, floor),) = overview.curves(roc, auroc)
+    assert (dataset, floor) == ("limbs", "floor: knn")
+    assert drawn["name"].unique().tolist() == ["vae", "dmsad", "floor: knn"]
+    assert set(drawn["seed"]) == {"0", ""} and drawn["name"].value_counts().eq(2).all()
+    assert drawn.groupby("name")["auroc"].first()["dmsad"] == 0.6
+
+
+def test_the_sentence_on_the_curves_has_the_numbers_of_the_table():
+    rows = results_of(*((name, "recall", n / 10) for n, name in enumerate(["a", "b", "c", "f"], 2)))
+    rows = rows.assign(family=["one_class", "one_class", "supervised", "floor"])
+    assert overview.of_curves(rows) == (
+        "- limbs: the recall at a specificity of 90 % is 0.20 (a) to 0.40 (c); a score without "
+        "information would have 0.10."
+    )
+    assert " is 0.40 (c); a score" in overview.of_curves(rows[rows["family"].eq("supervised")])

@@ -24,7 +24,7 @@ FLOORS = [
     *("films", "burned_in", "phantoms", "provenance", "datasets", "data", "preprocessing"),
     *("source", "networks", "noise", "lesions", "collapse", "engine", "detector", "samples"),
     *("bodies", "reconstruction"),
-    *("losses", "methods", "metrics", "floors", "figures", "prose", "fits"),
+    *("losses", "methods", "metrics", "floors", "prose", "figures", "fits"),
     *("comparison", "unlabelled", "report", "pages", "benchmark", "preflight", "lab"),
 ]
 

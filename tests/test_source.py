@@ -414,7 +414,7 @@ def _of(ablation):
     return [one.dataset for one in ablations.of_grid() if one.name == ablation]
 
 
-def test_the_peers_protocols_join_the_grid_when_asked_for_but_not_every_ablation(root, tmp_path):
+def test_the_peers_protocols_are_a_grid_of_their_own(root, tmp_path, capsys):
     describe(root, "")
     folder = tmp_path / "elsewhere/knee_oa/ClaheDataset224"
     for place in [f"{part}/{grade}" for part in ("train", "val", "test") for grade in (0, 2)]:
@@ -422,11 +422,18 @@ def test_the_peers_protocols_join_the_grid_when_asked_for_but_not_every_ablation
             code = sum(map(ord, place)) % 89 * 100 + number
             film(folder / place / f"9{code:06}L.png", code)
     assert source.use(tmp_path / "elsewhere") == ["knee_oa"]
-    found = source.use(tmp_path / "elsewhere", peers=True)
-    assert found == ["knee_oa", "knee_oa_peers", "knee_oa_peers_labels"]
-    families = {fit.family for fit in grid.fits() if fit.dataset == "knee_oa_peers"}
-    assert families == {"supervised", "reconstruction", "one_class", "few_labels"}
-    assert _of("label_fraction") == found
     assert _of("contamination") == ["knee_oa"]
+    found = source.use(tmp_path / "elsewhere", peers=True)
+    assert found == ["knee_oa_peers", "knee_oa_peers_labels"], "the own split is not among them"
+    families = {name: {fit.family for fit in grid.fits(name)} for name in found}
+    without_labels = {"reconstruction", "one_class"}
+    assert families["knee_oa_peers"] == without_labels, "all abnormal films are test films"
+    assert families["knee_oa_peers_labels"] == without_labels | {"supervised", "few_labels"}
+    assert _of("label_fraction") == ["knee_oa_peers_labels"] and _of("pretraining") == found
     assert source.use(tmp_path / "elsewhere") == ["knee_oa"]
     assert {fit.dataset for fit in grid.fits()} == {"knee_oa"}
+
+
+def test_a_folder_without_films_of_the_reference_codes_is_named(root, films):
+    with pytest.raises(BadData, match=r"no films of the reference codes' protocols.*without PEERS"):
+        source.use(films, peers=True)

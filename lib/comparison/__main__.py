@@ -13,10 +13,14 @@ parser = argparse.ArgumentParser(description="Measure the fits and floors of the
 parser.add_argument(
     "task", nargs="?", default="all", help="a data set to measure, `all` to compare, or `record`"
 )
-task = parser.parse_args().task
+parser.add_argument(
+    "--replace", action="store_true", help="with `record`: drop the earlier results of real films"
+)
+arguments = parser.parse_args()
+task = arguments.task
 with accidents.in_one_sentence(BadData):
     if task == "record":
-        print(record())
+        print(record(replace=arguments.replace))
     elif task == "all":
         compare(grid.datasets())
         with files.whole_file(files.RESULTS) as unfinished:

@@ -1,10 +1,13 @@
 """Results of an ablation: AUROC of each fit, means over seeds, differences of variants and methods.
 
 Two kinds of interval (95 %) answer different questions: that of one fit is a bootstrap over the
-patients of the test set; that of a mean over seeds is Student's t interval over the finished fits.
+patients of the test set; that of a mean over seeds is Student's t interval over the finished fits,
+on the logit scale, so that it stays within the range of its quantity (metrics.t_interval).
 Differences are paired: a variant and the reference of the same method and seed. So are contrasts:
 two methods with the same variant and seed, and so the same known films; their p values (Student's t
-test over seeds) are corrected over all contrasts of the ablation (Holm).
+test over seeds) are corrected over all contrasts of the ablation (Holm). A variant whose scores
+equal those of its reference changed nothing: it has no numbers, and is listed with the fits that
+failed.
 """
 
 from collections.abc import Iterator
@@ -21,6 +24,8 @@ from lib.fits import store
 from lib.params import entry_of, part, put_over
 from lib.variants import percent, variant_name
 
+OF_AUROC, OF_DIFFERENCES = (0.0, 1.0), (-1.0, 1.0)  # the least and the largest value
+CHANGED_NOTHING = "The variant changed nothing:"
 VARIANT = ["method", "variant", "short", "percent", "setting"]
 OVER_SEEDS = ["value", "sd", "low", "high", "seeds", "n", "base_rate"]
 TABLES = {
@@ -58,15 +63,19 @@ def judge_measured(
 ) -> Judged:
     """Return the tables of an ablation from two tables of its data set (lib.comparison.tables)."""
     named = ablation.fits()
-    fits = _renamed(ablation, rankings).reindex(columns=TABLES["fits"])
+    measured = _renamed(ablation, rankings)
+    same = _changed_nothing(measured, ablation.reference)
+    fits = measured[~same].reindex(columns=TABLES["fits"])
     auroc = fits[fits["metric"].eq("auroc")]
+    reason = f"{CHANGED_NOTHING} its scores equal those of the reference, {ablation.reference}."
+    unchanged = measured[same].drop_duplicates(RUN).assign(reason=reason)
     return Judged(
         ablation,
         fits,
         _means(auroc),
         _differences(auroc, ablation.reference),
         _contrasts(auroc, ablation),
-        _renamed(ablation, broken)[OF_ONE["broken"]],
+        pd.concat([rows[OF_ONE["broken"]] for rows in (_renamed(ablation, broken), unchanged)]),
         _given({name: store.record(fit, build) for name, fit in named.items()}),
     )
 
@@ -101,6 +110,15 @@ def failures_of_ablation(judged: Judged) -> Iterator[dict]:
         where = f"In the ablation {judged.ablation.title}, {failure['variant']}: "
         reason = where + failure["reason"]
         yield failure | {"dataset": judged.ablation.dataset, "reason": reason}
+
+
+def _changed_nothing(measured: pd.DataFrame, reference: str) -> pd.Series:
+    """Return which rows are of a variant with the scores of the reference of its seed."""
+    of_twin = measured.loc[measured["variant"].eq(reference), ["method", "seed", "scores"]]
+    pairs = measured.merge(
+        of_twin.drop_duplicates(), "left", ["method", "seed"], suffixes=("", "_")
+    )
+    return measured["variant"].ne(reference) & pairs["scores"].eq(pairs["scores_"]).to_numpy()
 
 
 def _renamed(ablation: Ablation, table: pd.DataFrame) -> pd.DataFrame:
@@ -139,7 +157,7 @@ def _setting(method: str, change: dict) -> str:
 
 def _means(auroc: pd.DataFrame) -> pd.DataFrame:
     groups = auroc.groupby(["method", "variant"], sort=False)
-    rows = [rows.iloc[0].to_dict() | _over_seeds(rows["value"]) for _, rows in groups]
+    rows = [rows.iloc[0].to_dict() | _over_seeds(rows["value"], OF_AUROC) for _, rows in groups]
     return pd.DataFrame(rows, columns=TABLES["means"])
 
 
@@ -150,7 +168,7 @@ def _differences(auroc: pd.DataFrame, reference: str) -> pd.DataFrame:
         paired = _paired(fits, _fits_of(auroc, method, reference))
         if variant != reference and len(paired):
             first = fits.iloc[0].to_dict() | {"reference": reference}
-            rows.append(first | _over_seeds(paired))
+            rows.append(first | _over_seeds(paired, OF_DIFFERENCES))
     return pd.DataFrame(rows, columns=TABLES["differences"])
 
 
@@ -163,7 +181,7 @@ def _contrasts(auroc: pd.DataFrame, ablation: Ablation) -> pd.DataFrame:
             paired = _paired(fits, _fits_of(auroc, against, variant))
             if len(paired):
                 tested = {"against": against, "p_value": metrics.paired_t(paired)}
-                rows.append(fits.iloc[0].to_dict() | tested | _over_seeds(paired))
+                rows.append(fits.iloc[0].to_dict() | tested | _over_seeds(paired, OF_DIFFERENCES))
     table = pd.DataFrame(rows, columns=TABLES["contrasts"])
     return table.assign(p_holm=metrics.holm(table["p_value"]))
 
@@ -178,8 +196,8 @@ def _paired(fits: pd.DataFrame, others: pd.DataFrame) -> pd.Series:
     return (values - other_values).dropna()
 
 
-def _over_seeds(values: pd.Series) -> dict:
-    estimate = metrics.t_interval(values)._asdict()
+def _over_seeds(values: pd.Series, bounds: tuple[float, float]) -> dict:
+    estimate = metrics.t_interval(values, bounds)._asdict()
     return estimate | {"sd": values.std(), "seeds": len(values)}
 
 

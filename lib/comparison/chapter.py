@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from lib import ablations, grid, prose
+from lib.comparison import choices, claims
 from lib.comparison.ablations import judge
 from lib.comparison.scores import FLOOR
 from lib.comparison.tables import Measures, read_measures
@@ -103,13 +104,18 @@ def against_floors(chapter: Chapter) -> pd.DataFrame:
             {
                 "method": _linked(row, chapter) if row.family != FLOOR else row.method,
                 **({"labels": "" if row.family == FLOOR else row.setting} if labels_differ else {}),
-                "AUROC": prose.unbroken(f"{row.value:.3f} [{row.low:.3f}, {row.high:.3f}]"),
+                "AUROC": claims.auroc(row.value, row.low, row.high),
                 "difference from the best floor": "" if test is None else _difference(test),
                 "p (Holm)": "" if test is None else prose.p_value(test["p_holm"]),
                 "seconds": f"{seconds[key]:.0f}" if key in seconds else "",
             }
         )
     return pd.DataFrame(rows)
+
+
+def on_choices(chapter: Chapter) -> str:
+    """The paragraph on methods that are marked in the table; empty if there are none."""
+    return choices.paragraph((chapter.dataset, method) for method in chapter.methods["method"])
 
 
 def floors_of(fit: Fit, measures: Measures) -> pd.DataFrame:
@@ -121,7 +127,7 @@ def floors_of(fit: Fit, measures: Measures) -> pd.DataFrame:
     rows = [
         {
             "": f"**{row.method}**" if row.family != FLOOR else row.method,
-            "AUROC": prose.unbroken(f"{row.value:.3f} [{row.low:.3f}, {row.high:.3f}]"),
+            "AUROC": claims.auroc(row.value, row.low, row.high),
             "difference from the best floor": _difference(test) if test and is_fit else "",
             "p (Holm)": prose.p_value(test["p_holm"]) if test and is_fit else "",
         }
@@ -141,12 +147,12 @@ def result(chapter: Chapter) -> str:
     if chapter.methods.empty:
         return ""
     best, tests = chapter.methods.iloc[0], chapter.tests
-    clear = tests[(tests["difference"] > 0) & (tests["p_holm"] < CLEAR)]["method_a"]
+    clear = tests.loc[claims.sides(tests).gt(0), "method_a"]
     floor = chapter.auroc[chapter.auroc["family"].eq(FLOOR)]
+    auroc = claims.auroc(*best[["value", "low", "high"]])
     sentence = (
-        f"The highest AUROC is that of **{best['method']}**, {best['value']:.3f} "
-        f"[{best['low']:.3f}, {best['high']:.3f}], over {best['n']:.0f} test films, "
-        f"{best['base_rate']:.0%} of them abnormal; labels: {best['setting']}. "
+        f"The highest AUROC is that of **{best['method']}**, {auroc}, over {best['n']:.0f} test "
+        f"films, {best['base_rate']:.0%} of them abnormal; labels: {best['setting']}. "
     )
     if floor.empty or tests.empty:
         return sentence
@@ -181,7 +187,8 @@ def of_leaderboard(chapter: Chapter) -> str:
     chance = ((rows["low"] <= 0.5) & (rows["high"] >= 0.5)).sum()
     return (
         f"From {rows['value'].min():.3f} ({rows.iloc[-1]['method']}) to {rows['value'].max():.3f} "
-        f"({rows.iloc[0]['method']}); the intervals of {chance} of {len(rows)} include 0.5."
+        f"({rows.iloc[0]['method']}); {chance} of {len(rows)} intervals hold "
+        f"0.5{claims.of_wrong_way(rows['high'])}."
     )
 
 
@@ -217,7 +224,7 @@ def of_maps(table: pd.DataFrame) -> str:
 
 
 def of_ablations(dataset: str, methods: list[str], page: str) -> str:
-    """Return one sentence per ablation and method or contrast of these, each with a link from `page`."""
+    """Return one sentence per ablation and method or contrast, each with a link from `page`."""
     lines = []
     for ablation in ablations.of_grid(dataset):
         if examined := [name for name in ablation.methods if name in methods]:
@@ -244,9 +251,10 @@ def _linked(row, chapter: Chapter) -> str:
     fit = Fit(chapter.dataset, row.method, seed=int(row.seed))
     several = chapter.methods["seed"].nunique() > 1
     words = f"{row.method}, seed {row.seed}" if several else row.method
-    return prose.link(words, fit.page, chapter.page)
+    mark = choices.marked(chapter.dataset, row.method)
+    return prose.link(words, fit.page, chapter.page) + mark
 
 
 def _difference(test: Mapping) -> str:
-    interval = f"[{test['low']:+.3f}, {test['high']:+.3f}]"
-    return prose.unbroken(f"{test['difference']:+.3f} {interval}")
+    interval = prose.interval(test["difference"], test["low"], test["high"], "+z.3f")
+    return prose.unbroken(interval)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from lib import files, metrics, prose
+from lib.comparison import claims
 from lib.comparison.rows import enough
 from lib.comparison.tables import COLUMNS, Measures, measures_of
 from lib.datasets.table import load_index
@@ -69,15 +70,13 @@ def result(info: dict, measures: Measures) -> str:
     if len(auroc):
         value = auroc.iloc[0]
         sentences = [
-            f"AUROC **{value['value']:.3f}** [{value['low']:.3f}, {value['high']:.3f}] over "
+            f"AUROC **{value['value']:.3f}** {prose.ends(value['low'], value['high'])} over "
             f"{value['n']:.0f} test films, {value['base_rate']:.0%} of them abnormal."
         ]
+        if claims.is_wrong_way(value["high"]):
+            sentences.append(f"Its interval lies below 0.5: the score **{claims.WRONG_WAY}**.")
     if floor:
-        interval = f"[{floor['low']:+.3f}, {floor['high']:+.3f}]"
-        sentences.append(
-            f"It {verdict(floor)} the best {floor['method_b']} "
-            f"(difference {floor['difference']:+.3f} {interval})."
-        )
+        sentences.append(f"It {claims.against_floor(floor)}.")
     if len(follows):
         strongest = f"{follows.index[0]} most ({follows.iloc[0]:+.2f})"
         sentences.append(f"Over normal films its score follows {strongest}.")
@@ -102,13 +101,6 @@ def few_films(info: dict, auroc: Mapping) -> str:
     )
 
 
-def verdict(test: Mapping) -> str:
-    """How a detector compares with a floor, from the interval of the difference (low, high)."""
-    if test["low"] > 0:
-        return "beats"
-    return "is clearly **worse** than" if test["high"] < 0 else "does **not** clearly beat"
-
-
 def as_table(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows of results as pages show them: per film or study, measure, value, interval, n."""
     levels = {"image": "film", "study": "study", "pixel": "pixel", "box": "pixel, by boxes"}
@@ -119,7 +111,7 @@ def as_table(rows: pd.DataFrame) -> pd.DataFrame:
             "per": rows["level"].map(levels),
             "measure": measure,
             "value": rows["value"],
-            "95 % interval": [prose.unbroken(f"{low:.3f} to {high:.3f}") for low, high in ends],
+            "95 % interval": [prose.unbroken(prose.ends(*pair)) for pair in ends],
             "films or studies": rows["n"].astype(int),
             "base rate": rows["base_rate"],
         }

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from lib.comparison.scores import Scored
+from lib.comparison.scores import Scored, with_validation_labels
 
 FUSION = "fusion"  # the family of fused scores
 
@@ -92,7 +92,7 @@ def _by_each_rule(name: str, parts: list[Scored]) -> list[Scored]:
             f"{name}: {rule}",
             FUSION,
             first.seed,
-            f"{setting}, validation labels" if rule == "logistic" else setting,
+            with_validation_labels(setting) if rule == "logistic" else setting,
             films.assign(score=score),
             {},
         )

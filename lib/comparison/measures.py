@@ -139,4 +139,4 @@ def _origin_columns(scored: Scored) -> dict:
 
 
 def _run_columns(scored: Scored) -> dict:
-    return {name: getattr(scored, name) for name in RUN}
+    return {name: getattr(scored, name) for name in RUN} | {"scores": scored.digest}

@@ -1,15 +1,19 @@
 """The tables of pages 00 and 06 for one data set: whole, and no wider than a page.
 
-Each function but the first takes rows of results.csv or of tests.csv and returns a table for
-`prose.table`. A method is named with its seed where the rows have several.
+`per_data_set` and `leaderboards` return Markdown, and functions named `of_...` sentences. All
+others take rows of results.csv or of tests.csv and return a table for `prose.table`. A method is
+named with its seed where the rows have several.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pandas as pd
 
 from lib import prose
-from lib.comparison.tests import CLEAR
+from lib.comparison import choices, claims
+from lib.comparison.choices import marked
+from lib.comparison.fusion import FUSION
+from lib.comparison.scores import FLOOR
 from lib.prose import literal, unbroken
 
 #: Metrics by the heading of their column.
@@ -46,13 +50,22 @@ def per_data_set(rows: pd.DataFrame, table: Callable[[pd.DataFrame], pd.DataFram
     )
 
 
+def leaderboards(auroc: pd.DataFrame) -> str:
+    """The table of AUROC of each data set, after a paragraph on its marks."""
+    tables = per_data_set(auroc, ranked)
+    pairs = zip(auroc["dataset"], auroc["method"], strict=True)
+    return "\n\n".join(filter(None, [choices.paragraph(pairs), tables]))
+
+
 def ranked(auroc: pd.DataFrame) -> pd.DataFrame:
-    """AUROC of detectors and floors, the best first."""
+    """AUROC of detectors and floors, the best first; choices made in sight are marked."""
     rows = auroc.sort_values("value", ascending=False)
+    marks = [marked(*pair) for pair in zip(rows["dataset"], rows["method"], strict=True)]
+    names = _named(rows, "method", "seed")
     return pd.DataFrame(
         {
-            "method": _named(rows, "method", "seed"),
-            "AUROC [95 % interval]": _intervals(rows, "value"),
+            "method": [f"{name}{mark}" for name, mark in zip(names, marks, strict=True)],
+            "AUROC [95 % interval]": _aurocs(rows),
             "films (abnormal)": [
                 unbroken(f"{n:.0f} ({share:.0%})")
                 for n, share in zip(rows["n"], rows["base_rate"], strict=True)
@@ -80,10 +93,73 @@ def pairs(tests: pd.DataFrame) -> pd.DataFrame:
 def against_floor(tests: pd.DataFrame) -> pd.DataFrame:
     """Differences in AUROC from the floor, one for all of them, that scores best."""
     table = pairs(tests)
+    rows = tests.sort_values("difference", ascending=False)
+    marks = [marked(*pair) for pair in zip(rows["dataset"], rows["method_a"], strict=True)]
+    table["a"] = [f"{name}{mark}" for name, mark in zip(table["a"], marks, strict=True)]
     difference = table.columns[2]
     words = difference.replace("a minus b", f"it minus {table['b'].iloc[0]}")
     renamed = {"a": "method", difference: words}
     return table.drop(columns="b").rename(columns=renamed)
+
+
+def of_floors(tests: pd.DataFrame) -> str:
+    """Per data set: which detectors beat the best floor after Holm's correction, and which not."""
+    lines = []
+    for dataset, rows in tests.groupby("dataset", sort=False):
+        names, sides = pd.Series(_named(rows, "method_a", "seed_a")), claims.sides(rows).to_numpy()
+        uncorrected = rows["low"].gt(0).to_numpy() & (sides == 0)
+        kinds = {
+            "above it, but not after the correction": names[uncorrected],
+            "not above it": names[(sides == 0) & ~uncorrected],
+            "clearly worse": names[sides < 0],
+        }
+        better = names[sides > 0]
+        head = f"{len(better)} of {len(rows)} beat {literal(rows['method_b'].iloc[0])}"
+        clauses = [f"{head}{': ' * bool(len(better))}{', '.join(better)}"]
+        clauses += [f"{words}: {', '.join(own)}" for words, own in kinds.items() if len(own)]
+        lines.append(f"- {literal(dataset)}: {'; '.join(clauses)}.")
+    return "\n".join(lines)
+
+
+def of_fusions(tests: pd.DataFrame) -> str:
+    """Per fusion: whether it beats each of its parts after Holm's correction."""
+    lines = []
+    for (dataset, name), parts in tests.groupby(["dataset", "method_a"], sort=False):
+        beats = claims.sides(parts).gt(0).all()
+        words = "beats each of its parts" if beats else "does not clearly beat each of its parts"
+        least = f"least difference {parts['difference'].min():+.3f}"
+        lines.append(f"- {literal(dataset)}: {literal(name)} {words} ({least}).")
+    return "\n".join(lines)
+
+
+def curves(roc: pd.DataFrame, auroc: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, str]]:
+    """Yield each data set, its ROC curves for figures.roc_by_family, and its best floor.
+
+    The curves are of the first seed of all methods and of that floor, without fusions.
+    """
+    for dataset, own in auroc[auroc["family"].ne(FUSION)].groupby("dataset", sort=False):
+        first = own[own["seed"].ne("mean")].drop_duplicates("method")
+        floors = first[first["family"].eq(FLOOR)].nlargest(1, "value")
+        shown = pd.concat([first[first["family"].ne(FLOOR)], floors])
+        shown = shown[["dataset", "method", "seed", "family", "value"]]
+        drawn = roc.merge(shown, on=["dataset", "method", "seed"])
+        names = {"method": "name", "value": "auroc"}
+        yield dataset, drawn.rename(columns=names), "".join(floors["method"])
+
+
+def of_curves(rows: pd.DataFrame) -> str:
+    """Per data set: the recall of its methods at 90 % specificity; rows of that metric."""
+    rows = rows[~rows["family"].isin([FLOOR, FUSION]) & rows["seed"].ne("mean")]
+    lines = []
+    for dataset, own in rows.groupby("dataset", sort=False):
+        ordered = own.assign(name=_named(own, "method", "seed")).sort_values("value")
+        ends = ordered.iloc[[0, -1][: len(ordered)]]
+        recall = " to ".join(f"{row['value']:.2f} ({row['name']})" for _, row in ends.iterrows())
+        lines.append(
+            f"- {literal(dataset)}: the recall at a specificity of 90 % is {recall}; a score "
+            "without information would have 0.10."
+        )
+    return "\n".join(lines)
 
 
 def order(tests: pd.DataFrame) -> pd.DataFrame:
@@ -92,10 +168,9 @@ def order(tests: pd.DataFrame) -> pd.DataFrame:
         a=_named(tests, "method_a", "seed_a"), b=_named(tests, "method_b", "seed_b")
     )
     turned = both.assign(a=both["b"], b=both["a"], difference=-both["difference"])
-    both = pd.concat([both, turned])
-    clear = both[both["p_holm"] < CLEAR]
-    better = clear[clear["difference"] > 0].groupby("a")["b"].agg(list)
-    worse = clear[clear["difference"] < 0].groupby("a")["b"].agg(list)
+    both = pd.concat([both, turned], ignore_index=True)
+    sides = claims.sides(both)
+    better, worse = (both[sides.eq(side)].groupby("a")["b"].agg(list) for side in (1, -1))
     rows = [(name, better.get(name, []), worse.get(name, [])) for name in both["a"].unique()]
     rows.sort(key=lambda row: len(row[2]) - len(row[1]))
     columns = ["method", "clearly better than", "clearly worse than"]
@@ -121,7 +196,7 @@ def scores(rows: pd.DataFrame) -> pd.DataFrame:
         {
             "method": _named(rows, "method", "seed"),
             "score": names.map(literal),
-            "AUROC [95 % interval]": _intervals(rows, "value"),
+            "AUROC [95 % interval]": _aurocs(rows),
         }
     )
 
@@ -147,11 +222,13 @@ def _named(rows: pd.DataFrame, method: str, seed: str) -> list[str]:
     ]
 
 
+def _aurocs(rows: pd.DataFrame) -> list[str]:
+    """`0.841 [0.783, 0.900]` of each row, unbroken, and which scores point the wrong way."""
+    return [claims.auroc(*row) for row in rows[["value", "low", "high"]].itertuples(index=False)]
+
+
 def _intervals(rows: pd.DataFrame, value: str, sign: str = "") -> list[str]:
     """`0.841 [0.783, 0.900]` of each row, unbroken; with the sign `+` also above 0."""
     form = f"{sign}z.3f"  # z: no -0.000
-    texts = [
-        f"{mean:{form}} [{low:{form}}, {high:{form}}]"
-        for mean, low, high in rows[[value, "low", "high"]].itertuples(index=False)
-    ]
-    return list(map(unbroken, texts))
+    numbers = rows[[value, "low", "high"]].itertuples(index=False)
+    return [unbroken(prose.interval(mean, low, high, form)) for mean, low, high in numbers]

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from lib import prose
+from lib.comparison import claims
+
 FILE = "reports/real/peers.csv"
 SHOWN = {"unlabelled": 3, "brightness floor": 1}  # the best of a data set; other settings in full
 EXPLANATION = (
@@ -35,30 +38,35 @@ def read_peers(root: Path) -> pd.DataFrame:
 def beside_peers(ours: pd.DataFrame, peers: pd.DataFrame) -> pd.DataFrame:
     """Return rows of `ours` and of `peers` for the data sets of both, best first per data set.
 
-    ours: dataset, method, seed, seeds, setting, value, low, high. The result is for display.
+    ours: dataset, method, setting, value, AUROC (in words). The result is for display.
     """
     ours = ours[ours["dataset"].isin(peers["dataset"])]
     codes = peers[peers["dataset"].isin(ours["dataset"])].sort_values("value", ascending=False)
     position = codes.groupby(["dataset", "setting"]).cumcount()
     codes = codes[position < codes["setting"].map(SHOWN).fillna(len(codes))]
     rows = [
-        ours.assign(of="this study", note="", shown=number(ours)),
+        ours.assign(of="this study", note=""),
         codes.assign(
             of=codes["source"],
             method=(codes["peer"] + ", " + codes["input"]).str.removesuffix(", "),
-            shown=codes["value"].map("{:.3f}".format),
+            AUROC=codes["value"].map("{:.3f}".format),
         ),
     ]
     rows = pd.concat(rows).sort_values(["dataset", "value"], ascending=[True, False])
-    rows = rows.rename(columns={"shown": "AUROC"})
     return rows[["dataset", "method", "of", "setting", "AUROC", "note"]]
 
 
 def number(rows: pd.DataFrame) -> list[str]:
-    """Return `0.860 (0.807-0.905)` per row; for a mean of seeds `0.860 +- 0.012 (3 seeds)`."""
+    """Return `0.860 [0.807, 0.905]` per row; for a mean of seeds `0.860 +- 0.012 (3 seeds)`.
+
+    With a clause where the score points the wrong way (`wrong_way`).
+    """
     return [
-        f"{row.value:.3f} +- {row.value - row.low:.3f} ({row.seeds} seeds)"
-        if row.seed == "mean"
-        else f"{row.value:.3f} ({row.low:.3f}-{row.high:.3f})"
+        (
+            f"{row.value:.3f} +- {row.value - row.low:.3f} ({row.seeds} seeds)"
+            if row.seed == "mean"
+            else prose.interval(row.value, row.low, row.high)
+        )
+        + (f", {claims.WRONG_WAY}" if row.wrong_way else "")
         for row in rows.itertuples()
     ]

@@ -1,25 +1,33 @@
-"""The results of real films in git, with their origin.
+"""The record of real films in git: one experiment, from one commit and one profile.
 
-In reports/real/: `results.csv`; `runs.csv`, one row per run (the first columns of results.csv) with
-its commit, profile, films (MD5) and day; `films.csv`, the number of films per data set; and
-`README.md` with the tables. Earlier records are kept, unless the same run was repeated or the films
-of its data set have changed: a study of real films may take several days.
+In reports/real/: `results.csv`, whose rows also name the profile and the commit; `runs.csv`, one
+row per run (the first columns of results.csv), with the films (MD5) and the day as well;
+`films.csv`, the number of films per data set; and `README.md` with the tables.
+
+The commit is that at which results are recorded. Fits may have been trained at an earlier one:
+what counts is their key, a hash of code, parameters, data and seed, which must be that of the
+recorded commit for every fit (lib.fits.work). Later results of the same commit, profile and films
+are added, so that a record may take several days; others replace the record as a whole, if asked
+for.
 """
 
-import json
 from datetime import date
 from pathlib import Path
 
 import pandas as pd
 
-from lib import ROOT, ablations, files, params
+from lib import ROOT, ablations, files, params, prose
+from lib.comparison import choices, claims
 from lib.comparison.compare import mean_over_seeds
 from lib.comparison.peers import EXPLANATION, beside_peers, number, read_peers
 from lib.comparison.tables import COLUMNS, ORIGIN, without_ablations
 from lib.datasets.table import load_index
 from lib.errors import BadData
+from lib.fits import work
 from lib.provenance import NOT_COPIED, commit, data_hash, holds_phantoms
 
+EXPERIMENT = ["commit", "profile", "films"]  # the same for all rows of a record
+KEYS = COLUMNS[: COLUMNS.index("value")]
 SPLITS = ["train", "validation", "test"]
 OVER_SEEDS = {
     "auroc_over_seeds": "Ablations, AUROC on test films: the mean over seeds of each variant, with "
@@ -29,47 +37,102 @@ OVER_SEEDS = {
     "auroc_contrast": "Ablations, differences in AUROC between two methods with the same labels, "
     "paired by seed, with Student's t interval (95 %) of their mean.",
 }
+OWN_SPLITS = (
+    "AUROC on test films, with the three best floors of each data set: of one run with its 95 % "
+    "interval over patients, of several seeds the mean and their standard deviation."
+)
 LABELS = {0.0: "normal", 1.0: "abnormal"}
 
 
-def record(root: Path = ROOT) -> str:
+def record(root: Path = ROOT, replace: bool = False) -> str:
     """Add reports/results.csv to reports/real/; return a line on date, commit, profile and films.
 
-    Raises BadData, without changes, if data/ holds phantoms or the results are of other films.
+    With `replace` earlier results are dropped. Raises BadData, without changes, if data/ holds
+    phantoms, if the results are of other films, code or parameters, or if they would be added to
+    those of another experiment.
     """
-    films = data_hash(root)
     if holds_phantoms(root):
         raise BadData("data/ holds phantoms, not real films: nothing was recorded.")
     published, kept = root / "reports/results.csv", root / "reports/real"
-    if films == NOT_COPIED or not published.exists():
+    experiment = _experiment(root)
+    if experiment["films"] == NOT_COPIED or not published.exists():
         raise BadData("These films have no results yet: run `dvc repro` first.")
     results = pd.read_csv(published, dtype={"seed": str}).fillna({"seed": ""})
-    counts = pd.concat(_counts(name, results, root) for name in results["dataset"].unique())
-    runs = _runs(results, films, root)
-    tables = {"results": results, "runs": runs, "films": counts}
-    tables = {name: _with_earlier(name, table, runs, kept) for name, table in tables.items()}
+    datasets = list(results["dataset"].unique())
+    _check_fits(datasets)
+    counts = pd.concat(_counts(name, results, root) for name in datasets)
+    tables = {
+        "results": results.assign(**{name: experiment[name] for name in EXPERIMENT[:2]}),
+        "runs": _runs(results).assign(**experiment, recorded=str(date.today())),
+        "films": counts,
+    }
+    if (kept / "runs.csv").exists() and not replace:
+        _check_earlier(experiment, kept)
+        tables = {name: _with_earlier(name, table, kept) for name, table in tables.items()}
     tables["results"] = _with_means(tables["results"])
     line = (
-        f"Last recorded on {date.today()} at commit {commit()}, with the profile "
-        f"`{params.read('study')['profile']}`, from the films of MD5 {films}."
+        f"Recorded on {date.today()} at commit {experiment['commit']}, with the profile "
+        f"`{experiment['profile']}`, from the films of MD5 {experiment['films']}."
     )
     _write(line, tables, read_peers(root), kept)
     return line
+
+
+def _experiment(root: Path) -> dict[str, str]:
+    """Return what all rows of a record share. Raises BadData without a commit that states it."""
+    at = commit()
+    if " " in at:  # none, or with local changes
+        raise BadData(
+            f"The code is of no commit ({at}): commit lib/, notebooks/ and params/, run `make "
+            "study`, and record again."
+        )
+    return dict(zip(EXPERIMENT, (at, params.profile_name(), data_hash(root)), strict=True))
+
+
+def _check_fits(datasets: list[str]) -> None:
+    """Raise BadData for fits that are not in the grid, or not of this code and profile."""
+    of_sets = {name: ablations.every_fit(name) for name in datasets}
+    if absent := [name for name, fits in of_sets.items() if not fits]:
+        raise BadData(
+            f"reports/results.csv has results of {', '.join(absent)}, of which the grid of "
+            "params/study.yaml has no fits: run `make study` first."
+        )
+    fits = [fit for of_set in of_sets.values() for fit in of_set]
+    if other := [fit for fit in fits if not work.is_up_to_date(fit)]:
+        raise BadData(
+            f"{len(other)} of {len(fits)} fits are of other code, parameters or films, as "
+            f"{other[0]}: run `make study` at this commit and with this profile first."
+        )
+
+
+def _check_earlier(experiment: dict[str, str], kept: Path) -> None:
+    """Raise BadData if the earlier record is of another commit, profile or films."""
+    runs = pd.read_csv(kept / "runs.csv", dtype=str, keep_default_na=False)
+    for name, value in experiment.items():
+        if others := sorted(set(runs[name]) - {value}):
+            raise BadData(
+                f"reports/real holds results of another {name.removesuffix('s')} "
+                f"({', '.join(others)}) than these ({value}), and a record is of one experiment: "
+                "replace it as a whole with `make record REPLACE=yes`."
+            )
 
 
 def _write(line: str, tables: dict[str, pd.DataFrame], peers: pd.DataFrame, kept: Path) -> None:
     kept.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
         table.to_csv(kept / f"{name}.csv", index=False)
-    where = "[runs.csv](runs.csv) says of each run at which commit and from which films it is."
     results = tables["results"]
+    rows = without_ablations(results)
+    pairs = rows.loc[rows["family"].ne("floor"), ["dataset", "method"]].drop_duplicates()
     shown = [
-        *_auroc(without_ablations(results), peers),
+        line + " All fits are up to date with that commit; [runs.csv](runs.csv) lists them.",
+        choices.paragraph(pairs.itertuples(index=False, name=None)),
+        *_auroc(rows, peers),
         *_ablations(results),
-        "Films:\n\n" + _table(tables["films"]),
+        "## Films\n\n" + _table(tables["films"]),
     ]
-    text = "\n".join(["# Results on real films\n", f"{line} {where}\n", *shown])
-    (kept / "README.md").write_text(text)
+    text = "\n\n".join(["# Results on real films", *(part.strip() for part in shown if part)])
+    (kept / "README.md").write_text(f"{text}\n")
 
 
 def _counts(dataset: str, results: pd.DataFrame, root: Path) -> pd.DataFrame:
@@ -86,74 +149,62 @@ def _counts(dataset: str, results: pd.DataFrame, root: Path) -> pd.DataFrame:
     return counts.assign(dataset=dataset)[["dataset", *counts.columns]]
 
 
-def _runs(results: pd.DataFrame, films: str, root: Path) -> pd.DataFrame:
-    """Return one row per run: its origin, and the commit of its training, if recorded."""
-    runs = results.loc[results["seed"].ne("mean"), ORIGIN].drop_duplicates()
-
-    def trained_at(run) -> str:
-        folder = root / "build/fits" / run.dataset / run.method
-        records = folder.glob(f"*/{run.seed}/{files.RECORD}")
-        commits = {json.loads(made.read_text())["trace"]["commit"] for made in records}
-        return ", ".join(sorted(commits)) or commit()
-
-    at = [trained_at(run) for run in runs.itertuples()]
-    profile = params.read("study")["profile"]
-    return runs.assign(commit=at, profile=profile, films=films, recorded=str(date.today()))
+def _runs(results: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per fit, floor and fusion, without means over seeds."""
+    is_run = results["metric"].eq("auroc") & results["seed"].ne("mean")
+    return results.loc[is_run & results["level"].eq("image"), ORIGIN].drop_duplicates()
 
 
-def _with_earlier(name: str, table: pd.DataFrame, runs: pd.DataFrame, kept: Path) -> pd.DataFrame:
-    """Return the new table, followed by the earlier rows that are still valid."""
-    if not (kept / "runs.csv").exists():
-        return table
-    earlier = pd.read_csv(kept / f"{name}.csv", dtype={"seed": str}, keep_default_na=False)
-    if name == "films":
-        return pd.concat([table, earlier[~earlier["dataset"].isin(table["dataset"])]])
-    before = pd.read_csv(kept / "runs.csv", dtype=str, keep_default_na=False)
-    again = before["dataset"].isin(runs["dataset"])
-    outdated = again & ~before["films"].isin(runs["films"])
-    gone = set(map(tuple, pd.concat([before[outdated], runs])[ORIGIN].to_numpy()))
-    stays = [origin not in gone for origin in map(tuple, earlier[ORIGIN].to_numpy())]
-    return pd.concat([table, earlier[stays]])
+def _with_earlier(name: str, table: pd.DataFrame, kept: Path) -> pd.DataFrame:
+    """Return the new table, followed by the earlier rows that it does not hold."""
+    text = {"seed": str, "commit": str}  # a commit may look like a number
+    earlier = pd.read_csv(kept / f"{name}.csv", dtype=text, keep_default_na=False)
+    keys = {"results": KEYS, "runs": ORIGIN, "films": ["dataset", "split"]}[name]
+    return pd.concat([table, earlier]).drop_duplicates(keys)
 
 
 def _with_means(results: pd.DataFrame) -> pd.DataFrame:
     """Return rows sorted by data set, with recomputed means over seeds, except for ablations."""
-    numbers = [*COLUMNS[COLUMNS.index("value") :]]
+    numbers = COLUMNS[len(KEYS) :]
     results = results.assign(**results[numbers].apply(pd.to_numeric))
     results = results.sort_values(["dataset", "family", "method", "seed"], kind="stable")
     runs = results[results["seed"].ne("mean")]
     over_seeds = results["metric"].isin([*OVER_SEEDS, "auroc_contrast_p_holm"])
-    of_ablations = results[over_seeds].drop_duplicates([*ORIGIN, "metric"])
-    return pd.concat([runs, mean_over_seeds(runs).round(4), of_ablations], ignore_index=True)
+    means = mean_over_seeds(runs).round(4).assign(**results[EXPERIMENT[:2]].iloc[0])
+    return pd.concat([runs, means, results[over_seeds]], ignore_index=True)
 
 
 def _auroc(results: pd.DataFrame, peers: pd.DataFrame) -> list[str]:
     """Return the tables of detectors and the three best floors per data set, best first.
 
-    One table of the study's own protocols and, if there are such data sets, one of the peers'.
+    First that of the reference codes' protocols, then one of the study's own splits, if any.
     """
     rows = _one_a_method(results.query("level == 'image' and group == 'all' and metric == 'auroc'"))
     ranked = rows.sort_values(["dataset", "value"], ascending=[True, False])
     floors = ranked[ranked["family"].eq("floor")].groupby("dataset").head(3)
     shown = ranked[ranked["family"].ne("floor") | ranked.index.isin(floors.index)]
-    own = shown[~shown["dataset"].isin(peers["dataset"])]
-    table = own[["dataset", "method", "setting", "n", "base_rate"]].copy()
-    table.insert(3, "AUROC", number(own))
-    title = (
-        "AUROC on test films, with the three best floors of each data set: of one run with its "
-        "95 % interval over patients, of several seeds the mean and their standard deviation."
-    )
-    tables = [f"{title}\n\n{_table(table)}"]
-    if len(own) < len(shown):
-        tables.append(f"{EXPLANATION}\n\n{_table(beside_peers(shown, peers))}")
+    shown = shown.assign(AUROC=number(shown))
+    shown["method"] += [choices.marked(*pair) for pair in shown[ORIGIN[:2]].to_numpy()]
+    theirs, own = (shown[shown["dataset"].isin(peers["dataset"]) == kind] for kind in (True, False))
+    tables = []
+    if len(theirs):
+        title = "## The protocols of the reference codes"
+        tables.append(f"{title}\n\n{EXPLANATION}\n\n{_table(beside_peers(theirs, peers))}")
+    if len(own):
+        columns = ["dataset", "method", "setting", "AUROC", "n", "base_rate"]
+        tables.append(f"## Own splits\n\n{OWN_SPLITS}\n\n{_table(own[columns])}")
     return tables
 
 
 def _one_a_method(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean of several seeds, or the single one; `seeds` is their number."""
+    """Return the mean of several seeds, or the single one.
+
+    `seeds` is their number; `wrong_way` is true if the intervals of all seeds lie below chance.
+    """
     keys = [name for name in ORIGIN if name != "seed"]
-    seeds = rows[rows["seed"].ne("mean")].groupby(keys)["seed"].nunique().rename("seeds")
-    rows = rows.join(seeds, on=keys)
+    runs = rows[rows["seed"].ne("mean")]
+    runs = runs.assign(wrong_way=runs["high"].map(claims.is_wrong_way)).groupby(keys)
+    rows = rows.join(runs.agg(seeds=("seed", "nunique"), wrong_way=("wrong_way", "all")), on=keys)
     return rows[rows["seed"].eq("mean") | rows["seeds"].eq(1)]
 
 
@@ -164,12 +215,11 @@ def _ablations(results: pd.DataFrame) -> list[str]:
         rows = results[results["metric"].eq(metric)]
         table = rows[["dataset", "method", "setting", "n", "base_rate"]].copy()
         table.insert(1, "ablation", rows["family"].str.removeprefix(ablations.ABLATION))
-        ends = zip(rows["value"], rows["low"], rows["high"], strict=True)
-        said = [f"{value:.3f} ({low:.3f} to {high:.3f})" for value, low, high in ends]
-        table.insert(4, "AUROC (95 % over seeds)", said)
+        numbers = rows[["value", "low", "high"]].itertuples(index=False)
+        table.insert(4, "AUROC (95 % over seeds)", [prose.interval(*row) for row in numbers])
         if len(rows):
             tables.append(f"{title}\n\n{_table(table)}")
-    return tables
+    return ["## Ablations", *tables] if tables else []
 
 
 def _table(table: pd.DataFrame) -> str:

@@ -8,16 +8,27 @@ import numpy as np
 import pandas as pd
 
 from lib import files, metrics
-from lib.comparison.scores import Scored
+from lib.comparison.scores import Scored, with_validation_labels
 
 FILM_COLUMNS = ["patient_id", "study_id", "body_part", "view", "finding", "label", "split", "score"]
 DECISIONS = ("recall", "specificity", "f1", "kappa")
+#: Measures whose threshold or probability is fitted with the labels of validation films.
+FITTED = ("brier", "calibration_error", *(f"{kind}_at_threshold_recall_0.90" for kind in DECISIONS))
 
 Measure = Callable[[np.ndarray], dict[str, np.ndarray]]  # weights -> value by name
 
 
 def rows_of_films(scored: Scored, weights: np.ndarray, index: pd.DataFrame) -> Iterator[dict]:
-    """Yield rows of results at the levels of films and studies; weights (resamples, test films)."""
+    """Yield rows of results at the levels of films and studies; weights (resamples, test films).
+
+    The setting of a row says whether labels of validation films were used for it.
+    """
+    fitted = {"setting": with_validation_labels(scored.setting)}
+    for row in _rows_of_levels(scored, weights, index):
+        yield row | (fitted if row["metric"] in FITTED else {"setting": scored.setting})
+
+
+def _rows_of_levels(scored: Scored, weights: np.ndarray, index: pd.DataFrame) -> Iterator[dict]:
     test, validation = scored.split("test"), scored.split("validation")
     yield from _level("image", test, validation, weights, ["body_part", "view", "finding"])
     for name in scored.films.columns.drop([*index.columns, "score"]):

@@ -1,5 +1,6 @@
 """Reading of the scores of fits and floors; rejection of those that cannot be compared."""
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +16,12 @@ from lib.floors import SHORTCUT
 from lib.grid import Fit
 
 FLOOR = "floor"  # the family of floors
+VALIDATION_LABELS = "validation labels"  # the end of a setting that uses these
+
+
+def with_validation_labels(setting: str) -> str:
+    """Return the setting of a number for which labels of validation films were used as well."""
+    return setting if setting.endswith(VALIDATION_LABELS) else f"{setting}, {VALIDATION_LABELS}"
 
 
 class BrokenFit(ValueError):
@@ -39,6 +46,12 @@ class Scored:
         """AUROC on the test films."""
         films = self.split("test")
         return float(metrics.auroc(films["label"], films["score"]))
+
+    @property
+    def digest(self) -> str:
+        """A hash of its scores, by which two fits with the same scores are known."""
+        scores = self.films.sort_values("image_id")["score"].to_numpy(float)
+        return hashlib.sha256(scores.tobytes()).hexdigest()[:16]
 
     def split(self, name: str) -> pd.DataFrame:
         """Return the films of one split, numbered from 0."""

@@ -9,6 +9,9 @@ import numpy as np
 import pandas as pd
 from sklearn.neighbors import NearestNeighbors
 
+from lib import prose
+from lib.comparison import claims
+
 
 def given(info: dict) -> str:
     """What a fit was given and what it cost, from its record."""
@@ -85,7 +88,8 @@ def groups(rows: pd.DataFrame) -> str:
     unclear = ((parts["low"] <= 0.5) & (parts["high"] >= 0.5)).sum()
     return (
         f"AUROC lies between {least['value']:.2f} ({least['group']}) and {most['value']:.2f} "
-        f"({most['group']}); in {unclear} of {len(parts)} groups the interval holds 0.5."
+        f"({most['group']}); of {len(parts)} groups the intervals of {unclear} hold "
+        f"0.5{claims.of_wrong_way(parts['high'])}."
     )
 
 
@@ -95,7 +99,7 @@ def maps(results: pd.DataFrame) -> str:
     drawn = {"pixel": "lesion", "box": "box"}
     return " ".join(
         f"The peak of the map lies inside the annotated {drawn[row.level]} on {row.value:.0%} of "
-        f"{row.n:.0f} films [{row.low:.0%}, {row.high:.0%}]; annotations cover "
+        f"{row.n:.0f} films {prose.ends(row.low, row.high, '.0%')}; annotations cover "
         f"{row.base_rate:.1%} of the body."
         for row in rows.itertuples()
     )
@@ -192,4 +196,4 @@ def _of_films(results: pd.DataFrame) -> dict[str, pd.Series]:
 def _interval(row: pd.Series | None) -> str:
     if row is None:
         return "not known"
-    return f"{row['value']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
+    return prose.interval(row["value"], row["low"], row["high"], ".2f")

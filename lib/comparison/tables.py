@@ -22,9 +22,9 @@ OF_ALL = {
     "roc": ["dataset", "method", "seed", "fpr", "tpr", "low", "high"],
     "failures": ["dataset", "method", "seed", "reason"],
 }
-#: Tables read by pages of that data set only.
+#: Tables read by pages of that data set only; `scores` is a hash, by which equal ones are known.
 OF_ONE = {
-    "rankings": [*RUN, "metric", "value", "low", "high", "n", "base_rate"],
+    "rankings": [*RUN, "scores", "metric", "value", "low", "high", "n", "base_rate"],
     "broken": [*RUN, "reason"],  # fits without numbers
     "follows": ["method", "seed", "floor", "correlation"],
 }
@@ -67,7 +67,7 @@ def read_measures(dataset: str, build: Path | None = None) -> dict[str, pd.DataF
 
 def read(path: Path) -> pd.DataFrame:
     """Read one table; seeds are text, as one of them is `mean`; missing text is empty."""
-    text = ("seed", "seed_a", "seed_b", "variant", "setting", "reason")
+    text = ("seed", "seed_a", "seed_b", "variant", "scores", "setting", "reason")
     table = pd.read_csv(path, dtype=dict.fromkeys(text, str))
     return table.fillna({name: "" for name in text if name in table})
 

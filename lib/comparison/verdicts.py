@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 
 import pandas as pd
 
+from lib import prose
 from lib.comparison.ablations import Judged
 from lib.comparison.tests import CLEAR
 
@@ -18,7 +19,8 @@ def verdict(judged: Judged, method: str) -> str:
     rows = judged.differences[judged.differences["method"].eq(method)]
     if rows.empty:
         return (
-            f"{method}: no difference, for lack of finished fits of the reference or of a variant"
+            f"{method}: no difference, for lack of fits of the reference or of a variant that "
+            "finished and changed something"
         )
     kinds = {
         judged.ablation.above: rows[rows["low"] > 0],
@@ -124,5 +126,5 @@ def of_failures(judged: Judged) -> list[str]:
 
 def _interval(row: pd.Series) -> str:
     """`5 % (+0.080 [+0.020, +0.140])`."""
-    interval = f"[{row['low']:+.3f}, {row['high']:+.3f}]" if row["seeds"] > 1 else "of one seed"
-    return f"{row['short']} ({row['value']:+.3f} {interval})"
+    ends = prose.ends(row["low"], row["high"], "+.3f") if row["seeds"] > 1 else "of one seed"
+    return f"{row['short']} ({row['value']:+.3f} {ends})"

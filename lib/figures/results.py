@@ -8,11 +8,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lib import prose
 from lib.figures.style import (
     BLUE,
     GREY,
     INK,
     LABELS,
+    PALE,
     VERMILLION,
     described,
     label_names,
@@ -45,6 +47,47 @@ def roc(curves: pd.DataFrame, auroc: Mapping[str, tuple[float, float, float]]) -
     axes.set_aspect("equal")
     axes.legend(loc="lower right", title="AUROC [95 % interval]", frameon=True, edgecolor="none")
     return described(figure, f"ROC curves; AUROC with 95 % interval: {'; '.join(entries)}.")
+
+
+@styled
+def roc_by_family(curves: pd.DataFrame, floor: str = "") -> Figure:
+    """Draw the ROC curves of all methods of a data set, one panel per family.
+
+    `curves` has columns name, family, fpr, tpr, auroc. Each panel has the methods of its family in
+    colours and dashes, best first, and those of the other families in pale grey; the curve of the
+    floor of that name is black and dotted in all of them.
+    """
+    of_floor = curves[curves["name"].eq(floor)]
+    methods = curves[curves["name"].ne(floor)].sort_values("auroc", ascending=False, kind="stable")
+    families = sorted(methods["family"].unique())
+    most = methods.groupby("family")["name"].nunique().max()
+    figure, grid = panels(len(families), columns=2, height=470 + 17 * most)
+    sentences = []
+    for axes, family in zip(grid, families, strict=True):
+        names = _curves_of_family(axes, methods, family)
+        axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":")
+        for _, curve in of_floor.groupby("name"):
+            label = f"{floor} {curve['auroc'].iloc[0]:.2f}"
+            axes.plot(curve["fpr"], curve["tpr"], ":k", linewidth=1.4, label=label)
+            names = [*names, label]
+        title = family.replace("_", " ")
+        axes.set(title=title, xlabel="1 - specificity", ylabel="recall")
+        axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal", anchor="N")
+        axes.legend(loc="upper left", bbox_to_anchor=(0, -0.13), fontsize=8, title="AUROC")
+        sentences.append(f"{title}: {', '.join(names)}")
+    return described(figure, f"ROC curves by family, with AUROC. {'. '.join(sentences)}.")
+
+
+def _curves_of_family(axes: Axes, methods: pd.DataFrame, family: str) -> list[str]:
+    """Draw the methods of a family, and the others behind; return the names with their AUROC."""
+    of_family = methods["family"].eq(family)
+    for _, curve in methods[~of_family].groupby("name", sort=False):
+        axes.plot(curve["fpr"], curve["tpr"], color=PALE, linewidth=0.8, zorder=1)
+    own = dict(list(methods[of_family].groupby("name", sort=False)))
+    names = [f"{short(name, 40)} {curve['auroc'].iloc[0]:.2f}" for name, curve in own.items()]
+    for name, curve, style in zip(names, own.values(), line_styles(len(own)), strict=True):
+        axes.plot(curve["fpr"], curve["tpr"], label=name, linewidth=1.6, **style)
+    return names
 
 
 @styled
@@ -320,4 +363,4 @@ def calibration(bins: pd.DataFrame) -> Figure:
 
 
 def _interval(value: float, low: float, high: float) -> str:
-    return f"{value:.2f} [{low:.2f}, {high:.2f}]"
+    return prose.interval(value, low, high, ".2f")

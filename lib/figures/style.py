@@ -20,6 +20,7 @@ WIDTH = 840
 #: Okabe and Ito's colours, which people with any colour vision can tell apart.
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY, INK, GREY = "#E69F00", "#56B4E9", "#22262b", "#767d85"
+PALE = "#d3d6d9"  # what is in the background
 
 #: Colour, line style and hatch of films by label, never distinguished by colour alone.
 LABELS = {

@@ -124,6 +124,11 @@ TASKS = {
 }
 
 
+def is_up_to_date(fit: Fit) -> bool:
+    """Return whether a fit is trained and scored by the code, parameters and data of now."""
+    return all(task.is_done(fit) for task in TASKS.values())
+
+
 def fits_on(dataset: str, method: str | None = None, seed: int | None = None) -> list[Fit]:
     """Return the fits that params/ specifies for a data set, or those of a method and a seed.
 

@@ -1,6 +1,8 @@
 """The uncertainty of measures: percentile intervals over patients, t intervals over seeds.
 
 Films of one patient resemble each other, so resamples are drawn from patients, never from films.
+Where the values that an interval is computed from are all equal, as in the bootstrap of a detector
+that separates the labels perfectly, they do not show how far the truth may lie: the ends are NaN.
 """
 
 from collections.abc import Callable
@@ -9,13 +11,14 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from scipy.special import expit, logit
 from scipy.stats import t
 
 from lib.metrics.ranking import rank
 
 
 class Estimate(NamedTuple):
-    """A value with the ends of its interval."""
+    """A value with the ends of its interval, NaN if there is none."""
 
     value: float
     low: float
@@ -38,7 +41,8 @@ def bootstrap(
 ) -> dict[str, Estimate]:
     """Return percentile intervals of each value of `measure(weight)`, by weights (resamples, n).
 
-    Resamples without one of the labels are left out; chunks of 100 bound the memory.
+    Resamples without one of the labels are left out; chunks of 100 bound the memory. No ends where
+    all resamples agree.
     """
     value = measure(np.ones(weights.shape[1]))
     chunks = [measure(weights[start : start + 100]) for start in range(0, len(weights), 100)]
@@ -67,19 +71,32 @@ def roc_band(
     return pd.DataFrame({"fpr": false_positive_rate, "tpr": recall, "low": low, "high": high})
 
 
-def t_interval(values: ArrayLike, level: float = 0.95) -> Estimate:
-    """Return the mean of independent values (n,), e.g. of seeds, with Student's t interval.
+def t_interval(
+    values: ArrayLike, bounds: tuple[float, float] = (0.0, 1.0), level: float = 0.95
+) -> Estimate:
+    """Return the mean of independent values (n,), e.g. AUROC of seeds, with Student's t interval.
 
-    mean -+ t sd / sqrt(n), t the quantile at n - 1 degrees of freedom; no ends for a single value.
+    The interval is that of the logit, transformed back, and stays within the bounds of the values:
+    with u the mean as a share of the range b - a, logit(u) -+ t sd / (sqrt(n) (b - a) u (1 - u)),
+    t the quantile at n - 1 degrees of freedom (delta method; recommended for AUROC by Pohar Perme
+    and Manevski 2019, doi 10.1177/0962280218814556). No ends for a single value and for equal ones.
+    Raises ValueError for values beyond the bounds.
     """
-    values = np.asarray(values, float)
+    values, (least, most) = np.asarray(values, float), bounds
+    if values.min() < least or values.max() > most:
+        raise ValueError(f"values from {values.min():g} to {values.max():g} exceed {bounds}")
     mean, size = float(values.mean()), len(values)
-    if size < 2:
+    if size < 2 or np.ptp(values) == 0:
         return Estimate(mean, np.nan, np.nan)
-    margin = float(t.ppf((1 + level) / 2, size - 1) * values.std(ddof=1) / np.sqrt(size))
-    return Estimate(mean, mean - margin, mean + margin)
+    share = (mean - least) / (most - least)
+    error = values.std(ddof=1) / (np.sqrt(size) * (most - least) * share * (1 - share))
+    margin = t.ppf((1 + level) / 2, size - 1) * error
+    low, high = expit(logit(share) + np.array([-margin, margin]))
+    return Estimate(mean, *(float(least + (most - least) * end) for end in (low, high)))
 
 
 def _quantiles(draws: np.ndarray, tails: tuple[float, float]) -> tuple[float, float]:
-    low, high = np.quantile(draws, tails) if len(draws) else (np.nan, np.nan)
+    if not len(draws) or np.ptp(draws) == 0:
+        return np.nan, np.nan
+    low, high = np.quantile(draws, tails)
     return float(low), float(high)

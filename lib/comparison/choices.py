@@ -1,0 +1,62 @@
+"""Choices that were made when test scores of the same films had been seen: params/choices.csv.
+
+One row per choice: the `methods` (or fusion) and `datasets` that it concerns, the `profile` (empty:
+any), what was `chosen`, and the `source` that describes it. Such a choice makes a result
+optimistic: tables mark the methods concerned, and a paragraph above them names the choices.
+"""
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from lib import ROOT, grid, params, prose
+
+FILE = "params/choices.csv"
+MARK = "†"
+
+
+def read_choices() -> pd.DataFrame:
+    """Return one row per choice, method and data set of any profile."""
+    table = pd.read_csv(ROOT / FILE, dtype=str, keep_default_na=False)
+    for several, single in {"methods": "method", "datasets": "dataset"}.items():
+        table[single] = table[several].str.split("; ")
+        table = table.explode(single, ignore_index=True)
+    return table.drop(columns=["methods", "datasets"])
+
+
+def chosen_in_sight(dataset: str, method: str) -> list[str]:
+    """Return what was chosen with test scores of a data set in sight, for a method or a fusion.
+
+    A fusion is also concerned by the choices of its parts. The profile is the chosen one.
+    """
+    fusion = method.partition(": ")[0]
+    parts = [part.partition("/")[0] for part in grid.fusions().get(fusion, [])]
+    table = read_choices()
+    rows = table[table["dataset"].eq(dataset) & table["method"].isin([method, fusion, *parts])]
+    return list(rows.loc[rows["profile"].isin(["", params.profile_name()]), "chosen"].unique())
+
+
+def marked(dataset: str, method: str) -> str:
+    """Return the mark of a method on a data set; empty unless a choice concerns it."""
+    return f" {MARK}" if chosen_in_sight(dataset, method) else ""
+
+
+def paragraph(pairs: Iterable[tuple[str, str]]) -> str:
+    """The paragraph above tables with these pairs of data set and method; empty without marks."""
+    rows = [
+        (chosen, method.partition(": ")[0], dataset)
+        for dataset, method in dict.fromkeys(pairs)
+        for chosen in chosen_in_sight(dataset, method)
+    ]
+    if not rows:
+        return ""
+    table = pd.DataFrame(rows, columns=["chosen", "method", "dataset"])
+    clauses = [
+        f"{chosen} ({', '.join(map(prose.literal, own['method'].unique()))}, on "
+        f"{', '.join(map(prose.literal, own['dataset'].unique()))})"
+        for chosen, own in table.groupby("chosen", sort=False)
+    ]
+    return (
+        f"{MARK} marks results that are optimistic, since something was chosen when test scores of "
+        f"the same films had been seen: {'; '.join(clauses)}."
+    )

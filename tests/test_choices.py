@@ -1,0 +1,75 @@
+"""Choices that were made with test scores in sight are marked where their numbers are shown."""
+
+import pandas as pd
+import pytest
+from bs4 import BeautifulSoup
+from nbconvert.filters import markdown2html
+from test_overview import results_of
+
+from lib import ROOT, grid, params
+from lib.comparison import choices, overview
+from lib.datasets.entries import load_entries
+
+PEERS = ["nih_peers", "kermany224_peers"]
+
+
+def test_every_choice_is_of_methods_and_data_sets_that_there_are_and_has_a_source():
+    table = choices.read_choices()
+    fusions = {name for one in params.read("study")["grids"].values() for name in one["fusions"]}
+    assert set(table["method"]) <= {*grid.families(), *fusions}
+    assert set(table["dataset"]) <= set(load_entries())
+    assert set(table["profile"]) <= {"", "quick", "hours", "full"}
+    assert all((ROOT / source).is_file() for source in table["source"])
+    assert not table.duplicated().any() and table["chosen"].ne("").all()
+
+
+def test_methods_that_share_a_setting_share_the_mark():
+    table = choices.read_choices()
+    few = {name for name, family in grid.families().items() if family == "few_labels"}
+    for dataset in PEERS:
+        assert few <= set(table.loc[table["dataset"].eq(dataset), "method"])
+    entries = params.read("hours")
+    augmented = {name for name in grid.families() if entries.get(name, {}).get("augment")}
+    knees = {name for name, entry in load_entries().items() if entry.get("upright")}
+    upright = table[table["chosen"].str.contains("upright")]
+    assert set(upright["dataset"]) == knees and set(upright["method"]) == augmented
+
+
+@pytest.mark.parametrize(
+    ("dataset", "method", "profile", "number"),
+    [
+        ("nih_peers", "deep_sad", "hours", 1),
+        ("nih_peers", "deep_sad", "quick", 0),
+        ("nih_peers", "joint_deep_sad", "hours", 2),
+        ("nih_peers", "vae", "hours", 0),
+        ("mura", "deep_sad", "hours", 0),
+        ("nih_peers", "few labels: logistic", "quick", 2),
+        ("nih_peers", "across families: logistic", "hours", 0),
+        ("nih_peers", "floor: knn", "hours", 0),
+    ],
+)
+def test_a_choice_concerns_its_methods_data_sets_and_profile(
+    dataset, method, profile, number, monkeypatch
+):
+    monkeypatch.setattr(params, "profile_name", lambda: profile)
+    fusions = params.read("study")["grids"]["peers"]["fusions"]
+    monkeypatch.setattr(grid, "fusions", lambda: fusions)
+    assert len(choices.chosen_in_sight(dataset, method)) == number
+
+
+def test_the_paragraph_names_what_the_marks_in_the_table_are():
+    rows = results_of(("nsa_deep_sad", "auroc", 0.8), ("vae", "auroc", 0.6)).assign(
+        dataset="nih_peers", level="image"
+    )
+    page = BeautifulSoup(markdown2html(overview.leaderboards(rows)), "html.parser")
+    assert [row.td.text for row in page.tbody("tr")] == ["nsa_deep_sad †", "vae"]
+    assert page.p.text == (
+        "† marks results that are optimistic, since something was chosen when test scores of the "
+        "same films had been seen: the method itself (nsa_deep_sad, on nih_peers)."
+    )
+    assert choices.paragraph([("mura", "vae")]) == ""
+    assert choices.MARK not in overview.leaderboards(rows[rows["method"].eq("vae")])
+    tests = pd.DataFrame(
+        {"method_a": ["nsa_deep_sad"], "seed_a": "0", "method_b": "floor: knn", "seed_b": ""}
+    ).assign(dataset="nih_peers", difference=0.1, low=0.0, high=0.2, p_value=0.1, p_holm=0.1)
+    assert overview.against_floor(tests)["method"].tolist() == ["nsa&#95;deep&#95;sad †"]
