@@ -52,8 +52,8 @@ OPTIONS = {
     "joint_deep_sad": {"width": 8, "blocks": (1, 1, 1)},
     "joint_deep_svdd": {"width": 8, "blocks": (1, 1, 1)},
     "f_anogan": {"epochs": 15, "width": 8, "latent_dim": 8, "n_critic": 2, "learning_rate": 2e-3},
-    "nsa": {"epochs": 40, "width": 8, "members": 1, "learning_rate": 3e-3},
-    "nsa_deep_sad": {
+    "synthetic_lesions": {"epochs": 40, "width": 8, "members": 1, "learning_rate": 3e-3},
+    "lesion_deep_sad": {
         "epochs": 20,
         "pretraining_epochs": 40,
         "pretraining_learning_rate": 3e-3,
@@ -76,7 +76,7 @@ FLOORS = {
     "drocc_lf": 0.9,
     "dmsad": 0.85,
     "contrastive_dmsad": 0.85,
-    "nsa_deep_sad": 0.9,
+    "lesion_deep_sad": 0.9,
     "dmsvdd": 0.9,
     "deep_svdd": 0.9,
     "vae": 0.85,

@@ -90,7 +90,7 @@ def test_the_floor_is_in_the_heading_and_small_numbers_keep_no_sign():
 
 @pytest.mark.parametrize("intervals", [False, True])
 def test_measures_have_one_row_per_method_and_only_the_columns_there_are(intervals):
-    rows = results_of(("vae", "brier", 0.2), ("nsa", "brier", 0.1), ("nsa", "auroc", 0.9))
+    rows = results_of(("vae", "brier", 0.2), ("synthetic_lesions", "brier", 0.1), ("synthetic_lesions", "auroc", 0.9))
     table = overview.measures(rows, overview.RANKING, intervals)
     assert list(table) == ["method", "Brier score"]
     cells = [cell.text for cell in shown(table).tbody("td")]
@@ -98,6 +98,6 @@ def test_measures_have_one_row_per_method_and_only_the_columns_there_are(interva
     assert cells == [
         "vae",
         values[0] if intervals else "0.200",
-        "nsa",
+        "synthetic_lesions",
         values[1] if intervals else "0.100",
     ]

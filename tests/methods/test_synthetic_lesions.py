@@ -6,11 +6,11 @@ from discs import discs
 from keras import ops
 
 from lib import lesions
-from lib.methods.nsa import NSA, bodies
+from lib.methods.synthetic_lesions import SyntheticLesions, bodies
 
 
 def tiny(**options):
-    return NSA(**{"image_size": 32, "width": 4, **options})
+    return SyntheticLesions(**{"image_size": 32, "width": 4, **options})
 
 
 def test_the_loss_is_the_cross_entropy_of_the_lesions(monkeypatch):
