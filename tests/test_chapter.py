@@ -171,6 +171,9 @@ def test_sentences_have_the_numbers_of_their_tables():
         low=[0.5, 0.4, 0.6], high=[0.7, 0.6, 0.8]
     )
     assert "between 0.55 (hand) and 0.70 (elbow); in 1 of 2 groups" in sentences.groups(groups)
+    assert sentences.unlike(groups) == ""
+    unlike = groups.replace({"group": {"hand": "findings unlike drawn lesions"}})
+    assert "AUROC is 0.55 [0.40, 0.60]; on all findings it is 0.60" in sentences.unlike(unlike)
 
 
 def test_the_sentence_on_settings_counts_the_films_of_the_table():

@@ -54,6 +54,16 @@ def test_a_long_table_is_whole_and_its_best_method_first():
     ]
 
 
+def test_findings_unlike_drawn_lesions_are_compared_with_all():
+    rows = results_of(*[("vae", "auroc", 0.6), ("nsa", "auroc", 0.9)] * 2).assign(
+        group=["all", "all", overview.UNLIKE, overview.UNLIKE], value=[0.6, 0.9, 0.7, 0.5]
+    )
+    table = overview.unlike(rows)
+    assert list(table) == ["method", "findings unlike drawn lesions", "all findings"]
+    assert list(table["method"]) == ["vae", "nsa"], "the best on these findings first"
+    assert [cell[:5] for cell in table.iloc[1, 1:]] == ["0.500", "0.900"]
+
+
 def test_seeds_are_named_where_there_are_several():
     both = results_of(("vae", "auroc", 0.6), ("vae", "auroc", 0.5), seed=["0", "1"])
     methods = [row.td.text for row in shown(overview.ranked(both)).tbody("tr")]
@@ -90,7 +100,7 @@ def test_the_floor_is_in_the_heading_and_small_numbers_keep_no_sign():
 
 @pytest.mark.parametrize("intervals", [False, True])
 def test_measures_have_one_row_per_method_and_only_the_columns_there_are(intervals):
-    rows = results_of(("vae", "brier", 0.2), ("synthetic_lesions", "brier", 0.1), ("synthetic_lesions", "auroc", 0.9))
+    rows = results_of(("vae", "brier", 0.2), ("nsa", "brier", 0.1), ("nsa", "auroc", 0.9))
     table = overview.measures(rows, overview.RANKING, intervals)
     assert list(table) == ["method", "Brier score"]
     cells = [cell.text for cell in shown(table).tbody("td")]
@@ -98,6 +108,6 @@ def test_measures_have_one_row_per_method_and_only_the_columns_there_are(interva
     assert cells == [
         "vae",
         values[0] if intervals else "0.200",
-        "synthetic_lesions",
+        "nsa",
         values[1] if intervals else "0.100",
     ]

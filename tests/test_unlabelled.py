@@ -42,7 +42,7 @@ def finished(score):
 def build(tmp_path, monkeypatch):
     (tmp_path / "index").mkdir()
     index().to_csv(tmp_path / "index/ours.csv", index=False)
-    found = {"vae": finished([9, 3.5, 3, -1]), "synthetic_lesions": finished([9, 3.5, 9, 0.5])}
+    found = {"vae": finished([9, 3.5, 3, -1]), "nsa": finished([9, 3.5, 9, 0.5])}
     monkeypatch.setattr(store, "finished", lambda dataset: found)
     return tmp_path
 
@@ -59,11 +59,11 @@ def test_the_most_suspicious_come_first_and_the_table_says_which_film_is_which(b
     written = pd.read_csv(build / "unlabelled/ours.csv")
     assert written["path"].tolist() == [f"ours/new/MUSTER ERIKA/{n}.dcm" for n in (0, 2, 1, 3)]
     ranks = unlabelled.load_ranks("ours", build)
-    assert "path" not in ranks and unlabelled.methods_of(ranks) == ["vae", "synthetic_lesions"]
+    assert "path" not in ranks and unlabelled.methods_of(ranks) == ["vae", "nsa"]
 
 
 def test_ranks_are_those_of_scores_and_part_films_with_the_same_percentile(build, monkeypatch):
-    fits = {"vae": finished([9, 12, 8, 10]), "synthetic_lesions": finished([9, 12, 8, 10])}
+    fits = {"vae": finished([9, 12, 8, 10]), "nsa": finished([9, 12, 8, 10])}
     monkeypatch.setattr(store, "finished", lambda dataset: fits)
     table = unlabelled.write_ranks("ours", build)
     assert (table["median"] == 100).all(), "all above every normal"

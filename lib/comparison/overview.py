@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from lib import prose
+from lib.comparison.rows import UNLIKE
 from lib.comparison.tests import CLEAR
 from lib.prose import literal, unbroken
 
@@ -124,6 +125,15 @@ def scores(rows: pd.DataFrame) -> pd.DataFrame:
             "AUROC [95 % interval]": _intervals(rows, "value"),
         }
     )
+
+
+def unlike(rows: pd.DataFrame) -> pd.DataFrame:
+    """AUROC over findings that look like no drawn lesion, the best first, and over all findings."""
+    rows = rows.assign(method=_named(rows, "method", "seed"), shown=_intervals(rows, "value"))
+    order = rows[rows["group"].eq(UNLIKE)].sort_values("value", ascending=False)["method"]
+    table = rows.pivot_table("shown", "method", "group", aggfunc="first")
+    shown = table.loc[order, [UNLIKE, "all"]].rename(columns={"all": "all findings"})
+    return shown.reset_index()
 
 
 def differences(rows: pd.DataFrame) -> pd.DataFrame:

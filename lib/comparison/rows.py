@@ -7,10 +7,12 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from lib import files, metrics
+from lib import files, grid, metrics
 from lib.comparison.scores import Scored
 
 FILM_COLUMNS = ["patient_id", "study_id", "body_part", "view", "finding", "label", "split", "score"]
+#: The group of all normal films and of the abnormal ones none of whose findings looks drawn.
+UNLIKE = "findings unlike drawn lesions"
 DECISIONS = ("recall", "specificity", "f1", "kappa")
 
 Measure = Callable[[np.ndarray], dict[str, np.ndarray]]  # weights -> value by name
@@ -62,8 +64,12 @@ def _level(level, test, validation, weights, columns) -> Iterator[dict]:
 
 
 def _groups(films: pd.DataFrame, columns: list[str]) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield groups: all films; one body part or view; one finding together with all normals."""
+    """Yield groups: all films; one body part or view; findings together with all normals."""
     yield "all", np.ones(len(films), bool)
+    if "finding" in columns:
+        unlike = films["label"].eq(0) | _looks_undrawn(films["finding"])
+        if not unlike.all():
+            yield UNLIKE, unlike.to_numpy(bool)
     for column in columns:
         shared = films["label"].eq(0) & (column == "finding")
         words = films[column].str.split("|").map(set)
@@ -71,6 +77,14 @@ def _groups(films: pd.DataFrame, columns: list[str]) -> Iterator[tuple[str, np.n
         for name in names if len(names) > 1 else []:
             chosen = shared | words.map(lambda found, name=name: name in found)
             yield f"{column.replace('_', ' ')}: {name}", chosen.to_numpy(bool)
+
+
+def _looks_undrawn(finding: pd.Series) -> pd.Series:
+    """Return whether films have findings, none of them `like_drawn_lesions` in datasets.yaml."""
+    listed = grid.parameters("datasets").get("like_drawn_lesions", [])
+    alike = {str(word).casefold() for word in listed}
+    words = finding.str.casefold().str.split("|").map(set)
+    return finding.ne("") & words.map(alike.isdisjoint)
 
 
 def ranking(label: pd.Series, score: pd.Series, suffix: str = "") -> Measure:

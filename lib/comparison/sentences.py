@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from sklearn.neighbors import NearestNeighbors
 
+from lib.comparison.rows import UNLIKE
+
 
 def given(info: dict) -> str:
     """What a fit was given and what it cost, from its record."""
@@ -86,6 +88,17 @@ def groups(rows: pd.DataFrame) -> str:
     return (
         f"AUROC lies between {least['value']:.2f} ({least['group']}) and {most['value']:.2f} "
         f"({most['group']}); in {unclear} of {len(parts)} groups the interval holds 0.5."
+    )
+
+
+def unlike(rows: pd.DataFrame) -> str:
+    """AUROC over findings that look like no drawn lesion, compared with all findings."""
+    of_group = {row["group"]: row for _, row in rows.iterrows()}
+    if UNLIKE not in of_group:
+        return ""
+    return (
+        f"On findings that do not look like drawn synthetic lesions AUROC is "
+        f"{_interval(of_group[UNLIKE])}; on all findings it is {_interval(of_group['all'])}."
     )
 
 

@@ -8,8 +8,8 @@ from discs import discs
 from sklearn.metrics import roc_auc_score
 
 from lib import networks
-from lib.methods.synthetic_lesions import SyntheticLesions
 from lib.methods.lesion_deep_sad import LesionDeepSAD
+from lib.methods.synthetic_lesions import SyntheticLesions
 
 TINY = {"image_size": 32, "width": 4, "members": 2, "latent_dim": 4, "batch_size": 16, "epochs": 2}
 
@@ -43,7 +43,7 @@ def test_members_describe_a_film_one_after_another():
     np.testing.assert_allclose(described, np.concatenate(expected, axis=1), rtol=1e-5, atol=1e-6)
 
 
-def test_the_first_stage_is_nsa_on_films_that_are_not_known_to_be_abnormal():
+def test_the_first_stage_finds_lesions_in_films_that_are_not_known_to_be_abnormal():
     x, y, _ = discs(32, abnormal=0.25)
     y[y == 0] = np.nan
     detector = LesionDeepSAD(**TINY, pretraining_epochs=1, seed=3)
