@@ -17,7 +17,7 @@ SMALL = {
 }
 
 
-def train_compiled(name, monkeypatch):
+def train_compiled(name, monkeypatch, **options):
     """Train a small detector of a method, all its stages, for an epoch of one update each."""
     monkeypatch.setattr("lib.engine.XLA", True)
     method = methods.find(name)
@@ -27,7 +27,7 @@ def train_compiled(name, monkeypatch):
     x, truth, _ = discs(8, size=16, abnormal=0.5)
     y = np.where(np.arange(8) < 6, truth, np.nan)
     try:
-        detector = method(**{key: small[key] for key in small.keys() & keywords})
+        detector = method(**{key: small[key] for key in small.keys() & keywords}, **options)
         history = detector.fit(x, y.astype("float32"), verbose=0).history
     except Collapsed as error:  # one update teaches little
         assert "became" not in str(error), "a loss is not finite"

@@ -176,6 +176,9 @@ def test_sentences_have_the_numbers_of_their_tables():
     )
     backwards = sentences.groups(groups.assign(low=0.2, high=[0.7, 0.4, 0.8]))
     assert "hold 0.5; 1 below it, where a score points the wrong way." in backwards
+    assert sentences.unlike(groups) == ""
+    unlike = groups.replace({"group": {"hand": "findings unlike drawn lesions"}})
+    assert "AUROC is 0.55 [0.40, 0.60]; on all findings it is 0.60" in sentences.unlike(unlike)
 
 
 def test_the_sentence_on_settings_counts_the_films_of_the_table():

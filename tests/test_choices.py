@@ -58,18 +58,18 @@ def test_a_choice_concerns_its_methods_data_sets_and_profile(
 
 
 def test_the_paragraph_names_what_the_marks_in_the_table_are():
-    rows = results_of(("nsa_deep_sad", "auroc", 0.8), ("vae", "auroc", 0.6)).assign(
+    rows = results_of(("lesion_deep_sad", "auroc", 0.8), ("vae", "auroc", 0.6)).assign(
         dataset="nih_peers", level="image"
     )
     page = BeautifulSoup(markdown2html(overview.leaderboards(rows)), "html.parser")
-    assert [row.td.text for row in page.tbody("tr")] == ["nsa_deep_sad †", "vae"]
+    assert [row.td.text for row in page.tbody("tr")] == ["lesion_deep_sad †", "vae"]
     assert page.p.text == (
         "† marks results that are optimistic, since something was chosen when test scores of the "
-        "same films had been seen: the method itself (nsa_deep_sad, on nih_peers)."
+        "same films had been seen: the method itself (lesion_deep_sad, on nih_peers)."
     )
     assert choices.paragraph([("mura", "vae")]) == ""
     assert choices.MARK not in overview.leaderboards(rows[rows["method"].eq("vae")])
     tests = pd.DataFrame(
-        {"method_a": ["nsa_deep_sad"], "seed_a": "0", "method_b": "floor: knn", "seed_b": ""}
+        {"method_a": ["lesion_deep_sad"], "seed_a": "0", "method_b": "floor: knn", "seed_b": ""}
     ).assign(dataset="nih_peers", difference=0.1, low=0.0, high=0.2, p_value=0.1, p_holm=0.1)
     assert overview.against_floor(tests)["method"].tolist() == ["nsa&#95;deep&#95;sad †"]

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from lib import ROOT, files, metrics
+from lib import ROOT, files, metrics, params
 from lib.comparison import choices, findings
 from lib.comparison import compare as together
 from lib.comparison.compare import mean_over_seeds
@@ -163,6 +163,21 @@ def test_groups_compare_each_finding_with_all_normals(build):
         == index["label"].eq(0).sum() + index["finding"].str.contains("lytic").sum()
     )
     assert sizes["view: LL"] == 60
+
+
+def test_a_group_has_the_findings_that_look_like_no_drawn_lesion(build, monkeypatch):
+    every, listed = params.read, {"like_drawn_lesions": ["Lytic", "mass"]}
+    monkeypatch.setattr(params, "read", lambda name: every(name) | listed)
+    compare([GOOD], build, resamples=20)
+    results = table(build, "results").query("level == 'image' and metric == 'auroc'")
+    index = films_of_limbs().query("split == 'test'")
+    chosen = index[index["finding"].isin(["", "fracture"])].merge(scores_of(GOOD, build))
+    found = one(results, method="deep_svdd", group="findings unlike drawn lesions")
+    assert found["n"] == len(chosen) < len(index)
+    auroc = metrics.auroc(chosen["label"], chosen["score"])
+    assert found["value"] == pytest.approx(auroc, abs=1e-4)
+    floors = results[results["group"].eq(found["group"]) & results["family"].eq("floor")]
+    assert len(floors), "floors are compared as well"
 
 
 def test_studies_average_their_views(build):

@@ -71,7 +71,7 @@ def test_fits_are_the_product_of_each_family(root):
     assert Fit("mura", "deep_svdd").family == "one_class"
     assert Fit("mura", "resnet_few").family == "few_labels"
     assert Fit("mura", "unheard_of").family == "other"
-    assert Fit("rsna", "nsa").page == "cards/rsna/nsa-0.html"
+    assert Fit("rsna", "synthetic_lesions").page == "cards/rsna/synthetic_lesions-0.html"
 
 
 def test_a_block_may_have_seeds_of_its_own(root):

@@ -147,7 +147,7 @@ def test_ours_stands_by_numbers_on_the_same_data_alone():
     )
     ours = method_card.published(Fit("mura", "deep_svdd"), results).set_index("data set")["ours"]
     assert ours["mura"] == "0.604" and ours["rsna"] == ""
-    assert method_card.published(Fit("mura", "nsa"), NO_RESULTS).empty
+    assert method_card.published(Fit("mura", "synthetic_lesions"), NO_RESULTS).empty
 
 
 def test_the_catalogue_has_every_method_of_the_grids():

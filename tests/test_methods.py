@@ -61,8 +61,8 @@ OPTIONS = {
         "width": 8,
         "members": 1,
     },
-    "nsa": {"epochs": 40, "width": 8, "members": 1, "learning_rate": 3e-3},
-    "nsa_deep_sad": {
+    "synthetic_lesions": {"epochs": 40, "width": 8, "members": 1, "learning_rate": 3e-3},
+    "lesion_deep_sad": {
         "epochs": 20,
         "pretraining_epochs": 40,
         "pretraining_learning_rate": 3e-3,
@@ -86,7 +86,7 @@ FLOORS = {
     "dmsad": 0.85,
     "contrastive_dmsad": 0.85,
     "lesion_logistic": 0.9,
-    "nsa_deep_sad": 0.9,
+    "lesion_deep_sad": 0.9,
     "dmsvdd": 0.9,
     "deep_svdd": 0.9,
     "vae": 0.85,

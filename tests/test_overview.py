@@ -60,6 +60,16 @@ def test_a_long_table_is_whole_and_its_best_method_first():
     ]
 
 
+def test_findings_unlike_drawn_lesions_are_compared_with_all():
+    rows = results_of(*[("vae", "auroc", 0.6), ("nsa", "auroc", 0.9)] * 2).assign(
+        group=["all", "all", overview.UNLIKE, overview.UNLIKE], value=[0.6, 0.9, 0.7, 0.5]
+    )
+    table = overview.unlike(rows)
+    assert list(table) == ["method", "findings unlike drawn lesions", "all findings"]
+    assert list(table["method"]) == ["vae", "nsa"], "the best on these findings first"
+    assert [cell[:5] for cell in table.iloc[1, 1:]] == ["0.500", "0.900"]
+
+
 def test_seeds_are_named_where_there_are_several():
     both = results_of(("vae", "auroc", 0.6), ("vae", "auroc", 0.5), seed=["0", "1"])
     methods = [row.td.text for row in shown(overview.ranked(both)).tbody("tr")]

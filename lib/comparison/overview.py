@@ -13,6 +13,7 @@ from lib import prose
 from lib.comparison import choices, claims
 from lib.comparison.choices import marked
 from lib.comparison.fusion import FUSION
+from lib.comparison.rows import UNLIKE
 from lib.comparison.scores import FLOOR
 from lib.prose import literal, unbroken
 
@@ -199,6 +200,15 @@ def scores(rows: pd.DataFrame) -> pd.DataFrame:
             "AUROC [95 % interval]": _aurocs(rows),
         }
     )
+
+
+def unlike(rows: pd.DataFrame) -> pd.DataFrame:
+    """AUROC over findings that look like no drawn lesion, the best first, and over all findings."""
+    rows = rows.assign(method=_named(rows, "method", "seed"), shown=_intervals(rows, "value"))
+    order = rows[rows["group"].eq(UNLIKE)].sort_values("value", ascending=False)["method"]
+    table = rows.pivot_table("shown", "method", "group", aggfunc="first")
+    shown = table.loc[order, [UNLIKE, "all"]].rename(columns={"all": "all findings"})
+    return shown.reset_index()
 
 
 def differences(rows: pd.DataFrame) -> pd.DataFrame:

@@ -7,10 +7,12 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from lib import files, metrics
+from lib import files, metrics, params
 from lib.comparison.scores import Scored, with_validation_labels
 
 FILM_COLUMNS = ["patient_id", "study_id", "body_part", "view", "finding", "label", "split", "score"]
+#: The group of all normal films and of the abnormal ones none of whose findings looks drawn.
+UNLIKE = "findings unlike drawn lesions"
 DECISIONS = ("recall", "specificity", "f1", "kappa")
 #: Measures whose threshold or probability is fitted with the labels of validation films.
 FITTED = ("brier", "calibration_error", *(f"{kind}_at_threshold_recall_0.90" for kind in DECISIONS))
@@ -73,8 +75,12 @@ def _level(level, test, validation, weights, columns) -> Iterator[dict]:
 
 
 def _groups(films: pd.DataFrame, columns: list[str]) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield groups: all films; one body part or view; one finding together with all normals."""
+    """Yield groups: all films; one body part or view; findings together with all normals."""
     yield "all", np.ones(len(films), bool)
+    if "finding" in columns:
+        unlike = films["label"].eq(0) | _looks_undrawn(films["finding"])
+        if not unlike.all():
+            yield UNLIKE, unlike.to_numpy(bool)
     for column in columns:
         shared = films["label"].eq(0) & (column == "finding")
         values = films[column].str.split("|").map(set)
@@ -82,6 +88,14 @@ def _groups(films: pd.DataFrame, columns: list[str]) -> Iterator[tuple[str, np.n
         for name in names if len(names) > 1 else []:
             members = shared | values.map(lambda findings, name=name: name in findings)
             yield f"{column.replace('_', ' ')}: {name}", members.to_numpy(bool)
+
+
+def _looks_undrawn(finding: pd.Series) -> pd.Series:
+    """Return whether films have findings, none of them `like_drawn_lesions` in datasets.yaml."""
+    listed = params.read("datasets").get("like_drawn_lesions", [])
+    alike = {str(word).casefold() for word in listed}
+    words = finding.str.casefold().str.split("|").map(set)
+    return finding.ne("") & words.map(alike.isdisjoint)
 
 
 def ranking(label: pd.Series, score: pd.Series, suffix: str = "") -> Measure:

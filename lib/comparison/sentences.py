@@ -11,6 +11,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from lib import prose
 from lib.comparison import claims
+from lib.comparison.rows import UNLIKE
 
 
 def given(info: dict) -> str:
@@ -90,6 +91,17 @@ def groups(rows: pd.DataFrame) -> str:
         f"AUROC lies between {least['value']:.2f} ({least['group']}) and {most['value']:.2f} "
         f"({most['group']}); of {len(parts)} groups the intervals of {unclear} hold "
         f"0.5{claims.of_wrong_way(parts['high'])}."
+    )
+
+
+def unlike(rows: pd.DataFrame) -> str:
+    """AUROC over findings that look like no drawn lesion, compared with all findings."""
+    of_group = {row["group"]: row for _, row in rows.iterrows()}
+    if UNLIKE not in of_group:
+        return ""
+    return (
+        f"On findings that do not look like drawn synthetic lesions AUROC is "
+        f"{_interval(of_group[UNLIKE])}; on all findings it is {_interval(of_group['all'])}."
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from lib.errors import BadData
 
 FILE = "params/datasets.yaml"
-AT_THE_MARGIN = ("phantoms", "datasets")
+AT_THE_MARGIN = ("phantoms", "like_drawn_lesions", "datasets")
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 

@@ -1,8 +1,8 @@
 """Lesion logistic regression: features of a network for synthetic lesions, linearly classified.
 
-The baseline of NSA Deep SAD (`lib.methods.nsa_deep_sad`): with the same seed its first stage and
-its features are the same, and a linear classifier takes the place of the sphere. h(x) are the means
-and maxima of the maps of NSA's encoders; with z = (h - mean) / deviation over the training films,
+The baseline of Lesion Deep SAD (`lib.methods.lesion_deep_sad`): with the same seed its first stage
+and its features are the same, and a linear classifier takes the place of the sphere. h(x) are the
+means and maxima of the maps of the U-Nets' encoders; with z = (h - mean) / deviation over the training films,
 
     minimise   sum of w(y) cross-entropy(y, sigmoid(v . z + b)) + penalty / 2 ||v||^2
     w(y) = n / (2 n_y),   score = v . z + b
@@ -15,9 +15,9 @@ are learned from synthetic lesions first; there a density of normal features sco
 There is no paper of this combination. `penalty` is scikit-learn's default, 1; it was not tuned. A
 pass over the films after the minimum (`epochs`) logs the cross-entropy and changes nothing.
 
-**Differs from NSA Deep SAD**
+**Differs from Lesion Deep SAD**
 
-| what | NSA Deep SAD | here |
+| what | Lesion Deep SAD | here |
 | --- | --- | --- |
 | 1. second stage | a sphere in 32 dimensions, a known anomaly repelled by the inverse of its distance | a plane |
 | 2. optimizer | AdamW, `updates` of 32 films | L-BFGS, until convergence |
@@ -34,15 +34,15 @@ from sklearn.preprocessing import StandardScaler
 
 from lib import losses
 from lib.detector import Detector
-from lib.methods.nsa import NSA
-from lib.methods.nsa_deep_sad import NSADeepSAD
+from lib.methods.lesion_deep_sad import LesionDeepSAD
+from lib.methods.synthetic_lesions import SyntheticLesions
 
 
 class LesionLogistic(Detector):
-    """A logistic regression on features of NSA's U-Nets (equations above).
+    """A logistic regression on features of U-Nets that segment synthetic lesions (equations above).
 
     - `width`, `members`: filters of the first convolution of the U-Nets, and their number
-    - `pretraining_epochs`, `pretraining_learning_rate`: NSA's
+    - `pretraining_epochs`, `pretraining_learning_rate`: those of the U-Nets
     - `views`: random variants of each film, if films are augmented
     - `penalty`: weight of the squared length of v, the inverse of scikit-learn's C
     - `epochs`: passes that log the cross-entropy
@@ -69,13 +69,13 @@ class LesionLogistic(Detector):
         self.pretraining_learning_rate = pretraining_learning_rate
         self.views, self.penalty = views, penalty
         unets = {"image_size": self.image_size, "width": width, "members": members}
-        self.encoder = self.description = NSA(**unets).description()  # h
+        self.encoder = self.description = SyntheticLesions(**unets).description()  # h
         fixed = {"initializer": "zeros", "trainable": False}
         features = self.description.output.shape[-1]
         self.coefficients = self.add_weight(shape=(features,), name="coefficients", **fixed)
         self.offset = self.add_weight(shape=(), name="offset", **fixed)
 
-    pretrain = NSADeepSAD.pretrain  # the same first stage
+    pretrain = LesionDeepSAD.pretrain  # the same first stage
 
     embed = Detector.encode_all  # h
 
@@ -84,7 +84,7 @@ class LesionLogistic(Detector):
         return np.nan_to_num(super().targets(x, y), nan=0.0)
 
     def before_training(self, x, y=None, validation_data=None, **options):
-        """Train NSA, then classify; return {`pretraining_loss`: values by epoch}.
+        """Train the U-Nets, then classify; return {`pretraining_loss`: values by epoch}.
 
         Raises ValueError unless there are films of both classes.
         """

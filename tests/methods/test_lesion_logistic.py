@@ -8,8 +8,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
+from lib.methods.lesion_deep_sad import LesionDeepSAD
 from lib.methods.lesion_logistic import LesionLogistic
-from lib.methods.nsa_deep_sad import NSADeepSAD
 from lib.preprocessing.network_input import augmentation
 
 TINY = {"image_size": 32, "width": 4, "members": 2, "batch_size": 16}
@@ -22,10 +22,10 @@ def few_known(n=48):
     return x, y
 
 
-def test_the_features_are_those_of_nsa_deep_sad():
+def test_the_features_are_those_of_lesion_deep_sad():
     x, y = few_known()
     detectors = [
-        kind(**TINY, pretraining_epochs=1, seed=3) for kind in (LesionLogistic, NSADeepSAD)
+        kind(**TINY, pretraining_epochs=1, seed=3) for kind in (LesionLogistic, LesionDeepSAD)
     ]
     for detector in detectors:
         detector.pretrain(x, y, verbose=0)

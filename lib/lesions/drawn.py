@@ -1,4 +1,4 @@
-"""Synthetic lesions drawn into batches of normal films, as training data of a segmentation network.
+"""Synthetic lesions drawn into batches of normal films, in the graph: the study's own kinds.
 
 Films are (n, s, s) in [-1, 1], places (n, s, s) in [0, 1]: the opacity of a lesion in each pixel.
 `random` is a `keras.random.SeedGenerator`.
@@ -58,7 +58,7 @@ def opacity(films, place, random):
 
 
 def patch(films, place, random):
-    """Blend in tissue of another film and position, sometimes mirrored (CutPaste, NSA)."""
+    """Blend in tissue of another film and position, sometimes mirrored; soft edges."""
     reach = films.shape[1] // 4
     shift = keras.random.randint((2,), -reach, reach, seed=random)
     other = ops.roll(ops.roll(films, 1, axis=0), shift, axis=(1, 2))

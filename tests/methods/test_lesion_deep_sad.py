@@ -1,4 +1,4 @@
-"""NSA Deep SAD: how it describes films, what passes from stage to stage, what its labels do."""
+"""Lesion Deep SAD: how it describes films, what passes from stage to stage, what its labels do."""
 
 import keras
 import numpy as np
@@ -8,8 +8,8 @@ from discs import discs
 from sklearn.metrics import roc_auc_score
 
 from lib import networks
-from lib.methods.nsa import NSA
-from lib.methods.nsa_deep_sad import NSADeepSAD
+from lib.methods.lesion_deep_sad import LesionDeepSAD
+from lib.methods.synthetic_lesions import SyntheticLesions
 
 TINY = {"image_size": 32, "width": 4, "members": 2, "latent_dim": 4, "batch_size": 16, "epochs": 2}
 
@@ -35,7 +35,7 @@ def test_films_are_described_by_the_mean_and_maximum_of_each_map_on_the_way_down
 
 
 def test_members_describe_a_film_one_after_another():
-    films, detector = discs(3)[0], NSA(image_size=32, width=4, members=2)
+    films, detector = discs(3)[0], SyntheticLesions(image_size=32, width=4, members=2)
     unets = [part for part in detector.segmenters.layers if isinstance(part, keras.Model)]
     expected = [array(networks.pooled_levels(unet)(films)) for unet in unets]
     assert not np.allclose(*expected)
@@ -43,12 +43,12 @@ def test_members_describe_a_film_one_after_another():
     np.testing.assert_allclose(described, np.concatenate(expected, axis=1), rtol=1e-5, atol=1e-6)
 
 
-def test_the_first_stage_is_nsa_on_films_that_are_not_known_to_be_abnormal():
+def test_the_first_stage_finds_lesions_in_films_that_are_not_known_to_be_abnormal():
     x, y, _ = discs(32, abnormal=0.25)
     y[y == 0] = np.nan
-    detector = NSADeepSAD(**TINY, pretraining_epochs=1, seed=3)
+    detector = LesionDeepSAD(**TINY, pretraining_epochs=1, seed=3)
     history = detector.pretrain(x, y, epochs=7, batch_size=None, verbose=0)
-    alone = NSA(image_size=32, width=4, members=2, batch_size=16, seed=3)
+    alone = SyntheticLesions(image_size=32, width=4, members=2, batch_size=16, seed=3)
     expected = alone.fit(x[y != 1], epochs=1, verbose=0).history
     assert history == {"pretraining_loss": expected["loss"]}
     assert same(weights(detector.description), weights(alone.description()))
@@ -56,7 +56,7 @@ def test_the_first_stage_is_nsa_on_films_that_are_not_known_to_be_abnormal():
 
 def test_the_second_stage_trains_the_head_alone():
     x, y, _ = discs(32, abnormal=0.25)
-    detector = NSADeepSAD(**TINY, pretraining_epochs=0)
+    detector = LesionDeepSAD(**TINY, pretraining_epochs=0)
     before = weights(detector.description), weights(detector.head)
     detector.fit(x, y, verbose=0)
     assert same(weights(detector.description), before[0])
@@ -74,7 +74,7 @@ def described():
     x, y, _ = discs(160, abnormal=0.5)
     kept = (y == 0) | (np.cumsum(y == 1) <= 8)
     x, y = x[kept], np.where(y == 1, 1, np.nan)[kept]
-    detector = NSADeepSAD(
+    detector = LesionDeepSAD(
         **TINY | {"width": 8, "members": 1, "epochs": 20},
         pretraining_epochs=30,
         pretraining_learning_rate=3e-3,

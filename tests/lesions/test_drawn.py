@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from lib import lesions
+from lib.lesions import drawn
 
 
 @pytest.fixture
@@ -23,21 +23,21 @@ def disc(n=32, size=64, radius=0.3):
     return np.repeat((np.hypot(rows, columns) < radius)[None], n, axis=0).astype("float32")
 
 
-@pytest.mark.parametrize("kind", sorted(lesions.KINDS))
+@pytest.mark.parametrize("kind", sorted(drawn.KINDS))
 def test_a_film_changes_where_the_lesion_is_and_nowhere_outside_the_body(kind, random):
     x, body = films(), disc()
-    drawn, masks = map(np.asarray, lesions.draw(x, body, random, (kind,), share=1.0))
-    change = np.abs(drawn - x)
+    ill, masks = map(np.asarray, drawn.draw(x, body, random, (kind,), share=1.0))
+    change = np.abs(ill - x)
     assert np.all(change[body == 0] == 0) and np.all(masks[body == 0] == 0)
     assert set(np.unique(masks)) == {0, 1}
     assert change[masks == 1].mean() > 0.1 > 20 * change[masks == 0].mean()
-    assert np.abs(drawn).max() <= 1
+    assert np.abs(ill).max() <= 1
 
 
 def test_the_share_of_films_with_lesions(random):
     x, body = films(400, 32), disc(400, 32)
-    drawn, masks = map(np.asarray, lesions.draw(x, body, random, ("opacity",), share=0.25))
-    ill = np.abs(drawn - x).max((1, 2)) > 0.02
+    ill, masks = map(np.asarray, drawn.draw(x, body, random, ("opacity",), share=0.25))
+    ill = np.abs(ill - x).max((1, 2)) > 0.02
     assert ill.mean() == pytest.approx(0.25, abs=0.07)
     assert np.all(masks[~ill] == 0)
 
@@ -45,17 +45,17 @@ def test_the_share_of_films_with_lesions(random):
 def test_places_lie_in_the_body_and_have_the_size_asked_for(random):
     body = np.ones((200, 64, 64), "float32")
     for size in (0.1, 0.4):
-        area = (np.asarray(lesions.places(body, random, (size, size))) > 0.5).sum((1, 2))
+        area = (np.asarray(drawn.places(body, random, (size, size))) > 0.5).sum((1, 2))
         # the long half-axis is size * 32 pixels, the short one 0.4 to 1 of it; edges cut some off
         assert 0.5 < area.mean() / (0.7 * np.pi * (size * 32) ** 2) < 1.6
     left = body * (np.arange(64) < 20)
-    assert np.asarray(lesions.places(left, random, (0.1, 0.4)))[:, :, 20:].max() == 0
+    assert np.asarray(drawn.places(left, random, (0.1, 0.4)))[:, :, 20:].max() == 0
 
 
 def test_each_film_has_lesions_of_its_own_and_each_call_new_ones(random):
     x, body = films()[:1].repeat(8, axis=0), disc(8)
-    first, masks = map(np.asarray, lesions.draw(x, body, random, ("opacity",), share=1.0))
-    second, _ = map(np.asarray, lesions.draw(x, body, random, ("opacity",), share=1.0))
+    first, masks = map(np.asarray, drawn.draw(x, body, random, ("opacity",), share=1.0))
+    second, _ = map(np.asarray, drawn.draw(x, body, random, ("opacity",), share=1.0))
     assert len(np.unique(masks.reshape(8, -1), axis=0)) == 8
     assert not np.array_equal(first, second)
 
@@ -63,7 +63,7 @@ def test_each_film_has_lesions_of_its_own_and_each_call_new_ones(random):
 def test_a_patch_is_made_of_another_films_grey_values(random):
     x = np.stack([np.full((64, 64), level, "float32") for level in (-0.8, 0.8)] * 8)
     place = np.ones((16, 64, 64), "float32")
-    blended = np.asarray(lesions.patch(x, place, random))
+    blended = np.asarray(drawn.patch(x, place, random))
     share = (blended[:, 0, 0] - x[:, 0, 0]) / (-2 * x[:, 0, 0])  # of the other level
     assert np.all((share > 0.29) & (share < 1.01))
 
@@ -75,7 +75,7 @@ def test_a_patch_is_made_of_another_films_grey_values(random):
 )
 def test_texture_is_resized_as_keras_does(side, cells, tolerance):
     coarse = np.random.default_rng(0).normal(size=(3, cells, cells)).astype("float32")
-    weights = lesions.bicubic(side, cells)
+    weights = drawn.bicubic(side, cells)
     resized = keras.ops.image.resize(coarse[..., None], (side, side), interpolation="bicubic")
     expected = keras.ops.convert_to_numpy(resized)[..., 0]
     np.testing.assert_allclose(weights @ coarse @ weights.T, expected, atol=tolerance)
