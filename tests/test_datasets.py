@@ -633,7 +633,7 @@ def test_load_index_gives_types_and_refuses_what_is_no_index(tmp_path):
         "nih.protocol.csv",
     ]
     path.write_text(path.read_text().replace(",train,", ",holdout,"))
-    with pytest.raises(BadData, match="is not an index of this study: create it again"):
+    with pytest.raises(BadData, match=r"is not an index .*`python -m lib\.preprocessing nih`"):
         load_index(path)
     with pytest.raises(BadData, match="is missing"):
         load_index(tmp_path / "none.csv")

@@ -94,7 +94,7 @@ def _facts(
 
 
 def _examine(item: tuple[str, bool], folder: str, work: Callable | None) -> tuple[dict, Any]:
-    """Return size, facts and hashes of a film, or the reason why it cannot be used; the work."""
+    """Return size, facts and hashes of a film, or why it cannot be used; and the result of work."""
     path, is_of_sample = item
     try:
         if os.path.commonpath([os.path.realpath(path), folder]) != folder:
