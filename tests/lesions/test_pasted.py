@@ -25,8 +25,9 @@ def films(n=8, size=64, seed=0):
 
 
 def one_patch(kind, random, seed=0):
-    """Film, other film, film with one patch, its label in [0, 1]."""
+    """Film, film that gives the patch, film with one patch, its label in [0, 1]."""
     x, bodies = films(2, seed=seed)
+    x = x[[0, 0]] if KINDS[kind].same else x
     film, label = pasted.with_patches(x, bodies, random, KINDS[kind], SIZE, most=1)
     return x[0], x[1], film, label
 
