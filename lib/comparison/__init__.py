@@ -9,7 +9,7 @@ lib.comparison` puts all of them together, into build/comparison/:
   Where a method ran from several seeds, rows of the seed `mean` hold the mean over seeds; their low
   and high are one standard deviation below and above it, not an interval. Of an ablation,
   `auroc_over_seeds` and `auroc_difference` (a variant and the reference, seed by seed) have
-  Student's t interval over seeds.
+  Student's t interval over seeds, on the logit scale.
 - `tests.csv`: the difference in AUROC between each two methods of a data set, between each method
   and the floor that scores best on the test films (chosen there, which favours the floor), and
   between each fusion and its parts: paired DeLong tests over patients, Holm-corrected within the
@@ -20,8 +20,9 @@ lib.comparison` puts all of them together, into build/comparison/:
 
 Levels: `image`; `study`, the mean over its views; `pixel` and `box`, maps against exact masks or
 against filled boxes, over the pixels of body and lesions of annotated test films. Intervals (95 %)
-are bootstraps over patients. n counts films (studies at `study`); base_rate is the abnormal share
-of these, at `pixel` and `box` of pixels. `threshold_normals_0.95` is that quantile of validation
-normals, `threshold_recall_0.90` finds that share of abnormal validation films; probabilities for
-`brier` and `calibration_error` are fitted on validation films.
+are bootstraps over patients, empty where all resamples agree. n counts films (studies at `study`);
+base_rate is the abnormal share of these, at `pixel` and `box` of pixels. `threshold_normals_0.95`
+is that quantile of validation normals, `threshold_recall_0.90` finds that share of abnormal
+validation films; probabilities for `brier` and `calibration_error` are fitted on validation films.
+The setting of rows that need labels of validation films ends with `validation labels`.
 """
