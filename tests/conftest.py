@@ -138,9 +138,9 @@ def at_commit(monkeypatch):
     """The grid has limbs, whose fits are up to date; set the commit, the profile, an old fit."""
     fits = [Fit("limbs", "deep_svdd"), Fit("limbs", "autoencoder")]
     at = {"commit": "abcdef0123", "profile": "hours", "outdated": ()}
-    monkeypatch.setattr("lib.comparison.record.commit", lambda: at["commit"])
-    monkeypatch.setattr("lib.grid.profile_name", lambda: at["profile"])
-    monkeypatch.setattr("lib.grid.fits_on", lambda name: fits * (name == "limbs"))
+    monkeypatch.setattr("lib.comparison.experiment.commit", lambda: at["commit"])
+    monkeypatch.setattr("lib.params.profile_name", lambda: at["profile"])
+    monkeypatch.setattr("lib.ablations.every_fit", lambda name: fits * (name == "limbs"))
     monkeypatch.setattr("lib.fits.work.is_up_to_date", lambda fit: fit not in at["outdated"])
     return at
 

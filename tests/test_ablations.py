@@ -136,9 +136,10 @@ def test_contrasts_are_scipys_paired_t_tests_with_holms_correction(build):
             for method in ("deep_sad", "resnet")
         )
         test = ttest_rel(first, second)
-        low, high = test.confidence_interval()
         assert row.p_value == pytest.approx(test.pvalue)
-        assert (row.value, row.low, row.high) == pytest.approx(((first - second).mean(), low, high))
+        assert tuple(metrics.t_interval(first - second, (-1, 1))) == pytest.approx(
+            (row.value, row.low, row.high)
+        )
         assert (row.method, row.against, row.seeds, row.n) == ("deep_sad", "resnet", 3, 120)
         p_values.append(test.pvalue)
     corrected = multipletests(p_values, method="holm")[1]

@@ -518,15 +518,15 @@ def test_a_record_keeps_what_was_not_run_again(root):
     record(root)
     kept, published = root / "reports/real", root / "reports/results.csv"
     first = pd.read_csv(kept / "results.csv", dtype={"seed": str})
-    again = pd.read_csv(published, dtype={"seed": str}).query("method == 'deep_svdd' or seed == ''")
-    again = again[again["seed"].ne("mean")].assign(seed="7", value=0.25)
-    again.to_csv(published, index=False)
+    compare([AGAIN], root / "build")
+    again = table(root / "build", "results")
+    again[again["family"].ne("floor")].to_csv(published, index=False)
     record(root)
     both = pd.read_csv(kept / "results.csv", dtype={"seed": str})
     auroc = both.query("level == 'image' and group == 'all' and metric == 'auroc'")
     seeds = auroc[auroc["method"].eq("deep_svdd")].set_index("seed")["value"]
     earlier = one(first, method="deep_svdd", seed="0")["value"]
-    assert seeds["7"] == 0.25 and seeds["0"] == earlier
+    assert seeds["0"] == earlier and seeds["1"] == one(again, method="deep_svdd")["value"]
     runs_only = seeds.drop("mean")
     assert seeds["mean"] == pytest.approx(runs_only.mean(), abs=1e-4)
     assert set(first["method"]) == set(both["method"]), "the other detectors and the floors stay"
@@ -546,7 +546,7 @@ def test_a_record_is_of_one_experiment_unless_it_is_replaced(root, at_commit, wh
     before = {path.name: path.read_bytes() for path in kept.iterdir()}
     at_commit[what] = OTHER[what]
     write_source(root, md5=OTHER["films"] if what == "films" else "abc.dir")
-    results = pd.read_csv(root / "reports/results.csv")
+    results = pd.read_csv(root / "reports/results.csv", dtype={"seed": str})
     results.query("method == 'deep_svdd'").to_csv(root / "reports/results.csv", index=False)
     with pytest.raises(BadData, match=f"another {what.removesuffix('s')} .*REPLACE=yes"):
         record(root)
@@ -592,7 +592,7 @@ def test_record_puts_the_study_beside_the_reference_codes(root):
 def test_a_record_marks_choices_in_sight_and_scores_that_point_the_wrong_way(root, monkeypatch):
     chosen = pd.DataFrame({"method": ["deep_svdd"], "dataset": "limbs", "chosen": "its width"})
     monkeypatch.setattr(choices, "read_choices", lambda: chosen.assign(profile=""))
-    results = pd.read_csv(root / "reports/results.csv")
+    results = pd.read_csv(root / "reports/results.csv", dtype={"seed": str})
     own = results["method"].eq("deep_svdd")
     backwards = results.assign(high=results["high"].mask(own, 0.4))
     backwards.to_csv(root / "reports/results.csv", index=False)
@@ -637,6 +637,13 @@ def test_record_refuses_code_of_no_commit(root, at_commit, at):
 def test_record_refuses_fits_of_other_code_or_another_profile(root, at_commit):
     at_commit["outdated"] = (CHANCE,)
     refused(root, "1 of 2 fits are of other code, parameters or films, as limbs/autoencoder/0")
+
+
+def test_record_refuses_results_of_earlier_scores(root):
+    path = files.scored(GOOD, root / "build") / "scores.csv"
+    scores = pd.read_csv(path, dtype={"image_id": str})
+    scores.assign(score=-scores["score"]).to_csv(path, index=False)
+    refused(root, "an AUROC of limbs/deep_svdd/0 that is not that of its scores")
 
 
 def test_record_refuses_results_that_the_grid_has_no_fits_of(root, monkeypatch):

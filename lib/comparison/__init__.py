@@ -10,7 +10,8 @@ lib.comparison` puts all of them together, into build/comparison/:
   and high are one standard deviation below and above it, not an interval. Of an ablation,
   `auroc_over_seeds`, `auroc_difference` (a variant and the reference, seed by seed) and
   `auroc_contrast` (two methods with the same variant, seed by seed) have Student's t interval over
-  seeds; `auroc_contrast_p_holm` is the p value, Holm-corrected within the ablation.
+  seeds, on the logit scale; `auroc_contrast_p_holm` is the p value, Holm-corrected within the
+  ablation.
 - `tests.csv`: the difference in AUROC between each two methods of a data set, between each method
   and the floor that scores best on the test films (chosen there, which favours the floor), and
   between each fusion and its parts: paired DeLong tests over patients, Holm-corrected within the
@@ -21,8 +22,9 @@ lib.comparison` puts all of them together, into build/comparison/:
 
 Levels: `image`; `study`, the mean over its views; `pixel` and `box`, maps against exact masks or
 against filled boxes, over the pixels of body and lesions of annotated test films. Intervals (95 %)
-are bootstraps over patients. n counts films (studies at `study`); base_rate is the abnormal share
-of these, at `pixel` and `box` of pixels. `threshold_normals_0.95` is that quantile of validation
-normals, `threshold_recall_0.90` finds that share of abnormal validation films; probabilities for
-`brier` and `calibration_error` are fitted on validation films.
+are bootstraps over patients, empty where all resamples agree. n counts films (studies at `study`);
+base_rate is the abnormal share of these, at `pixel` and `box` of pixels. `threshold_normals_0.95`
+is that quantile of validation normals, `threshold_recall_0.90` finds that share of abnormal
+validation films; probabilities for `brier` and `calibration_error` are fitted on validation films.
+The setting of rows that need labels of validation films ends with `validation labels`.
 """

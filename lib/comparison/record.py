@@ -4,11 +4,8 @@ In reports/real/: `results.csv`, whose rows also name the profile and the commit
 row per run (the first columns of results.csv), with the films (MD5) and the day as well;
 `films.csv`, the number of films per data set; and `README.md` with the tables.
 
-The commit is that at which results are recorded. Fits may have been trained at an earlier one:
-what counts is their key, a hash of code, parameters, data and seed, which must be that of the
-recorded commit for every fit (lib.fits.work). Later results of the same commit, profile and films
-are added, so that a record may take several days; others replace the record as a whole, if asked
-for.
+Later results of the same experiment (lib.comparison.experiment) are added, so that a record may
+take several days; those of another replace the record as a whole, if asked for.
 """
 
 from datetime import date
@@ -16,17 +13,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from lib import ROOT, ablations, files, params, prose
-from lib.comparison import choices, claims
+from lib import ROOT, ablations, files, prose
+from lib.comparison import choices, claims, experiment
 from lib.comparison.compare import mean_over_seeds
 from lib.comparison.peers import EXPLANATION, beside_peers, number, read_peers
+from lib.comparison.scores import FLOOR
 from lib.comparison.tables import COLUMNS, ORIGIN, without_ablations
 from lib.datasets.table import load_index
 from lib.errors import BadData
-from lib.fits import work
-from lib.provenance import NOT_COPIED, commit, data_hash, holds_phantoms
+from lib.provenance import NOT_COPIED, holds_phantoms
 
-EXPERIMENT = ["commit", "profile", "films"]  # the same for all rows of a record
+OF_CODE = ["commit", "profile"]  # columns of results.csv
 KEYS = COLUMNS[: COLUMNS.index("value")]
 SPLITS = ["train", "validation", "test"]
 OVER_SEEDS = {
@@ -48,73 +45,35 @@ def record(root: Path = ROOT, replace: bool = False) -> str:
     """Add reports/results.csv to reports/real/; return a line on date, commit, profile and films.
 
     With `replace` earlier results are dropped. Raises BadData, without changes, if data/ holds
-    phantoms, if the results are of other films, code or parameters, or if they would be added to
-    those of another experiment.
+    phantoms, if the results are of other films, code, parameters or scores, or if they would be
+    added to those of another experiment.
     """
     if holds_phantoms(root):
         raise BadData("data/ holds phantoms, not real films: nothing was recorded.")
     published, kept = root / "reports/results.csv", root / "reports/real"
-    experiment = _experiment(root)
-    if experiment["films"] == NOT_COPIED or not published.exists():
+    origin = experiment.of_now(root)
+    if origin["films"] == NOT_COPIED or not published.exists():
         raise BadData("These films have no results yet: run `dvc repro` first.")
     results = pd.read_csv(published, dtype={"seed": str}).fillna({"seed": ""})
     datasets = list(results["dataset"].unique())
-    _check_fits(datasets)
+    experiment.check_fits(datasets)
     counts = pd.concat(_counts(name, results, root) for name in datasets)
+    experiment.check_numbers(results, root / "build")
     tables = {
-        "results": results.assign(**{name: experiment[name] for name in EXPERIMENT[:2]}),
-        "runs": _runs(results).assign(**experiment, recorded=str(date.today())),
+        "results": results.assign(**{name: origin[name] for name in OF_CODE}),
+        "runs": _runs(results).assign(**origin, recorded=str(date.today())),
         "films": counts,
     }
     if (kept / "runs.csv").exists() and not replace:
-        _check_earlier(experiment, kept)
+        experiment.check_earlier(origin, kept)
         tables = {name: _with_earlier(name, table, kept) for name, table in tables.items()}
     tables["results"] = _with_means(tables["results"])
     line = (
-        f"Recorded on {date.today()} at commit {experiment['commit']}, with the profile "
-        f"`{experiment['profile']}`, from the films of MD5 {experiment['films']}."
+        f"Recorded on {date.today()} at commit {origin['commit']}, with the profile "
+        f"`{origin['profile']}`, from the films of MD5 {origin['films']}."
     )
     _write(line, tables, read_peers(root), kept)
     return line
-
-
-def _experiment(root: Path) -> dict[str, str]:
-    """Return what all rows of a record share. Raises BadData without a commit that states it."""
-    at = commit()
-    if " " in at:  # none, or with local changes
-        raise BadData(
-            f"The code is of no commit ({at}): commit lib/, notebooks/ and params/, run `make "
-            "study`, and record again."
-        )
-    return dict(zip(EXPERIMENT, (at, params.profile_name(), data_hash(root)), strict=True))
-
-
-def _check_fits(datasets: list[str]) -> None:
-    """Raise BadData for fits that are not in the grid, or not of this code and profile."""
-    of_sets = {name: ablations.every_fit(name) for name in datasets}
-    if absent := [name for name, fits in of_sets.items() if not fits]:
-        raise BadData(
-            f"reports/results.csv has results of {', '.join(absent)}, of which the grid of "
-            "params/study.yaml has no fits: run `make study` first."
-        )
-    fits = [fit for of_set in of_sets.values() for fit in of_set]
-    if other := [fit for fit in fits if not work.is_up_to_date(fit)]:
-        raise BadData(
-            f"{len(other)} of {len(fits)} fits are of other code, parameters or films, as "
-            f"{other[0]}: run `make study` at this commit and with this profile first."
-        )
-
-
-def _check_earlier(experiment: dict[str, str], kept: Path) -> None:
-    """Raise BadData if the earlier record is of another commit, profile or films."""
-    runs = pd.read_csv(kept / "runs.csv", dtype=str, keep_default_na=False)
-    for name, value in experiment.items():
-        if others := sorted(set(runs[name]) - {value}):
-            raise BadData(
-                f"reports/real holds results of another {name.removesuffix('s')} "
-                f"({', '.join(others)}) than these ({value}), and a record is of one experiment: "
-                "replace it as a whole with `make record REPLACE=yes`."
-            )
 
 
 def _write(line: str, tables: dict[str, pd.DataFrame], peers: pd.DataFrame, kept: Path) -> None:
@@ -123,7 +82,7 @@ def _write(line: str, tables: dict[str, pd.DataFrame], peers: pd.DataFrame, kept
         table.to_csv(kept / f"{name}.csv", index=False)
     results = tables["results"]
     rows = without_ablations(results)
-    pairs = rows.loc[rows["family"].ne("floor"), ["dataset", "method"]].drop_duplicates()
+    pairs = rows.loc[rows["family"].ne(FLOOR), ["dataset", "method"]].drop_duplicates()
     shown = [
         line + " All fits are up to date with that commit; [runs.csv](runs.csv) lists them.",
         choices.paragraph(pairs.itertuples(index=False, name=None)),
@@ -170,7 +129,7 @@ def _with_means(results: pd.DataFrame) -> pd.DataFrame:
     results = results.sort_values(["dataset", "family", "method", "seed"], kind="stable")
     runs = results[results["seed"].ne("mean")]
     over_seeds = results["metric"].isin([*OVER_SEEDS, "auroc_contrast_p_holm"])
-    means = mean_over_seeds(runs).round(4).assign(**results[EXPERIMENT[:2]].iloc[0])
+    means = mean_over_seeds(runs).round(4).assign(**results[OF_CODE].iloc[0])
     return pd.concat([runs, means, results[over_seeds]], ignore_index=True)
 
 
@@ -181,8 +140,8 @@ def _auroc(results: pd.DataFrame, peers: pd.DataFrame) -> list[str]:
     """
     rows = _one_a_method(results.query("level == 'image' and group == 'all' and metric == 'auroc'"))
     ranked = rows.sort_values(["dataset", "value"], ascending=[True, False])
-    floors = ranked[ranked["family"].eq("floor")].groupby("dataset").head(3)
-    shown = ranked[ranked["family"].ne("floor") | ranked.index.isin(floors.index)]
+    floors = ranked[ranked["family"].eq(FLOOR)].groupby("dataset").head(3)
+    shown = ranked[ranked["family"].ne(FLOOR) | ranked.index.isin(floors.index)]
     shown = shown.assign(AUROC=number(shown))
     shown["method"] += [choices.marked(*pair) for pair in shown[ORIGIN[:2]].to_numpy()]
     theirs, own = (shown[shown["dataset"].isin(peers["dataset"]) == kind] for kind in (True, False))

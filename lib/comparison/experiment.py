@@ -1,0 +1,79 @@
+"""What makes results one experiment: one commit, one profile, the same films.
+
+The commit is that at which results are recorded. Fits may have been trained at an earlier one:
+what counts is their key, a hash of code, parameters, data and seed, which must be that of the
+recorded commit for every fit (lib.fits.work).
+"""
+
+from contextlib import suppress
+from pathlib import Path
+
+import pandas as pd
+
+from lib import ablations, files, params
+from lib.comparison.fusion import FUSION
+from lib.comparison.scores import FLOOR, BrokenFit, read_fit
+from lib.comparison.tables import without_ablations
+from lib.datasets.table import load_index
+from lib.errors import BadData
+from lib.fits import work
+from lib.grid import Fit
+from lib.provenance import commit, data_hash
+
+EXPERIMENT = ["commit", "profile", "films"]  # the same for all rows of a record
+
+
+def of_now(root: Path) -> dict[str, str]:
+    """Return what all results of now share. Raises BadData if the code is of no commit."""
+    at = commit()
+    if " " in at:  # none, or with local changes
+        raise BadData(
+            f"The code is of no commit ({at}): commit lib/, notebooks/ and params/, run `make "
+            "study`, and record again."
+        )
+    return dict(zip(EXPERIMENT, (at, params.profile_name(), data_hash(root)), strict=True))
+
+
+def check_fits(datasets: list[str]) -> None:
+    """Raise BadData for fits that are not in the grid, or not of this code and profile."""
+    of_sets = {name: ablations.every_fit(name) for name in datasets}
+    if absent := [name for name, fits in of_sets.items() if not fits]:
+        raise BadData(
+            f"reports/results.csv has results of {', '.join(absent)}, of which the grid of "
+            "params/study.yaml has no fits: run `make study` first."
+        )
+    fits = [fit for of_set in of_sets.values() for fit in of_set]
+    if other := [fit for fit in fits if not work.is_up_to_date(fit)]:
+        raise BadData(
+            f"{len(other)} of {len(fits)} fits are of other code, parameters or films, as "
+            f"{other[0]}: run `make study` at this commit and with this profile first."
+        )
+
+
+def check_numbers(results: pd.DataFrame, build: Path) -> None:
+    """Raise BadData if the AUROC of a fit is not that of its scores, which were written later."""
+    rows = without_ablations(results.query("level == 'image' and group == 'all'"))
+    rows = rows[rows["metric"].eq("auroc") & ~rows["family"].isin([FLOOR, FUSION])]
+    for dataset, own in rows[rows["seed"].ne("mean")].groupby("dataset"):
+        index = load_index(files.index(dataset, build))
+        for row in own.itertuples():
+            fit = Fit(dataset, row.method, seed=int(row.seed))
+            with suppress(BrokenFit):
+                if round(read_fit(fit, index, build).auroc, 4) == row.value:
+                    continue
+            raise BadData(
+                f"reports/results.csv has an AUROC of {fit} that is not that of its scores: run "
+                "`make study` first."
+            )
+
+
+def check_earlier(origin: dict[str, str], kept: Path) -> None:
+    """Raise BadData if the earlier record is of another commit, profile or films."""
+    runs = pd.read_csv(kept / "runs.csv", dtype=str, keep_default_na=False)
+    for name, value in origin.items():
+        if others := sorted(set(runs[name]) - {value}):
+            raise BadData(
+                f"reports/real holds results of another {name.removesuffix('s')} "
+                f"({', '.join(others)}) than these ({value}), and a record is of one experiment: "
+                "replace it as a whole with `make record REPLACE=yes`."
+            )
