@@ -232,7 +232,7 @@ def judged(low, high, value=0.1):
         {"method": "deep_sad", "short": "5 %", "seed": [1, 0] * 2, "value": [0.1, 0.2, 0.3, 0.4]}
     ).assign(metric=["auroc"] * 2 + ["average_precision"] * 2)
     given = pd.DataFrame({"films": [9], "known": [1], "seconds": [1.26]}).rename_axis("method")
-    return Judged(one, fits, means, differences, NOTHING, given)
+    return Judged(one, fits, means, differences, NOTHING, NOTHING, given)
 
 
 @pytest.mark.parametrize(
