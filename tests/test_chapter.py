@@ -72,7 +72,7 @@ def test_methods_and_floors_are_in_one_table_best_first(whole):
     assert rows["method"].tolist() == [
         "[dmsad](../../cards/mura/dmsad-0.html)",
         "floor: knn",
-        "[deep_sad](../../cards/mura/deep_sad-0.html)",
+        "[deep_sad](../../cards/mura/deep_sad-0.html) †",
     ]
     assert rows["AUROC"][0] == "0.800&nbsp;[0.750,&nbsp;0.850]"
     assert rows["difference from the best floor"].tolist() == [

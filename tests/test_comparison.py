@@ -647,7 +647,7 @@ def test_record_refuses_results_of_earlier_scores(root):
 
 
 def test_record_refuses_results_that_the_grid_has_no_fits_of(root, monkeypatch):
-    monkeypatch.setattr("lib.grid.fits_on", lambda name: [])
+    monkeypatch.setattr("lib.ablations.every_fit", lambda name: [])
     refused(root, "has results of limbs, of which the grid")
 
 
