@@ -58,9 +58,9 @@ import numpy as np
 from keras import ops
 
 from lib import losses, networks
+from lib.bodies import bodies
 from lib.detector import Detector
 from lib.lesions import drawn, pasted
-from lib.preprocessing.segmentation import segment_body
 from lib.samples import to_grey
 
 
@@ -183,8 +183,3 @@ def _are_pasted(kinds):
             return module is pasted
     known = " or of ".join(", ".join(module.KINDS) for module in (drawn, pasted))
     raise ValueError(f"SyntheticLesions takes kinds of {known}, not kinds={kinds!r}.")
-
-
-def bodies(x):
-    """Return masks (n, h, w) 0/1 of the convex hull of the body on films (n, h, w, 1)."""
-    return np.array([segment_body(film, "chest") for film in to_grey(x)], "float32")

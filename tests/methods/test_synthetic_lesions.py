@@ -8,8 +8,9 @@ from keras import ops
 from sklearn.metrics import roc_auc_score
 from test_detector import on_tensorflow
 
+from lib.bodies import bodies
 from lib.lesions import drawn, pasted
-from lib.methods.synthetic_lesions import SyntheticLesions, bodies
+from lib.methods.synthetic_lesions import SyntheticLesions
 from lib.samples import to_grey
 
 
