@@ -62,7 +62,7 @@ class Ablation:
 
 
 def of_grid(dataset: str | None = None) -> list[Ablation]:
-    """Return the ablations of the chosen grid, one per data set, or on one. Raises BadData."""
+    """Return the ablations of the selected grid, one per data set, or on one. Raises BadData."""
     return [
         find(name, of_entry)
         for name, entry in variants.entries().items()

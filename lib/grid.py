@@ -50,7 +50,7 @@ class Fit:
 
 
 def fits(dataset: str | None = None) -> list[Fit]:
-    """Return the fits of the chosen grid, or those on a data set, without those of ablations."""
+    """Return the fits of the selected grid, or those on a data set, without those of ablations."""
     grid = _grid()
     every = [
         Fit(name, method, seed=seed)
@@ -64,7 +64,7 @@ def fits(dataset: str | None = None) -> list[Fit]:
 
 
 def families() -> dict[str, str]:
-    """Return the family of each method, as the chosen grid groups them, or else another grid."""
+    """Return the family of each method, as the selected grid groups them, or else another grid."""
     grids = [*params.read("study")["grids"].values(), _grid()]  # the last one counts
     return {
         method: family
@@ -81,12 +81,12 @@ def fusions() -> dict[str, list[str]]:
 
 
 def datasets() -> list[str]:
-    """Return the data sets of the chosen grid."""
+    """Return the data sets of the selected grid."""
     return list(_grid()["datasets"])
 
 
 def unlabelled() -> list[str]:
-    """Return the data sets of the chosen grid with films of unknown label, to be ranked."""
+    """Return the data sets of the selected grid with films of unknown label, to be ranked."""
     return list(_grid().get("unlabelled", []))
 
 

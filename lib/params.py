@@ -77,17 +77,17 @@ def put_over(change: dict, entry: dict) -> dict:
 
 
 def profile_name() -> str:
-    """Return the chosen profile: quick, hours or full."""
+    """Return the selected profile: quick, hours or full."""
     return read("study")["profile"]
 
 
 def profile() -> dict:
-    """Return the parameters of the chosen profile: images, split, and one entry per method."""
+    """Return the parameters of the selected profile: images, split, and one entry per method."""
     return read(profile_name())
 
 
 def entry_of(method: str) -> dict:
-    """Return the entry of a method in the chosen profile. Raises BadData if there is none."""
+    """Return the entry of a method in the selected profile. Raises BadData if there is none."""
     entries = profile()
     if method not in entries:
         raise BadData(f"params/{profile_name()}.yaml has no entry {method}: add one.")

@@ -18,7 +18,7 @@ OPTIONAL = ("axis", "above", "below", "contrasts")  # keys that it may have
 
 
 def entries() -> dict[str, dict]:
-    """Return the entries of the chosen grid's ablations by name, unchecked."""
+    """Return the entries of the selected grid's ablations by name, unchecked."""
     return params.read("study")["grid"].get("ablations") or {}
 
 
@@ -32,7 +32,7 @@ def checked(name: str, entry: dict) -> dict:
     if not all(isinstance(entry[key], list) for key in NEEDED[1:]):
         raise BadData(f"{where} needs lists of {', '.join(NEEDED[1:])}, as [0, 1, 2].")
     if not all(type(seed) is int for seed in entry["seeds"]):
-        raise BadData(f"{where} has seeds that are no whole numbers: write them as [0, 1, 2].")
+        raise BadData(f"{where} has seeds that are not whole numbers: write them as [0, 1, 2].")
     for pair in entry.get("contrasts") or []:
         if not (isinstance(pair, list) and len({*pair} & {*entry["methods"]}) == len(pair) == 2):
             raise BadData(f"{where} has a contrast {pair!r}: write two of its methods, as [a, b].")
@@ -43,9 +43,9 @@ def checked(name: str, entry: dict) -> dict:
 
 
 def changes() -> dict[str, dict]:
-    """Return the changed parameters of each variant by name, those of the chosen grid first.
+    """Return the changed parameters of each variant by name, those of the selected grid first.
 
-    Raises BadData where two variants of the chosen grid share a name or a folder.
+    Raises BadData where two variants of the selected grid share a name or a folder.
     """
     of_names: dict[str, dict] = {}
     folders: dict[str, str] = {}
@@ -60,7 +60,7 @@ def changes() -> dict[str, dict]:
             of_names[variant] = change
     for grid in params.read("study")["grids"].values():
         for entry in (grid.get("ablations") or {}).values():
-            with suppress(BadData):  # of a grid that is not chosen
+            with suppress(BadData):  # of a grid that is not selected
                 of_names = named((entry or {}).get("variants") or []) | of_names
     return of_names
 

@@ -208,7 +208,7 @@ def test_pictures_spheres_and_embeddings_in_words():
     words = sentences.planes(
         points, {"principal components": points}, pd.Series([0.0, 0, 1, np.nan])
     )
-    assert "hold 100% of the variance" in words and "in 67% of the cases; 56%" in words
+    assert "explain 100% of the variance" in words and "in 67% of the cases; 56%" in words
     shares = {"commonest body part": "hand", "its share": 0.5}
     table = pd.DataFrame([{"normal": 6, "abnormal": 3, **shares}, {"normal": 1, "abnormal": 0}])
     assert "2 spheres have test films; the fullest has 90%" in sentences.spheres(table)
@@ -247,7 +247,7 @@ def test_the_verdict_on_an_ablation(ends, kind, counted):
     shown = judged(*ends)
     assert verdicts.verdicts(shown)[0].startswith(f"deep_sad: **{kind}**: 5 % (+0.100 [")
     assert counted in verdicts.result(shown)
-    assert "for lack of" in verdicts.verdict(shown, "vae")
+    assert "no finished fits" in verdicts.verdict(shown, "vae")
 
 
 def test_an_ablation_in_tables_and_words():

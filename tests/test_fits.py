@@ -106,7 +106,7 @@ def test_updates_become_epochs_over_the_training_films():
     named = params.part("any", entry | {"epochs": 0})
     assert train.epochs_of(named, films=802) == {"pretraining_epochs": 0}
     assert named.keywords["epochs"] == 0, "what a variant counts in epochs holds"
-    with pytest.raises(BadData, match="updates in params/ needs a batch_size"):
+    with pytest.raises(BadData, match="updates in params/ also needs a batch_size"):
         train.epochs_of(params.part("any", {"updates": 3}), films=10)
 
 

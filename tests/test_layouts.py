@@ -740,7 +740,9 @@ def test_vindr_of_kaggle(tmp_path):
     assert boxes.iloc[0][["x", "y", "width", "height"]].tolist() == [4, 8, 10, 20]
     rows[-1] = f"{23:032x},{BOX.format(2).replace('14,28', '33,60')}"
     write_table(tmp_path / "vindr/train.csv", rows)
-    with pytest.warns(UserWarning, match="1 boxes leave their films, .* none of the boxes is used"):
+    with pytest.warns(
+        UserWarning, match="1 boxes exceed their films, .* none of the boxes is used"
+    ):
         assert tables_of(tmp_path, VINDR)["annotations"].empty
 
 

@@ -123,11 +123,11 @@ def test_films_that_do_not_open_are_found_before_they_are_copied(root, films, ca
         if number < 4:
             path.write_bytes(b"not a film")
     source.use(films)
-    assert "of 24 films that were tried cannot be read (" in capsys.readouterr().out
+    assert "of 24 films that were tested cannot be read (" in capsys.readouterr().out
     for path in (films / "ours").rglob("*.png"):
         path.write_bytes(b"not a film")
     source.use(films)  # the small set is left
-    assert "24 of 24 films that were tried cannot be read, the first" in capsys.readouterr().out
+    assert "24 of 24 films that were tested cannot be read, the first" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -282,7 +282,7 @@ def test_a_set_that_may_not_be_read_is_named(root, films, barred, name, capsys):
 def test_a_class_that_may_not_be_read_is_named_where_no_set_is_found(root, films, barred, capsys):
     (films / "ours").rename(films / "2024")
     barred("2024/healthy")
-    assert "healthy (may not be read)" in refused(root, films / "2024", "was not found", capsys)
+    assert "healthy (cannot be read)" in refused(root, films / "2024", "was not found", capsys)
 
 
 @pytest.mark.parametrize("name", [".", "ours", "ours/healthy"])

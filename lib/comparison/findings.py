@@ -17,7 +17,7 @@ FEW = 30  # films in training, or of either label in the test, below which a pag
 
 
 def measured(fit: Fit, build: Path | None = None) -> tuple[Measures, str]:
-    """What is measured about a fit, and why it is nothing; "" where it is something."""
+    """Return the measures of a fit, and the reason if there are none, otherwise ""."""
     try:
         measures = measures_of(fit, build)
     except BadData as error:
@@ -26,8 +26,8 @@ def measured(fit: Fit, build: Path | None = None) -> tuple[Measures, str]:
     if len(measures.results):
         return measures, ""
     outside = (
-        f"Nothing has been measured about {fit}: the comparison measures the fits of the grid. Add "
-        f"it there and run `python -m lib.comparison {fit.dataset}`."
+        f"{fit} has not been measured, since the comparison measures the fits of the grid: add it "
+        f"there and run `python -m lib.comparison {fit.dataset}`."
     )
     return measures, unmeasured(fit.dataset, build) or outside
 
@@ -40,23 +40,23 @@ def unmeasured(dataset: str, build: Path | None = None) -> str:
         return ""
     return (
         f"Nothing is measured on {dataset}: of its test films {label.eq(0).sum()} are normal and "
-        f"{label.eq(1).sum()} abnormal, and {metrics.FEWEST} of either are the least."
+        f"{label.eq(1).sum()} abnormal, but at least {metrics.FEWEST} of each are needed."
     )
 
 
 def thresholds(validation: pd.DataFrame) -> dict[str, float]:
-    """The thresholds that validation films (label, score) can set, by name.
+    """Return the thresholds that validation films (label, score) can set, by name.
 
     The 95 % quantile of normal films, and the score that finds 90 % of the abnormal ones.
     """
     known = validation[validation["label"].notna()]
-    chosen = {}
+    by_name = {}
     if known["label"].eq(0).any():
         normals = known.loc[known["label"].eq(0), "score"]
-        chosen["95 % of normals"] = metrics.threshold_from_normals(normals)
+        by_name["95 % of normals"] = metrics.threshold_from_normals(normals)
     if known["label"].eq(1).any():
-        chosen["90 % recall"] = metrics.threshold_for_recall(known["label"], known["score"])
-    return chosen
+        by_name["90 % recall"] = metrics.threshold_for_recall(known["label"], known["score"])
+    return by_name
 
 
 def result(info: dict, measures: Measures) -> str:
@@ -87,7 +87,7 @@ def result(info: dict, measures: Measures) -> str:
 
 
 def few_films(info: dict, auroc: Mapping) -> str:
-    """A sentence of caution where a fit is trained or tested on few films; "" elsewhere.
+    """Return a caution if a fit is trained or tested on few films, otherwise "".
 
     `info` is the record of the fit; `auroc` has n and base_rate of the test films.
     """
@@ -96,13 +96,13 @@ def few_films(info: dict, auroc: Mapping) -> str:
     if min(training, normal, abnormal) >= FEW:
         return ""
     return (
-        f"**Few films**: {training} to train on, {normal} normal and {abnormal} "
-        "abnormal ones to test on. Other films may give results beyond these intervals."
+        f"**Few films**: {training} in training, {normal} normal and {abnormal} "
+        "abnormal ones in the test. Other films may give results beyond these intervals."
     )
 
 
 def as_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows of results as pages show them: per film or study, measure, value, interval, n."""
+    """Return rows of results as pages show them: per film or study, measure, value, interval, n."""
     levels = {"image": "film", "study": "study", "pixel": "pixel", "box": "pixel, by boxes"}
     measure = rows["metric"].str.replace("_", " ").str.replace("auroc", "AUROC")
     ends = zip(rows["low"], rows["high"], strict=True)

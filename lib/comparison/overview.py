@@ -44,10 +44,10 @@ PLACES = {
 
 
 def per_data_set(rows: pd.DataFrame, table: Callable[[pd.DataFrame], pd.DataFrame]) -> str:
-    """The table of each data set under its name, in Markdown; "" where there are no rows."""
+    """Return the table of each data set under its name, in Markdown; "" where there are no rows."""
     return "\n\n".join(
-        f"**{literal(dataset)}**\n\n{prose.table(table(own))}"
-        for dataset, own in rows.groupby("dataset", sort=False)
+        f"**{literal(dataset)}**\n\n{prose.table(table(of_dataset))}"
+        for dataset, of_dataset in rows.groupby("dataset", sort=False)
     )
 
 
@@ -59,7 +59,7 @@ def leaderboards(auroc: pd.DataFrame) -> str:
 
 
 def ranked(auroc: pd.DataFrame) -> pd.DataFrame:
-    """AUROC of detectors and floors, the best first; choices made in sight are marked."""
+    """Return AUROC of detectors and floors, the best first; choices made in sight are marked."""
     rows = auroc.sort_values("value", ascending=False)
     marks = [marked(*pair) for pair in zip(rows["dataset"], rows["method"], strict=True)]
     names = _named(rows, "method", "seed")
@@ -78,7 +78,7 @@ def ranked(auroc: pd.DataFrame) -> pd.DataFrame:
 
 
 def pairs(tests: pd.DataFrame) -> pd.DataFrame:
-    """Differences in AUROC between a and b, the largest first, with p values."""
+    """Return differences in AUROC between a and b, the largest first, with p values."""
     rows = tests.sort_values("difference", ascending=False)
     return pd.DataFrame(
         {
@@ -92,7 +92,7 @@ def pairs(tests: pd.DataFrame) -> pd.DataFrame:
 
 
 def against_floor(tests: pd.DataFrame) -> pd.DataFrame:
-    """Differences in AUROC from the floor, one for all of them, that scores best."""
+    """Return differences in AUROC from the best floor, the same for all detectors."""
     table = pairs(tests)
     rows = tests.sort_values("difference", ascending=False)
     marks = [marked(*pair) for pair in zip(rows["dataset"], rows["method_a"], strict=True)]
@@ -152,8 +152,8 @@ def of_curves(rows: pd.DataFrame) -> str:
     """Per data set: the recall of its methods at 90 % specificity; rows of that metric."""
     rows = rows[~rows["family"].isin([FLOOR, FUSION]) & rows["seed"].ne("mean")]
     lines = []
-    for dataset, own in rows.groupby("dataset", sort=False):
-        ordered = own.assign(name=_named(own, "method", "seed")).sort_values("value")
+    for dataset, of_dataset in rows.groupby("dataset", sort=False):
+        ordered = of_dataset.assign(name=_named(of_dataset, "method", "seed")).sort_values("value")
         ends = ordered.iloc[[0, -1][: len(ordered)]]
         recall = " to ".join(f"{row['value']:.2f} ({row['name']})" for _, row in ends.iterrows())
         lines.append(
@@ -164,7 +164,7 @@ def of_curves(rows: pd.DataFrame) -> str:
 
 
 def order(tests: pd.DataFrame) -> pd.DataFrame:
-    """Which methods each is clearly better than and clearly worse than, after Holm's correction."""
+    """Return which methods each method clearly exceeds or falls below, after Holm's correction."""
     both = tests.assign(
         a=_named(tests, "method_a", "seed_a"), b=_named(tests, "method_b", "seed_b")
     )
@@ -180,7 +180,7 @@ def order(tests: pd.DataFrame) -> pd.DataFrame:
 
 
 def measures(rows: pd.DataFrame, columns: dict[str, str], intervals: bool = False) -> pd.DataFrame:
-    """One row per method, one column per metric of `columns` that there is."""
+    """Return one row per method, one column per available metric of `columns`."""
     shown = _intervals(rows, "value") if intervals else rows["value"]
     rows = rows.assign(method=_named(rows, "method", "seed"), shown=shown)
     rows = rows[rows["metric"].isin(columns)]
@@ -190,7 +190,7 @@ def measures(rows: pd.DataFrame, columns: dict[str, str], intervals: bool = Fals
 
 
 def scores(rows: pd.DataFrame) -> pd.DataFrame:
-    """AUROC of each score of the methods that publish several."""
+    """Return AUROC of each score of the methods that publish several."""
     rows = rows[rows["metric"].str.startswith("auroc_of_")]
     names = rows["metric"].str.removeprefix("auroc_of_").str.replace("_", " ")
     return pd.DataFrame(
@@ -212,7 +212,7 @@ def unlike(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def differences(rows: pd.DataFrame) -> pd.DataFrame:
-    """Mean differences of an ablation's variants from its reference, over seeds."""
+    """Return mean differences of an ablation's variants from its reference, over seeds."""
     return pd.DataFrame(
         {
             "ablation": rows["family"].str.partition(": ")[2].str.replace("_", " "),
@@ -224,7 +224,7 @@ def differences(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _named(rows: pd.DataFrame, method: str, seed: str) -> list[str]:
-    """Methods, with seeds if there are several."""
+    """Return methods, with seeds if there are several."""
     several = rows.loc[rows[seed].ne("") & rows[seed].notna(), seed].nunique() > 1
     return [
         literal(f"{name}, seed {one}" if several and one and pd.notna(one) else name)
@@ -233,12 +233,12 @@ def _named(rows: pd.DataFrame, method: str, seed: str) -> list[str]:
 
 
 def _aurocs(rows: pd.DataFrame) -> list[str]:
-    """`0.841 [0.783, 0.900]` of each row, unbroken, and which scores point the wrong way."""
+    """Return `0.841 [0.783, 0.900]` of each row, unbroken, and which scores point the wrong way."""
     return [claims.auroc(*row) for row in rows[["value", "low", "high"]].itertuples(index=False)]
 
 
 def _intervals(rows: pd.DataFrame, value: str, sign: str = "") -> list[str]:
-    """`0.841 [0.783, 0.900]` of each row, unbroken; with the sign `+` also above 0."""
+    """Return `0.841 [0.783, 0.900]` of each row, unbroken; with the sign `+` also above 0."""
     form = f"{sign}z.3f"  # z: no -0.000
     numbers = rows[[value, "low", "high"]].itertuples(index=False)
     return [unbroken(prose.interval(mean, low, high, form)) for mean, low, high in numbers]

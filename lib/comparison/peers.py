@@ -15,7 +15,7 @@ from lib.comparison import claims
 
 FILE = "reports/real/peers.csv"
 SHOWN = {"unlabelled": 3, "brightness floor": 1}  # the best of a data set; other settings in full
-EXPLANATION = (
+CAPTION = (
     "On the protocols of the reference codes, AUROC on the same test films after training on the "
     "same normal films, best first. The study keeps 15 % of these for validation; the codes had "
     "them all. The table contains all detectors and the three best floors of the study; of the "
@@ -35,7 +35,7 @@ def read_peers(root: Path) -> pd.DataFrame:
     return pd.read_csv(root / FILE, dtype={"value": float}, keep_default_na=False)
 
 
-def beside_peers(ours: pd.DataFrame, peers: pd.DataFrame) -> pd.DataFrame:
+def with_peers(ours: pd.DataFrame, peers: pd.DataFrame) -> pd.DataFrame:
     """Return rows of `ours` and of `peers` for the data sets of both, best first per data set.
 
     ours: dataset, method, setting, value, AUROC (in words). The result is for display.

@@ -16,7 +16,7 @@ import pandas as pd
 from lib import ROOT, ablations, files, prose
 from lib.comparison import choices, claims, experiment
 from lib.comparison.compare import mean_over_seeds
-from lib.comparison.peers import EXPLANATION, beside_peers, number, read_peers
+from lib.comparison.peers import CAPTION, number, read_peers, with_peers
 from lib.comparison.scores import FLOOR
 from lib.comparison.tables import COLUMNS, ORIGIN, without_ablations
 from lib.datasets.table import load_index
@@ -49,7 +49,7 @@ def record(root: Path = ROOT, replace: bool = False) -> str:
     added to those of another experiment.
     """
     if holds_phantoms(root):
-        raise BadData("data/ holds phantoms, not real films: nothing was recorded.")
+        raise BadData("data/ contains phantoms, not real films; nothing was recorded.")
     published, kept = root / "reports/results.csv", root / "reports/real"
     origin = experiment.of_now(root)
     if origin["films"] == NOT_COPIED or not published.exists():
@@ -144,14 +144,15 @@ def _auroc(results: pd.DataFrame, peers: pd.DataFrame) -> list[str]:
     shown = ranked[ranked["family"].ne(FLOOR) | ranked.index.isin(floors.index)]
     shown = shown.assign(AUROC=number(shown))
     shown["method"] += [choices.marked(*pair) for pair in shown[ORIGIN[:2]].to_numpy()]
-    theirs, own = (shown[shown["dataset"].isin(peers["dataset"]) == kind] for kind in (True, False))
+    compared = shown["dataset"].isin(peers["dataset"])
+    of_protocols, own_splits = shown[compared], shown[~compared]
     tables = []
-    if len(theirs):
+    if len(of_protocols):
         title = "## The protocols of the reference codes"
-        tables.append(f"{title}\n\n{EXPLANATION}\n\n{_table(beside_peers(theirs, peers))}")
-    if len(own):
+        tables.append(f"{title}\n\n{CAPTION}\n\n{_table(with_peers(of_protocols, peers))}")
+    if len(own_splits):
         columns = ["dataset", "method", "setting", "AUROC", "n", "base_rate"]
-        tables.append(f"## Own splits\n\n{OWN_SPLITS}\n\n{_table(own[columns])}")
+        tables.append(f"## Own splits\n\n{OWN_SPLITS}\n\n{_table(own_splits[columns])}")
     return tables
 
 

@@ -15,7 +15,7 @@ from lib.comparison.rows import UNLIKE
 
 
 def given(info: dict) -> str:
-    """What a fit was given and what it cost, from its record."""
+    """Say on which films a fit was trained and what it cost, from its record."""
     films = info["films"]
     return (
         f"Trained on {films['training']} films of {info['image_size']} px, the label of "
@@ -25,7 +25,7 @@ def given(info: dict) -> str:
 
 
 def training(history: pd.DataFrame) -> str:
-    """How the last stage's losses ended on training and on validation films, and where best."""
+    """Say how the last stage's training and validation losses ended, and where they were best."""
     watched = [name for name in history if f"val_{name}" in history]
     sentences = []
     for name in watched[:3]:
@@ -43,7 +43,7 @@ def training(history: pd.DataFrame) -> str:
 
 
 def drawn(samples: np.ndarray) -> str:
-    """How much the pictures (k, m, h, w) of each time differ: a collapse makes them alike."""
+    """Say how much the pictures (k, m, h, w) of each time differ: collapse makes them similar."""
     first, last = (row.astype(float).std(axis=0).mean() for row in (samples[0], samples[-1]))
     return (
         f"Pictures of one row differ by {first:.0f} grey levels of 255 in the first row and by "
@@ -52,7 +52,7 @@ def drawn(samples: np.ndarray) -> str:
 
 
 def roc(results: pd.DataFrame) -> str:
-    """What the curve gives at 90 % specificity and at 90 % recall."""
+    """Say what the curve gives at 90 % specificity and at 90 % recall."""
     at = _of_films(results)
     recall, specificity = (
         _interval(at.get(name))
@@ -65,7 +65,7 @@ def roc(results: pd.DataFrame) -> str:
 
 
 def decisions(results: pd.DataFrame) -> str:
-    """What the thresholds of validation films give on test films."""
+    """Say what the thresholds of validation films give on test films."""
     at = _of_films(results)
     sentences = []
     for name, words in {
@@ -81,7 +81,7 @@ def decisions(results: pd.DataFrame) -> str:
 
 
 def groups(rows: pd.DataFrame) -> str:
-    """Between which groups the AUROC lies, and in how many it may be chance."""
+    """Say between which groups the AUROC lies, and in how many it may be chance."""
     parts = rows[rows["group"].ne("all")].sort_values("value")
     if parts.empty:
         return ""
@@ -106,7 +106,7 @@ def unlike(rows: pd.DataFrame) -> str:
 
 
 def maps(results: pd.DataFrame) -> str:
-    """How often the peak of the map lies in the lesion, compared with the lesion's share."""
+    """Say how often the peak of the map is in the lesion, compared with the lesion's share."""
     rows = results.query("level in ('pixel', 'box') and metric == 'pointing_game'")
     drawn = {"pixel": "lesion", "box": "box"}
     return " ".join(
@@ -118,14 +118,14 @@ def maps(results: pd.DataFrame) -> str:
 
 
 def chain(steps: np.ndarray, labels: pd.Series) -> str:
-    """How far films (steps, n, h, w) and their reconstructions differ, by label."""
+    """Say how far films (steps, n, h, w) and their reconstructions differ, by label."""
     change = np.abs(steps[-1].astype(float) - steps[0]).mean(axis=(1, 2))
     words = [f"{grey:.1f} ({label})" for grey, label in zip(change, labels, strict=True)]
     return f"From film to reconstruction they change by {', '.join(words)} grey levels of 255."
 
 
 def sweep(table: pd.DataFrame) -> str:
-    """On how many films settings were tried, and which differ clearly from the reference."""
+    """Say on how many films settings were tested, and which differ clearly from the reference."""
     others = table[~table["reference"].astype(bool)]
     clear = others[(others["difference_low"] > 0) | (others["difference_high"] < 0)]
     named = [
@@ -140,11 +140,11 @@ def sweep(table: pd.DataFrame) -> str:
 
 
 def planes(embedding: np.ndarray, points: Mapping[str, np.ndarray], labels: pd.Series) -> str:
-    """How much of the variance two components (n, 2) hold, and how mixed the labels are."""
+    """Say how much variance two components (n, 2) explain, and how mixed the labels are."""
     held = points["principal components"].var(axis=0).sum() / embedding.var(axis=0).sum()
     label = labels.to_numpy(float)
     known = ~np.isnan(label)
-    head = f"The two components hold {held:.0%} of the variance."
+    head = f"The two components explain {held:.0%} of the variance."
     if not known.any():
         return head
     nearest = NearestNeighbors(n_neighbors=1).fit(embedding).kneighbors(return_distance=False)
@@ -152,25 +152,25 @@ def planes(embedding: np.ndarray, points: Mapping[str, np.ndarray], labels: pd.S
     share = label[known].mean()
     return (
         f"{head} The nearest neighbour of a film has its label in {same:.0%} of the cases; "
-        f"{share**2 + (1 - share) ** 2:.0%} would be chance."
+        f"{share**2 + (1 - share) ** 2:.0%} is expected by chance."
     )
 
 
 def spheres(table: pd.DataFrame) -> str:
-    """How many spheres films lie in, and how full the fullest is; `table` is that of by_sphere."""
+    """Say how many spheres contain films, and how many the largest; `table` is by_sphere's."""
     films = table["normal"] + table["abnormal"]
     fullest = table.iloc[0]
     shown = f"{fullest['its share']:.0%} of its films show the {fullest['commonest body part']}"
     if len(table) == 1:
-        return f"All films shown lie in one sphere; {shown}."
+        return f"All films shown are in one sphere; {shown}."
     return (
-        f"{len(table)} spheres have test films; the fullest has {films.iloc[0] / films.sum():.0%} "
+        f"{len(table)} spheres hold test films; the largest has {films.iloc[0] / films.sum():.0%} "
         f"of them. {shown}."
     )
 
 
 def medians(test: pd.DataFrame) -> str:
-    """Medians of the score by label."""
+    """Say the medians of the score by label."""
     names = test["label"].map({0.0: "normal", 1.0: "abnormal"})
     medians = test.groupby(names)["score"].median()[::-1]
     words = " and ".join(f"{value:.3g} over {name} films" for name, value in medians.items())
@@ -178,7 +178,7 @@ def medians(test: pd.DataFrame) -> str:
 
 
 def near_and_far(test: pd.DataFrame) -> str:
-    """How many of the films with the lowest and the highest tenth of scores are abnormal."""
+    """Say how many of the films with the lowest and the highest tenth of scores are abnormal."""
     known = test[test["label"].notna()].sort_values("score")
     tenth = max(1, len(known) // 10)
     low, high = known["label"].head(tenth).mean(), known["label"].tail(tenth).mean()
@@ -191,7 +191,7 @@ def near_and_far(test: pd.DataFrame) -> str:
 
 
 def follows(correlations: pd.Series) -> str:
-    """Which floor a score follows most over normal films."""
+    """Say which floor a score follows most over normal films."""
     if correlations.empty:
         return ""
     return (

@@ -42,8 +42,10 @@ class Measures(NamedTuple):
 def measures_of(fit: Fit, build: Path | None = None) -> Measures:
     """Return the measures of a fit. Raises BadData if they have not been computed."""
     tables = read_measures(fit.dataset, build)
-    own = {"method": fit.method, "seed": str(fit.seed)}
-    results, curve, follows = (_of(tables[name], own) for name in ("results", "roc", "follows"))
+    identity = {"method": fit.method, "seed": str(fit.seed)}
+    results, curve, follows = (
+        _of(tables[name], identity) for name in ("results", "roc", "follows")
+    )
     pairs = tables["tests"]
     pairs = pairs[pairs["method_b"].str.startswith(FLOOR)]
     against = _of(pairs, {"method_a": fit.method, "seed_a": str(fit.seed)}).to_dict("records")
@@ -78,7 +80,7 @@ def without_ablations(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def _of(table: pd.DataFrame, named: dict[str, str]) -> pd.DataFrame:
-    chosen = pd.Series(True, table.index)
+    selected = pd.Series(True, table.index)
     for column, value in named.items():
-        chosen &= table[column].eq(value)
-    return table[chosen].reset_index(drop=True)
+        selected &= table[column].eq(value)
+    return table[selected].reset_index(drop=True)

@@ -10,12 +10,12 @@ from lib.comparison.tests import CLEAR
 
 
 def verdicts(judged: Judged) -> list[str]:
-    """One sentence per method: which differences are clear, to which side, and which are not."""
+    """Return a sentence per method: which differences are clear, to which side, which are not."""
     return [verdict(judged, method) for method in judged.ablation.methods]
 
 
 def verdict(judged: Judged, method: str) -> str:
-    """The sentence of one method."""
+    """Return the sentence of one method."""
     rows = judged.differences[judged.differences["method"].eq(method)]
     if rows.empty:
         return (
@@ -63,7 +63,7 @@ def _of_contrast(rows: pd.DataFrame, number: int) -> str:
 
 
 def result(judged: Judged) -> str:
-    """One sentence: how many differences are clear, and the largest of these."""
+    """Return one sentence: how many differences are clear, and the largest of these."""
     table = judged.differences
     if table.empty:
         return "No difference could be measured: see the fits that failed."
@@ -82,7 +82,7 @@ def result(judged: Judged) -> str:
 
 
 def of_means(judged: Judged, floor: Mapping[str, float]) -> str:
-    """One sentence per method: its lowest and highest mean, and those below the best floor."""
+    """Return one sentence per method: lowest and highest mean, and means below the best floor."""
     lines = []
     for method, rows in judged.means.groupby("method", sort=False):
         ranked = rows.sort_values("value")
@@ -92,13 +92,13 @@ def of_means(judged: Judged, floor: Mapping[str, float]) -> str:
         )
         for name, value in floor.items():
             below = rows["value"].lt(value).sum()
-            line += f"; {below} of {len(rows)} means lie below {name} ({value:.3f})"
+            line += f"; {below} of {len(rows)} means are below {name} ({value:.3f})"
         lines.append(f"- {line}.")
     return "\n".join(lines)
 
 
 def what_was_given(judged: Judged) -> pd.DataFrame:
-    """Per method and variant: fits, failed; means of training films, known labels and seconds."""
+    """Return per method and variant: fits, failed, mean training films, labels and seconds."""
     table = judged.given.reset_index()
     seconds = [f"{value:.1f}" if pd.notna(value) else "" for value in table["seconds"]]
     names = {"films": "training films", "known": "of known label"}
@@ -106,7 +106,7 @@ def what_was_given(judged: Judged) -> pd.DataFrame:
 
 
 def by_seed(judged: Judged) -> pd.DataFrame:
-    """AUROC and average precision of each seed, one row per method and variant."""
+    """Return AUROC and average precision of each seed, one row per method and variant."""
     names = {"auroc": "AUROC", "average_precision": "average precision"}
     fits = judged.fits.assign(
         measure=judged.fits["metric"].map(names) + ", seed " + judged.fits["seed"].astype(str)
@@ -116,7 +116,7 @@ def by_seed(judged: Judged) -> pd.DataFrame:
 
 
 def of_failures(judged: Judged) -> list[str]:
-    """One sentence for the fits of a method and variant that failed for the same reason."""
+    """Return one sentence per method, variant and reason for which fits failed."""
     groups = judged.failures.groupby(["method", "variant", "reason"], sort=False)["seed"]
     return [
         f"{method}, {variant}, seed {', '.join(map(str, seeds))}: {reason}"
@@ -125,6 +125,6 @@ def of_failures(judged: Judged) -> list[str]:
 
 
 def _interval(row: pd.Series) -> str:
-    """`5 % (+0.080 [+0.020, +0.140])`."""
+    """Return `5 % (+0.080 [+0.020, +0.140])`."""
     ends = prose.ends(row["low"], row["high"], "+.3f") if row["seeds"] > 1 else "of one seed"
     return f"{row['short']} ({row['value']:+.3f} {ends})"

@@ -59,7 +59,7 @@ def together(films: pd.DataFrame, name: str, own: bool) -> tuple[pd.DataFrame, d
         one, other = films[group.eq(group[mixed].iloc[0])].drop_duplicates("label")["path"]
         warnings.warn(
             f"{name}: {mixed.sum()} films are in both classes in nearly the same form, for example "
-            f"{one} and {other}: look at them.",
+            f"{one} and {other}: check them.",
             stacklevel=2,
         )
     leaves = films["in_test_list"].groupby(group).transform("any") & ~films["in_test_list"]

@@ -92,12 +92,12 @@ def list_films(name: str, entry: dict, data: Path) -> Listing:
     if not folder.is_dir():
         raise BadData(
             f"The films of {name} are missing: give the folder that holds {entry['folder']}/ with "
-            "`make data FROM=folder`; put nothing into data/ yourself."
+            "`make data FROM=folder`; put no files into data/ directly."
         )
     listing = READERS[entry["layout"]](folder, entry)
     films = listing.films
     if films.empty:
-        raise BadData(f"{folder} holds no film of {name}: check params/datasets.yaml.")
+        raise BadData(f"{folder} contains no film of {name}: check params/datasets.yaml.")
     if (twice := films["image_id"].duplicated()).any():
         raise BadData(f"{films['path'][twice].iloc[0]} is listed twice: remove one of its lines.")
     films["in_test_list"] = _in_test_list(films, name, entry)
@@ -112,7 +112,7 @@ def _in_test_list(films: pd.DataFrame, name: str, entry: dict) -> pd.Series:
     if absent := len(patients.difference(films["patient_id"])):  # no patient is named
         raise BadData(
             f"{name}: {absent} of its {len(patients)} `test_patients` have no film: correct "
-            "their list, or give the films that it was written for."
+            "their list, or provide the films that it was written for."
         )
     return films["patient_id"].isin(patients)
 
@@ -166,8 +166,8 @@ def _annotations(index: pd.DataFrame, listing: Listing, data: Path) -> pd.DataFr
             boxes[[start, length]] = boxes[[start, length]].mul(scale, axis=0)
     if not listing.box_frame and (outside := _outside(boxes)):
         warnings.warn(
-            f"{outside} boxes leave their films, which were made smaller: none of the boxes is "
-            "used, as the others do not fit either.",
+            f"{outside} boxes exceed their films, which were reduced: none of the boxes is "
+            "used, since the others do not fit either.",
             stacklevel=2,
         )
         boxes = boxes[:0]

@@ -186,7 +186,7 @@ def _but_for_case(folder: Path, parts: tuple[str, ...]) -> Path | None:
 
 
 def _folders(folder: Path) -> list[Path]:
-    """Return the folders in a folder, none if it may not be read."""
+    """Return the folders in a folder, none if it cannot be read."""
     try:
         return sorted(p for p in folder.iterdir() if is_visible(p.name) and os.path.isdir(p))
     except OSError:
@@ -194,7 +194,7 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _names(folder: Path) -> str:
-    folders = {path: "" if may_be_read(path) else " (may not be read)" for path in _folders(folder)}
+    folders = {path: "" if may_be_read(path) else " (cannot be read)" for path in _folders(folder)}
     names = [f"{shown(path.name)}{right}" for path, right in folders.items()]
     return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "") or "no folder"
 
@@ -207,7 +207,7 @@ def _examined(name: str, entry: dict, folders: list[Path], root: Path) -> DataSe
     failed = []
     apart = [folder for folder in folders if folder.parent not in folders]
     if len(apart) > 1:
-        reason = f"it is in {apart[0]} and in {apart[1]}: name one of them with FROM."
+        reason = f"it is in {apart[0]} and in {apart[1]}: give one of them with FROM."
         return DataSet(name, entry, apart[0], reason)
     for folder in folders:
         data_set = DataSet(name, entry, folder)
@@ -249,18 +249,20 @@ def _count(data_set: DataSet, root: Path) -> None:
 def _readable(films: pd.DataFrame, files: Originals, data_set: DataSet) -> pd.DataFrame:
     """Return the films that can be copied, and remark on those that cannot."""
     if files.unreadable:
-        data_set.remarks.append(f"{len(files.unreadable)} files may not be read and are left out")
+        data_set.remarks.append(f"{len(files.unreadable)} files cannot be read and are left out")
     there = {file.path for file in files.files}
     missing = ~films["path"].isin(there)
     if missing.any():
-        data_set.remarks.append(f"{missing.sum()} films that are listed are not there")
+        data_set.remarks.append(f"{missing.sum()} listed films are missing")
     return films[~missing].reset_index(drop=True)
 
 
 def _try(films: pd.DataFrame, data_set: DataSet) -> None:
     """Open some films of each class. Raises BadData if most of them cannot be read."""
     if films.empty:
-        raise BadData("none of its films is there: get them, or correct the table that lists them.")
+        raise BadData(
+            "all of its films are missing: provide them, or correct the table that lists them."
+        )
     shuffled = films.sample(frac=1, random_state=0)
     order = shuffled.groupby("label", dropna=False).cumcount().sort_values(kind="stable").index
     tried = films["path"][order[:TRIED]]
@@ -268,13 +270,13 @@ def _try(films: pd.DataFrame, data_set: DataSet) -> None:
     reasons = [reason for path in bar if (reason := _reason(path))]
     if len(reasons) > MOST_BROKEN * len(tried):
         raise BadData(
-            f"{len(reasons)} of {len(tried)} films that were tried cannot be read, the first as it "
-            f"is {reasons[0]}: export or download them again."
+            f"{len(reasons)} of {len(tried)} films that were tested cannot be read, the first "
+            f"because it is {reasons[0]}: export or download them again."
         )
     if reasons:
         data_set.remarks.append(
-            f"{len(reasons)} of {len(tried)} films that were tried cannot be read ({reasons[0]}); "
-            f"more than {MOST_UNREADABLE:.0%} of all would stop its index"
+            f"{len(reasons)} of {len(tried)} films that were tested cannot be read ({reasons[0]}); "
+            f"more than {MOST_UNREADABLE:.0%} unreadable films stop the index"
         )
 
 
@@ -293,7 +295,7 @@ def _reason(path: str) -> str:
 def _absent(name: str, entry: dict, source: Path) -> DataSet:
     reason = (
         f"`folder: {entry['folder']}` was not found in {source} nor up to two folders below, and "
-        f"its classes do not lie in {source} itself; there are {_names(source)}: correct `folder`, "
-        "or name the folder that holds it with FROM."
+        f"its classes are not in {source}, which contains {_names(source)}: correct `folder`, "
+        "or give the folder that contains it with FROM."
     )
     return DataSet(name, entry, source, reason)

@@ -40,8 +40,8 @@ def work_through(
         for fit in tqdm(waiting, **bar):
             yield run(task, fit, again)
         return
-    own = processes.pool(min(most_workers() or processes.CORES, len(waiting)), settle)
-    with own if executor is None else nullcontext(executor) as pool:
+    workers = processes.pool(min(most_workers() or processes.CORES, len(waiting)), settle)
+    with workers if executor is None else nullcontext(executor) as pool:
         futures = [pool.submit(run, task, fit, again) for fit in waiting]
         errors = []
         for future in tqdm(as_completed(futures), **bar):

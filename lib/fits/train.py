@@ -94,7 +94,7 @@ def epochs_of(parameters: Parameters, films: int) -> dict[str, int]:
         return {}
     if "batch_size" not in parameters.keywords:
         name = next(iter(parameters.updates)).replace("epochs", "updates")
-        raise BadData(f"{name} in params/ needs a batch_size with it.")
+        raise BadData(f"{name} in params/ also needs a batch_size.")
     steps = math.ceil(films / parameters.keywords["batch_size"])
     return {name: math.ceil(number / steps) for name, number in parameters.updates.items()}
 

@@ -136,11 +136,11 @@ def fits_on(dataset: str, method: str | None = None, seed: int | None = None) ->
     """
     fits = ablations.every_fit(dataset)
     if not fits and dataset not in load_entries():
-        raise BadData(f"{dataset} is no data set of params/datasets.yaml: correct the name.")
+        raise BadData(f"{dataset} is not a data set of params/datasets.yaml: correct the name.")
     if method is None:
         return fits
-    chosen = [fit for fit in fits if fit.method == method and seed in (None, fit.seed)]
-    return chosen or [Fit(dataset, method, seed=seed or 0)]
+    selected = [fit for fit in fits if fit.method == method and seed in (None, fit.seed)]
+    return selected or [Fit(dataset, method, seed=seed or 0)]
 
 
 def _annotated(dataset: str) -> pd.Series:

@@ -41,9 +41,9 @@ def places(bodies, random, size):
     down = ops.arange(side, dtype="float32")[None, :, None] - row
     across = ops.arange(side, dtype="float32")[None, None, :] - column
     along = ops.abs(across * ops.cos(angle) + down * ops.sin(angle)) / long
-    beside = ops.abs(down * ops.cos(angle) - across * ops.sin(angle)) / short
+    perpendicular = ops.abs(down * ops.cos(angle) - across * ops.sin(angle)) / short
     power = ops.where(_choice(bodies, random, 0.5) > 0, 2.0, 6.0)
-    radius = (along**power + beside**power + 1e-6) ** (1 / power)
+    radius = (along**power + perpendicular**power + 1e-6) ** (1 / power)
     radius += 0.25 * _texture(n, side, 8, random)
     softness = _uniform(bodies, random, 0.05, 0.6)
     return ops.sigmoid(4 * (1 - radius) / softness) * bodies

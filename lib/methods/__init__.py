@@ -22,7 +22,7 @@ def find(name: str) -> type:
     """
     if name not in names():
         raise ValueError(
-            f"There is no method '{name}' in lib/methods; there are {', '.join(names())}."
+            f"There is no method '{name}' in lib/methods: use one of {', '.join(names())}."
         )
     module = importlib.import_module(f"{__name__}.{name}")
     from lib.detector import Detector  # here: listing the methods must not import TensorFlow

@@ -56,7 +56,7 @@ class DeepSAD(DeepSVDD):
                 f"The boundary of {type(self).__name__} is hard, not {self.boundary!r}."
             )
         if eta < 0:
-            raise ValueError(f"eta of {type(self).__name__} is a weight from 0 on, not {eta}.")
+            raise ValueError(f"eta of {type(self).__name__} must be at least 0, not {eta}.")
         self.eta = eta
 
     def compactness(self, z, y=None):

@@ -116,7 +116,9 @@ class DROCC(Detector):
         Raises ValueError if all films are known to be abnormal.
         """
         if not len(not_abnormal(x, y)):
-            raise ValueError(f"{type(self).__name__} seeks points around normal films; none is.")
+            raise ValueError(
+                f"{type(self).__name__} seeks points around normal films, but no film is normal."
+            )
         if not self.warm_up_epochs:
             return {}
         return _WarmUp(self).train(x, y, validation_data, **options)

@@ -99,7 +99,7 @@ class JointDeepSVDD(DeepSVDD):
         subspace = self.subspace
         if subspace is None:
             if self.as_published:
-                raise ValueError("as_published is about the projector; give a subspace with it.")
+                raise ValueError("as_published concerns the projector: give a subspace with it.")
         elif not (
             0 < subspace < 1
             if isinstance(subspace, float)

@@ -13,7 +13,7 @@ Only W is trained in the second stage: eleven known anomalies, too few to train 
 select among the lesions that h distinguishes. The means of maps describe diffuse changes, their
 maxima focal ones.
 
-There is no paper of this combination. It is the study's own, designed after the fusion of synthetic
+There is no paper of this combination. It was designed in this study, after the fusion of synthetic
 lesions and DMSAD had the best test scores on real films, so that its results there are optimistic. With all
 weights trained it was better on validation films of NIH (.81, W alone .73) and worse on those of
 knees (.77, W alone .83). By default c is placed before batch norm has processed a batch, and is

@@ -25,13 +25,13 @@ def settings(dataset: str, change: dict | None = None, entry: dict | None = None
     `prepare` does not have.
     """
     entry = entry or load_entry(dataset)
-    chosen = params.profile()["images"] | entry.get("images", {}) | {"body": entry["body"]}
-    chosen |= change or {}
-    if unknown := sorted(chosen.keys() - signature(prepare).parameters.keys()):
+    values = params.profile()["images"] | entry.get("images", {}) | {"body": entry["body"]}
+    values |= change or {}
+    if unknown := sorted(values.keys() - signature(prepare).parameters.keys()):
         raise BadData(
             f"params/: `images` of {dataset} has an unknown setting {unknown[0]!r}: remove it."
         )
-    return chosen
+    return values
 
 
 def write_films(

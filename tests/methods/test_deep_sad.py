@@ -89,5 +89,5 @@ def test_validation_films_are_judged_by_their_labels():
 def test_what_it_cannot_work_with_is_refused():
     with pytest.raises(ValueError, match="boundary of DeepSAD is hard, not 'soft'"):
         DeepSAD(boundary="soft")
-    with pytest.raises(ValueError, match="eta of DeepSAD is a weight from 0 on, not -1"):
+    with pytest.raises(ValueError, match="eta of DeepSAD must be at least 0, not -1"):
         DeepSAD(eta=-1)

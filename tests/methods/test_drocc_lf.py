@@ -171,7 +171,9 @@ def test_the_published_search_finds_no_tau():
 
 
 def test_what_it_cannot_work_with_is_refused():
-    with pytest.raises(ValueError, match="DROCCLF seeks points around normal films; none is"):
+    with pytest.raises(
+        ValueError, match="DROCCLF seeks points around normal films, but no film is"
+    ):
         DROCCLF(**TINY).fit(films(), np.ones(16))
     with pytest.raises(ValueError, match="DROCCLF needs a positive radius"):
         DROCCLF(**TINY, radius=-1)
