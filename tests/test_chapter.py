@@ -211,7 +211,7 @@ def test_pictures_spheres_and_embeddings_in_words():
     assert "explain 100% of the variance" in words and "in 67% of the cases; 56%" in words
     shares = {"commonest body part": "hand", "its share": 0.5}
     table = pd.DataFrame([{"normal": 6, "abnormal": 3, **shares}, {"normal": 1, "abnormal": 0}])
-    assert "2 spheres have test films; the fullest has 90%" in sentences.spheres(table)
+    assert "2 spheres hold test films; the largest has 90%" in sentences.spheres(table)
     assert sentences.spheres(table[:1]).startswith("All films shown lie in one sphere; 50%")
     test = pd.DataFrame({"score": range(20), "label": [0.0] * 10 + [1.0] * 10})
     assert "4.5 over normal films and 14.5 over abnormal" in sentences.medians(test)
@@ -247,13 +247,13 @@ def test_the_verdict_on_an_ablation(ends, kind, counted):
     shown = judged(*ends)
     assert verdicts.verdicts(shown)[0].startswith(f"deep_sad: **{kind}**: 5 % (+0.100 [")
     assert counted in verdicts.result(shown)
-    assert "no finished fits" in verdicts.verdict(shown, "vae")
+    assert "for lack of fits" in verdicts.verdict(shown, "vae")
 
 
 def test_an_ablation_in_tables_and_words():
     shown = judged(0.05, 0.15)
     assert verdicts.of_means(shown, {"floor: knn": 0.55}) == (
-        "- deep_sad: 0.500 (0 %) to 0.600 (5 %); 1 of 2 means lie below floor: knn (0.550)."
+        "- deep_sad: 0.500 (0 %) to 0.600 (5 %); 1 of 2 means are below floor: knn (0.550)."
     )
     alone = shown._replace(means=shown.means[:1])
     assert verdicts.of_means(alone, {}) == "- deep_sad: 0.500 (0 %)."

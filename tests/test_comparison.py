@@ -683,7 +683,7 @@ def test_nothing_is_measured_of_normals_alone_and_a_sentence_says_so(build):
     assert measures.results.empty and measures.curve.empty and measures.follows.empty
     assert measures.against_floor == {}
     sentence = findings.unmeasured("limbs", build)
-    assert sentence.endswith("120 are normal and 0 abnormal, and 5 of either are the least.")
+    assert sentence.endswith("120 are normal and 0 abnormal, but at least 5 of each are needed.")
     validation = pd.DataFrame({"label": [0.0, 0.0, np.nan], "score": [1, 3, 9]})
     assert findings.thresholds(validation) == {"95 % of normals": pytest.approx(2.9)}
 
@@ -724,4 +724,4 @@ def test_the_result_of_a_fit_in_words(build, monkeypatch):
 )
 def test_few_films_are_named(training, n, base_rate, warned):
     words = findings.few_films({"films": {"training": training}}, {"n": n, "base_rate": base_rate})
-    assert words.startswith(f"**Few films**: {training} to train on") == warned
+    assert words.startswith(f"**Few films**: {training} in training") == warned

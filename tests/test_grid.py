@@ -139,7 +139,7 @@ def test_the_ablations_of_the_grid():
         ("seeds: [0, 1, 2]", "sedes: [0]", "ablation label_fraction .* has no seeds: it needs"),
         ("seeds: [0, 1, 2]", "seeds: []", "label_fraction .* needs methods, seeds, and variants"),
         ("- &labels_1 {labels:", "- {labels: none}\n          - &labels_1 {labels:", "all differ"),
-        ("seeds: [0, 1, 2]", "seeds: ['0', '1']", "no whole numbers"),
+        ("seeds: [0, 1, 2]", "seeds: ['0', '1']", "not whole numbers"),
         ("methods: [deep_sad, resnet_few, resnet_few_pu]", "methods: deep_sad", "needs lists of"),
         ("contrasts: [[deep_sad, resnet_few],", "contrasts: [[deep_sad, vae],", "has a contrast"),
         ("contrasts: [[deep_sad, resnet_few],", "contrasts: [[deep_sad],", "two of its methods"),

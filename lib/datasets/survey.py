@@ -207,7 +207,7 @@ def _examined(name: str, entry: dict, folders: list[Path], root: Path) -> DataSe
     failed = []
     apart = [folder for folder in folders if folder.parent not in folders]
     if len(apart) > 1:
-        reason = f"it is in {apart[0]} and in {apart[1]}: give one of them with FROM."
+        reason = f"it is in {apart[0]} and in {apart[1]}: name one of them with FROM."
         return DataSet(name, entry, apart[0], reason)
     for folder in folders:
         data_set = DataSet(name, entry, folder)
