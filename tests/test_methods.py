@@ -46,7 +46,7 @@ OPTIONS = {
     "ddad": {"epochs": 20, "learning_rate": 5e-3, "width": 8, "members": 2},
     "deep_sad": {"learning_rate": 3e-3, "latent_dim": 8, "epochs": 8, **RESIDUAL},
     "deep_svdd": {"learning_rate": 3e-3, **UNTAUGHT},
-    "dmsad": {"learning_rate": 3e-3, "latent_dim": 8, "spheres": 5, **RESIDUAL},
+    "dmsad": {"epochs": 16, "learning_rate": 3e-3, "latent_dim": 8, "spheres": 5, **RESIDUAL},
     "dmsvdd": {"learning_rate": 3e-3, "spheres": 3, **UNTAUGHT},
     "drocc": {"width": 8, "warm_up_epochs": 2, "epochs": 6},
     "drocc_lf": {"width": 8, "warm_up_epochs": 2, "epochs": 6, "ascent_steps": 3},
