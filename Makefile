@@ -25,7 +25,7 @@ faults: $(READY)           ## test a small study's recovery from kills, full dis
 	python -m tests.faults
 
 test: $(READY)             ## run the tests
-	pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+	pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lab: $(READY)              ## open the notebooks
 	python -m lib.lab

@@ -15,6 +15,8 @@ from test_overview import cut
 
 from lib.comparison.tables import COLUMNS
 
+pytestmark = pytest.mark.seconds(150)
+
 PAGES = [
     *("index", "exploration-rsna", "preprocessing-rsna", "first-fit", "comparison"),
     *(f"chapters/rsna/{family}" for family in ("supervised", "reconstruction", "one_class")),
@@ -223,9 +225,7 @@ def index_of(small_study):
 
 def page_of(study, notebook, **parameters):
     """The page of a notebook, made now."""
-    pairs = [word for pair in parameters.items() for word in ("-p", *pair)]
-    place = ("python", "-m", "lib.report", f"notebooks/{notebook}.ipynb", "build/page.html")
-    made = study.run(*place, *pairs)
+    made = study.make_page(notebook, **parameters)
     assert made.returncode == 0, made.stderr[-2000:]
     return BeautifulSoup((study.folder / "build/page.html").read_text(), "html.parser")
 

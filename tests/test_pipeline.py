@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+pytestmark = pytest.mark.seconds(500)
+
 SOME = "10-known-normal-10-known-abnormal"  # the folder of a variant
 OF_RESNET = [f"{name}/{seed}" for name in ("unlabelled", SOME) for seed in (0, 1)]
 PAGES_OF_FITS = {"cards@rsna", "chapters@rsna"}
@@ -39,6 +41,12 @@ def changed_stages(study) -> set[str]:
     """The stages that `dvc repro` would run next, once the fingerprints are written anew."""
     assert study.dvc("repro", "code").returncode == 0
     return set(json.loads(study.dvc("status", "--json").stdout or "{}"))
+
+
+def page_of(study, notebook, **parameters) -> str:
+    """The page of a notebook, complete or not, made now from what the last `dvc repro` left."""
+    study.make_page(notebook, dataset="rsna", **parameters)
+    return (study.folder / "build/page.html").read_text()
 
 
 def trained_again(study) -> set[str]:
@@ -114,15 +122,6 @@ def test_a_measure_makes_tables_and_pages_only(study):
     assert changed <= PAGES | {"measures@rsna", "comparison"}
 
 
-def test_what_a_card_shows_trains_nothing(study):
-    study.edit("lib/fits/evidence.py", "FILMS_WITH_MAPS = 200", "FILMS_WITH_MAPS = 4")
-    assert "fits@rsna" not in changed_stages(study)
-    before = study.trained()
-    assert study.dvc("repro", "scores@rsna").returncode == 0
-    maps = np.load(study.folder / "build/scores/rsna/autoencoder/default/0/maps.npz")
-    assert len(maps["image_id"]) <= 6 and study.trained() == before
-
-
 @pytest.mark.parametrize(
     ("method", "fits"),
     [
@@ -160,38 +159,6 @@ def test_another_seed_of_an_ablation_trains_the_new_fits_alone(study):
     assert study.waiting() == new | {f"rsna/resnet/{name}/7" for name in ("unlabelled", SOME)}
 
 
-def test_one_fit_by_hand_is_not_trained_again_by_the_graph(study):
-    study.edit("params/study.yaml", "seeds: [0, 1]", "seeds: [0, 1, 8]")
-    by_hand = study.run("python", "-m", "lib.fits", "train", "rsna", "autoencoder", "8")
-    assert by_hand.returncode == 0, by_hand.stderr[-2000:]
-    assert trained_again(study) == {f"rsna/resnet/{SOME}/8"}
-
-
-def test_a_killed_stage_goes_on_where_it_was(study):
-    """SIGKILL for the whole tree when some fits have landed: these are not trained again."""
-    study.edit("params/study.yaml", "seeds: [0, 1]", "seeds: [0, 1, 3, 4, 5, 6]")
-    before = set(study.trained())
-    run = subprocess.Popen(
-        ["dvc", "repro", "fits@rsna"],
-        cwd=study.folder,
-        env=study.environment,
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    while len(set(study.trained()) - before) < 2 and run.poll() is None:
-        time.sleep(0.05)
-    assert run.poll() is None, "it was to be killed in the middle"
-    os.killpg(run.pid, signal.SIGKILL)
-    run.wait()
-    landed = set(study.trained())
-    assert study.run("python", "-m", "lib.preflight").returncode == 0
-    again = trained_again(study)
-    assert again and not again & landed
-    parts = [part for part in (study.folder / "build").rglob(".*.partial") if part.is_dir()]
-    assert not parts
-
-
 def test_other_films_and_back_again_retrains_nothing_and_leaves_the_films_alone(study, tmp_path):
     for kind in ("NORMAL", "PNEUMONIA"):
         folder = tmp_path / "kermany/chest_xray/train" / kind
@@ -215,21 +182,68 @@ def test_other_films_and_back_again_retrains_nothing_and_leaves_the_films_alone(
     assert changed_stages(study) == set()
 
 
+def test_what_a_card_shows_trains_nothing(study):
+    study.edit("lib/fits/evidence.py", "FILMS_WITH_MAPS = 200", "FILMS_WITH_MAPS = 4")
+    changed = changed_stages(study)
+    assert "scores@rsna" in changed and "fits@rsna" not in changed
+    before = study.trained()
+    scored = study.run("python", "-m", "lib.fits", "score", "rsna", "autoencoder", "0")
+    assert scored.returncode == 0, scored.stderr[-2000:]
+    maps = np.load(study.folder / "build/scores/rsna/autoencoder/default/0/maps.npz")
+    assert len(maps["image_id"]) <= 6 and study.trained() == before
+
+
+def test_one_fit_by_hand_is_not_trained_again_by_the_graph(study):
+    study.edit("params/study.yaml", "seeds: [0, 1]", "seeds: [0, 1, 8]")
+    by_hand = study.run("python", "-m", "lib.fits", "train", "rsna", "autoencoder", "8")
+    assert by_hand.returncode == 0, by_hand.stderr[-2000:]
+    assert trained_again(study) == {f"rsna/resnet/{SOME}/8"}
+
+
+def test_a_killed_stage_goes_on_where_it_was(study):
+    """SIGKILL for the whole tree when some fits have landed: these are not trained again."""
+    study.edit("params/study.yaml", "seeds: [0, 1]", "seeds: [0, 1, 3, 4, 5]")
+    before = set(study.trained())
+    run = subprocess.Popen(
+        ["dvc", "repro", "fits@rsna"],
+        cwd=study.folder,
+        env=study.environment,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while len(set(study.trained()) - before) < 2 and run.poll() is None:
+        time.sleep(0.05)
+    assert run.poll() is None, "it was to be killed in the middle"
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    landed = set(study.trained())
+    assert study.run("python", "-m", "lib.preflight").returncode == 0
+    again = trained_again(study)
+    assert again and not again & landed
+    parts = [part for part in (study.folder / "build").rglob(".*.partial") if part.is_dir()]
+    assert not parts
+
+
 def test_a_broken_fit_says_why_and_the_rest_is_built(study):
     study.edit("lib/methods/deep_svdd.py", "def compute_losses(", "def compute_losses_of_nothing(")
-    repro = study.dvc("repro")
+    repro = study.dvc("repro", "site")
     assert repro.returncode != 0
-    assert "The fit rsna/deep_svdd/0 failed" in repro.stdout + repro.stderr
-    assert "The fit rsna/deep_svdd/0 failed" in study.page("cards/rsna/deep_svdd-0")
+    reason = "The fit rsna/deep_svdd/0 failed"
+    assert reason in repro.stdout + repro.stderr
+    assert reason in page_of(study, "05_fit", method="deep_svdd")
+    assert "rsna/deep_svdd/0: " in page_of(study, "04_family", family="one_class")
     assert "rsna/deep_svdd/0" in study.page("index")
     results = (study.folder / "reports/results.csv").read_text()
     assert "autoencoder" in results
     assert "deep_svdd,one_class" not in results
 
     study.run("git", "checkout", "-q", "lib")
-    mended = study.dvc("repro")
-    assert mended.returncode == 0
-    assert "failed" not in study.page("cards/rsna/deep_svdd-0")
+    mended = study.dvc("repro", "site")
+    assert mended.returncode == 0, mended.stderr[-2000:]
+    assert reason not in study.page("index")
+    assert "failed" not in page_of(study, "05_fit", method="deep_svdd")
+    assert changed_stages(study) >= PAGES_OF_FITS, "which show the fit as it was"
 
 
 def test_results_outlive_a_comparison_that_fails(study):
@@ -247,11 +261,11 @@ def test_a_grid_without_ablations_is_compared(study):
     films = films.replace("{<<: *label_fraction, ", "{question: Why?, variants: [{}], ")
     (study.folder / "params/study.yaml").write_text(f"{grid}  films: &films{films}")
     before = study.trained()
-    repro = study.dvc("repro")
+    repro = study.dvc("repro", "comparison-page", "site")
     assert repro.returncode == 0, repro.stderr
     assert study.trained() == before
     assert "ablation: " not in (study.folder / "reports/results.csv").read_text()
 
     study.run("git", "checkout", "-q", "params")
-    assert study.dvc("repro").returncode == 0
+    assert study.dvc("repro", "comparison").returncode == 0
     assert "ablation: " in (study.folder / "reports/results.csv").read_text()

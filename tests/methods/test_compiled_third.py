@@ -6,6 +6,8 @@ from test_detector import on_tensorflow
 
 from lib import methods
 
+pytestmark = pytest.mark.seconds(80)
+
 
 @on_tensorflow
 @pytest.mark.parametrize("name", methods.names()[2::3])
