@@ -16,6 +16,7 @@ from lib.engine import input_gradient
 from lib.methods.autoencoder import Autoencoder
 from lib.methods.deep_svdd import DeepSVDD, _BatchNorm
 from lib.methods.resnet import ResNet
+from lib.preprocessing.network_input import augmentation_for
 
 pytestmark = pytest.mark.seconds(150)
 
@@ -350,12 +351,20 @@ def test_the_center_is_among_the_normal_films(batches, pretraining_epochs, on_th
     options = {"pretraining_epochs": pretraining_epochs, "batches_before_center": batches}
     detector = DeepSVDD(image_size=32, **options)
     detector.before_training(x)
-    detector.batches_before_center = 100
-    _BatchNorm(detector).adapt(x)  # as training does
+    _BatchNorm(detector).adapt(x, 100)  # as training does
     z, c = detector.embed(x), array(detector.center)
     spread = np.square(z - z.mean(axis=0)).sum(axis=1).mean()
     off = np.square(z.mean(axis=0) - c).sum()
     assert (off < spread) == on_the_mean, (off, spread)
+
+
+def test_a_sphere_of_varied_films_without_pretraining_learns_on_toy_films():
+    """On JAX a stage that is given a layer not built yet, as an augmentation, is traced first."""
+    x, _, _ = discs(32)
+    once = {"pretraining_epochs": 0, "batches_before_center": 2, "epochs": 1}
+    detector = DeepSVDD(image_size=32, width=4, augmentation=augmentation_for("limb"), **once)
+    detector.fit(x, verbose=0)
+    assert np.isfinite(detector.predict(x, verbose=0)["score"]).all()
 
 
 def test_batch_norm_sees_films_without_a_change_of_weights_and_from_the_seed():

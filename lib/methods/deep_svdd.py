@@ -133,7 +133,7 @@ class DeepSVDD(Detector):
         if self.pretraining_epochs:
             earlier = self.pretrain(x, y, validation_data, **options)
         if self.batches_before_center:
-            _BatchNorm(self).adapt(normal)
+            _BatchNorm(self).adapt(normal, self.batches_before_center)
         self.start(normal)
         return earlier
 
@@ -235,23 +235,23 @@ class _Autoencoding(Stage, Autoencoder):
 
 
 class _BatchNorm(Stage):
-    """The stage before the centre: without players, it updates moving averages alone."""
+    """The stage before the centre: without players, it updates moving averages of phi alone."""
 
     terms: ClassVar = ("loss",)
     shared: ClassVar = ("image_size", "batch_size", "seed")  # type: ignore[assignment]
 
     def __init__(self, parent):
         super().__init__(parent)
-        self.parent = parent
+        self.encoder = parent.encoder
 
-    def adapt(self, normal):
-        """Pass at least `batches_before_center` batches of films (n, h, w, 1) through phi."""
+    def adapt(self, normal, batches):
+        """Pass at least so many batches of films (n, h, w, 1) through phi."""
         per_epoch = math.ceil(len(normal) / self.batch_size)
-        self.fit(normal, epochs=math.ceil(self.parent.batches_before_center / per_epoch), verbose=0)
+        self.fit(normal, epochs=math.ceil(batches / per_epoch), verbose=0)
 
     def compute_losses(self, x, y=None, training=False):
-        """Return the parent's loss, which nothing minimises."""
-        return {"loss": self.parent.compute_losses(x, training=training)["loss"]}
+        """Return the mean of the embeddings, which nothing minimises."""
+        return {"loss": ops.mean(self.encoder(x, training=training))}
 
 
 def train_on_normal(stage, x, y=None, validation_data=None, **options):
