@@ -13,7 +13,8 @@ g has the direction in which the second term increases. In `warm_up_epochs` ther
 r is 0.144 sqrt(d) for films of d pixels unless `radius` is given, 9.2 for 64 x 64: the authors' 8
 on CIFAR-10 is as much per value of an image (root mean square). The paper's rule of thumb, sqrt(d)
 / 2, makes a point white noise of a film's own contrast, so that the classifier need only recognise
-noise, and smooth lesions score as normal. Published AUROC on MURA (Spahr): .498 with two seeds.
+noise; abnormal films then scored as the more normal ones. Published AUROC on MURA (Spahr): .498
+with two seeds.
 
 **Differs from the paper**
 
