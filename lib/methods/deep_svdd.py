@@ -44,11 +44,10 @@ published codes.
 
 **Known defects** of reference code: in Deep-SAD-PyTorch pre-training is silently a no-op (no key of
 the autoencoder matches, nothing is copied); here the autoencoder trains phi itself, and
-`pretraining_epochs=0` measures its effect. There an exact zero in c remains zero, and c is not
-saved with the network. Collapse is not detected (a published log ends at a loss of 3e-6; PyOD
-3.6.0-3.6.2 gave every film the same score); here the training curves show the spread of embeddings
-and distances of normal films, and `fit` raises Collapsed after the first epoch in which embeddings
-do not differ.
+`pretraining_epochs=0` measures its effect. There an exact zero in c remains zero. Collapse is not
+detected (a published log ends at a loss of 3e-6; PyOD 3.6.0-3.6.2 gave every film the same score);
+here the training curves show the spread of embeddings and distances of normal films, and `fit`
+raises Collapsed after the first epoch in which embeddings do not differ.
 
 The rest of the family builds on this class: `pretrain`, `start`, `set_spheres`, `look`,
 `compactness` and `squared_distance` are overridden.
