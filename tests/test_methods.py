@@ -51,10 +51,10 @@ OPTIONS = {
     "dmsad": {"epochs": 16, "learning_rate": 3e-3, "latent_dim": 8, "spheres": 5, **RESIDUAL},
     "dmsvdd": {"learning_rate": 3e-3, "spheres": 3, **UNTAUGHT},
     "drocc": {"width": 16, "warm_up_epochs": 2, "epochs": 20},
-    "drocc_lf": {"width": 8, "warm_up_epochs": 2, "epochs": 6, "ascent_steps": 3},
+    "drocc_lf": {"width": 16, "warm_up_epochs": 2, "epochs": 6, "ascent_steps": 3},
     "joint_deep_sad": {"width": 8, "blocks": (1, 1, 1)},
     "joint_deep_svdd": {"width": 8, "blocks": (1, 1, 1)},
-    "joint_dmsad": {"width": 8, "blocks": (1, 1, 1), "spheres": 5, "pretraining_epochs": 5},
+    "joint_dmsad": {"epochs": 16, "learning_rate": 3e-3, "spheres": 5, **RESIDUAL},
     "joint_dmsvdd": {"width": 8, "blocks": (1, 1, 1), "spheres": 5},
     "f_anogan": {"epochs": 15, "width": 8, "latent_dim": 8, "n_critic": 2, "learning_rate": 2e-3},
     "lesion_logistic": {
