@@ -267,5 +267,5 @@ def test_a_grid_without_ablations_is_compared(study):
     assert "ablation: " not in (study.folder / "reports/results.csv").read_text()
 
     study.run("git", "checkout", "-q", "params")
-    assert study.dvc("repro", "comparison").returncode == 0
+    assert study.dvc("repro", "comparison-page", "site").returncode == 0
     assert "ablation: " in (study.folder / "reports/results.csv").read_text()
