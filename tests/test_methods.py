@@ -289,10 +289,12 @@ def test_unknown_choices_are_refused():
 
 # Deep SVDD
 
+SPHERE = {"image_size": 32, "width": 4, "blocks": (1, 1)}
+
 
 def test_pretraining_trains_the_encoder_itself():
     x, _, _ = discs(32)
-    detector = DeepSVDD(image_size=32, epochs=2)
+    detector = DeepSVDD(**SPHERE, epochs=2)
     before = [w.copy() for w in detector.encoder.get_weights()]
     log = detector.pretrain(x, verbose=0)["pretraining_loss"]
     assert len(log) == 2 and log[1] < log[0]
@@ -307,8 +309,8 @@ def test_pretraining_trains_the_encoder_itself():
 @pytest.mark.parametrize("pretraining_epochs", [0, 1])
 def test_without_epochs_the_features_stay_as_they_were_before(pretraining_epochs):
     x, _, _ = discs(32)
-    detector = DeepSVDD(image_size=32, width=4, epochs=0, pretraining_epochs=pretraining_epochs)
-    fresh = DeepSVDD(image_size=32, width=4, epochs=0)
+    detector = DeepSVDD(**SPHERE, epochs=0, pretraining_epochs=pretraining_epochs)
+    fresh = DeepSVDD(**SPHERE, epochs=0)
     history = detector.fit(x, verbose=0).history
     assert list(history) == ["pretraining_loss"] * pretraining_epochs
     weights = zip(
@@ -324,7 +326,7 @@ def test_without_epochs_the_features_stay_as_they_were_before(pretraining_epochs
 
 def test_history_holds_both_stages():
     x, _, _ = discs(32)
-    detector = DeepSVDD(image_size=32, epochs=2, pretraining_epochs=3)
+    detector = DeepSVDD(**SPHERE, epochs=2, pretraining_epochs=3)
     history = detector.fit(x, validation_data=(x,), verbose=0)
     assert history.epoch == [0, 1, 2, 3, 4]
     assert np.isfinite(history.history["pretraining_loss"]).tolist() == [True] * 3 + [False] * 2
@@ -399,7 +401,7 @@ def test_without_a_guard_random_features_score_by_the_distance_to_the_mean():
 def test_radius_is_the_quantile_and_soft_scores_are_beyond_it():
     x, _, _ = discs(64)
     detector = DeepSVDD(
-        image_size=32, boundary="soft", nu=0.25, warm_up_epochs=2, epochs=2, pretraining_epochs=1
+        **SPHERE, boundary="soft", nu=0.25, warm_up_epochs=2, epochs=2, pretraining_epochs=1
     )
     detector.fit(x, verbose=0)
     distance = np.square(detector.embed(x) - ops.convert_to_numpy(detector.center)).sum(axis=1)
@@ -414,28 +416,26 @@ def test_radius_is_the_quantile_and_soft_scores_are_beyond_it():
 
 def test_radius_waits_for_the_warm_up():
     x, _, _ = discs(16)
-    detector = DeepSVDD(
-        image_size=32, boundary="soft", warm_up_epochs=3, epochs=2, pretraining_epochs=0
-    )
+    detector = DeepSVDD(**SPHERE, boundary="soft", warm_up_epochs=3, epochs=2, pretraining_epochs=0)
     history = detector.fit(x, verbose=0).history
     assert float(detector.squared_radius) == 0.0 and history["radius"] == [0.0, 0.0]
 
 
 def test_a_hard_boundary_has_no_radius_to_draw():
     x, _, _ = discs(16)
-    detector = DeepSVDD(image_size=32, epochs=1, pretraining_epochs=0)
+    detector = DeepSVDD(**SPHERE, epochs=1, pretraining_epochs=0)
     assert "radius" not in detector.fit(x, verbose=0).history
 
 
 def test_films_that_are_all_the_same_collapse():
     x = np.full((16, 32, 32, 1), 0.3, "float32")
     with pytest.raises(Collapsed, match="mapped to one point"):
-        DeepSVDD(image_size=32, epochs=1).fit(x, verbose=0)
+        DeepSVDD(**SPHERE, epochs=1).fit(x, verbose=0)
 
 
 def test_an_encoder_of_zeros_collapses():
     x, _, _ = discs(16)
-    detector = DeepSVDD(image_size=32)
+    detector = DeepSVDD(**SPHERE)
     detector.place_center(x)
     detector.encoder.set_weights([w * 0 for w in detector.encoder.get_weights()])
     with pytest.raises(Collapsed, match="mapped to one point"):
