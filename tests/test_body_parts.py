@@ -3,10 +3,10 @@
 import pandas as pd
 import pytest
 
+from lib.ablations import ABLATION
 from lib.comparison import body_parts
 from lib.comparison.tables import COLUMNS
 from lib.fits import method_card
-from lib.grid import ABLATION
 
 
 def row(method, group, value, **others):

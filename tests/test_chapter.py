@@ -212,7 +212,7 @@ def test_pictures_spheres_and_embeddings_in_words():
     shares = {"commonest body part": "hand", "its share": 0.5}
     table = pd.DataFrame([{"normal": 6, "abnormal": 3, **shares}, {"normal": 1, "abnormal": 0}])
     assert "2 spheres hold test films; the largest has 90%" in sentences.spheres(table)
-    assert sentences.spheres(table[:1]).startswith("All films shown lie in one sphere; 50%")
+    assert sentences.spheres(table[:1]).startswith("All films shown are in one sphere; 50%")
     test = pd.DataFrame({"score": range(20), "label": [0.0] * 10 + [1.0] * 10})
     assert "4.5 over normal films and 14.5 over abnormal" in sentences.medians(test)
     assert "lowest scores 0% are abnormal, of the tenth with the highest 100%" in (
