@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from lib.comparison import claims
 from lib.comparison.tables import read_measures, without_ablations
 from lib.fits import method_card
 
@@ -33,11 +34,10 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
 def sentence(rows: pd.DataFrame) -> str:
     """Say between which values AUROC lies, and how often it may be chance."""
     least, most = rows.loc[rows["value"].idxmin()], rows.loc[rows["value"].idxmax()]
-    chance = ((rows["low"] <= 0.5) & (rows["high"] >= 0.5)).sum()
     return (
         f"AUROC lies between {least['value']:.2f} ({least['method']}, {least['part']}) and "
         f"{most['value']:.2f} ({most['method']}, {most['part']}); the 95 % interval contains 0.5 "
-        f"in {chance} of {len(rows)} cases."
+        f"in {claims.holding_chance(rows)} of {len(rows)} cases."
     )
 
 

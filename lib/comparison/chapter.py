@@ -184,11 +184,10 @@ def of_leaderboard(chapter: Chapter) -> str:
     rows = chapter.methods
     if len(rows) < 2:
         return ""
-    chance = ((rows["low"] <= 0.5) & (rows["high"] >= 0.5)).sum()
     return (
         f"From {rows['value'].min():.3f} ({rows.iloc[-1]['method']}) to {rows['value'].max():.3f} "
-        f"({rows.iloc[0]['method']}); {chance} of {len(rows)} intervals hold "
-        f"0.5{claims.of_wrong_way(rows['high'])}."
+        f"({rows.iloc[0]['method']}); {claims.holding_chance(rows)} of {len(rows)} "
+        f"intervals hold 0.5{claims.of_wrong_way(rows['high'])}."
     )
 
 

@@ -6,6 +6,7 @@ optimistic: tables mark the methods concerned, and a paragraph above them names 
 """
 
 from collections.abc import Iterable
+from functools import cache
 
 import pandas as pd
 
@@ -15,8 +16,9 @@ FILE = "params/choices.csv"
 MARK = "†"
 
 
+@cache
 def read_choices() -> pd.DataFrame:
-    """Return one row per choice, method and data set of any profile."""
+    """Return one row per choice, method and data set of any profile; read once, for all marks."""
     table = pd.read_csv(ROOT / FILE, dtype=str, keep_default_na=False)
     for several, single in {"methods": "method", "datasets": "dataset"}.items():
         table[single] = table[several].str.split("; ")

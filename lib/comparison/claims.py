@@ -56,6 +56,11 @@ def auroc(value: float, low: float, high: float) -> str:
     return prose.unbroken(prose.interval(value, low, high)) + clause
 
 
+def holding_chance(rows: pd.DataFrame) -> int:
+    """Return how many intervals of AUROC, with `low` and `high`, include chance."""
+    return int((rows["low"].le(CHANCE) & rows["high"].ge(CHANCE)).sum())
+
+
 def of_wrong_way(highs: pd.Series) -> str:
     """The clause on intervals of AUROC below chance, given their upper ends; empty if none is."""
     number = int(highs.map(is_wrong_way).sum())

@@ -5,7 +5,7 @@ others take rows of results.csv or of tests.csv and return a table for `prose.ta
 named with its seed where the rows have several.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import pandas as pd
 
@@ -61,11 +61,9 @@ def leaderboards(auroc: pd.DataFrame) -> str:
 def ranked(auroc: pd.DataFrame) -> pd.DataFrame:
     """Return AUROC of detectors and floors, the best first; choices made in sight are marked."""
     rows = auroc.sort_values("value", ascending=False)
-    marks = [marked(*pair) for pair in zip(rows["dataset"], rows["method"], strict=True)]
-    names = _named(rows, "method", "seed")
     return pd.DataFrame(
         {
-            "method": [f"{name}{mark}" for name, mark in zip(names, marks, strict=True)],
+            "method": _with_marks(_named(rows, "method", "seed"), rows, "method"),
             "AUROC [95 % interval]": _aurocs(rows),
             "films (abnormal)": [
                 unbroken(f"{n:.0f} ({share:.0%})")
@@ -95,8 +93,7 @@ def against_floor(tests: pd.DataFrame) -> pd.DataFrame:
     """Return differences in AUROC from the best floor, the same for all detectors."""
     table = pairs(tests)
     rows = tests.sort_values("difference", ascending=False)
-    marks = [marked(*pair) for pair in zip(rows["dataset"], rows["method_a"], strict=True)]
-    table["a"] = [f"{name}{mark}" for name, mark in zip(table["a"], marks, strict=True)]
+    table["a"] = _with_marks(table["a"], rows, "method_a")
     difference = table.columns[2]
     words = difference.replace("a minus b", f"it minus {table['b'].iloc[0]}")
     renamed = {"a": "method", difference: words}
@@ -230,6 +227,12 @@ def _named(rows: pd.DataFrame, method: str, seed: str) -> list[str]:
         literal(f"{name}, seed {one}" if several and one and pd.notna(one) else name)
         for name, one in zip(rows[method], rows[seed], strict=True)
     ]
+
+
+def _with_marks(names: Iterable[str], rows: pd.DataFrame, method: str) -> list[str]:
+    """Return the names of methods with the marks of choices made in sight."""
+    triples = zip(names, rows["dataset"], rows[method], strict=True)
+    return [f"{name}{marked(dataset, one)}" for name, dataset, one in triples]
 
 
 def _aurocs(rows: pd.DataFrame) -> list[str]:

@@ -86,11 +86,10 @@ def groups(rows: pd.DataFrame) -> str:
     if parts.empty:
         return ""
     least, most = parts.iloc[0], parts.iloc[-1]
-    unclear = ((parts["low"] <= 0.5) & (parts["high"] >= 0.5)).sum()
     return (
         f"AUROC lies between {least['value']:.2f} ({least['group']}) and {most['value']:.2f} "
-        f"({most['group']}); of {len(parts)} groups the intervals of {unclear} hold "
-        f"0.5{claims.of_wrong_way(parts['high'])}."
+        f"({most['group']}); of {len(parts)} groups the intervals of "
+        f"{claims.holding_chance(parts)} hold 0.5{claims.of_wrong_way(parts['high'])}."
     )
 
 

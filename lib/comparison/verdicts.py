@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 import pandas as pd
 
 from lib import prose
+from lib.comparison import claims
 from lib.comparison.ablations import Judged
 from lib.comparison.tests import CLEAR
 
@@ -46,11 +47,10 @@ def contrasts(judged: Judged, methods: Collection[str]) -> list[str]:
 
 def _of_contrast(rows: pd.DataFrame, number: int) -> str:
     """Where differences are clear after the correction over `number` contrasts, and their range."""
-    clear = rows[rows["p_holm"] < CLEAR]
-    sides = {"higher": clear[clear["value"] > 0], "lower": clear[clear["value"] < 0]}
+    sides = claims.sides(rows.rename(columns={"value": "difference"}))
     counted = " and ".join(
-        f"clearly {side} at {', '.join(of_side['short']) or 'none'}"
-        for side, of_side in sides.items()
+        f"clearly {word} at {', '.join(rows.loc[sides.eq(side), 'short']) or 'none'}"
+        for word, side in {"higher": 1, "lower": -1}.items()
     )
     ranked = rows.sort_values("value")
     ends = " to ".join(
