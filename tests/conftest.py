@@ -61,7 +61,7 @@ split: {validation: 0.2, test: 0.4, seed: 0}
 resnet: {labels: all, epochs: 2, width: 4, blocks: [1, 1]}
 autoencoder: {epochs: 2}
 deep_svdd: {pretraining_epochs: 2, epochs: 3, width: 4, blocks: [1, 1, 1]}
-vae: {epochs: 2, learning_rate: 0.01, kl_weight: 0.00001}
+vae: {epochs: 8, learning_rate: 0.003, kl_weight: 0.00001}
 gaussian:
   {method: anoddpm, noise: gaussian, epochs: 1, width: 8, attention: [], steps: 3,
    swept_calls: [6], swept_levels: []}

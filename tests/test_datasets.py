@@ -173,7 +173,7 @@ def test_mura_of_one_body_part(tmp_path):
     assert "left out: other body parts" not in counts(every)
     both = index_of(tmp_path, free | {"parts": ["wrist", "hand"]})
     assert both[""].equals(every[""])
-    with pytest.raises(BadData, match=r"MURA-v1\.1 holds no film of elbow: correct `parts`"):
+    with pytest.raises(BadData, match=r"MURA-v1\.1 has no film of elbow: correct `parts`"):
         index_of(tmp_path, free | {"parts": ["elbow"]})
 
 

@@ -148,7 +148,7 @@ def test_films_that_do_not_fit_the_index_are_refused(dataset, floors_of):
 @pytest.mark.filterwarnings("ignore:.*found in sys.modules")
 def test_a_missing_data_set_is_one_sentence(monkeypatch):
     monkeypatch.setattr("sys.argv", ["floors", "no_such_set"])
-    with pytest.raises(SystemExit, match=r"no_such_set\.csv is missing: write it"):
+    with pytest.raises(SystemExit, match=r"no_such_set\.csv is missing: create it"):
         runpy.run_module("lib.floors", run_name="__main__")
 
 
