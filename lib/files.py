@@ -76,6 +76,11 @@ def images(dataset: str, kind: str = "", build: Path | None = None) -> Path:
     return (build or BUILD) / f"images/{'.'.join(filter(None, (dataset, kind)))}.npy"
 
 
+def features(dataset: str, kind: str, weights: str = "", build: Path | None = None) -> Path:
+    """Return the path of an array for methods on a backbone: its films, or features by weights."""
+    return (build or BUILD) / "features" / dataset / weights / f"{kind}.npy"
+
+
 def floors(dataset: str, build: Path | None = None) -> Path:
     """Return the path of the scores of the floors."""
     return (build or BUILD) / f"floors/{dataset}.csv"

@@ -45,6 +45,17 @@ class Fit:
             raise BadData(f"params/study.yaml has no variant {self.variant!r}.")
         return params.put_over(changes[self.variant], params.entry_of(self.method))
 
+    @property
+    def features(self) -> tuple[str, str] | None:
+        """The kind and the backbone's weights of the features that it reads; None if films."""
+        parameters = params.part(self.method, self.entry)
+        if not parameters.features:
+            return None
+        if parameters.features == "films":
+            return "films", ""
+        weights = parameters.keywords.get("backbone", "imagenet")
+        return parameters.features, weights if weights == "imagenet" else f"{weights}-{self.seed}"
+
     def __str__(self) -> str:
         return "/".join(filter(None, (self.dataset, self.method, self.variant, str(self.seed))))
 

@@ -17,7 +17,13 @@ from lib.errors import BadData
 
 Labels = str | Mapping[str, float]  # see lib.datasets.training
 #: The study's parameters in an entry of a profile, with their defaults.
-OF_THE_STUDY = {"labels": "none", "contamination": 0.0, "augment": False, "images": {}}
+OF_THE_STUDY = {
+    "labels": "none",
+    "contamination": 0.0,
+    "augment": False,
+    "images": {},
+    "features": "",
+}
 
 
 class Parameters(NamedTuple):
@@ -28,6 +34,7 @@ class Parameters(NamedTuple):
     contamination: float  # share of anomalies among the training films of unknown label
     augment: bool | dict  # whether training films are augmented at random, and with what brightness
     images: dict  # preparation of films that differs from the data set's
+    features: str  # what the method reads in place of films: pooled or grid (lib.features)
     updates: dict[str, int]  # training lengths in updates, by their keyword in epochs
     keywords: dict  # keywords of the method
 

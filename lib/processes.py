@@ -3,6 +3,7 @@
 import math
 import multiprocessing
 import os
+import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -39,6 +40,14 @@ def each(
         return
     with pool(workers, start) as executor:
         yield from tqdm(executor.map(function, items, chunksize=chunk), **bar)
+
+
+def most_workers() -> int | None:
+    """Return 1 on a GPU; None on a CPU, for one worker per core.
+
+    The test is the Makefile's: TensorFlow, imported here, would block the GPU for the workers.
+    """
+    return 1 if shutil.which("nvidia-smi") else None
 
 
 @contextmanager

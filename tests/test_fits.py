@@ -14,7 +14,7 @@ import tensorflow as tf
 from keras import ops
 from toys import FIVE, Drawing, change_index, index
 
-from lib import ablations, files, params, variants
+from lib import ablations, files, params, processes, variants
 from lib.errors import BadData
 from lib.fits import examples, films, landing, queue, recipes, store, train, work
 from lib.grid import Fit
@@ -476,9 +476,9 @@ def test_a_worker_that_dies_leaves_nothing(toys, monkeypatch):
 
 def test_all_cores_but_one_worker_on_a_gpu(monkeypatch):
     monkeypatch.setattr("shutil.which", lambda name: None)
-    assert queue.most_workers() is None
+    assert processes.most_workers() is None
     monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
-    assert queue.most_workers() == 1
+    assert processes.most_workers() == 1
 
 
 def test_a_runtime_error_of_a_method_is_a_result():

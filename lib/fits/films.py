@@ -24,8 +24,17 @@ def parameters_of(fit: Fit) -> Parameters:
 
 
 def index_and_images(fit: Fit) -> tuple[pd.DataFrame, np.ndarray]:
-    """Return index and films (n, h, w) uint8 of a fit's data set. Raises BadData if missing."""
+    """Return index and films (n, h, w) uint8 of a fit's data set, or their features.
+
+    Raises BadData if they are missing.
+    """
     return load_index(files.index(fit.dataset)), np.load(_prepared(fit), mmap_mode="r")
+
+
+def size_of_maps(fit: Fit) -> int:
+    """Return the side in pixels of a fit's films, or of the films that its features describe."""
+    path = files.images(fit.dataset) if fit.features else _prepared(fit)
+    return np.load(path, mmap_mode="r").shape[1]
 
 
 def hash_of_films(fit: Fit) -> str:
@@ -62,6 +71,8 @@ def _prepared(fit: Fit) -> Path:
         raise BadData(
             f"{default} is missing: create it with `python -m lib.preprocessing {fit.dataset}`."
         )
+    if fit.features:
+        return _stored_features(fit.dataset, *fit.features)
     images = parameters_of(fit).images
     if not images:
         return default
@@ -75,4 +86,12 @@ def _prepared(fit: Fit) -> Path:
     with files.locked(path):
         if not path.exists():
             arrays.write_films(load_index(table), ROOT / "data", path, settings)
+    return path
+
+
+def _stored_features(dataset: str, kind: str, weights: str) -> Path:
+    """Return the path of features. Raises BadData if they are missing."""
+    path = files.features(dataset, kind, weights)
+    if not path.exists():
+        raise BadData(f"{path} is missing: create it with `python -m lib.features {dataset}`.")
     return path

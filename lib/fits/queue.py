@@ -7,7 +7,6 @@ record states its seconds and megabytes.
 """
 
 import gc
-import shutil
 from collections.abc import Iterator
 from concurrent.futures import Executor, as_completed
 from contextlib import nullcontext
@@ -40,7 +39,7 @@ def work_through(
         for fit in tqdm(waiting, **bar):
             yield run(task, fit, again)
         return
-    workers = processes.pool(min(most_workers() or processes.CORES, len(waiting)), settle)
+    workers = processes.pool(min(processes.most_workers() or processes.CORES, len(waiting)), settle)
     with workers if executor is None else nullcontext(executor) as pool:
         futures = [pool.submit(run, task, fit, again) for fit in waiting]
         errors = []
@@ -58,14 +57,6 @@ def run(task: str, fit: Fit, again: bool = False) -> dict:
     record = TASKS[task].run(fit, again)
     forget()
     return record
-
-
-def most_workers() -> int | None:
-    """Return 1 on a GPU; None on a CPU, for one worker per core.
-
-    The test is the Makefile's: TensorFlow, imported here, would block the GPU for the workers.
-    """
-    return 1 if shutil.which("nvidia-smi") else None
 
 
 def settle() -> None:

@@ -27,17 +27,18 @@ def train(
     body: dict,
     index: pd.DataFrame,
     films: np.ndarray,
+    size: int,
     folder: Path,
 ) -> dict:
     """Train a fit and write its weights, history and generated images into `folder`.
 
-    `body` contains the arguments of `augmentation_for`; films are uint8 (n, h, w), row-aligned with
-    the index. The losses of validation films are monitored. Returns entries of the record: number
-    of training films and of known labels, the setting, the score's name, the size of films in
-    pixels.
+    `body` contains the arguments of `augmentation_for`; films are uint8 (n, h, w), or their
+    features, row-aligned with the index; `size` is the side of the study's films, and of maps, in
+    pixels. The losses of validation films are monitored. Returns entries of the record: number of
+    training films and of known labels, the setting, the score's name, `size`.
     """
     training = training_set(index, parameters.labels, fit.seed, parameters.contamination)
-    detector = build(fit, parameters, body, films.shape[1], len(training))
+    detector = build(fit, parameters, body, size, len(training))
     samples = Samples(_films_for_samples(films, index))
     history = detector.fit(
         *_films_and_labels(films, training),
@@ -55,7 +56,7 @@ def train(
         "setting": parameters.setting,
         "score_name": detector.score_name,
         "films": {"training": len(training), "with known label": known},
-        "image_size": films.shape[1],
+        "image_size": size,
     }
 
 

@@ -15,7 +15,7 @@ from lib import ablations, files, methods, provenance
 from lib.datasets.entries import load_entries
 from lib.errors import BadData
 from lib.fits import landing
-from lib.fits.films import hash_of_films, index_and_images, parameters_of
+from lib.fits.films import hash_of_films, index_and_images, parameters_of, size_of_maps
 from lib.fits.recipes import body, digest, recipe
 from lib.grid import Fit
 from lib.methods import BACKENDS
@@ -49,7 +49,8 @@ def train(fit: Fit, again: bool = False) -> dict:
     def work(folder: Path) -> dict:
         from lib.fits import train
 
-        return train.train(fit, parameters_of(fit), body(fit.dataset), index, films, folder)
+        size = size_of_maps(fit)
+        return train.train(fit, parameters_of(fit), body(fit.dataset), index, films, size, folder)
 
     about = asdict(fit) | {"parameters": entry, "backend": backend()}
     place, key = files.trained(fit), key_of_training(fit)

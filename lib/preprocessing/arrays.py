@@ -60,12 +60,13 @@ def prepared(path: str, grey: np.ndarray, settings: dict) -> Prepared:
 
 
 @contextmanager
-def new_array(path: Path, shape: tuple[int, ...]) -> Iterator[BinaryIO]:
-    """Yield a new .npy file of a uint8 array for writing rows; it is published when complete.
+def new_array(path: Path, shape: tuple[int, ...], dtype: type = np.uint8) -> Iterator[BinaryIO]:
+    """Yield a new .npy file of an array for writing rows; it is published when complete.
 
     A memory map is not used, since a full disk would kill the process without an error.
     """
-    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    descr = np.lib.format.dtype_to_descr(np.dtype(dtype))
+    header = {"descr": descr, "fortran_order": False, "shape": shape}
     with files.whole_file(path) as unfinished, unfinished.open("wb") as array:
         np.lib.format.write_array_header_1_0(array, header)
         yield array

@@ -13,8 +13,11 @@ BACKGROUND = -1.0  #: black, which also fills the surroundings of a rotated or s
 def to_float(images: np.ndarray) -> np.ndarray:
     """Scale uint8 pictures (n, h, w) to float32 (n, h, w, 1) in [-1, 1], each by its own range.
 
-    A constant picture becomes -1 (black), since it contains no information.
+    A constant picture becomes -1 (black), since it contains no information. Features of films,
+    which are floats (lib.features), are returned as float32.
     """
+    if images.dtype != np.uint8:
+        return images.astype(np.float32)
     low = images.min(axis=(1, 2), keepdims=True).astype(np.float32)
     spread = images.max(axis=(1, 2), keepdims=True) - low
     scaled = (images - low) * (2 / np.where(spread > 0, spread, 1)) - 1
