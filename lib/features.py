@@ -32,7 +32,7 @@ FILMS_AT_ONCE = 32
 def wanted(dataset: str) -> tuple[list[str], list[str]]:
     """Return the backbone's weights, and the kinds of features, that fits on a data set read."""
     reads = [fit.features for fit in ablations.every_fit(dataset) if fit.features]
-    return sorted({weights for _, weights in reads}), sorted({kind for kind, _ in reads})
+    return sorted({weights for _, weights in reads} - {""}), sorted({kind for kind, _ in reads})
 
 
 def write_features(dataset: str, root: Path = ROOT) -> None:
@@ -42,7 +42,7 @@ def write_features(dataset: str, root: Path = ROOT) -> None:
     naming the film.
     """
     weights, kinds = wanted(dataset)
-    if not weights:
+    if not kinds:
         return
     index = load_index(files.index(dataset))
     settings = arrays.settings(dataset, {"size": SIZE})
@@ -74,7 +74,8 @@ def write_features(dataset: str, root: Path = ROOT) -> None:
 
 def _contents(weights: list[str], kinds: list[str]) -> dict:
     """Return {(weights, kind): (shape of a row, type)} of all arrays; films have no weights."""
-    features = {(name, kind): (shape_of(kind), np.float16) for name in weights for kind in kinds}
+    described = [(name, kind) for name in weights for kind in kinds if kind != "films"]
+    features = {(name, kind): (shape_of(kind), np.float16) for name, kind in described}
     return {("", "films"): ((SIZE, SIZE), np.uint8), **features}
 
 
@@ -85,8 +86,8 @@ def _described(paths: list[str], settings: dict, weights: list[str], kinds: list
     for name in weights:
         origin, _, seed = name.partition("-")
         features = describer(SIZE, origin, int(seed or 0)).predict_on_batch(to_float(films))
-        rows |= {(name, kind): features[kind].astype(np.float16) for kind in kinds}
-    return rows
+        rows |= {(name, kind): features[kind].astype(np.float16) for kind in features}
+    return {key: rows[key] for key in _contents(weights, kinds)}
 
 
 def _prepared_film(path: str, settings: dict) -> np.ndarray:
