@@ -15,6 +15,7 @@ study: $(READY)            ## rebuild every result and page
 	@python -m lib.data changes
 ifeq ($(shell command -v nvidia-smi),)
 	-exec python -m lib.lanes films
+	-exec python -m lib.lanes features
 	-exec python -m lib.lanes "-s fits scores" "-s floors exploration preprocessing"
 	-exec python -m lib.lanes measures
 	-exec python -m lib.lanes "-s cards chapters" "-s ablation first-fit unlabelled"

@@ -29,7 +29,7 @@ class FeatureDetector(Detector):
 
     reads: ClassVar = "pooled"
 
-    def __init__(self, *, backbone="imagenet", film_size=backbones.SIZE, **common):
+    def __init__(self, *, backbone="imagenet", film_size=224, **common):
         super().__init__(**common)
         if backbone not in backbones.WEIGHTS:
             names = " or ".join(backbones.WEIGHTS)

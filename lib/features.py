@@ -103,6 +103,7 @@ if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: python -m lib.features DATASET (for example mura)")
     with accidents.in_one_sentence(BadData):
+        (files.BUILD / "features" / sys.argv[1]).mkdir(parents=True, exist_ok=True)
         try:
             write_features(sys.argv[1])
         except UnreadableFilm as reason:

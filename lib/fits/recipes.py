@@ -1,7 +1,8 @@
 """The inputs of a fit other than its films: code, parameters and seed.
 
 `python -m lib.fits.recipes` writes build/code/fits/<data set>.txt, one line per fit that params/
-specifies. The stage that trains a data set's fits depends on this file.
+specifies, and build/code/features/<data set>.txt, the features that these fits read. The stages
+that train a data set's fits and compute its features depend on these files.
 """
 
 import hashlib
@@ -38,11 +39,15 @@ def digest(*parts) -> str:
 
 
 def write_recipes() -> None:
-    """Write the recipes of all fits, per data set."""
+    """Write the recipes of all fits and the names of their features, per data set."""
     for dataset in grid.datasets():
-        lines = [f"{recipe(fit)} {fit}\n" for fit in ablations.every_fit(dataset)]
-        with files.whole_file(provenance.FINGERPRINTS / f"fits/{dataset}.txt") as unfinished:
-            unfinished.write_text("".join(lines))
+        fits = ablations.every_fit(dataset)
+        features = sorted({" ".join(fit.features) for fit in fits if fit.features})
+        texts = {"fits": [f"{recipe(fit)} {fit}" for fit in fits], "features": features}
+        for name, lines in texts.items():
+            path = provenance.FINGERPRINTS / f"{name}/{dataset}.txt"
+            with files.whole_file(path) as unfinished:
+                unfinished.write_text("".join(f"{line}\n" for line in lines))
 
 
 if __name__ == "__main__":
