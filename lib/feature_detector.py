@@ -53,7 +53,8 @@ class FeatureDetector(Detector):
 
     def features(self, x):
         """Return the features of films (n, s, s, 1) as an array; features as they are."""
-        if np.shape(x)[1:] == self.shape:
+        is_film = np.ndim(x) == 4 and np.shape(x)[-1] == 1
+        if np.shape(x)[1:] == self.shape or not is_film:
             return x
         return self.batchwise(self._describe, np.asarray(x))
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from lib import ROOT, ablations, accidents, files, processes
 from lib.backbones import SIZE, describer, shape_of
+from lib.datasets.entries import load_entry
 from lib.datasets.table import load_index
 from lib.errors import BadData
 from lib.films import UnreadableFilm, read_film
@@ -41,11 +42,13 @@ def write_features(dataset: str, root: Path = ROOT) -> None:
     No array is held in memory, and no incomplete one is left. Raises BadData, and UnreadableFilm,
     naming the film.
     """
+    build = root / "build"
     weights, kinds = wanted(dataset)
+    (build / "features" / dataset).mkdir(parents=True, exist_ok=True)
     if not kinds:
         return
-    index = load_index(files.index(dataset))
-    settings = arrays.settings(dataset, {"size": SIZE})
+    index = load_index(files.index(dataset, build))
+    settings = arrays.settings(dataset, {"size": SIZE}, load_entry(dataset, root))
     paths = [str(root / "data" / place) for place in index["path"]]
     batches = [
         paths[start : start + FILMS_AT_ONCE] for start in range(0, len(paths), FILMS_AT_ONCE)
@@ -63,7 +66,7 @@ def write_features(dataset: str, root: Path = ROOT) -> None:
     with ExitStack() as stack:
         written = {}
         for (name, kind), (shape, dtype) in _contents(weights, kinds).items():
-            path = files.features(dataset, kind, name)
+            path = files.features(dataset, kind, name, build)
             written[name, kind] = stack.enter_context(
                 arrays.new_array(path, (len(paths), *shape), dtype)
             )
@@ -103,7 +106,6 @@ if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: python -m lib.features DATASET (for example mura)")
     with accidents.in_one_sentence(BadData):
-        (files.BUILD / "features" / sys.argv[1]).mkdir(parents=True, exist_ok=True)
         try:
             write_features(sys.argv[1])
         except UnreadableFilm as reason:

@@ -23,7 +23,7 @@ FLOORS = [
     *("params", "variants", "grid", "ablations"),
     *("films", "burned_in", "phantoms", "provenance", "datasets", "data", "preprocessing"),
     *("source", "networks", "noise", "lesions", "collapse", "engine", "detector", "samples"),
-    *("bodies", "reconstruction"),
+    *("bodies", "reconstruction", "tensor_files", "backbones", "features", "feature_detector"),
     *("losses", "methods", "metrics", "floors", "prose", "figures", "fits"),
     *("comparison", "unlabelled", "report", "pages", "benchmark", "preflight", "lab"),
 ]

@@ -66,13 +66,13 @@ def _hash_of_file(path: Path, _moment: int) -> bytes:
 
 def _prepared(fit: Fit) -> Path:
     """Return the path of a fit's films, written first if its variant prepares them otherwise."""
+    if fit.features:
+        return _stored_features(fit.dataset, *fit.features)
     default = files.images(fit.dataset)
     if not default.exists():
         raise BadData(
             f"{default} is missing: create it with `python -m lib.preprocessing {fit.dataset}`."
         )
-    if fit.features:
-        return _stored_features(fit.dataset, *fit.features)
     images = parameters_of(fit).images
     if not images:
         return default
