@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import pandas as pd
 
-from lib import prose
+from lib import params, prose
 from lib.comparison import choices, claims
 from lib.comparison.choices import marked
 from lib.comparison.fusion import FUSION
@@ -70,6 +70,7 @@ def ranked(auroc: pd.DataFrame) -> pd.DataFrame:
                 for n, share in zip(rows["n"], rows["base_rate"], strict=True)
             ],
             "family": rows["family"].str.replace("_", " "),
+            "pre-training": rows["method"].map(params.photographs),
             "known labels": rows["setting"].str.replace("known ", "").map(unbroken),
         }
     )

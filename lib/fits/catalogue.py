@@ -48,6 +48,8 @@ def has_map(method: str) -> bool:
 
 
 def _pretraining(method: str, entry: dict) -> str:
+    if (photographs := params.photographs(method)) != "none":
+        return photographs
     parameters = params.part(method, entry)
     known = keywords(method)
     if "pretraining_epochs" not in known:
