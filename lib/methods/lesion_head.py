@@ -98,7 +98,7 @@ class LesionHead(FeatureDetector):
         self.drawings, self.ema = drawings, ema
         self.random = keras.random.SeedGenerator(self.seed)
         self.head = _head(self.shape_of_maps, filters, dropout)  # h
-        _ = self.describer  # from here on it exists: a compiled function cannot create weights
+        self.describer()  # from here on it exists: a compiled function cannot create weights
 
     make_optimizers = SyntheticLesions.make_optimizers
     varied = SyntheticLesions.varied
@@ -109,9 +109,8 @@ class LesionHead(FeatureDetector):
         side = self.film_size // CELL
         return side, side, sum(LEVELS)
 
-    @property
     def describer(self):
-        """The frozen network f, which is no part of this model nor of its weights file."""
+        """Return the frozen network f, which no attribute holds, so that no weights file has it."""
         seed = self.seed if self.backbone == "random" else 0
         return feature_maps(self.film_size, self.backbone, seed)
 
@@ -141,7 +140,7 @@ class LesionHead(FeatureDetector):
         wanted = self.kinds, self.lesion_size, self.lesion_share
         varied = self.varied(ops.convert_to_tensor(films[..., 0]), bodies(films))
         ill, masks = drawn.draw(*varied, self.random, *wanted)
-        maps = self.describer.predict_on_batch(ops.convert_to_numpy(ill)[..., None])
+        maps = self.describer().predict_on_batch(ops.convert_to_numpy(ill)[..., None])
         return np.concatenate([maps, ops.convert_to_numpy(target(masks))], -1).astype(np.float16)
 
     def standardise(self, pairs):
@@ -159,7 +158,7 @@ class LesionHead(FeatureDetector):
 
     def logits(self, x):
         """Return the logit of each cell of films, (n, h', w')."""
-        maps = self.describer(x, training=False)
+        maps = self.describer()(x, training=False)
         return self.head(maps, training=False)[..., 0]
 
     def examine(self, x):
