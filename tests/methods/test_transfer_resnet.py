@@ -70,5 +70,5 @@ def test_grad_cam_is_its_definition_by_gradients():
 def test_it_needs_films_of_both_classes_and_known_weights():
     with pytest.raises(ValueError, match=r"TransferResNet learns .* 0 normal and 0 abnormal"):
         tiny().fit(discs(4)[0], verbose=0)
-    with pytest.raises(ValueError, match="no backbone .* with weights 'none'"):
+    with pytest.raises(ValueError, match=r"no backbone .* with weights 'none'"):
         tiny(backbone="none")
