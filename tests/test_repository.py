@@ -23,7 +23,8 @@ FLOORS = [
     *("params", "variants", "grid", "ablations"),
     *("films", "burned_in", "phantoms", "provenance", "datasets", "data", "preprocessing"),
     *("source", "networks", "noise", "lesions", "collapse", "engine", "detector", "samples"),
-    *("bodies", "reconstruction", "tensor_files", "backbones", "features", "feature_detector"),
+    *("bodies", "reconstruction", "standardisation", "tensor_files", "backbones", "features"),
+    *("feature_detector", "grid_detector"),
     *("losses", "methods", "metrics", "floors", "prose", "figures", "fits"),
     *("comparison", "unlabelled", "report", "pages", "benchmark", "preflight", "lab"),
 ]

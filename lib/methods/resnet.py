@@ -52,9 +52,10 @@ class ResNet(Detector):
     - `miss_factor`: cost of a missed abnormal film relative to a false alarm
     - `weight_decay`: AdamW's
     - `unknown`: films of unknown label are ignored, or normal
+    - `network`: films -> A; None: a ResNet of `width` and `blocks`
     """
 
-    players: ClassVar = {"loss": ("backbone", "head")}
+    players: ClassVar = {"loss": ("network", "head")}
     uses_labels: ClassVar = True
 
     def __init__(
@@ -65,6 +66,7 @@ class ResNet(Detector):
         miss_factor=2.0,
         weight_decay=1e-2,
         unknown="ignored",
+        network=None,
         **common,
     ):
         super().__init__(**common)
@@ -76,8 +78,8 @@ class ResNet(Detector):
         self.width, self.blocks = width, blocks
         self.miss_factor = miss_factor
         self.weight_decay = weight_decay
-        self.backbone = networks.resnet(self.image_size, width, blocks)
-        features = keras.Input(self.backbone.output_shape[1:])
+        self.network = network or networks.resnet(self.image_size, width, blocks)
+        features = keras.Input(self.network.output_shape[1:])
         pooled = layers.GlobalAveragePooling2D()(features)
         self.head = keras.Model(features, layers.Dense(1, name="logit")(pooled), name="head")
         self.class_weights = self.add_weight(
@@ -106,7 +108,7 @@ class ResNet(Detector):
         abnormal, normal = int((known == 1).sum()), int((known == 0).sum())
         if not (abnormal and normal):
             raise ValueError(
-                "ResNet learns from labelled films of both classes; "
+                f"{type(self).__name__} learns from labelled films of both classes; "
                 f"it was given {normal} normal and {abnormal} abnormal ones."
             )
         balanced = compute_class_weight("balanced", classes=np.array([0, 1]), y=known.astype(int))
@@ -115,18 +117,18 @@ class ResNet(Detector):
 
     def compute_losses(self, x, y=None, training=False):
         """Return the weighted cross-entropy."""
-        logit = self.head(self.backbone(x, training=training), training=training)
+        logit = self.head(self.network(x, training=training), training=training)
         return {
             "loss": losses.weighted_cross_entropy(y, ops.squeeze(logit, -1), self.class_weights)
         }
 
     def examine(self, x):
         """Return the logit, and Grad-CAM as the map."""
-        features = self.backbone(x, training=False)  # A, (n, h', w', k)
+        features = self.network(x, training=False)  # A, (n, h', w', k)
         return {"score": ops.squeeze(self.head(features), axis=-1), "map": self.grad_cam(features)}
 
     def grad_cam(self, features):
-        """Return (n, h, w) from the backbone's maps (n, h', w', k)."""
+        """Return (n, h, w) from the network's maps (n, h', w', k)."""
         weights = self.head.get_layer("logit").kernel  # w, (k, 1)
         cells = features.shape[1] * features.shape[2]  # Z
         cam = ops.relu(ops.matmul(features, weights) / cells)
