@@ -71,6 +71,9 @@ OPTIONS = {
         "width": 8,
         "members": 1,
     },
+    "feature_autoencoder": {"film_size": 64, "epochs": 15, "learning_rate": 5e-3, "width": 32},
+    "reverse_distillation": {"film_size": 64, "epochs": 15, "learning_rate": 5e-3},
+    "feature_flow": {"film_size": 64, "epochs": 10, "learning_rate": 3e-3, "steps": 4},
     "resnet": {"width": 8, "blocks": (1, 1, 1)},
     "vae": {"epochs": 15, "latent_dim": 4, "learning_rate": 3e-3},
     "vae_gan": {
