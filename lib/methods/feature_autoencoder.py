@@ -51,7 +51,7 @@ class FeatureAutoencoder(GridDetector):
     players: ClassVar = {"loss": ("encoder", "decoder")}
 
     def __init__(
-        self, *, width=128, latent_dim=32, dropout=0.1, window=5, value_range=10.0, **common
+        self, *, width=128, latent_dim=32, dropout=0.1, window=3, value_range=10.0, **common
     ):
         super().__init__(**common)
         self.width, self.latent_dim, self.dropout = width, latent_dim, dropout

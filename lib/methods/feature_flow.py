@@ -24,7 +24,7 @@ of a cell, the sum parts into cells; in nats per dimension, with C channels:
 | 2. flows | of ResNets one per level, maps added | the same | one, three levels together, 14 x 14 cells |
 | 3. features | | a trained layer norm | mean 0 and deviation 1 per channel |
 | 4. kernels | 3 and 1 in turn, or 3 | the same | 3 and 1 in turn |
-| 5. permutation | of channels, fixed | the same | the same, drawn with `seed` |
+| 5. permutation | of channels, fixed | the same | the same, for every `seed` |
 | 6. scale | | clamp tanh(0.1 s), and a trained scale for each channel | clamp tanh(s / clamp) |
 | 7. place | known from zeros beyond the border | the same | also an offset of the hidden units for each cell, if `located` |
 | 8. noise | none | none | added to the features in training |
@@ -63,8 +63,9 @@ class FeatureFlow(GridDetector):
         self.steps, self.width, self.clamp = steps, width, clamp
         self.noise, self.located = noise, located
         self.random = keras.random.SeedGenerator(self.seed)
-        draw = np.random.default_rng(self.seed)
-        side, _, channels = self.shape
+        channels = self.shape[-1]
+        # Not drawn with the seed: weights files hold no permutations, and any seed may read one.
+        draw = np.random.default_rng(0)
         self.couplings = [
             _Coupling(draw.permutation(channels), width, (3, 1)[step % 2], clamp, located)
             for step in range(steps)
