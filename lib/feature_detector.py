@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 from keras import ops
 
-from lib import backbones
+from lib import backbones, losses
 from lib.detector import Detector
 from lib.engine import not_abnormal
 
@@ -85,6 +85,15 @@ class FeatureDetector(Detector):
         """Return (n, h, w), larger is more abnormal, of films or features x; None without a map."""
         return super().anomaly_map(self.features(x))
 
+    def of_cells(self, cells):
+        """Return a map, and three scores of films, from how abnormal cells (n, h', w') are."""
+        return {
+            "map": self.enlarged(cells),
+            "mean": ops.mean(cells, axis=(1, 2)),
+            "top_tenth": losses.mean_of_largest(cells, max(1, cells.shape[1] ** 2 // 10)),
+            "maximum": ops.max(cells, axis=(1, 2)),
+        }
+
     def enlarged(self, cells):
         """Return maps (n, image_size, image_size) from values of cells (n, h', w')."""
         size = (self.image_size, self.image_size)
@@ -101,11 +110,15 @@ class FeatureDetector(Detector):
 class FeatureStatistics(FeatureDetector):
     """A method without gradients: statistics of normal features, computed at once.
 
-    It defines `estimate(normal)`, which sets its weights; `epochs` is 0.
+    It defines `estimate(normal)`, which sets its weights.
+
+    - `epochs`: 0, as there is nothing to train
     """
 
     def __init__(self, *, epochs=0, **common):
         super().__init__(epochs=epochs, **common)
+        if epochs:
+            raise ValueError(f"{self.title} is not trained in epochs: leave `epochs` out.")
 
     def fixed_weight(self, name, *shape):
         """Return a weight without gradient, for a statistic."""

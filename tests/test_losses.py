@@ -67,6 +67,15 @@ def test_ssim_of_one_pixel_by_hand():
     assert float(value[0, 5, 5]) == pytest.approx(by_hand, abs=1e-4)
 
 
+def test_ssim_of_channels_is_their_mean():
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(2, 3, 6, 5, 4)).astype("float32")
+    each = [losses.ssim(x[..., [c]], y[..., [c]], 5, 1.0, 4.0) for c in range(4)]
+    assert each[0].shape == (3, 6, 5)
+    by_hand = np.mean([ops.convert_to_numpy(channel) for channel in each], axis=0)
+    np.testing.assert_allclose(losses.ssim(x, y, 5, 1.0, 4.0), by_hand, atol=1e-5)
+
+
 def test_kl_divergence_is_the_mean_log_ratio_of_the_densities():
     mean, log_var = np.array([[0.5, -1.0]], "float32"), np.array([[0.3, -0.7]], "float32")
     z = mean + np.exp(log_var / 2) * np.random.default_rng(0).normal(size=(200_000, 2))

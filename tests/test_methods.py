@@ -57,6 +57,9 @@ OPTIONS = {
     "joint_dmsad": {"epochs": 16, "learning_rate": 3e-3, "spheres": 5, **RESIDUAL},
     "joint_dmsvdd": {"width": 8, "blocks": (1, 1, 1), "spheres": 5},
     "f_anogan": {"epochs": 15, "width": 8, "latent_dim": 8, "n_critic": 2, "learning_rate": 2e-3},
+    **dict.fromkeys(
+        ("feature_distance", "padim", "patchcore", "linear_probe"), {"film_size": 64, "epochs": 0}
+    ),
     "feature_deep_sad": {"film_size": 64, "epochs": 10},
     "lesion_head": {"film_size": 64, "drawings": 200, "epochs": 10},
     "transfer_resnet": {"film_size": 64},
@@ -74,6 +77,15 @@ OPTIONS = {
         "width": 8,
         "members": 1,
     },
+    "feature_autoencoder": {
+        "film_size": 128,  # at 64, a window of SSIM covers most of the 4 x 4 cells
+        "epochs": 15,
+        "learning_rate": 5e-3,
+        "width": 32,
+        "value_range": 30.0,
+    },
+    "reverse_distillation": {"film_size": 64, "epochs": 15, "learning_rate": 5e-3},
+    "feature_flow": {"film_size": 64, "epochs": 10, "learning_rate": 3e-3, "steps": 4},
     "resnet": {"width": 8, "blocks": (1, 1, 1)},
     "vae": {"epochs": 15, "latent_dim": 4, "learning_rate": 3e-3},
     "vae_gan": {
@@ -86,12 +98,16 @@ OPTIONS = {
 FLOORS = {
     "ae_u": 0.95,
     "arae": 0.9,
+    "feature_autoencoder": 0.95,
+    "reverse_distillation": 0.95,
+    "feature_flow": 0.95,
     "drocc": 0.7,  # .76 to .98 over four seeds and two backends
     "drocc_lf": 0.9,
     "dmsad": 0.85,
     "contrastive_dmsad": 0.85,
     "lesion_logistic": 0.9,
     "lesion_head": 0.9,
+    **dict.fromkeys(("feature_distance", "padim", "patchcore", "linear_probe"), 0.95),
     "feature_deep_sad": 0.9,
     "transfer_resnet": 0.9,
     "lesion_deep_sad": 0.9,

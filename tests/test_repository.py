@@ -24,8 +24,8 @@ FLOORS = [
     *("films", "burned_in", "phantoms", "provenance", "datasets", "data", "preprocessing"),
     *("source", "networks", "noise", "lesions", "collapse", "engine", "detector", "samples"),
     *("bodies", "reconstruction", "standardisation", "tensor_files", "backbones", "features"),
-    *("feature_detector", "grid_detector"),
-    *("losses", "methods", "metrics", "floors", "prose", "figures", "fits"),
+    *("losses", "feature_detector", "grid_detector"),
+    *("methods", "metrics", "floors", "prose", "figures", "fits"),
     *("comparison", "unlabelled", "report", "pages", "benchmark", "preflight", "lab"),
 ]
 

@@ -26,7 +26,6 @@ from typing import ClassVar
 import numpy as np
 from keras import ops
 
-from lib import losses
 from lib.feature_detector import FeatureStatistics
 
 
@@ -46,7 +45,10 @@ class PaDiM(FeatureStatistics):
         self.channels = min(channels or every, every)
         self.epsilon = epsilon
         draw = np.random.default_rng(self.seed)
-        self.selected = np.sort(draw.permutation(every)[: self.channels])
+        self.selected = self.add_weight(  # kept with the statistics, which are of these channels
+            shape=(self.channels,), dtype="int32", name="selected", trainable=False
+        )
+        self.selected.assign(np.sort(draw.permutation(every)[: self.channels]))
         self.mean = self.fixed_weight("mean", side * side, self.channels)  # mu
         self.whitening = self.fixed_weight(  # W with Sigma^-1 = W^T W
             "whitening", side * side, self.channels, self.channels
@@ -54,7 +56,8 @@ class PaDiM(FeatureStatistics):
 
     def estimate(self, normal):
         """Set mean and covariance of each place from features (n, h', w', 176)."""
-        x = normal.reshape(len(normal), -1, normal.shape[-1])[..., self.selected].astype(float)
+        x = normal.reshape(len(normal), -1, normal.shape[-1])
+        x = x[..., ops.convert_to_numpy(self.selected)].astype(float)
         mean = x.mean(axis=0)
         self.mean.assign(mean)
         centred = (x - mean).transpose(1, 2, 0)  # (places, channels, n)
@@ -72,10 +75,4 @@ class PaDiM(FeatureStatistics):
 
     def examine(self, x):
         """Return M, enlarged, as the map; means of its cells, of its largest tenth, its maximum."""
-        distances = self.distances(x)
-        return {
-            "map": self.enlarged(distances),
-            "top_tenth": losses.mean_of_largest(distances, max(1, self.shape[0] ** 2 // 10)),
-            "mean": ops.mean(distances, axis=(1, 2)),
-            "maximum": ops.max(distances, axis=(1, 2)),
-        }
+        return self.of_cells(self.distances(x))

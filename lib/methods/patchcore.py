@@ -31,7 +31,6 @@ from typing import ClassVar
 import numpy as np
 from keras import layers, ops
 
-from lib import losses
 from lib.backbones import LEVELS
 from lib.feature_detector import FeatureStatistics
 
@@ -89,14 +88,8 @@ class PatchCore(FeatureStatistics):
         squared = _squared_distances(p, self.cells)  # (n, places, cells of the memory)
         nearest = -ops.top_k(-squared, self.neighbours)[0]
         distances = ops.sqrt(ops.maximum(nearest, 1e-12))  # of each cell, ascending
-        d = distances[..., 0]
-        cells = ops.reshape(d, (-1, side, side))
-        return {
-            "map": self.enlarged(cells),
-            "mean": ops.mean(d, axis=1),
-            "top_tenth": losses.mean_of_largest(cells, max(1, side**2 // 10)),
-            "maximum": self.reweighted_maximum(distances),
-        }
+        cells = ops.reshape(distances[..., 0], (-1, side, side))
+        return self.of_cells(cells) | {"maximum": self.reweighted_maximum(distances)}
 
     def reweighted_maximum(self, distances):
         """Return w d of the cell with the largest d, (n,), from (n, places, neighbours)."""

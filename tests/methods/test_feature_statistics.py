@@ -72,7 +72,7 @@ def test_padim_is_a_mahalanobis_distance_at_each_place():
     normal, x = grid(40), grid(3, seed=1)
     detector = PaDiM(**SMALL, channels=20, epsilon=0.1)
     detector.fit(normal, verbose=0)
-    chosen = detector.selected
+    chosen = array(detector.selected)
     assert len(set(chosen)) == 20
     by_hand = np.zeros((3, 4, 4))
     for row, column in np.ndindex(4, 4):
@@ -171,6 +171,8 @@ def test_films_and_their_features_score_alike():
 def test_what_is_refused():
     with pytest.raises(ValueError, match="backbone of PaDiM is imagenet or random, not 'vgg'"):
         PaDiM(backbone="vgg")
+    with pytest.raises(ValueError, match="PaDiM is not trained in epochs: leave `epochs` out"):
+        PaDiM(epochs=3)
     with pytest.raises(ValueError, match="leave `augment` and `mirrored` out"):
         PaDiM(mirrored=True)
     with pytest.raises(ValueError, match=r"takes films .* or grid features of shape \(n, 4, 4, 17"):
