@@ -6,7 +6,7 @@ Sigma_ij mean and covariance over the N normal films:
 
     Sigma_ij = 1 / (N - 1) sum (x_ij - mu_ij)(x_ij - mu_ij)^T + epsilon I           (equation 1)
     M(x_ij) = sqrt((x_ij - mu_ij)^T Sigma_ij^-1 (x_ij - mu_ij))                     (equation 2)
-    map = M, score = mean of its largest tenth
+    map = M, score = mean of its cells
 
 PaDiM compares each place with the same place of other films: it needs films that are aligned.
 
@@ -17,7 +17,7 @@ PaDiM compares each place with the same place of other films: it needs films tha
 | 1. backbone | ResNet-18 or Wide ResNet-50-2, 224 px | EfficientNet-Lite0, 224 px |
 | 2. cells | 56 x 56, deeper levels enlarged by copying | 14 x 14, earlier levels averaged |
 | 3. channels | 100 of 448 (ResNet-18), 550 of 1792 | 100 of 176 |
-| 4. score of a film | maximum of the map | mean of its largest tenth; the maximum is a further score |
+| 4. score of a film | maximum of the map | mean of the map; the maximum is a further score |
 | 5. map | smoothed by a Gaussian of 4 pixels | enlarged bilinearly |
 """  # noqa: E501
 
@@ -37,7 +37,7 @@ class PaDiM(FeatureStatistics):
     """
 
     reads: ClassVar = "grid"
-    scores: ClassVar = ("top_tenth", "mean", "maximum")
+    scores: ClassVar = ("mean", "top_tenth", "maximum")
 
     def __init__(self, *, channels=100, epsilon=0.01, **common):
         super().__init__(**common)

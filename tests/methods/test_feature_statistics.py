@@ -84,7 +84,8 @@ def test_padim_is_a_mahalanobis_distance_at_each_place():
     outputs = detector.predict(x, verbose=0)
     np.testing.assert_allclose(outputs["mean"], by_hand.mean((1, 2)), rtol=1e-3)
     np.testing.assert_allclose(outputs["maximum"], by_hand.max((1, 2)), rtol=1e-3)
-    np.testing.assert_allclose(outputs["score"], by_hand.max((1, 2)), rtol=1e-3)  # 1 of 16 cells
+    np.testing.assert_allclose(outputs["score"], by_hand.mean((1, 2)), rtol=1e-3)
+    np.testing.assert_allclose(outputs["top_tenth"], by_hand.max((1, 2)), rtol=1e-3)  # 1 of 16
     assert outputs["map"].shape == (3, 32, 32)
 
 
