@@ -51,6 +51,11 @@ class FeatureDetector(Detector):
         """The shape of one film's features."""
         return backbones.shape_of(self.reads, self.film_size)
 
+    @property
+    def backbone_seed(self):
+        """The seed of random weights; 0 for pretrained ones, of which there is one set."""
+        return self.seed if self.backbone == "random" else 0
+
     def features(self, x):
         """Return the features of films (n, s, s, 1) as an array; features as they are."""
         is_film = np.ndim(x) == 4 and np.shape(x)[-1] == 1
@@ -64,7 +69,7 @@ class FeatureDetector(Detector):
             films = ops.convert_to_numpy(ops.image.resize(films, size))
         if self.reads == "films":
             return films
-        describer = backbones.describer(self.film_size, self.backbone, self.seed)
+        describer = backbones.describer(self.film_size, self.backbone, self.backbone_seed)
         return describer.predict_on_batch(films)[self.reads]
 
     def fit(self, x, y=None, validation_data=None, **options):

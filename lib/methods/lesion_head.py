@@ -111,8 +111,7 @@ class LesionHead(FeatureDetector):
 
     def describer(self):
         """Return the frozen network f, which no attribute holds, so that no weights file has it."""
-        seed = self.seed if self.backbone == "random" else 0
-        return feature_maps(self.film_size, self.backbone, seed)
+        return feature_maps(self.film_size, self.backbone, self.backbone_seed)
 
     def fit(self, x, y=None, validation_data=None, **options):
         """Train on lesions drawn into films x, as `Engine.fit` does on films; y is not used."""
