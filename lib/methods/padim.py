@@ -19,7 +19,7 @@ PaDiM compares each place with the same place of other films: it needs films tha
 | 3. channels | 100 of 448 (ResNet-18), 550 of 1792 | 100 of 176 |
 | 4. score of a film | maximum of the map | mean of the map; the maximum is a further score |
 | 5. map | smoothed by a Gaussian of 4 pixels | enlarged bilinearly |
-"""  # noqa: E501
+"""
 
 from typing import ClassVar
 
