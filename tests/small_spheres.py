@@ -1,4 +1,4 @@
-"""Networks of the SVDD family that a test can train in seconds: arguments of their detectors."""
+"""Networks of the SVDD family that a test can train in seconds, and what labels do to them."""
 
 import numpy as np
 from discs import discs

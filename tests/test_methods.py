@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from lib import losses, methods
 from lib.collapse import Collapsed, check_scores
-from lib.engine import input_gradient
+from lib.engine import BACKEND, input_gradient
 from lib.methods.autoencoder import Autoencoder
 from lib.methods.deep_svdd import DeepSVDD, _BatchNorm
 from lib.methods.resnet import ResNet
@@ -102,7 +102,7 @@ FLOORS = {
     "feature_autoencoder": 0.95,
     "reverse_distillation": 0.95,
     "feature_flow": 0.95,
-    "drocc": 0.7,  # .76 to .98 over four seeds and two backends
+    "drocc": 0.9 if BACKEND == "tensorflow" else 0.7,  # over four seeds .89 to .98, .76 to .92
     "drocc_lf": 0.9,
     "dmsad": 0.85,
     "contrastive_dmsad": 0.85,
