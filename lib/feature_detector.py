@@ -6,6 +6,7 @@ A `FeatureDetector` is given films or their features, which the study stores onc
 
     pooled   (n, 512)            means of the maps of all levels of the backbone
     grid     (n, h', w', 176)    three levels, in cells of 16 x 16 pixels: 14 x 14 of 224 px
+    coarse   (n, h', w', 496)    four levels, in cells of 32 x 32 pixels: 7 x 7 of 224 px
     films    (n, 224, 224, 1)    the films that the backbone sees, for a method that changes them
 """
 
@@ -29,7 +30,7 @@ class FeatureDetector(Detector):
 
     reads: ClassVar = "pooled"
 
-    def __init__(self, *, backbone="imagenet", film_size=224, **common):
+    def __init__(self, *, backbone="imagenet", film_size=backbones.SIZE, **common):
         super().__init__(**common)
         if backbone not in backbones.WEIGHTS:
             names = " or ".join(backbones.WEIGHTS)

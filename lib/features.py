@@ -3,8 +3,10 @@
 In build/features/<data set>/, row-aligned with its index:
 
 - `films.npy`: films prepared at 224 pixels per side, uint8 (n, 224, 224)
-- `<weights>/pooled.npy`, `<weights>/grid.npy`: float16 (n, 512) and (n, 14, 14, 176)
-  (`lib.backbones.describer`); weights are `imagenet` or `random-<seed>`
+- `<weights>/pooled.npy`, `<weights>/grid.npy`, `<weights>/coarse.npy`: float16 (n, 512),
+  (n, 14, 14, 176) and (n, 7, 7, 496) (`lib.backbones.describer`); weights are `imagenet` or
+  `random-<seed>`
+- the same of films of another size in folders that name it (`grid.Features.folder`)
 
 Only features that a fit of params/ reads are computed. Nothing that changes in a method computes
 them again.
@@ -19,21 +21,22 @@ import cv2
 import numpy as np
 
 from lib import ROOT, ablations, accidents, files, processes
-from lib.backbones import SIZE, describer, shape_of
+from lib.backbones import describer, shape_of
 from lib.datasets.entries import load_entry
 from lib.datasets.table import load_index
 from lib.errors import BadData
 from lib.films import UnreadableFilm, read_film
+from lib.grid import Features
 from lib.preprocessing import arrays
 from lib.preprocessing.network_input import to_float
 
 FILMS_AT_ONCE = 32
 
 
-def wanted(dataset: str) -> tuple[list[str], list[str]]:
-    """Return the backbone's weights, and the kinds of features, that fits on a data set read."""
-    reads = [fit.features for fit in ablations.every_fit(dataset) if fit.features]
-    return sorted({weights for _, weights in reads} - {""}), sorted({kind for kind, _ in reads})
+def wanted(dataset: str) -> list[Features]:
+    """Return the features that fits on a data set read, and the films that these describe."""
+    read = {fit.features for fit in ablations.every_fit(dataset) if fit.features}
+    return sorted(read | {Features("films", one.size) for one in read})
 
 
 def write_features(dataset: str, root: Path = ROOT) -> None:
@@ -43,58 +46,63 @@ def write_features(dataset: str, root: Path = ROOT) -> None:
     naming the film.
     """
     build = root / "build"
-    weights, kinds = wanted(dataset)
+    features = wanted(dataset)
     (build / "features" / dataset).mkdir(parents=True, exist_ok=True)
-    if not kinds:
+    if not features:
         return
     index = load_index(files.index(dataset, build))
-    settings = arrays.settings(dataset, {"size": SIZE}, load_entry(dataset, root))
     paths = [str(root / "data" / place) for place in index["path"]]
     batches = [
         paths[start : start + FILMS_AT_ONCE] for start in range(0, len(paths), FILMS_AT_ONCE)
     ]
-    task = partial(_described, settings=settings, weights=weights, kinds=kinds)
-    alone = partial(cv2.setNumThreads, 1)
+    entry = load_entry(dataset, root)
+    settings = {one.size: arrays.settings(dataset, {"size": one.size}, entry) for one in features}
     results = processes.each(
-        task,
+        partial(_described, settings=settings, features=features),
         batches,
         f"features of {dataset}",
         "batch",
         workers=processes.most_workers(),
-        start=alone,
+        start=partial(cv2.setNumThreads, 1),
     )
     with ExitStack() as stack:
         written = {}
-        for (name, kind), (shape, dtype) in _contents(weights, kinds).items():
-            path = files.features(dataset, kind, name, build)
-            written[name, kind] = stack.enter_context(
-                arrays.new_array(path, (len(paths), *shape), dtype)
-            )
+        for one in features:
+            path = files.features(dataset, one.kind, one.folder, build)
+            shape = (len(paths), *_shape_of_row(one))
+            written[one] = stack.enter_context(arrays.new_array(path, shape, _type(one)))
         for result in results:
-            for key, rows in result.items():
-                written[key].write(rows.tobytes())
+            for one, rows in result.items():
+                written[one].write(rows.tobytes())
 
 
-def _contents(weights: list[str], kinds: list[str]) -> dict:
-    """Return {(weights, kind): (shape of a row, type)} of all arrays; films have no weights."""
-    described = [(name, kind) for name in weights for kind in kinds if kind != "films"]
-    features = {(name, kind): (shape_of(kind), np.float16) for name, kind in described}
-    return {("", "films"): ((SIZE, SIZE), np.uint8), **features}
+def _shape_of_row(one: Features) -> tuple[int, ...]:
+    return (one.size, one.size) if one.kind == "films" else shape_of(one.kind, one.size)
 
 
-def _described(paths: list[str], settings: dict, weights: list[str], kinds: list[str]) -> dict:
-    """Return {(weights, kind): rows} of some films."""
-    films = np.stack([_prepared_film(path, settings) for path in paths])
-    rows = {("", "films"): films}
-    for name in weights:
-        origin, _, seed = name.partition("-")
-        features = describer(SIZE, origin, int(seed or 0)).predict_on_batch(to_float(films))
-        rows |= {(name, kind): features[kind].astype(np.float16) for kind in features}
-    return {key: rows[key] for key in _contents(weights, kinds)}
+def _type(one: Features) -> type:
+    return np.uint8 if one.kind == "films" else np.float16
+
+
+def _described(paths: list[str], settings: dict, features: list[Features]) -> dict:
+    """Return {features: rows} of some films."""
+    films = {
+        size: np.stack([_prepared_film(path, settings[size]) for path in paths])
+        for size in settings
+    }
+    rows: dict[Features, np.ndarray] = {}
+    for one in features:
+        if one.kind == "films":
+            rows[one] = films[one.size]
+        elif one not in rows:
+            network = describer(one.size, one.weights, one.seed)
+            described = network.predict_on_batch(to_float(films[one.size]))
+            rows |= {one._replace(kind=kind): values for kind, values in described.items()}
+    return {one: rows[one].astype(_type(one), copy=False) for one in features}
 
 
 def _prepared_film(path: str, settings: dict) -> np.ndarray:
-    """Return the picture of a film, uint8 (224, 224)."""
+    """Return the picture of a film, uint8 (s, s)."""
     try:
         grey = read_film(path)
     except UnreadableFilm as reason:

@@ -76,9 +76,9 @@ def images(dataset: str, kind: str = "", build: Path | None = None) -> Path:
     return (build or BUILD) / f"images/{'.'.join(filter(None, (dataset, kind)))}.npy"
 
 
-def features(dataset: str, kind: str, weights: str = "", build: Path | None = None) -> Path:
-    """Return the path of an array for methods on a backbone: its films, or features by weights."""
-    return (build or BUILD) / "features" / dataset / weights / f"{kind}.npy"
+def features(dataset: str, kind: str, folder: str = "", build: Path | None = None) -> Path:
+    """Return the path of an array for methods on a backbone; `folder` is `grid.Features.folder`."""
+    return (build or BUILD) / "features" / dataset / folder / f"{kind}.npy"
 
 
 def floors(dataset: str, build: Path | None = None) -> Path:

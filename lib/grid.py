@@ -7,9 +7,32 @@ with one change (lib.ablations); a variant that changes nothing is the grid's ow
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from lib import params, variants
 from lib.errors import BadData
+
+FILM_SIZE = 224  # pixels per side of the films that a backbone sees, unless `film_size` is given
+
+
+class Features(NamedTuple):
+    """What a fit reads in place of films: a kind of features of the films as a backbone sees them.
+
+    `kind` is one of `lib.backbones.shape_of`, `size` the side of the films in pixels. `weights` of
+    the backbone are imagenet or random, with a seed; they are empty for the kind `films`.
+    """
+
+    kind: str
+    size: int = FILM_SIZE
+    weights: str = ""
+    seed: int = 0
+
+    @property
+    def folder(self) -> str:
+        """The folder of their array among the features of a data set."""
+        size = f"{self.size}px" if self.size != FILM_SIZE else ""
+        seed = str(self.seed) if self.weights == "random" else ""
+        return "-".join(filter(None, (size, self.weights, seed)))
 
 
 @dataclass(frozen=True)
@@ -46,15 +69,17 @@ class Fit:
         return params.put_over(changes[self.variant], params.entry_of(self.method))
 
     @property
-    def features(self) -> tuple[str, str] | None:
-        """The kind and the backbone's weights of the features that it reads; None if films."""
+    def features(self) -> Features | None:
+        """The features that it reads in place of films; None if it reads films of the study."""
         parameters = params.part(self.method, self.entry)
         if not parameters.features:
             return None
+        size = parameters.keywords.get("film_size", FILM_SIZE)
         if parameters.features == "films":
-            return "films", ""
+            return Features("films", size)
         weights = parameters.keywords.get("backbone", "imagenet")
-        return parameters.features, weights if weights == "imagenet" else f"{weights}-{self.seed}"
+        seed = self.seed if weights == "random" else 0
+        return Features(parameters.features, size, weights, seed)
 
     def __str__(self) -> str:
         return "/".join(filter(None, (self.dataset, self.method, self.variant, str(self.seed))))
@@ -86,9 +111,20 @@ def families() -> dict[str, str]:
     }
 
 
-def fusions() -> dict[str, list[str]]:
-    """Return the fusions of scores, {name: parts}; none if the grid has none."""
-    return _grid().get("fusions") or {}
+class Fusion(NamedTuple):
+    """A fusion of scores: its parts, and the rule that joins them; without one, by several."""
+
+    parts: list[str]
+    rule: str = ""
+
+
+def fusions() -> dict[str, Fusion]:
+    """Return the fusions of scores by name; none if the grid has none."""
+    declared = _grid().get("fusions") or {}
+    return {
+        name: Fusion(**entry) if isinstance(entry, dict) else Fusion(entry)
+        for name, entry in declared.items()
+    }
 
 
 def datasets() -> list[str]:

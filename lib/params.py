@@ -34,7 +34,7 @@ class Parameters(NamedTuple):
     contamination: float  # share of anomalies among the training films of unknown label
     augment: bool | dict  # whether training films are augmented at random, and with what brightness
     images: dict  # preparation of films that differs from the data set's
-    features: str  # what the method reads in place of films: pooled or grid (lib.features)
+    features: str  # what the method reads in place of films: pooled, grid, ... (lib.features)
     updates: dict[str, int]  # training lengths in updates, by their keyword in epochs
     keywords: dict  # keywords of the method
 

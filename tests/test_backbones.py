@@ -65,7 +65,15 @@ def test_features_are_means_of_the_levels():
     cell = [levels[1][0, 4:8, 8:12], levels[2][0, 2:4, 4:6], levels[3][0, 1:2, 2:3]]
     expected = np.concatenate([part.mean(axis=(0, 1)) for part in cell])
     np.testing.assert_allclose(features["grid"][0, 1, 2], expected, rtol=1e-4, atol=1e-5)
-    for kind in ("pooled", "grid"):
+    cell = [
+        levels[1][0, 8:16, :8],
+        levels[2][0, 4:8, :4],
+        levels[3][0, 2:4, :2],
+        levels[4][0, 1:, :1],
+    ]
+    expected = np.concatenate([part.mean(axis=(0, 1)) for part in cell])
+    np.testing.assert_allclose(features["coarse"][0, 1, 0], expected, rtol=1e-4, atol=1e-5)
+    for kind in ("pooled", "grid", "coarse"):
         assert features[kind].shape[1:] == backbones.shape_of(kind, size=64)
 
 

@@ -22,7 +22,7 @@ from lib.comparison.tables import COLUMNS, ORIGIN, measures_of
 from lib.datasets.entries import load_entries
 from lib.datasets.table import load_index
 from lib.errors import BadData
-from lib.grid import Fit
+from lib.grid import Fit, Fusion
 
 FILMS, SIDE = 240, 16
 GOOD = Fit("limbs", "deep_svdd", seed=0)
@@ -677,7 +677,7 @@ def changed(build, **columns):
 
 def test_nothing_is_measured_of_normals_alone_and_a_sentence_says_so(build):
     changed(build, label=0, finding="")
-    results = compare([GOOD, AGAIN], build, fusions={"both": ["deep_svdd", "deep_svdd"]})
+    results = compare([GOOD, AGAIN], build, fusions={"both": Fusion(["deep_svdd", "deep_svdd"])})
     assert results.empty and list(table(build, "results")) == COLUMNS
     measures = measures_of(GOOD, build)
     assert measures.results.empty and measures.curve.empty and measures.follows.empty

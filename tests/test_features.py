@@ -1,6 +1,7 @@
 """Features are those of the backbone on each film of the index, and only those that are read."""
 
 import json
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -11,7 +12,7 @@ from lib import backbones, features, files
 from lib.errors import BadData
 from lib.films import UnreadableFilm, read_film
 from lib.fits import films
-from lib.grid import Fit
+from lib.grid import Features, Fit
 from lib.preprocessing import prepare, to_float
 
 ENTRY = {"layout": "folder", "folder": "ours", "normal": ["a"], "abnormal": ["b"], "body": "limb"}
@@ -32,10 +33,10 @@ def root(tmp_path, monkeypatch):
     table = pd.DataFrame({"image_id": paths, "path": paths})
     monkeypatch.setattr(features, "load_index", lambda _: table)
     monkeypatch.setattr(features, "FILMS_AT_ONCE", 2)
-    monkeypatch.setattr(features, "SIZE", 64)
-    monkeypatch.setattr(features, "shape_of", lambda kind: backbones.shape_of(kind, 64))
     monkeypatch.setattr(features.processes, "most_workers", lambda: 1)
-    monkeypatch.setattr(features, "wanted", lambda _: (["imagenet", "random-3"], ["pooled"]))
+    read = {Features("pooled", 64, "imagenet"), Features("coarse", 64, "random", 3)}
+    fits = [SimpleNamespace(features=one) for one in (*read, None)]
+    monkeypatch.setattr(features.ablations, "every_fit", lambda _: fits)
     return tmp_path
 
 
@@ -47,21 +48,22 @@ def arrays_of(root):
 def test_rows_follow_the_index(root):
     features.write_features("ours", root)
     arrays = arrays_of(root)
-    assert set(arrays) == {"films.npy", "imagenet/pooled.npy", "random-3/pooled.npy"}
+    described = {"64px-imagenet/pooled": ("imagenet", 0), "64px-random-3/coarse": ("random", 3)}
+    assert set(arrays) == {"64px/films.npy", *(f"{name}.npy" for name in described)}
     settings = features.arrays.settings("ours", {"size": 64}, ENTRY)
     expected = np.stack(
         [prepare(read_film(root / f"data/ours/{n}.png"), **settings).image for n in (3, 1, 4, 0, 2)]
     )
-    np.testing.assert_array_equal(arrays["films.npy"], expected)
-    for name, weights, seed in (("imagenet", "imagenet", 0), ("random-3", "random", 3)):
-        described = backbones.describer(64, weights, seed).predict_on_batch(to_float(expected))
-        pooled = arrays[f"{name}/pooled.npy"]
-        assert pooled.dtype == np.float16
-        np.testing.assert_allclose(pooled, described["pooled"], rtol=2e-3, atol=2e-3)
+    np.testing.assert_array_equal(arrays["64px/films.npy"], expected)
+    for name, network in described.items():
+        values = backbones.describer(64, *network).predict_on_batch(to_float(expected))
+        array = arrays[f"{name}.npy"]
+        assert array.dtype == np.float16
+        np.testing.assert_allclose(array, values[name.split("/")[1]], rtol=2e-3, atol=2e-3)
 
 
 def test_without_readers_there_is_an_empty_folder(root, monkeypatch):
-    monkeypatch.setattr(features, "wanted", lambda _: ([], []))
+    monkeypatch.setattr(features.ablations, "every_fit", lambda _: [])
     features.write_features("ours", root)
     assert (root / "build/features/ours").is_dir() and not arrays_of(root)
 
@@ -75,9 +77,12 @@ def test_a_damaged_film_is_named_and_nothing_half_done_is_left(root):
 
 def test_a_fit_reads_what_its_entry_asks_for(monkeypatch, tmp_path):
     """Of pre-trained weights the same for every seed, of random ones those of its seed."""
-    assert Fit("rsna", "padim", seed=2).features == ("grid", "imagenet")
-    assert Fit("rsna", "padim", "random weights", seed=2).features == ("grid", "random-2")
+    assert Fit("rsna", "padim", seed=2).features == Features("coarse", 224, "imagenet")
+    of_random = Fit("rsna", "padim", "random weights", seed=2).features
+    assert of_random == Features("coarse", 224, "random", 2) and of_random.folder == "random-2"
+    assert Fit("rsna", "feature_distance_448").features.folder == "448px-imagenet"
+    assert Fit("rsna", "lesion_head").features == Features("films")
     assert Fit("rsna", "vae").features is None
     monkeypatch.setattr(files, "BUILD", tmp_path)
-    with pytest.raises(BadData, match=r"grid\.npy is missing: .*`python -m lib\.features rsna`"):
+    with pytest.raises(BadData, match=r"coarse\.npy is missing: .*`python -m lib\.features rsna`"):
         films.hash_of_films(Fit("rsna", "padim"))

@@ -10,8 +10,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from lib.comparison import tests as of_pairs
-from lib.comparison.fusion import fuse, normalised, rank_average
+from lib.comparison.fusion import fuse, normalised, rank_average, soft_maximum
 from lib.comparison.scores import Scored
+from lib.errors import BadData
+from lib.grid import Fusion
 
 N = 400
 
@@ -35,7 +37,7 @@ def scored(method="ours", seed="0", **options):
 
 
 def by_rule(**options):
-    fused = fuse("both", ["ours", "ours/top_k"], [scored(**options)])
+    fused = fuse("both", Fusion(["ours", "ours/top_k"]), [scored(**options)])
     return {whole.scored.method.removeprefix("both: "): whole for whole in fused}
 
 
@@ -54,6 +56,26 @@ def test_scores_are_measured_in_deviations_of_normal_films():
     normals = np.array([[0.0, 10.0], [2.0, 30.0]])
     np.testing.assert_allclose(normalised(normals, np.array([[1.0, 40.0]])), [[0.0, 2.0]])
     assert np.isfinite(normalised(np.ones((3, 1)), np.array([[5.0]]))).all()
+
+
+def test_a_soft_maximum_lies_between_mean_and_maximum_and_follows_the_certain_one():
+    scores = np.random.default_rng(2).normal(size=(50, 4))
+    joined = soft_maximum(scores)
+    assert (joined >= scores.mean(axis=1)).all() and (joined <= scores.max(axis=1)).all()
+    np.testing.assert_allclose(soft_maximum(np.full((1, 4), 3.0)), 3.0)
+    np.testing.assert_allclose(soft_maximum(np.array([[20.0, 0, 0, 0]])), 20 - np.log(4), atol=1e-6)
+
+
+def test_a_fusion_with_a_rule_is_one_detector_of_its_name():
+    (whole,) = fuse("label_free", Fusion(["ours", "ours/top_k"], "soft maximum"), [scored()])
+    assert whole.scored.method == "label_free" and whole.scored.setting == "unlabelled"
+    table = films()
+    normal = table["split"].eq("validation") & table["label"].eq(0)
+    scores = table[["score", "top_k"]].to_numpy()
+    expected = soft_maximum(normalised(scores[normal], scores))
+    np.testing.assert_allclose(whole.scored.films["score"], expected)
+    with pytest.raises(BadData, match="label_free has the rule 'best': use one of rank average"):
+        fuse("label_free", Fusion(["ours"], "best"), [scored()])
 
 
 def test_each_rule_beats_its_parts_where_they_know_different_things():
@@ -84,7 +106,7 @@ def test_test_films_change_nothing_for_each_other():
     whole = scored()
     test = whole.films["split"].eq("test")
     few = replace(whole, films=whole.films[~test | (test.cumsum() <= 3)])
-    parts = ["ours", "ours/top_k"]
+    parts = Fusion(["ours", "ours/top_k"])
     for all_films, three in zip(fuse("f", parts, [whole]), fuse("f", parts, [few]), strict=True):
         np.testing.assert_allclose(
             all_films.scored.split("test")["score"][:3], three.scored.split("test")["score"]
@@ -97,12 +119,12 @@ def test_without_abnormal_validation_films_there_is_no_logistic_rule():
 
 @pytest.mark.parametrize("parts", [["ours", "theirs"], ["ours", "ours/mse"]])
 def test_a_part_that_is_missing_leaves_the_fusion_out(parts):
-    assert fuse("both", parts, [scored()]) == []
+    assert fuse("both", Fusion(parts), [scored()]) == []
 
 
 def test_each_seed_is_fused_with_itself_and_the_first_is_tested_against_its_parts():
     cells = [scored(seed=seed) for seed in ("0", "1")]
-    fused = fuse("both", ["ours", "ours/top_k"], cells)
+    fused = fuse("both", Fusion(["ours", "ours/top_k"]), cells)
     assert [whole.scored.seed for whole in fused] == ["0"] * 3 + ["1"] * 3
     floor = Scored("limbs", "floor: knn", "floor", "", "unlabelled", films(seed=7), {})
     tests = pd.DataFrame(of_pairs.paired_tests(cells[:1], [floor], fused))

@@ -32,7 +32,8 @@ def chosen_in_sight(dataset: str, method: str) -> list[str]:
     A fusion is also concerned by the choices of its parts. The profile is the chosen one.
     """
     fusion = method.partition(": ")[0]
-    parts = [part.partition("/")[0] for part in grid.fusions().get(fusion, [])]
+    declared = grid.fusions().get(fusion, grid.Fusion([]))
+    parts = [part.partition("/")[0] for part in declared.parts]
     table = read_choices()
     rows = table[table["dataset"].eq(dataset) & table["method"].isin([method, fusion, *parts])]
     return list(rows.loc[rows["profile"].isin(["", params.profile_name()]), "chosen"].unique())

@@ -1,15 +1,18 @@
 """Score fusion: is an anomaly more certain if several detectors agree on it?
 
-Three rules, each fitted on validation films and applied to test films unchanged:
+Rules, each fitted on validation films and applied to test films unchanged:
 
 - `rank average`: the mean of the shares of validation films with a lower score,
-- `normalised sum`: the mean of (score - m) / s, m and s of the normal validation films,
-- `logistic`: the log odds of a logistic regression on these normalised scores; it uses the labels
-  of validation films, and is omitted if they are of one class.
+- `normalised sum`: the mean of z = (score - m) / s, m and s of the normal validation films,
+- `soft maximum`: log mean exp(z), which is near the mean where detectors agree, and follows the
+  one that is certain where they do not: different detectors see different disease,
+- `logistic`: the log odds of a logistic regression on z; it uses the labels of validation films,
+  and is omitted if they are of one class.
 
 Fusions are declared in the grid of params/study.yaml under `fusions`, each with a name and its
-parts: `method`, or `method/score` for another of its named scores. A choice of parts by their test
-results would bias the fusion.
+parts: `method`, or `method/score` for another of its named scores. A fusion with a `rule` is joined
+by this one and is a detector of that name; the others are compared under the first, second and
+last rule. A choice of parts by their test results would bias the fusion.
 """
 
 from collections.abc import Iterable
@@ -17,11 +20,16 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import logsumexp
 from sklearn.linear_model import LogisticRegression
 
 from lib.comparison.scores import Scored, with_validation_labels
+from lib.errors import BadData
+from lib.grid import Fusion
 
 FUSION = "fusion"  # the family of fused scores
+COMPARED = ("rank average", "normalised sum", "logistic")  # rules of a fusion that names none
+RULES = (*COMPARED, "soft maximum")
 
 
 class Fused(NamedTuple):
@@ -31,13 +39,21 @@ class Fused(NamedTuple):
     parts: list[Scored]
 
 
-def fuse(name: str, parts: list[str], detectors: Iterable[Scored]) -> list[Fused]:
-    """Return one fused score per rule and per seed with all parts."""
+def fuse(name: str, fusion: Fusion, detectors: Iterable[Scored]) -> list[Fused]:
+    """Return one fused score per rule and per seed with all parts.
+
+    Raises BadData for an unknown rule.
+    """
+    if fusion.rule not in ("", *RULES):
+        raise BadData(
+            f"params/study.yaml: the fusion {name} has the rule {fusion.rule!r}: use one of "
+            f"{', '.join(RULES)}, or none."
+        )
     detectors, fused = list(detectors), []
     for seed in dict.fromkeys(scored.seed for scored in detectors):
-        scored_parts = [_part(part, seed, detectors) for part in parts]
-        if all(scored_parts):
-            fused += [Fused(scored, scored_parts) for scored in _by_each_rule(name, scored_parts)]
+        parts = [_part(part, seed, detectors) for part in fusion.parts]
+        if all(parts):
+            fused += [Fused(scored, parts) for scored in _by_each_rule(name, fusion.rule, parts)]
     return fused
 
 
@@ -58,6 +74,11 @@ def normalised(normals: np.ndarray, scores: np.ndarray) -> np.ndarray:
     return (scores - normals.mean(axis=0)) / np.where(spread > 0, spread, 1)
 
 
+def soft_maximum(standardised: np.ndarray) -> np.ndarray:
+    """Return log mean exp, (n,), of standardised scores (n, k)."""
+    return logsumexp(standardised, axis=1) - np.log(standardised.shape[1])
+
+
 def _part(part: str, seed: str, detectors: list[Scored]) -> Scored | None:
     """Return the fit of that name and seed, with its named score as the score."""
     method, _, name = part.partition("/")
@@ -70,7 +91,7 @@ def _part(part: str, seed: str, detectors: list[Scored]) -> Scored | None:
     return replace(scored, method=part, films=films[index].assign(score=films[name or "score"]))
 
 
-def _by_each_rule(name: str, parts: list[Scored]) -> list[Scored]:
+def _by_each_rule(name: str, only: str, parts: list[Scored]) -> list[Scored]:
     first = parts[0]
     films = first.films
     scores = np.column_stack(
@@ -81,6 +102,7 @@ def _by_each_rule(name: str, parts: list[Scored]) -> list[Scored]:
     rules = {
         "rank average": rank_average(scores[validation], scores),
         "normalised sum": standardised.mean(axis=1),
+        "soft maximum": soft_maximum(standardised),
     }
     if len(np.unique(label[validation])) == 2:
         model = LogisticRegression().fit(standardised[validation], label[validation])
@@ -89,7 +111,7 @@ def _by_each_rule(name: str, parts: list[Scored]) -> list[Scored]:
     return [
         Scored(
             first.dataset,
-            f"{name}: {rule}",
+            name if only else f"{name}: {rule}",
             FUSION,
             first.seed,
             with_validation_labels(setting) if rule == "logistic" else setting,
@@ -97,4 +119,5 @@ def _by_each_rule(name: str, parts: list[Scored]) -> list[Scored]:
             {},
         )
         for rule, score in rules.items()
+        if rule in ([only] if only else COMPARED)
     ]

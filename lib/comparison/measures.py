@@ -17,7 +17,7 @@ from lib.comparison.scores import FLOOR, Scored, read_fits, read_floors
 from lib.comparison.tables import OF_ALL, OF_ONE, ORIGIN, RUN
 from lib.comparison.tests import paired_tests
 from lib.datasets.table import load_index
-from lib.grid import Fit
+from lib.grid import Fit, Fusion
 
 RATES = np.linspace(0, 1, 101)  # false positive rates of stored ROC curves
 OF_RANKING = ("auroc", "average_precision")
@@ -27,7 +27,7 @@ def write_measures(
     dataset: str,
     fits: list[Fit],
     ablations: Sequence[Ablation] = (),
-    fusions: Mapping[str, list[str]] = MappingProxyType({}),
+    fusions: Mapping[str, Fusion] = MappingProxyType({}),
     build: Path | None = None,
     resamples: int = 1000,
 ) -> None:
@@ -73,7 +73,7 @@ def measure(dataset, fits, ablations, fusions, build, resamples) -> dict[str, pd
 
 def _rows(detectors, variants, floors, fusions, weights, index, build) -> dict[str, list[dict]]:
     """Return the rows of each table except failures; weights (resamples, test films)."""
-    fused = [one for name, parts in fusions.items() for one in fuse(name, parts, detectors)]
+    fused = [one for name, fusion in fusions.items() for one in fuse(name, fusion, detectors)]
     all_scored = [*detectors, *(fusion.scored for fusion in fused), *floors]
     title = f"measures of {index['dataset'].iloc[0]}"
     results, rankings, curves = [], [], []

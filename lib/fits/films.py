@@ -10,7 +10,7 @@ import pandas as pd
 from lib import ROOT, files, params, provenance
 from lib.datasets.table import load_index
 from lib.errors import BadData
-from lib.grid import Fit
+from lib.grid import Features, Fit
 from lib.params import Parameters
 from lib.preprocessing import arrays
 
@@ -67,7 +67,7 @@ def _hash_of_file(path: Path, _moment: int) -> bytes:
 def _prepared(fit: Fit) -> Path:
     """Return the path of a fit's films, written first if its variant prepares them otherwise."""
     if fit.features:
-        return _stored_features(fit.dataset, *fit.features)
+        return _stored_features(fit.dataset, fit.features)
     default = files.images(fit.dataset)
     if not default.exists():
         raise BadData(
@@ -89,9 +89,9 @@ def _prepared(fit: Fit) -> Path:
     return path
 
 
-def _stored_features(dataset: str, kind: str, weights: str) -> Path:
+def _stored_features(dataset: str, features: Features) -> Path:
     """Return the path of features. Raises BadData if they are missing."""
-    path = files.features(dataset, kind, weights)
+    path = files.features(dataset, features.kind, features.folder)
     if not path.exists():
         raise BadData(f"{path} is missing: create it with `python -m lib.features {dataset}`.")
     return path

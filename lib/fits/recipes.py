@@ -42,7 +42,7 @@ def write_recipes() -> None:
     """Write the recipes of all fits and the names of their features, per data set."""
     for dataset in grid.datasets():
         fits = ablations.every_fit(dataset)
-        features = sorted({" ".join(fit.features) for fit in fits if fit.features})
+        features = sorted({" ".join(map(str, fit.features)) for fit in fits if fit.features})
         texts = {"fits": [f"{recipe(fit)} {fit}" for fit in fits], "features": features}
         for name, lines in texts.items():
             path = provenance.FINGERPRINTS / f"{name}/{dataset}.txt"

@@ -5,7 +5,7 @@ Rippel et al., ICPR 2020 ([arXiv 2005.14140](https://arxiv.org/abs/2005.14140)),
 level l of the backbone, m_l and S_l mean and shrunk covariance of f_l over normal films:
 
     M_l = (f_l - m_l)^T S_l^-1 (f_l - m_l)           (2005.14140, equation 2, squared)
-    mahalanobis = sum over levels of log M_l
+    mahalanobis = sum over `levels` of log M_l
     neighbours  = mean distance of f to the `neighbours` nearest normal films    (2002.10445, section 3)
 
 S_l is the Ledoit-Wolf estimate (2005.14140, section III). For neighbours f joins all levels, each
@@ -13,13 +13,14 @@ divided by the root of its total variance, so that every level has the same say.
 
 The logarithm makes levels comparable: under a normal distribution M_l is chi-squared with as many
 degrees of freedom as there are channels, 16 to 320, and a plain sum would be ruled by the last.
+The three deepest levels are summed: the first two describe edges and grain more than anatomy.
 
 **Differs from the papers**
 
 | what | papers | here |
 | --- | --- | --- |
 | 1. backbone | EfficientNet-B4 (2005.14140), ResNet-101 (2002.10445) | EfficientNet-Lite0 |
-| 2. levels | nine, their M_l summed (2005.14140); the last alone (2002.10445) | five, the logarithms summed; all five |
+| 2. levels | nine, their M_l summed (2005.14140); the last alone (2002.10445) | the logarithms of the last three of five summed; all five |
 | 3. neighbours | 2, among all normal films | the same, among at most `memory` of them |
 | 4. films | photographs of textures and objects | radiographs, three equal channels |
 """  # noqa: E501
@@ -39,6 +40,7 @@ FAR = 1e3  # a coordinate of rows of the memory that hold no film
 class FeatureDistance(FeatureStatistics):
     """Mahalanobis and nearest-neighbour distances of pooled features (equations above).
 
+    - `levels`: numbers, 1 to 5, of the levels that the Mahalanobis distance sums
     - `neighbours`: number of nearest normal films
     - `memory`: most normal films among which neighbours are sought
     """
@@ -50,9 +52,11 @@ class FeatureDistance(FeatureStatistics):
         *(f"level_{number}" for number in range(1, len(LEVELS) + 1)),
     )
 
-    def __init__(self, *, neighbours=2, memory=1000, **common):
+    def __init__(self, *, levels=(3, 4, 5), neighbours=2, memory=1000, **common):
         super().__init__(**common)
-        self.neighbours, self.memory = neighbours, memory
+        if not set(levels) or not set(levels) <= set(range(1, len(LEVELS) + 1)):
+            raise ValueError(f"{self.title} has levels 1 to {len(LEVELS)}, not levels={levels!r}.")
+        self.levels, self.neighbours, self.memory = tuple(levels), neighbours, memory
         self.mean = self.fixed_weight("mean", sum(LEVELS))  # m
         self.whitening = [  # W with S^-1 = W W^T
             self.fixed_weight(f"whitening_{number}", channels, channels)
@@ -65,7 +69,7 @@ class FeatureDistance(FeatureStatistics):
         """Set means, covariances and memory from pooled features (n, 512)."""
         self.mean.assign(normal.mean(axis=0))
         scales = []
-        for whitening, level in zip(self.whitening, self.levels(normal), strict=True):
+        for whitening, level in zip(self.whitening, self.parts(normal), strict=True):
             covariance = LedoitWolf().fit(level.astype(float)).covariance_
             variances, axes = np.linalg.eigh(covariance)
             whitening.assign(axes / np.sqrt(np.maximum(variances, 1e-12)))
@@ -77,14 +81,14 @@ class FeatureDistance(FeatureStatistics):
         rows[: len(some)] = normal[some] * scale
         self.normal.assign(rows)
 
-    def levels(self, x):
+    def parts(self, x):
         """Return the part (n, channels) of each level of pooled features (n, 512)."""
         ends = np.cumsum(LEVELS)
         return [x[:, end - channels : end] for end, channels in zip(ends, LEVELS, strict=True)]
 
     def examine(self, x):
         """Return both distances and the Mahalanobis distance of each level."""
-        centred = self.levels(x - self.mean)
+        centred = self.parts(x - self.mean)
         squared = [
             ops.sum(ops.square(ops.matmul(level, whitening)), axis=1)  # M_l
             for level, whitening in zip(centred, self.whitening, strict=True)
@@ -93,7 +97,7 @@ class FeatureDistance(FeatureStatistics):
         nearest = -ops.top_k(-distances, self.neighbours)[0]
         by_level = {f"level_{number}": m for number, m in enumerate(squared, start=1)}
         return {
-            "mahalanobis": sum(ops.log(m + 1e-12) for m in squared),
+            "mahalanobis": sum(ops.log(squared[number - 1] + 1e-12) for number in self.levels),
             "neighbours": ops.mean(nearest, axis=1),
             **by_level,
         }

@@ -4,13 +4,14 @@ The idea of a discriminator of features, with few weights, is SimpleNet's (Liu e
 [arXiv 2303.15140](https://arxiv.org/abs/2303.15140)); that anomalies are drawn into normal films
 and segmented is DRAEM's (Zavrtanik et al., ICCV 2021, [arXiv 2108.07610](https://arxiv.org/abs/2108.07610)).
 Lesions, areas allowed for them and scores are those of `lib.methods.synthetic_lesions`. L draws
-lesions into a normal film x of 224 px, m is their mask averaged to 28 x 28 cells, f(x) are the maps
-of the backbone of 56, 28 and 14 px, joined at 28 x 28 (the first averaged, the last enlarged), and
-standardised, h is the head, p the sigmoid:
+lesions into a normal film x of 224 px, m is their mask averaged to 14 x 14 cells, f(x) are the maps
+of the backbone of 56, 28 and 14 px in these cells, standardised, h is the head, p the sigmoid:
 
     h(f)   = w . ReLU(3 x 3 convolution of ReLU(1 x 1 convolution of f)) + b
     loss   = mean cross-entropy(h(f(L(x))), m)
     map(x) = p(h(f(x))), enlarged,   score(x) = mean of its cells
+
+Lesions are up to as wide as the film: much disease of the chest is wide and soft.
 
 Only normal films are used. Half of them remain without lesions; the loss is over all.
 
@@ -20,7 +21,7 @@ whole channels keeps it from relying on a few of them. Maps of 112 px, the neare
 are left out for the same reason; those of 7 px describe nearly the whole film.
 
 The backbone being frozen, features of `drawings` films with lesions are computed once, before the
-training, and kept in memory as float16: 280 KB per drawing of 224 px, 280 MB for 1,000, and
+training, and kept in memory as float16: 70 KB per drawing of 224 px, 70 MB for 1,000, and
 temporarily twice that. Each training film is drawn about equally often, with other lesions, and is
 shifted by up to 3 pixels, mirrored and changed in gamma each time. The number of updates per epoch
 follows from `drawings`, not from the number of films. `val_loss` is the loss on a quarter as many
@@ -31,7 +32,7 @@ drawings of validation normals.
 | what | SimpleNet | DRAEM | here |
 | --- | --- | --- | --- |
 | 1. anomalies | Gaussian noise added to features of normal films | textures of other pictures blended in within Perlin noise | soft opacities and patches of other films, within the body (`lib.lesions.drawn`) |
-| 2. features | WideResNet-50, levels 2 and 3, averaged over 3 x 3 cells, and a trained linear adaptor | none: a reconstruction joined with the film | EfficientNet-Lite0, levels of 56, 28 and 14 px, standardised; no adaptor |
+| 2. features | WideResNet-50, levels 2 and 3, averaged over 3 x 3 cells, and a trained linear adaptor | none: a reconstruction joined with the film | EfficientNet-Lite0, levels of 56, 28 and 14 px in cells of 16 x 16 px, standardised; no adaptor |
 | 3. network | two linear layers on each cell | autoencoder and U-Net | a 1 x 1 and a 3 x 3 convolution of 64 filters, one logit |
 | 4. loss | truncated L1 | focal loss, and L2 and SSIM of the reconstruction | cross-entropy |
 | 5. drawings | in each update | in each update | `drawings`, before training |
@@ -40,7 +41,6 @@ drawings of validation normals.
 """  # noqa: E501
 
 import math
-from functools import cache
 from typing import ClassVar
 
 import keras
@@ -54,8 +54,6 @@ from lib.lesions import drawn
 from lib.methods.synthetic_lesions import SyntheticLesions
 from lib.standardisation import Standardisation
 
-CELL = 8  # pixels per side of a cell
-LEVELS = backbones.LEVELS[1:4]  # channels of those of 56, 28 and 14 px
 CELLS_FOR_STATISTICS = 50_000
 
 
@@ -83,7 +81,7 @@ class LesionHead(FeatureDetector):
         dropout=0.2,
         drawings=1000,
         kinds=("opacity", "patch"),
-        lesion_size=(0.06, 0.35),
+        lesion_size=(0.06, 1.0),
         lesion_share=0.5,
         ema=0.98,
         learning_rate=1e-3,
@@ -97,21 +95,20 @@ class LesionHead(FeatureDetector):
         self.filters, self.dropout = filters, dropout
         self.drawings, self.ema = drawings, ema
         self.random = keras.random.SeedGenerator(self.seed)
-        self.head = _head(self.shape_of_maps, filters, dropout)  # h
+        self.head = _head(self.shape_of_grid, filters, dropout)  # h
         self.describer()  # from here on it exists: a compiled function cannot create weights
 
     make_optimizers = SyntheticLesions.make_optimizers
     varied = SyntheticLesions.varied
 
     @property
-    def shape_of_maps(self):
+    def shape_of_grid(self):
         """The shape of f of one film."""
-        side = self.film_size // CELL
-        return side, side, sum(LEVELS)
+        return backbones.shape_of("grid", self.film_size)
 
     def describer(self):
         """Return the frozen network f, which no attribute holds, so that no weights file has it."""
-        return feature_maps(self.film_size, self.backbone, self.backbone_seed)
+        return backbones.describer(self.film_size, self.backbone, self.backbone_seed)
 
     def fit(self, x, y=None, validation_data=None, **options):
         """Train on lesions drawn into films x, as `Engine.fit` does on films; y is not used."""
@@ -139,7 +136,7 @@ class LesionHead(FeatureDetector):
         wanted = self.kinds, self.lesion_size, self.lesion_share
         varied = self.varied(ops.convert_to_tensor(films[..., 0]), bodies(films))
         ill, masks = drawn.draw(*varied, self.random, *wanted)
-        maps = self.describer().predict_on_batch(ops.convert_to_numpy(ill)[..., None])
+        maps = self.describer().predict_on_batch(ops.convert_to_numpy(ill)[..., None])["grid"]
         return np.concatenate([maps, ops.convert_to_numpy(target(masks))], -1).astype(np.float16)
 
     def standardise(self, pairs):
@@ -157,7 +154,7 @@ class LesionHead(FeatureDetector):
 
     def logits(self, x):
         """Return the logit of each cell of films, (n, h', w')."""
-        maps = self.describer()(x, training=False)
+        maps = self.describer()(x, training=False)["grid"]
         return self.head(maps, training=False)[..., 0]
 
     def examine(self, x):
@@ -173,24 +170,14 @@ class LesionHead(FeatureDetector):
         }
 
     def _check_films(self, x):
-        side, _, channels = self.shape_of_maps
+        side, _, channels = self.shape_of_grid
         if np.shape(x)[1:] != (side, side, channels + 1):  # of drawings
             super()._check_films(x)
 
 
-@cache
-def feature_maps(size, weights, seed):
-    """Build f: films (n, s, s, 1) -> (n, s/8, s/8, 176), three levels of a backbone."""
-    network = backbones.backbone(size=size, weights=weights, seed=seed)
-    fine, middle, coarse = network.outputs[1:4]
-    enlarged = layers.UpSampling2D(2, interpolation="bilinear")(coarse)
-    joined = layers.Concatenate()([layers.AveragePooling2D(2)(fine), middle, enlarged])
-    return keras.Model(network.input, joined, name="feature_maps")
-
-
 def target(masks):
     """Return m, the share of each cell that is lesion, (n, h', w', 1), of masks (n, s, s)."""
-    return ops.average_pool(masks[..., None], CELL, CELL)
+    return ops.average_pool(masks[..., None], backbones.CELL, backbones.CELL)
 
 
 def as_integers(pairs):

@@ -1,7 +1,7 @@
 """PaDiM: a normal distribution of features at each place of the film.
 
 Defard et al., ICPR workshops 2020 ([arXiv 2011.08785](https://arxiv.org/abs/2011.08785)). With
-x_ij the features of cell (i, j), a random selection of the channels of three levels, mu_ij and
+x_ij the features of cell (i, j), a random selection of the channels of four levels, mu_ij and
 Sigma_ij mean and covariance over the N normal films:
 
     Sigma_ij = 1 / (N - 1) sum (x_ij - mu_ij)(x_ij - mu_ij)^T + epsilon I           (equation 1)
@@ -15,10 +15,11 @@ PaDiM compares each place with the same place of other films: it needs films tha
 | what | paper | here |
 | --- | --- | --- |
 | 1. backbone | ResNet-18 or Wide ResNet-50-2, 224 px | EfficientNet-Lite0, 224 px |
-| 2. cells | 56 x 56, deeper levels enlarged by copying | 14 x 14, earlier levels averaged |
-| 3. channels | 100 of 448 (ResNet-18), 550 of 1792 | 100 of 176 |
-| 4. score of a film | maximum of the map | mean of the map; the maximum is a further score |
-| 5. map | smoothed by a Gaussian of 4 pixels | enlarged bilinearly |
+| 2. levels | the first three stages of a ResNet | four, those of 56, 28, 14 and 7 px of 224 |
+| 3. cells | 56 x 56, deeper levels enlarged by copying | 7 x 7, earlier levels averaged |
+| 4. channels | 100 of 448 (ResNet-18), 550 of 1792 | 150 of 496 |
+| 5. score of a film | maximum of the map | mean of the map; the maximum is a further score |
+| 6. map | smoothed by a Gaussian of 4 pixels | enlarged bilinearly |
 """
 
 from typing import ClassVar
@@ -36,10 +37,10 @@ class PaDiM(FeatureStatistics):
     - `epsilon`: added to each variance, in squared units of the features
     """
 
-    reads: ClassVar = "grid"
+    reads: ClassVar = "coarse"
     scores: ClassVar = ("mean", "top_tenth", "maximum")
 
-    def __init__(self, *, channels=100, epsilon=0.01, **common):
+    def __init__(self, *, channels=150, epsilon=0.01, **common):
         super().__init__(**common)
         side, _, every = self.shape
         self.channels = min(channels or every, every)
@@ -55,7 +56,7 @@ class PaDiM(FeatureStatistics):
         )
 
     def estimate(self, normal):
-        """Set mean and covariance of each place from features (n, h', w', 176)."""
+        """Set mean and covariance of each place from features (n, h', w', 496)."""
         x = normal.reshape(len(normal), -1, normal.shape[-1])
         x = x[..., ops.convert_to_numpy(self.selected)].astype(float)
         mean = x.mean(axis=0)

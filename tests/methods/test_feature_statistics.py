@@ -29,6 +29,11 @@ def grid(n, seed=0):
     return np.random.default_rng(seed).normal(2, 1.5, (n, 4, 4, sum(LEVELS[1:4]))).astype("float32")
 
 
+def coarse(n, seed=0):
+    """Features (n, 2, 2, 496)."""
+    return np.random.default_rng(seed).normal(2, 1.5, (n, 2, 2, sum(LEVELS[1:]))).astype("float32")
+
+
 def test_mahalanobis_is_that_of_scikit_learn():
     normal, x = pooled(60), pooled(7, seed=1)
     detector = FeatureDistance(**SMALL, memory=80)
@@ -40,7 +45,9 @@ def test_mahalanobis_is_that_of_scikit_learn():
         model = LedoitWolf().fit(normal[:, part].astype(float))
         squared.append(model.mahalanobis(x[:, part].astype(float)))
         np.testing.assert_allclose(outputs[f"level_{number}"], squared[-1], rtol=1e-3)
-    np.testing.assert_allclose(outputs["mahalanobis"], np.log(squared).sum(axis=0), rtol=1e-4)
+    np.testing.assert_allclose(outputs["mahalanobis"], np.log(squared[2:]).sum(axis=0), rtol=1e-4)
+    with pytest.raises(ValueError, match=r"FeatureDistance has levels 1 to 5, not levels=\(0,\)"):
+        FeatureDistance(levels=(0,))
 
 
 def test_neighbours_are_the_nearest_normal_films_and_no_empty_row():
@@ -69,13 +76,13 @@ def test_a_known_anomaly_is_not_normal():
 
 
 def test_padim_is_a_mahalanobis_distance_at_each_place():
-    normal, x = grid(40), grid(3, seed=1)
+    normal, x = coarse(40), coarse(3, seed=1)
     detector = PaDiM(**SMALL, channels=20, epsilon=0.1)
     detector.fit(normal, verbose=0)
     chosen = array(detector.selected)
     assert len(set(chosen)) == 20
-    by_hand = np.zeros((3, 4, 4))
-    for row, column in np.ndindex(4, 4):
+    by_hand = np.zeros((3, 2, 2))
+    for row, column in np.ndindex(2, 2):
         cells, own = normal[:, row, column][:, chosen], x[:, row, column][:, chosen]
         inverse = np.linalg.inv(np.cov(cells.T) + 0.1 * np.eye(20))
         centred = own - cells.mean(axis=0)
@@ -85,7 +92,7 @@ def test_padim_is_a_mahalanobis_distance_at_each_place():
     np.testing.assert_allclose(outputs["mean"], by_hand.mean((1, 2)), rtol=1e-3)
     np.testing.assert_allclose(outputs["maximum"], by_hand.max((1, 2)), rtol=1e-3)
     np.testing.assert_allclose(outputs["score"], by_hand.mean((1, 2)), rtol=1e-3)
-    np.testing.assert_allclose(outputs["top_tenth"], by_hand.max((1, 2)), rtol=1e-3)  # 1 of 16
+    np.testing.assert_allclose(outputs["top_tenth"], by_hand.max((1, 2)), rtol=1e-3)  # 1 of 4
     assert outputs["map"].shape == (3, 32, 32)
 
 
@@ -162,7 +169,7 @@ def test_films_and_their_features_score_alike():
     detector = PaDiM(**SMALL)
     detector.fit(films, verbose=0)
     features = detector.features(films)
-    assert features.shape == (12, 4, 4, 176)
+    assert features.shape == (12, 2, 2, 496)
     of_films, of_features = (detector.predict(x, verbose=0) for x in (films, features))
     np.testing.assert_allclose(of_films["score"], of_features["score"], rtol=1e-5)
     np.testing.assert_allclose(array(detector.anomaly_map(films)), of_films["map"], rtol=1e-4)
@@ -176,5 +183,7 @@ def test_what_is_refused():
         PaDiM(epochs=3)
     with pytest.raises(ValueError, match="leave `augment` and `mirrored` out"):
         PaDiM(mirrored=True)
-    with pytest.raises(ValueError, match=r"takes films .* or grid features of shape \(n, 4, 4, 17"):
+    with pytest.raises(
+        ValueError, match=r"takes films .* or coarse features of shape \(n, 2, 2, 4"
+    ):
         PaDiM(**SMALL).predict(np.zeros((2, 5, 5, 176), "float32"))

@@ -9,7 +9,7 @@ from keras import ops
 
 from lib import backbones
 from lib.lesions import drawn
-from lib.methods.lesion_head import LesionHead, as_integers, feature_maps, target
+from lib.methods.lesion_head import LesionHead, as_integers, target
 
 CHANNELS = 24 + 40 + 112
 
@@ -20,25 +20,12 @@ def tiny(**options):
 
 def test_the_target_is_the_share_of_each_cell_that_is_lesion():
     masks = np.zeros((2, 64, 64), "float32")
-    masks[0, :8, 8:16] = 1  # a cell
-    masks[1, 4:8, 2:8] = 1  # 24 of 64 pixels
-    expected = np.zeros((2, 8, 8, 1))
+    masks[0, :16, 16:32] = 1  # a cell
+    masks[1, 4:8, 2:8] = 1  # 24 of 256 pixels
+    expected = np.zeros((2, 4, 4, 1))
     expected[0, 0, 1] = 1
-    expected[1, 0, 0] = 24 / 64
+    expected[1, 0, 0] = 24 / 256
     np.testing.assert_allclose(array(target(ops.convert_to_tensor(masks))), expected)
-
-
-def test_maps_are_three_levels_joined_at_the_second():
-    x, _, _ = discs(2, size=64)
-    levels = backbones.backbone(size=64)(x, training=False)
-    fine, middle, coarse = (array(level) for level in levels[1:4])
-    maps = array(feature_maps(64, "imagenet", 0)(x, training=False))
-    assert maps.shape == (2, 8, 8, CHANNELS)
-    averaged = fine.reshape(2, 8, 2, 8, 2, 24).mean(axis=(2, 4))
-    np.testing.assert_allclose(maps[..., :24], averaged, rtol=1e-3, atol=1e-3)
-    np.testing.assert_allclose(maps[..., 24:64], middle, rtol=1e-3, atol=1e-3)
-    enlarged = array(ops.image.resize(coarse, (8, 8), interpolation="bilinear"))
-    np.testing.assert_allclose(maps[..., 64:], enlarged, rtol=1e-3, atol=1e-3)
 
 
 def test_features_of_a_drawing_are_those_of_the_backbone_on_it(monkeypatch):
@@ -53,11 +40,11 @@ def test_features_of_a_drawing_are_those_of_the_backbone_on_it(monkeypatch):
     x, _, _ = discs(10, size=64)
     detector = tiny(batch_size=8)
     pairs = detector.drawn_pairs(x, 24)
-    assert pairs.shape == (24, 8, 8, CHANNELS + 1) and pairs.dtype == np.float16
+    assert pairs.shape == (24, 4, 4, CHANNELS + 1) and pairs.dtype == np.float16
     films, masks = (np.concatenate(parts) for parts in zip(*seen, strict=True))
     ill = masks.max(axis=(1, 2)) > 0
     assert 0 < ill.sum() < 24, "some films remain normal"
-    maps = array(detector.describer()(films[..., None], training=False))
+    maps = array(detector.describer()(films[..., None], training=False)["grid"])
     np.testing.assert_allclose(pairs[..., :-1], maps, rtol=2e-3, atol=2e-3)
     np.testing.assert_allclose(pairs[..., -1:], array(target(masks)))
 
@@ -68,7 +55,7 @@ def test_films_are_drawn_equally_often_with_other_lesions(monkeypatch):
 
     def remember(films):
         seen.extend(films[:, 0, 0, 0])
-        return np.zeros((len(films), 8, 8, CHANNELS + 1), np.float16)
+        return np.zeros((len(films), 4, 4, CHANNELS + 1), np.float16)
 
     monkeypatch.setattr(detector, "one_batch", remember)
     detector.drawn_pairs(x.astype("float32"), 24)
@@ -78,7 +65,7 @@ def test_films_are_drawn_equally_often_with_other_lesions(monkeypatch):
 
 def test_channels_are_standardised_by_cells_without_lesions():
     random = np.random.default_rng(0)
-    pairs = random.normal(3, 2, (40, 8, 8, CHANNELS + 1)).astype(np.float16)
+    pairs = random.normal(3, 2, (40, 4, 4, CHANNELS + 1)).astype(np.float16)
     pairs[..., -1] = 0
     pairs[:, :4, :, :] = 100  # of lesions, also in the last channel
     detector = tiny()
@@ -156,10 +143,12 @@ def test_the_same_seed_gives_the_same_head_and_another_seed_another():
 
 def test_random_backbones_differ_by_seed():
     x, _, _ = discs(3, size=64)
-    one, two = (array(feature_maps(64, "random", seed)(x, training=False)) for seed in (0, 1))
+    one, two = (
+        array(backbones.describer(64, "random", seed)(x, training=False)["grid"]) for seed in (0, 1)
+    )
     assert not np.allclose(one, two)
     detector = tiny(backbone="random", seed=1)
-    np.testing.assert_array_equal(array(detector.describer()(x, training=False)), two)
+    np.testing.assert_array_equal(array(detector.describer()(x, training=False)["grid"]), two)
 
 
 def test_unknown_lesions_are_refused():
