@@ -40,8 +40,8 @@ data: $(READY)             ## make data FROM=folder: study the films of that fol
 reports: $(READY)          ## read the pages in a browser, on this machine only
 	python -m http.server --bind 127.0.0.1 --directory reports 8000
 
-record: $(READY)           ## keep the results of real films in reports/real/; REPLACE=yes: in place of another experiment
-	python -m lib.comparison record $(if $(REPLACE),--replace)
+record: $(READY)           ## keep the results of real films in reports/real/; REPLACE=yes: in place of another experiment; NAME=x: in a folder
+	python -m lib.comparison record $(if $(REPLACE),--replace) $(if $(NAME),--name $(NAME))
 
 benchmark: $(READY)        ## speed of preprocessing and training here, compared with the previous benchmark
 	python -m lib.benchmark

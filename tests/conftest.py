@@ -23,7 +23,10 @@ grids:
     families:
       supervised: [{datasets: [rsna], methods: [resnet]}]
       reconstruction: [{datasets: [rsna], methods: [autoencoder, gaussian, f_anogan]}]
+      features: [{datasets: [rsna], methods: [padim]}]
       one_class: [{datasets: [rsna], methods: [deep_svdd]}]
+    fusions:
+      joined: {rule: soft maximum, parts: [padim, autoencoder]}
     ablations:
       label_fraction: &label_fraction
         # a network that learns from labels alone cannot run without: a fit that fails
@@ -65,6 +68,7 @@ vae: {epochs: 8, learning_rate: 0.003, kl_weight: 0.00001}
 gaussian:
   {method: anoddpm, noise: gaussian, epochs: 1, width: 8, attention: [], steps: 3,
    swept_calls: [6], swept_levels: []}
+padim: {features: coarse, channels: 20}
 f_anogan: {gan_epochs: 1, epochs: 1, width: 4, n_critic: 1}
 """
 

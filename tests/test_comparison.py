@@ -551,6 +551,9 @@ def test_a_record_is_of_one_experiment_unless_it_is_replaced(root, at_commit, wh
     with pytest.raises(BadData, match=f"another {what.removesuffix('s')} .*REPLACE=yes"):
         record(root)
     assert {path.name: path.read_bytes() for path in kept.iterdir()} == before
+    record(root, name="named")
+    assert {path.name: path.read_bytes() for path in kept.glob("*.*")} == before
+    assert set(pd.read_csv(kept / "named/runs.csv", dtype=str)[what]) == {OTHER[what]}
     record(root, replace=True)
     assert set(pd.read_csv(kept / "results.csv")["method"]) == {"deep_svdd"}
     assert set(pd.read_csv(kept / "runs.csv", dtype=str)[what]) == {OTHER[what]}

@@ -75,7 +75,12 @@ def test_fits_are_the_product_of_each_family(root):
 
 
 def test_a_block_may_have_seeds_of_its_own(root):
-    edit(root, "study", "&supervised [resnet]}", "&supervised [resnet], seeds: [4, 7]}")
+    edit(
+        root,
+        "study",
+        "[mura, nih, rsna], methods: [resnet]}",
+        "[mura, nih, rsna], methods: [resnet], seeds: [4, 7]}",
+    )
     assert {fit.seed for fit in grid.fits("mura") if fit.method == "resnet"} == {4, 7}
     assert {fit.seed for fit in grid.fits("mura") if fit.method == "deep_svdd"} == {0}
 
@@ -88,7 +93,7 @@ def test_what_is_the_studys_is_parted_from_what_is_the_methods():
     assert parameters.updates == {"epochs": 9}, "epochs that are named count instead"
     assert (parameters.labels, parameters.contamination, parameters.augment) == (FIVE, 0.1, True)
     assert parameters.setting.endswith("known abnormal, 10 % contamination")
-    assert params.part("any", {}) == ("any", "none", 0.0, False, {}, {}, {})
+    assert params.part("any", {}) == ("any", "none", 0.0, False, {}, "", {}, {})
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from bs4 import BeautifulSoup
 from nbconvert.filters import markdown2html
 
-from lib import prose
+from lib import grid, prose
 from lib.comparison import overview
 
 PAIRS = ["method_a", "seed_a", "method_b", "seed_b", "difference", "low", "high", "p_value"]
@@ -56,7 +56,14 @@ def test_a_long_table_is_whole_and_its_best_method_first():
     assert len(page.tbody("tr")) == 120 and not cut(page)
     first = [cell.text for cell in page.tbody.tr("td")]
     assert first == [
-        *("method_119", "0.595\xa0[0.495,\xa00.695]", "90\xa0(40%)", "one class", "unlabelled")
+        *(
+            "method_119",
+            "0.595\xa0[0.495,\xa00.695]",
+            "90\xa0(40%)",
+            "one class",
+            "none",
+            "unlabelled",
+        )
     ]
 
 
@@ -142,3 +149,30 @@ def test_the_sentence_on_the_curves_has_the_numbers_of_the_table():
         "information would have 0.10."
     )
     assert " is 0.40 (c); a score" in overview.of_curves(rows[rows["family"].eq("supervised")])
+
+
+def test_the_best_are_named_within_equal_pre_training(monkeypatch):
+    fusions = {"joined": grid.Fusion(["vae", "padim/mean"]), "mere": grid.Fusion(["vae", "bigan"])}
+    monkeypatch.setattr(grid, "fusions", lambda: fusions)
+    names = ["vae", "bigan", "padim", "joined", "mere: rank average", "floor: knn"]
+    before = [overview.pretraining(name) for name in names]
+    assert before == ["none", "none", "ImageNet", "ImageNet", "none", "none"]
+    auroc = results_of(*((name, "auroc", 0.5 + n / 50) for n, name in enumerate(names)))
+    auroc.loc[5, "family"] = "floor"
+    assert overview.best(auroc) == (
+        "- limbs: best floor floor&#58; knn **0.600** [0.500, 0.700]; best detector without "
+        "pre-training on photographs mere&#58; rank average **0.580** [0.480, 0.680]; best "
+        "detector with it joined **0.560** [0.460, 0.660]."
+    )
+    assert overview.best(auroc[:2]).count("best") == 1
+
+
+def test_what_pre_training_is_worth_is_said_with_intervals():
+    rows = results_of(
+        ("padim", "auroc_difference", 0.05),
+        ("patchcore", "auroc_difference", 0.2),
+        family="ablation: backbone",
+    )
+    words = overview.of_pretraining(pd.concat([rows, rows.assign(family="ablation: center")]))
+    assert words.endswith("by patchcore +0.200 [+0.100, +0.300], padim +0.050 [-0.050, +0.150].")
+    assert words.count("padim") == 1 and overview.of_pretraining(rows[:0]) == ""

@@ -242,7 +242,7 @@ def test_films_without_a_label_are_ranked_on_a_page_that_names_none(small_study,
     assert len(local) == new.sum() and local["path"].str.contains(NAME).all()
     page = page_of(small_study, "08_unlabelled", dataset="rsna")
     said = " ".join(page.text.split())
-    assert f"{new.sum()} films without a label, scored by 5 methods: resnet, autoencoder" in said
+    assert f"{new.sum()} films without a label, scored by 6 methods: resnet, autoencoder" in said
     assert "not a medical device" in said and NAME not in str(page)
     assert f"film {local['number'][0]}: " in page("img")[-2]["alt"] + page("img")[-1]["alt"]
     first = page_of(small_study, "01_exploration", dataset="rsna")

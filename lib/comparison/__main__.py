@@ -16,11 +16,14 @@ parser.add_argument(
 parser.add_argument(
     "--replace", action="store_true", help="with `record`: drop the earlier results of real films"
 )
+parser.add_argument(
+    "--name", default="", help="with `record`: the folder in reports/real/ of an experiment"
+)
 arguments = parser.parse_args()
 task = arguments.task
 with accidents.in_one_sentence(BadData):
     if task == "record":
-        print(record(replace=arguments.replace))
+        print(record(replace=arguments.replace, name=arguments.name))
     elif task == "all":
         compare(grid.datasets())
         with files.whole_file(files.RESULTS) as unfinished:

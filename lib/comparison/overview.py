@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import pandas as pd
 
-from lib import params, prose
+from lib import grid, params, prose
 from lib.comparison import choices, claims
 from lib.comparison.choices import marked
 from lib.comparison.fusion import FUSION
@@ -70,10 +70,59 @@ def ranked(auroc: pd.DataFrame) -> pd.DataFrame:
                 for n, share in zip(rows["n"], rows["base_rate"], strict=True)
             ],
             "family": rows["family"].str.replace("_", " "),
-            "pre-training": rows["method"].map(params.photographs),
+            "pre-training": rows["method"].map(pretraining),
             "known labels": rows["setting"].str.replace("known ", "").map(unbroken),
         }
     )
+
+
+def pretraining(method: str) -> str:
+    """Return what the network of a method, or of a part of a fusion, saw before: none or ImageNet.
+
+    A fusion may be named with its rule.
+    """
+    fusions = grid.fusions()
+    fusion = fusions.get(method) or fusions.get(method.partition(": ")[0])
+    parts = [part.partition("/")[0] for part in fusion.parts] if fusion else [method]
+    return "ImageNet" if "ImageNet" in map(params.photographs, parts) else "none"
+
+
+def best(auroc: pd.DataFrame) -> str:
+    """Per data set: the best floor, and the best detector of those with equal pre-training."""
+    is_floor, before = auroc["family"].eq(FLOOR), auroc["method"].map(pretraining)
+    groups = {
+        "floor": is_floor,
+        "detector without pre-training on photographs": ~is_floor & before.eq("none"),
+        "detector with it": ~is_floor & before.eq("ImageNet"),
+    }
+    lines = []
+    for dataset, own in auroc.groupby("dataset", sort=False):
+        words = []
+        for kind, among in groups.items():
+            for row in own[among[own.index]].nlargest(1, "value").itertuples():
+                interval = prose.ends(row.low, row.high)
+                words.append(f"{kind} {literal(row.method)} **{row.value:.3f}** {interval}")
+        lines.append(f"- {literal(dataset)}: best {'; best '.join(words)}.")
+    return "\n".join(lines)
+
+
+def of_pretraining(differences: pd.DataFrame) -> str:
+    """Per data set: what weights of ImageNet are worth, compared with random ones of the network.
+
+    `differences` are the rows of differences of all ablations; that of `backbone` is read.
+    """
+    rows = differences[differences["family"].eq("ablation: backbone")]
+    lines = []
+    for dataset, own in rows.groupby("dataset", sort=False):
+        words = [
+            f"{literal(row.method)} {row.value:+.3f} {prose.ends(row.low, row.high, '+.3f')}"
+            for row in own.sort_values("value", ascending=False).itertuples()
+        ]
+        lines.append(
+            f"- {literal(dataset)}: weights of ImageNet in place of random ones change AUROC, in "
+            f"the mean over seeds, by {', '.join(words)}."
+        )
+    return "\n".join(lines)
 
 
 def pairs(tests: pd.DataFrame) -> pd.DataFrame:

@@ -5,7 +5,8 @@ row per run (the first columns of results.csv), with the films (MD5) and the day
 `films.csv`, the number of films per data set; and `README.md` with the tables.
 
 Later results of the same experiment (lib.comparison.experiment) are added, so that a record may
-take several days; those of another replace the record as a whole, if asked for.
+take several days; those of another replace the record as a whole, if asked for. An experiment with
+a name has a folder of its own, reports/real/<name>/, and is not compared with others.
 """
 
 from datetime import date
@@ -41,32 +42,32 @@ OWN_SPLITS = (
 LABELS = {0.0: "normal", 1.0: "abnormal"}
 
 
-def record(root: Path = ROOT, replace: bool = False) -> str:
-    """Add reports/results.csv to reports/real/; return a line on date, commit, profile and films.
+def record(root: Path = ROOT, replace: bool = False, name: str = "") -> str:
+    """Add reports/results.csv to the record; return a line on date, commit, profile and films.
 
-    With `replace` earlier results are dropped. Raises BadData, without changes, if data/ holds
-    phantoms, if the results are of other films, code, parameters or scores, or if they would be
-    added to those of another experiment.
+    The record is in reports/real/, or in its folder `name`. With `replace` earlier results are
+    dropped. Raises BadData, without changes, if data/ holds phantoms, if the results are of other
+    films, code, parameters or scores, or if they would be added to those of another experiment.
     """
     if holds_phantoms(root):
         raise BadData("data/ contains phantoms, not real films; nothing was recorded.")
-    published, kept = root / "reports/results.csv", root / "reports/real"
+    published, kept = root / "reports/results.csv", root / "reports/real" / name
     origin = experiment.of_now(root)
     if origin["films"] == NOT_COPIED or not published.exists():
         raise BadData("These films have no results yet: run `dvc repro` first.")
     results = pd.read_csv(published, dtype={"seed": str}).fillna({"seed": ""})
     datasets = list(results["dataset"].unique())
     experiment.check_fits(datasets)
-    counts = pd.concat(_counts(name, results, root) for name in datasets)
+    counts = pd.concat(_counts(dataset, results, root) for dataset in datasets)
     experiment.check_numbers(results, root / "build")
     tables = {
-        "results": results.assign(**{name: origin[name] for name in OF_CODE}),
+        "results": results.assign(**{key: origin[key] for key in OF_CODE}),
         "runs": _runs(results).assign(**origin, recorded=str(date.today())),
         "films": counts,
     }
     if (kept / "runs.csv").exists() and not replace:
         experiment.check_earlier(origin, kept)
-        tables = {name: _with_earlier(name, table, kept) for name, table in tables.items()}
+        tables = {key: _with_earlier(key, table, kept) for key, table in tables.items()}
     tables["results"] = _with_means(tables["results"])
     line = (
         f"Recorded on {date.today()} at commit {origin['commit']}, with the profile "
@@ -91,6 +92,8 @@ def _write(line: str, tables: dict[str, pd.DataFrame], peers: pd.DataFrame, kept
         "## Films\n\n" + _table(tables["films"]),
     ]
     text = "\n\n".join(["# Results on real films", *(part.strip() for part in shown if part)])
+    if not (kept / "peers.csv").exists():
+        text = text.replace("(peers.csv)", "(../peers.csv)")
     (kept / "README.md").write_text(f"{text}\n")
 
 
