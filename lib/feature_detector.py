@@ -17,7 +17,7 @@ from keras import ops
 
 from lib import backbones, losses
 from lib.detector import Detector
-from lib.engine import not_abnormal
+from lib.grid import FILM_SIZE
 
 
 class FeatureDetector(Detector):
@@ -30,7 +30,7 @@ class FeatureDetector(Detector):
 
     reads: ClassVar = "pooled"
 
-    def __init__(self, *, backbone="imagenet", film_size=backbones.SIZE, **common):
+    def __init__(self, *, backbone="imagenet", film_size=FILM_SIZE, **common):
         super().__init__(**common)
         if backbone not in backbones.WEIGHTS:
             names = " or ".join(backbones.WEIGHTS)
@@ -111,39 +111,3 @@ class FeatureDetector(Detector):
                 f"{self.title} takes films (n, h, w, 1) or {self.reads} features of shape "
                 f"(n, {', '.join(map(str, self.shape))}), not {np.shape(x)}."
             )
-
-
-class FeatureStatistics(FeatureDetector):
-    """A method without gradients: statistics of normal features, computed at once.
-
-    It defines `estimate(normal)`, which sets its weights.
-
-    - `epochs`: 0, as there is nothing to train
-    """
-
-    def __init__(self, *, epochs=0, **common):
-        super().__init__(epochs=epochs, **common)
-        if epochs:
-            raise ValueError(f"{self.title} is not trained in epochs: leave `epochs` out.")
-
-    def fixed_weight(self, name, *shape):
-        """Return a weight without gradient, for a statistic."""
-        return self.add_weight(shape=shape, name=name, initializer="zeros", trainable=False)
-
-    def before_training(self, x, y=None, validation_data=None, **options):
-        """Estimate the statistics of the films not known to be abnormal.
-
-        Raises ValueError if they are fewer than two.
-        """
-        normal = np.asarray(not_abnormal(x, y), dtype="float32")
-        if len(normal) < 2:
-            raise ValueError(
-                f"{self.title} needs two films or more that are not known to be abnormal, not "
-                f"{len(normal)}."
-            )
-        self.estimate(normal)
-        return {}
-
-    def estimate(self, normal):
-        """Set the weights from features (n, ...) of normal films."""
-        raise NotImplementedError(f"{self.title} has no estimate.")

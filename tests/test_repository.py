@@ -24,7 +24,7 @@ FLOORS = [
     *("films", "burned_in", "phantoms", "provenance", "datasets", "data", "preprocessing"),
     *("source", "networks", "noise", "lesions", "collapse", "engine", "detector", "samples"),
     *("bodies", "reconstruction", "standardisation", "tensor_files", "backbones", "features"),
-    *("losses", "feature_detector", "grid_detector"),
+    *("losses", "feature_detector", "feature_statistics", "grid_detector"),
     *("methods", "metrics", "floors", "prose", "figures", "fits"),
     *("comparison", "unlabelled", "report", "pages", "benchmark", "preflight", "lab"),
 ]

@@ -92,10 +92,19 @@ def _class_and_parents(module: str) -> tuple[ast.ClassDef, list[str]]:
 
 
 def _constants(module: str) -> dict[str, str]:
-    """Return the values of the names at the top of a module."""
-    return {
+    """Return the values of the names at the top of a module, also of those from another of lib."""
+    body = _tree(module).body
+    imported = {
+        name: value
+        for line in body
+        if isinstance(line, ast.ImportFrom) and (line.module or "").startswith("lib.")
+        if any(alias.name.isupper() for alias in line.names)
+        for name, value in _constants(str(line.module)).items()
+        if name in {alias.name for alias in line.names}
+    }
+    return imported | {
         target.id: ast.unparse(line.value)
-        for line in _tree(module).body
+        for line in body
         if isinstance(line, ast.Assign)
         for target in line.targets
         if isinstance(target, ast.Name)

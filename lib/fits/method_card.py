@@ -44,6 +44,7 @@ OF_THE_STUDY = {
     "contamination": "the share of anomalies among the training films of unknown label",
     "augment": "whether training films are varied at random, and by which brightness",
     "images": "settings of preprocessing that differ from those of the data set",
+    "features": "what the method reads in place of films: features of a pretrained network",
 }
 
 
@@ -128,10 +129,8 @@ def parameters(fit: Fit, entry: dict) -> pd.DataFrame:
     """
     divided = params.part(fit.method, entry)
     study_rows = [
-        (f"`{name}`", meaning, f"{_short(entry.get(name, usual))}", f"{_short(usual)}")
-        for (name, meaning), usual in zip(
-            OF_THE_STUDY.items(), params.OF_THE_STUDY.values(), strict=True
-        )
+        (f"`{name}`", OF_THE_STUDY[name], f"{_short(entry.get(name, usual))}", f"{_short(usual)}")
+        for name, usual in params.OF_THE_STUDY.items()
         if entry.get(name, usual) != usual or name == "labels"
     ]
     given = divided.keywords | {

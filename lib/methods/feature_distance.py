@@ -32,7 +32,7 @@ from keras import ops
 from sklearn.covariance import LedoitWolf
 
 from lib.backbones import LEVELS
-from lib.feature_detector import FeatureStatistics
+from lib.feature_statistics import FeatureStatistics
 
 FAR = 1e3  # a coordinate of rows of the memory that hold no film
 

@@ -30,7 +30,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 
-from lib.feature_detector import FeatureStatistics
+from lib.feature_statistics import FeatureStatistics
 
 PENALTIES = (1.0, 10.0, 100.0, 1_000.0, 10_000.0)
 FOLDS = 5

@@ -27,7 +27,7 @@ from typing import ClassVar
 import numpy as np
 from keras import ops
 
-from lib.feature_detector import FeatureStatistics
+from lib.feature_statistics import FeatureStatistics
 
 
 class PaDiM(FeatureStatistics):

@@ -32,7 +32,7 @@ import numpy as np
 from keras import layers, ops
 
 from lib.backbones import LEVELS
-from lib.feature_detector import FeatureStatistics
+from lib.feature_statistics import FeatureStatistics
 
 FAR = 1e3  # a coordinate of places in the memory that hold no cell
 
