@@ -114,16 +114,6 @@ def method_of(name: str) -> str:
     return (profile().get(name) or {}).get("method", name)
 
 
-def photographs(name: str) -> str:
-    """Return what the network of an entry of the profile was trained on before: none or ImageNet.
-
-    Names outside the profile, such as those of floors and fusions, have no such network.
-    """
-    entry = profile().get(name) or {}
-    backbone = entry.get("backbone", "imagenet" if entry.get("features") else "")
-    return "ImageNet" if backbone == "imagenet" else "none"
-
-
 def read(name: str) -> dict:
     """Return the content of params/<name>.yaml."""
     file = ROOT / f"params/{name}.yaml"

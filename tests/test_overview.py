@@ -154,6 +154,7 @@ def test_the_sentence_on_the_curves_has_the_numbers_of_the_table():
 def test_the_best_are_named_within_equal_pre_training(monkeypatch):
     fusions = {"joined": grid.Fusion(["vae", "padim/mean"]), "mere": grid.Fusion(["vae", "bigan"])}
     monkeypatch.setattr(grid, "fusions", lambda: fusions)
+    assert overview.pretraining("transfer_resnet") == "ImageNet", "the default of its class"
     names = ["vae", "bigan", "padim", "joined", "mere: rank average", "floor: knn"]
     before = [overview.pretraining(name) for name in names]
     assert before == ["none", "none", "ImageNet", "ImageNet", "none", "none"]

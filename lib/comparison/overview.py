@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable, Iterator
 
 import pandas as pd
 
-from lib import grid, params, prose
+from lib import grid, prose
 from lib.comparison import choices, claims
 from lib.comparison.choices import marked
 from lib.comparison.fusion import FUSION
 from lib.comparison.rows import UNLIKE
 from lib.comparison.scores import FLOOR
+from lib.fits.keywords import photographs
 from lib.prose import literal, unbroken
 
 #: Metrics by the heading of their column.
@@ -84,7 +85,7 @@ def pretraining(method: str) -> str:
     fusions = grid.fusions()
     fusion = fusions.get(method) or fusions.get(method.partition(": ")[0])
     parts = [part.partition("/")[0] for part in fusion.parts] if fusion else [method]
-    return "ImageNet" if "ImageNet" in map(params.photographs, parts) else "none"
+    return "ImageNet" if "ImageNet" in map(photographs, parts) else "none"
 
 
 def best(auroc: pd.DataFrame) -> str:

@@ -12,13 +12,15 @@ from sklearn.neighbors import NearestNeighbors
 from lib import prose
 from lib.comparison import claims
 from lib.comparison.rows import UNLIKE
+from lib.grid import FILM_SIZE
 
 
 def given(info: dict) -> str:
     """Say on which films a fit was trained and what it cost, from its record."""
-    films = info["films"]
+    films, entry = info["films"], info["parameters"]
+    size = entry.get("film_size", FILM_SIZE) if entry.get("features") else info["image_size"]
     return (
-        f"Trained on {films['training']} films of {info['image_size']} px, the label of "
+        f"Trained on {films['training']} films of {size} px, the label of "
         f"{films['with known label']} of them known to the method ({info['setting']}); "
         f"{info['duration_s']:.0f} s for training and scoring, {info['memory_mb']} MB at most."
     )

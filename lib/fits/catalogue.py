@@ -4,7 +4,7 @@ import pandas as pd
 
 from lib import ROOT, ablations, grid, params
 from lib.fits import method_card
-from lib.fits.keywords import chain, keywords
+from lib.fits.keywords import chain, keywords, photographs
 
 
 def catalogue(results: pd.DataFrame) -> pd.DataFrame:
@@ -48,8 +48,8 @@ def has_map(method: str) -> bool:
 
 
 def _pretraining(method: str, entry: dict) -> str:
-    if (photographs := params.photographs(method)) != "none":
-        return photographs
+    if (before := photographs(method)) != "none":
+        return before
     parameters = params.part(method, entry)
     known = keywords(method)
     if "pretraining_epochs" not in known:

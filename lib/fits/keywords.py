@@ -30,6 +30,18 @@ def keywords(method: str) -> dict[str, Keyword]:
     return dict(sorted(known.items(), key=lambda item: item[1].of_all))
 
 
+def photographs(name: str) -> str:
+    """Return what the network of an entry of the profile was trained on before: none or ImageNet.
+
+    Names outside the profile, such as those of floors, have no such network.
+    """
+    if name not in params.methods():
+        return "none"
+    default = keywords(name).get("backbone", Keyword("", "", False)).default
+    backbone = params.entry_of(name).get("backbone", default.strip("'"))
+    return "ImageNet" if backbone == "imagenet" else "none"
+
+
 def chain(module: str) -> list[str]:
     """Return the modules of a module's class and its parents, in Python's order of resolution."""
     _, parents = _class_and_parents(module)
