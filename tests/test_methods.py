@@ -59,7 +59,7 @@ OPTIONS = {
     "f_anogan": {"epochs": 15, "width": 8, "latent_dim": 8, "n_critic": 2, "learning_rate": 2e-3},
     "feature_distance": {"film_size": 64, "epochs": 0},
     "linear_probe": {"film_size": 64, "epochs": 0},
-    "padim": {"film_size": 64, "epochs": 0},
+    "padim": {"film_size": 224, "epochs": 0, "channels": 50},
     "patchcore": {"film_size": 224, "epochs": 0, "memory": 20},  # each cell sees its neighbours
     "feature_deep_sad": {"film_size": 64, "epochs": 10},
     "lesion_head": {"film_size": 64, "drawings": 200, "epochs": 10},
