@@ -1,7 +1,5 @@
 """Training with its updates compiled by XLA, as on a GPU: for tests, on the CPU."""
 
-import inspect
-
 import keras
 import numpy as np
 import pytest
@@ -10,6 +8,7 @@ from discs import discs
 from lib import methods
 from lib.collapse import Collapsed
 from lib.feature_statistics import FeatureStatistics
+from lib.fits.keywords import keywords
 
 SMALL = {
     **{"image_size": 16, "batch_size": 8, "epochs": 1},
@@ -17,6 +16,8 @@ SMALL = {
     **{"pretraining_epochs": 1, "gan_epochs": 1, "warm_up_epochs": 1, "attention": (8,)},
     **{"ascent_steps": 2, "n_critic": 2, "film_size": 32, "drawings": 8},
 }
+OF_METHODS = {"ddad": {"members": 2}, "transfer_resnet": {"epochs": 4}}  # of two stages
+UNUSED = {"feature_deep_sad": {"pretraining_epochs"}}  # set by the method itself
 
 
 def train_compiled(name, monkeypatch, **options):
@@ -25,13 +26,12 @@ def train_compiled(name, monkeypatch, **options):
     method = methods.find(name)
     if issubclass(method, FeatureStatistics):
         pytest.skip("has no updates")
-    signatures = [inspect.signature(kind.__init__) for kind in method.__mro__]
-    keywords = {keyword for signature in signatures for keyword in signature.parameters}
-    small = SMALL | ({"members": 2} if name == "ddad" else {})
+    small = SMALL | OF_METHODS.get(name, {})
+    known = (small.keys() & keywords(name).keys()) - UNUSED.get(name, set())
     x, truth, _ = discs(8, size=16, abnormal=0.5)
     y = np.where(np.arange(8) < 6, truth, np.nan)
     try:
-        detector = method(**{key: small[key] for key in small.keys() & keywords}, **options)
+        detector = method(**{key: small[key] for key in known}, **options)
         history = detector.fit(x, y.astype("float32"), verbose=0).history
     except Collapsed as error:  # one update teaches little
         assert "became" not in str(error), "a loss is not finite"
