@@ -1,9 +1,11 @@
 """Numeric libraries compute in one thread in notebooks, which import pandas before lib."""
 
+import contextlib
 import json
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -56,13 +58,28 @@ def kernel(nothing_set, tmp_path):
 
 def _started_kernel(server, runtime):
     """Ask the server for a kernel, once it answers; return the kernel's connection file."""
-    while not (known := list(runtime.glob("jpserver-*.json"))):
+    while not _listens(runtime):  # it writes down its port before it listens
         assert server.poll() is None, "JupyterLab has ended"
         time.sleep(0.1)
-    place = json.loads(known[0].read_text())["url"] + "api/kernels"
+    place = _written_down(runtime)["url"] + "api/kernels"
     asked = Request(place, b"{}", {"Authorization": f"token {TOKEN}"}, method="POST")
     identity = json.load(urlopen(asked, timeout=120))["id"]
     return runtime / f"kernel-{identity}.json"
+
+
+def _listens(runtime) -> bool:
+    known = _written_down(runtime)
+    if not known:
+        return False
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", known["port"])) == 0
+
+
+def _written_down(runtime) -> dict:
+    """Return what the server wrote down of itself; {} before it has, or while it does."""
+    with contextlib.suppress(StopIteration, json.JSONDecodeError):
+        return json.loads(next(runtime.glob("jpserver-*.json")).read_text())
+    return {}
 
 
 def printed(client, code: str) -> str:

@@ -426,7 +426,7 @@ def test_the_peers_protocols_are_a_grid_of_their_own(root, tmp_path, capsys):
     found = source.use(tmp_path / "elsewhere", peers=True)
     assert found == ["knee_oa_peers", "knee_oa_peers_labels"], "the own split is not among them"
     families = {name: {fit.family for fit in grid.fits(name)} for name in found}
-    without_labels = {"reconstruction", "one_class"}
+    without_labels = {"reconstruction", "features", "one_class"}
     assert families["knee_oa_peers"] == without_labels, "all abnormal films are test films"
     assert families["knee_oa_peers_labels"] == without_labels | {"supervised", "few_labels"}
     assert _of("label_fraction") == ["knee_oa_peers_labels"] and _of("pretraining") == found
