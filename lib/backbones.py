@@ -65,23 +65,22 @@ def backbone(name="efficientnet_lite0", size=SIZE, weights="imagenet", seed=0):
 
 
 @lru_cache(maxsize=4)
-def describer(size=SIZE, weights="imagenet", seed=0):
-    """Build films (n, s, s, 1) -> {"pooled": (n, 512), "grid": ..., "coarse": ...}.
+def describer(kinds, size=SIZE, weights="imagenet", seed=0):
+    """Build films (n, s, s, 1) -> {kind: features} of some kinds, a tuple, of the three:
 
-    `pooled` are the means of the maps of all levels; `grid`, (n, s/16, s/16, 176), are the maps of
-    the second to fourth level, the larger ones averaged to the cells of the fourth; `coarse`,
-    (n, s/32, s/32, 496), those of the second to fifth in cells of the fifth. Raises as `backbone`
-    does.
+    `pooled`, (n, 512), are the means of the maps of all levels; `grid`, (n, s/16, s/16, 176), are
+    the maps of the second to fourth level, the larger ones averaged to the cells of the fourth;
+    `coarse`, (n, s/32, s/32, 496), those of the second to fifth in cells of the fifth. Levels that
+    no kind has are not computed. Raises as `backbone` does, and KeyError for another kind.
     """
     network = backbone(size=size, weights=weights, seed=seed)
-    levels = network.outputs
-    pooled = [layers.GlobalAveragePooling2D()(level) for level in levels]
-    features = {
-        "pooled": layers.Concatenate()(pooled),
-        "grid": _in_cells(levels[1:4]),
-        "coarse": _in_cells(levels[1:]),
-    }
+    features = {kind: KINDS[kind](network.outputs) for kind in kinds}
     return keras.Model(network.input, features, name="describer")
+
+
+def _pooled(levels):
+    """Join the means of maps."""
+    return layers.Concatenate()([layers.GlobalAveragePooling2D()(level) for level in levels])
 
 
 def _in_cells(levels):
@@ -91,6 +90,14 @@ def _in_cells(levels):
         for halvings, level in enumerate(reversed(levels))
     ]
     return layers.Concatenate()(joined[::-1])
+
+
+#: Kinds of features, from the maps of all levels.
+KINDS = {
+    "pooled": _pooled,
+    "grid": lambda levels: _in_cells(levels[1:4]),
+    "coarse": lambda levels: _in_cells(levels[1:]),
+}
 
 
 def shape_of(kind, size=SIZE):

@@ -70,8 +70,14 @@ class FeatureDetector(Detector):
             films = ops.convert_to_numpy(ops.image.resize(films, size))
         if self.reads == "films":
             return films
-        describer = backbones.describer(self.film_size, self.backbone, self.backbone_seed)
-        return describer.predict_on_batch(films)[self.reads]
+        return self.describer(self.reads).predict_on_batch(films)[self.reads]
+
+    def describer(self, kind):
+        """Return the frozen network that films -> {kind: features}.
+
+        No attribute holds it, so that no weights file has it.
+        """
+        return backbones.describer((kind,), self.film_size, self.backbone, self.backbone_seed)
 
     def fit(self, x, y=None, validation_data=None, **options):
         """Train on films or features x, as `Engine.fit` does."""

@@ -85,29 +85,30 @@ def _type(one: Features) -> type:
 
 
 def _described(paths: list[str], settings: dict, features: list[Features]) -> dict:
-    """Return {features: rows} of some films."""
-    films = {
-        size: np.stack([_prepared_film(path, settings[size]) for path in paths])
-        for size in settings
-    }
-    rows: dict[Features, np.ndarray] = {}
+    """Return {features: rows} of some films; each is read once, and each network runs once."""
+    prepared = [_prepared_film(path, settings) for path in paths]
+    films = {size: np.stack([sizes[size] for sizes in prepared]) for size in settings}
+    networks: dict[tuple, list[Features]] = {}
     for one in features:
-        if one.kind == "films":
-            rows[one] = films[one.size]
-        elif one not in rows:
-            network = describer(one.size, one.weights, one.seed)
-            described = network.predict_on_batch(to_float(films[one.size]))
-            rows |= {one._replace(kind=kind): values for kind, values in described.items()}
-    return {one: rows[one].astype(_type(one), copy=False) for one in features}
+        networks.setdefault((one.size, one.weights, one.seed), []).append(one)
+    rows = {}
+    for (size, *weights), described in networks.items():
+        if weights[0]:
+            network = describer(tuple(one.kind for one in described), size, *weights)
+            values = network.predict_on_batch(to_float(films[size]))
+        else:
+            values = {"films": films[size]}
+        rows |= {one: values[one.kind].astype(_type(one), copy=False) for one in described}
+    return rows
 
 
-def _prepared_film(path: str, settings: dict) -> np.ndarray:
-    """Return the picture of a film, uint8 (s, s)."""
+def _prepared_film(path: str, settings: dict) -> dict[int, np.ndarray]:
+    """Return the pictures of a film at each size, {s: uint8 (s, s)}."""
     try:
         grey = read_film(path)
     except UnreadableFilm as reason:
         raise UnreadableFilm(f"{path}: {reason}") from None
-    return arrays.prepared(path, grey, settings).image
+    return {size: arrays.prepared(path, grey, of_size).image for size, of_size in settings.items()}
 
 
 if __name__ == "__main__":

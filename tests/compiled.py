@@ -16,8 +16,7 @@ SMALL = {
     **{"pretraining_epochs": 1, "gan_epochs": 1, "warm_up_epochs": 1, "attention": (8,)},
     **{"ascent_steps": 2, "n_critic": 2, "film_size": 32, "drawings": 8},
 }
-OF_METHODS = {"ddad": {"members": 2}, "transfer_resnet": {"epochs": 4}}  # of two stages
-UNUSED = {"feature_deep_sad": {"pretraining_epochs"}}  # set by the method itself
+OF_METHODS = {"ddad": {"members": 2}}  # of two stages
 
 
 def train_compiled(name, monkeypatch, **options):
@@ -27,7 +26,7 @@ def train_compiled(name, monkeypatch, **options):
     if issubclass(method, FeatureStatistics):
         pytest.skip("has no updates")
     small = SMALL | OF_METHODS.get(name, {})
-    known = (small.keys() & keywords(name).keys()) - UNUSED.get(name, set())
+    known = small.keys() & keywords(name).keys()
     x, truth, _ = discs(8, size=16, abnormal=0.5)
     y = np.where(np.arange(8) < 6, truth, np.nan)
     try:

@@ -59,7 +59,10 @@ def test_a_film_is_a_grey_photograph():
 def test_features_are_means_of_the_levels():
     film = grey_film()
     levels = [array(level) for level in backbones.backbone(size=64)(film)]
-    features = {name: array(value) for name, value in backbones.describer(size=64)(film).items()}
+    features = {
+        name: array(value)
+        for name, value in backbones.describer(tuple(backbones.KINDS), 64)(film).items()
+    }
     pooled = np.concatenate([level.mean(axis=(1, 2)) for level in levels], axis=1)
     np.testing.assert_allclose(features["pooled"], pooled, rtol=1e-4, atol=1e-5)
     cell = [levels[1][0, 4:8, 8:12], levels[2][0, 2:4, 4:6], levels[3][0, 1:2, 2:3]]

@@ -56,7 +56,9 @@ def test_rows_follow_the_index(root):
     )
     np.testing.assert_array_equal(arrays["64px/films.npy"], expected)
     for name, network in described.items():
-        values = backbones.describer(64, *network).predict_on_batch(to_float(expected))
+        values = backbones.describer(tuple(backbones.KINDS), 64, *network).predict_on_batch(
+            to_float(expected)
+        )
         array = arrays[f"{name}.npy"]
         assert array.dtype == np.float16
         np.testing.assert_allclose(array, values[name.split("/")[1]], rtol=2e-3, atol=2e-3)

@@ -10,7 +10,8 @@ from functools import cache
 
 import pandas as pd
 
-from lib import ROOT, grid, params, prose
+from lib import ROOT, params, prose
+from lib.comparison.fusion import declared_name, methods_of
 
 FILE = "params/choices.csv"
 MARK = "†"
@@ -31,11 +32,9 @@ def chosen_in_sight(dataset: str, method: str) -> list[str]:
 
     A fusion is also concerned by the choices of its parts. The profile is the chosen one.
     """
-    fusion = method.partition(": ")[0]
-    declared = grid.fusions().get(fusion, grid.Fusion([]))
-    parts = [part.partition("/")[0] for part in declared.parts]
+    concerned = [method, declared_name(method), *methods_of(method)]
     table = read_choices()
-    rows = table[table["dataset"].eq(dataset) & table["method"].isin([method, fusion, *parts])]
+    rows = table[table["dataset"].eq(dataset) & table["method"].isin(concerned)]
     return list(rows.loc[rows["profile"].isin(["", params.profile_name()]), "chosen"].unique())
 
 
@@ -47,7 +46,7 @@ def marked(dataset: str, method: str) -> str:
 def paragraph(pairs: Iterable[tuple[str, str]]) -> str:
     """The paragraph above tables with these pairs of data set and method; empty without marks."""
     rows = [
-        (chosen, method.partition(": ")[0], dataset)
+        (chosen, declared_name(method), dataset)
         for dataset, method in dict.fromkeys(pairs)
         for chosen in chosen_in_sight(dataset, method)
     ]

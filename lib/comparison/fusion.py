@@ -23,9 +23,9 @@ import numpy as np
 from scipy.special import logsumexp
 from sklearn.linear_model import LogisticRegression
 
+from lib import grid
 from lib.comparison.scores import Scored, with_validation_labels
 from lib.errors import BadData
-from lib.grid import Fusion
 
 FUSION = "fusion"  # the family of fused scores
 COMPARED = ("rank average", "normalised sum", "logistic")  # rules of a fusion that names none
@@ -39,7 +39,7 @@ class Fused(NamedTuple):
     parts: list[Scored]
 
 
-def fuse(name: str, fusion: Fusion, detectors: Iterable[Scored]) -> list[Fused]:
+def fuse(name: str, fusion: grid.Fusion, detectors: Iterable[Scored]) -> list[Fused]:
     """Return one fused score per rule and per seed with all parts.
 
     Raises BadData for an unknown rule.
@@ -55,6 +55,33 @@ def fuse(name: str, fusion: Fusion, detectors: Iterable[Scored]) -> list[Fused]:
         if all(parts):
             fused += [Fused(scored, parts) for scored in _by_each_rule(name, fusion.rule, parts)]
     return fused
+
+
+def declared_name(method: str) -> str:
+    """Return the name of a fusion as it was declared, without the rule that tables add to it."""
+    return method.partition(": ")[0]
+
+
+def methods_of(name: str) -> list[str]:
+    """Return the methods that a fusion, perhaps named with its rule, is made of; [] of others."""
+    fusion = grid.fusions().get(declared_name(name), grid.Fusion([]))
+    return [_method_and_score(part)[0] for part in fusion.parts]
+
+
+def joined(rule: str, scores: np.ndarray, validation: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """Return one score (n,) of films with scores (n, k), by a rule fitted on validation films.
+
+    `validation` says which films these are, `label` of which class (n,).
+    """
+    if rule == "rank average":
+        return rank_average(scores[validation], scores)
+    standardised = normalised(scores[validation & (label == 0)], scores)
+    if rule == "normalised sum":
+        return standardised.mean(axis=1)
+    if rule == "soft maximum":
+        return soft_maximum(standardised)
+    model = LogisticRegression().fit(standardised[validation], label[validation])
+    return model.decision_function(standardised)
 
 
 def rank_average(validation: np.ndarray, scores: np.ndarray) -> np.ndarray:
@@ -81,14 +108,19 @@ def soft_maximum(standardised: np.ndarray) -> np.ndarray:
 
 def _part(part: str, seed: str, detectors: list[Scored]) -> Scored | None:
     """Return the fit of that name and seed, with its named score as the score."""
-    method, _, name = part.partition("/")
+    method, name = _method_and_score(part)
     matches = (scored for scored in detectors if (scored.method, scored.seed) == (method, seed))
     scored = next(matches, None)
-    if scored is None or (name or "score") not in scored.films:
+    if scored is None or name not in scored.films:
         return None
     films = scored.films
     index = films.columns[: films.columns.get_loc("score")]
-    return replace(scored, method=part, films=films[index].assign(score=films[name or "score"]))
+    return replace(scored, method=part, films=films[index].assign(score=films[name]))
+
+
+def _method_and_score(part: str) -> tuple[str, str]:
+    method, _, name = part.partition("/")
+    return method, name or "score"
 
 
 def _by_each_rule(name: str, only: str, parts: list[Scored]) -> list[Scored]:
@@ -98,16 +130,8 @@ def _by_each_rule(name: str, only: str, parts: list[Scored]) -> list[Scored]:
         [part.films.set_index("image_id")["score"][films["image_id"]] for part in parts]
     )
     validation, label = films["split"].eq("validation").to_numpy(), films["label"].to_numpy()
-    standardised = normalised(scores[validation & (label == 0)], scores)
-    rules = {
-        "rank average": rank_average(scores[validation], scores),
-        "normalised sum": standardised.mean(axis=1),
-        "soft maximum": soft_maximum(standardised),
-    }
-    if len(np.unique(label[validation])) == 2:
-        model = LogisticRegression().fit(standardised[validation], label[validation])
-        rules["logistic"] = model.decision_function(standardised)
     setting = " and ".join(dict.fromkeys(part.setting for part in parts))
+    both_classes = len(np.unique(label[validation])) == 2
     return [
         Scored(
             first.dataset,
@@ -115,9 +139,9 @@ def _by_each_rule(name: str, only: str, parts: list[Scored]) -> list[Scored]:
             FUSION,
             first.seed,
             with_validation_labels(setting) if rule == "logistic" else setting,
-            films.assign(score=score),
+            films.assign(score=joined(rule, scores, validation, label)),
             {},
         )
-        for rule, score in rules.items()
-        if rule in ([only] if only else COMPARED)
+        for rule in ([only] if only else COMPARED)
+        if rule != "logistic" or both_classes
     ]

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Iterator
 
 import pandas as pd
 
-from lib import grid, prose
+from lib import ablations, prose
 from lib.comparison import choices, claims
 from lib.comparison.choices import marked
-from lib.comparison.fusion import FUSION
+from lib.comparison.fusion import FUSION, methods_of
 from lib.comparison.rows import UNLIKE
 from lib.comparison.scores import FLOOR
 from lib.fits.keywords import photographs
@@ -82,10 +82,7 @@ def pretraining(method: str) -> str:
 
     A fusion may be named with its rule.
     """
-    fusions = grid.fusions()
-    fusion = fusions.get(method) or fusions.get(method.partition(": ")[0])
-    parts = [part.partition("/")[0] for part in fusion.parts] if fusion else [method]
-    return "ImageNet" if "ImageNet" in map(photographs, parts) else "none"
+    return "ImageNet" if "ImageNet" in map(photographs, methods_of(method) or [method]) else "none"
 
 
 def best(auroc: pd.DataFrame) -> str:
@@ -112,7 +109,7 @@ def of_pretraining(differences: pd.DataFrame) -> str:
 
     `differences` are the rows of differences of all ablations; that of `backbone` is read.
     """
-    rows = differences[differences["family"].eq("ablation: backbone")]
+    rows = differences[differences["family"].eq(f"{ablations.ABLATION}backbone")]
     lines = []
     for dataset, own in rows.groupby("dataset", sort=False):
         words = [

@@ -15,11 +15,12 @@ from lib.comparison import claims
 
 FILE = "reports/real/peers.csv"
 SHOWN = {"unlabelled": 3, "brightness floor": 1}  # the best of a data set; other settings in full
+#: Above the table; `file` is the way to the file above from the page.
 CAPTION = (
     "On the protocols of the reference codes, AUROC on the same test films after training on the "
     "same normal films, best first. The study keeps 15 % of these for validation; the codes had "
     "them all. The table contains all detectors and the three best floors of the study; of the "
-    "codes' numbers ([peers.csv](peers.csv)), the three best unlabelled ones and the best "
+    "codes' numbers ([peers.csv]({file})), the three best unlabelled ones and the best "
     "brightness floor, selected on the test films, which favours them, and all that use labels or "
     "a pool of unlabelled films. Only detectors of the same setting are comparable. The standard "
     "error of such an AUROC is about .03, and a detector below the floor may respond to "

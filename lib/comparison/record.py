@@ -9,15 +9,15 @@ take several days; those of another replace the record as a whole, if asked for.
 a name has a folder of its own, reports/real/<name>/, and is not compared with others.
 """
 
+import os
 from datetime import date
 from pathlib import Path
 
 import pandas as pd
 
 from lib import ROOT, ablations, files, prose
-from lib.comparison import choices, claims, experiment
+from lib.comparison import choices, claims, experiment, peers
 from lib.comparison.compare import mean_over_seeds
-from lib.comparison.peers import CAPTION, number, read_peers, with_peers
 from lib.comparison.scores import FLOOR
 from lib.comparison.tables import COLUMNS, ORIGIN, without_ablations
 from lib.datasets.table import load_index
@@ -73,11 +73,14 @@ def record(root: Path = ROOT, replace: bool = False, name: str = "") -> str:
         f"Recorded on {date.today()} at commit {origin['commit']}, with the profile "
         f"`{origin['profile']}`, from the films of MD5 {origin['films']}."
     )
-    _write(line, tables, read_peers(root), kept)
+    peers_file = os.path.relpath(root / peers.FILE, kept)
+    _write(line, tables, peers.read_peers(root), peers_file, kept)
     return line
 
 
-def _write(line: str, tables: dict[str, pd.DataFrame], peers: pd.DataFrame, kept: Path) -> None:
+def _write(
+    line: str, tables: dict[str, pd.DataFrame], of_peers: pd.DataFrame, peers_file: str, kept: Path
+) -> None:
     kept.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
         table.to_csv(kept / f"{name}.csv", index=False)
@@ -87,13 +90,11 @@ def _write(line: str, tables: dict[str, pd.DataFrame], peers: pd.DataFrame, kept
     shown = [
         line + " All fits are up to date with that commit; [runs.csv](runs.csv) lists them.",
         choices.paragraph(pairs.itertuples(index=False, name=None)),
-        *_auroc(rows, peers),
+        *_auroc(rows, of_peers, peers_file),
         *_ablations(results),
         "## Films\n\n" + _table(tables["films"]),
     ]
     text = "\n\n".join(["# Results on real films", *(part.strip() for part in shown if part)])
-    if not (kept / "peers.csv").exists():
-        text = text.replace("(peers.csv)", "(../peers.csv)")
     (kept / "README.md").write_text(f"{text}\n")
 
 
@@ -136,7 +137,7 @@ def _with_means(results: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([runs, means, results[over_seeds]], ignore_index=True)
 
 
-def _auroc(results: pd.DataFrame, peers: pd.DataFrame) -> list[str]:
+def _auroc(results: pd.DataFrame, of_peers: pd.DataFrame, peers_file: str) -> list[str]:
     """Return the tables of detectors and the three best floors per data set, best first.
 
     First that of the reference codes' protocols, then one of the study's own splits, if any.
@@ -145,14 +146,16 @@ def _auroc(results: pd.DataFrame, peers: pd.DataFrame) -> list[str]:
     ranked = rows.sort_values(["dataset", "value"], ascending=[True, False])
     floors = ranked[ranked["family"].eq(FLOOR)].groupby("dataset").head(3)
     shown = ranked[ranked["family"].ne(FLOOR) | ranked.index.isin(floors.index)]
-    shown = shown.assign(AUROC=number(shown))
+    shown = shown.assign(AUROC=peers.number(shown))
     shown["method"] += [choices.marked(*pair) for pair in shown[ORIGIN[:2]].to_numpy()]
-    compared = shown["dataset"].isin(peers["dataset"])
+    compared = shown["dataset"].isin(of_peers["dataset"])
     of_protocols, own_splits = shown[compared], shown[~compared]
     tables = []
     if len(of_protocols):
         title = "## The protocols of the reference codes"
-        tables.append(f"{title}\n\n{CAPTION}\n\n{_table(with_peers(of_protocols, peers))}")
+        caption = peers.CAPTION.format(file=peers_file)
+        table = _table(peers.with_peers(of_protocols, of_peers))
+        tables.append(f"{title}\n\n{caption}\n\n{table}")
     if len(own_splits):
         columns = ["dataset", "method", "setting", "AUROC", "n", "base_rate"]
         tables.append(f"## Own splits\n\n{OWN_SPLITS}\n\n{_table(own_splits[columns])}")

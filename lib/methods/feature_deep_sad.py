@@ -58,10 +58,15 @@ class FeatureDeepSAD(FeatureDetector, DeepSAD):
     ):
         keras.utils.set_random_seed(seed)  # phi is built before the class that sets it
         phi = _encoder(latent_dim, width, dropout)
-        none = {"pretraining_epochs": 0, "batches_before_center": 0}
-        size = {"latent_dim": latent_dim, "width": width}
         super().__init__(
-            encoder=phi, learning_rate=learning_rate, seed=seed, **size, **none, **options
+            encoder=phi,
+            latent_dim=latent_dim,
+            width=width,
+            pretraining_epochs=0,
+            batches_before_center=0,
+            learning_rate=learning_rate,
+            seed=seed,
+            **options,
         )
         self.dropout = dropout
 

@@ -96,7 +96,7 @@ class LesionHead(FeatureDetector):
         self.drawings, self.ema = drawings, ema
         self.random = keras.random.SeedGenerator(self.seed)
         self.head = _head(self.shape_of_grid, filters, dropout)  # h
-        self.describer()  # from here on it exists: a compiled function cannot create weights
+        self.describer("grid")  # from here on it exists: a compiled function cannot create weights
 
     make_optimizers = SyntheticLesions.make_optimizers
     varied = SyntheticLesions.varied
@@ -105,10 +105,6 @@ class LesionHead(FeatureDetector):
     def shape_of_grid(self):
         """The shape of f of one film."""
         return backbones.shape_of("grid", self.film_size)
-
-    def describer(self):
-        """Return the frozen network f, which no attribute holds, so that no weights file has it."""
-        return backbones.describer(self.film_size, self.backbone, self.backbone_seed)
 
     def fit(self, x, y=None, validation_data=None, **options):
         """Train on lesions drawn into films x, as `Engine.fit` does on films; y is not used."""
@@ -136,7 +132,8 @@ class LesionHead(FeatureDetector):
         wanted = self.kinds, self.lesion_size, self.lesion_share
         varied = self.varied(ops.convert_to_tensor(films[..., 0]), bodies(films))
         ill, masks = drawn.draw(*varied, self.random, *wanted)
-        maps = self.describer().predict_on_batch(ops.convert_to_numpy(ill)[..., None])["grid"]
+        films = ops.convert_to_numpy(ill)[..., None]
+        maps = self.describer("grid").predict_on_batch(films)["grid"]  # f
         return np.concatenate([maps, ops.convert_to_numpy(target(masks))], -1).astype(np.float16)
 
     def standardise(self, pairs):
@@ -154,7 +151,7 @@ class LesionHead(FeatureDetector):
 
     def logits(self, x):
         """Return the logit of each cell of films, (n, h', w')."""
-        maps = self.describer()(x, training=False)["grid"]
+        maps = self.describer("grid")(x, training=False)["grid"]
         return self.head(maps, training=False)[..., 0]
 
     def examine(self, x):

@@ -66,7 +66,7 @@ class TransferResNet(ResNet):
         """Return AdamW; its rate rises in a tenth of the fit, then falls to zero along a cosine."""
         warm_up = max(1, steps // 10)
         rate = keras.optimizers.schedules.CosineDecay(
-            0.0, steps - warm_up, warmup_target=self.learning_rate, warmup_steps=warm_up
+            0.0, max(1, steps - warm_up), warmup_target=self.learning_rate, warmup_steps=warm_up
         )
         return {"loss": keras.optimizers.AdamW(rate, weight_decay=self.weight_decay)}
 

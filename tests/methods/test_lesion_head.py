@@ -44,7 +44,7 @@ def test_features_of_a_drawing_are_those_of_the_backbone_on_it(monkeypatch):
     films, masks = (np.concatenate(parts) for parts in zip(*seen, strict=True))
     ill = masks.max(axis=(1, 2)) > 0
     assert 0 < ill.sum() < 24, "some films remain normal"
-    maps = array(detector.describer()(films[..., None], training=False)["grid"])
+    maps = array(detector.describer("grid")(films[..., None], training=False)["grid"])
     np.testing.assert_allclose(pairs[..., :-1], maps, rtol=2e-3, atol=2e-3)
     np.testing.assert_allclose(pairs[..., -1:], array(target(masks)))
 
@@ -144,11 +144,12 @@ def test_the_same_seed_gives_the_same_head_and_another_seed_another():
 def test_random_backbones_differ_by_seed():
     x, _, _ = discs(3, size=64)
     one, two = (
-        array(backbones.describer(64, "random", seed)(x, training=False)["grid"]) for seed in (0, 1)
+        array(backbones.describer(("grid",), 64, "random", seed)(x, training=False)["grid"])
+        for seed in (0, 1)
     )
     assert not np.allclose(one, two)
     detector = tiny(backbone="random", seed=1)
-    np.testing.assert_array_equal(array(detector.describer()(x, training=False)["grid"]), two)
+    np.testing.assert_array_equal(array(detector.describer("grid")(x, training=False)["grid"]), two)
 
 
 def test_unknown_lesions_are_refused():

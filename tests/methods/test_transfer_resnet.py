@@ -47,6 +47,12 @@ def test_batch_norm_is_in_inference_mode_in_training():
     np.testing.assert_array_equal(inference, training)
 
 
+def test_a_fit_of_one_update_has_a_schedule():
+    optimizer = tiny(learning_rate=2e-4).make_optimizers(steps=1)["loss"]
+    rates = [float(optimizer._learning_rate(step)) for step in (0, 1)]
+    np.testing.assert_allclose(rates, [0, 2e-4], atol=1e-8)
+
+
 def test_the_learning_rate_rises_in_a_tenth_and_falls_to_zero():
     optimizer = tiny(learning_rate=2e-4).make_optimizers(steps=100)["loss"]
     rates = [float(optimizer._learning_rate(step)) for step in (0, 5, 10, 55, 100)]
