@@ -108,8 +108,9 @@ class Arm:
     porosity: float
 
 
-def grow(rng: np.random.Generator) -> Arm:
-    """Draw one person's arm: proportions, robustness of bones, flesh."""
+def grow(rng: np.random.Generator, age: int) -> Arm:
+    """Draw one person's arm: proportions, robustness of bones, flesh; `age` in years."""
+    old = float(np.clip((age - 50) / 40, 0, 1))
     bones, flesh, joints = _hand(rng)
     flaring = rng.uniform(0.9, 1.12)
     bones += [
@@ -156,13 +157,16 @@ def grow(rng: np.random.Generator) -> Arm:
         "acromion": (14, 588, 0, 9),
     }
     habitus, robust = rng.uniform(0.85, 1.15), rng.uniform(0.88, 1.12)
-    cortex = rng.uniform(0.75, 1.2)
+    cortex = rng.uniform(0.8, 1.2) * (1 - 0.2 * old)
     bones = [
         _varied(b, robust * rng.normal(1, 0.03) * (flaring if b.name == "radius" else 1), cortex)
         for b in bones
     ]
     return Arm(
-        tuple(bones), tuple(_varied(f, habitus, 1) for f in flesh), joints, rng.uniform(0.1, 0.35)
+        tuple(bones),
+        tuple(_varied(f, habitus, 1) for f in flesh),
+        joints,
+        rng.uniform(0.1, 0.3) + 0.1 * old,
     )
 
 

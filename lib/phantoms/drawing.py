@@ -21,8 +21,7 @@ VISIBLE = 0.6  # least share of a lesion within the exposed field; otherwise the
 
 def draw_twins(twins: Twins, folder: Path, seed: int) -> dict[str, list[tuple[int, int, int, int]]]:
     """Write two films and their masks; return boxes (x, y, width, height) per film, in pixels."""
-    rng = generator(seed, twins.dataset, "technique", twins.number)
-    posture, technique = (_limb if twins.dataset == "mura" else _chest)(twins, rng)
+    posture, technique = scene(twins, seed)
     noises = [generator(seed, twins.dataset, "noise", film.number) for film in twins.films]
     shadows, lesions = zip(
         *(
@@ -31,34 +30,43 @@ def draw_twins(twins: Twins, folder: Path, seed: int) -> dict[str, list[tuple[in
         ),
         strict=True,
     )
-    exposed = field(technique)
-    if any(mask[exposed].sum() < VISIBLE * mask.sum() for masks in lesions for mask in masks):
+    inside = field(technique)
+    if any(mask[inside].sum() < VISIBLE * mask.sum() for masks in lesions for mask in masks):
         technique = opened(technique)
-        exposed = field(technique)
+        inside = field(technique)
     greys = [
-        expose(shadow, np.percentile(shadow, WHITE_AT), technique, noise)
-        for shadow, noise in zip(shadows, noises, strict=True)
+        exposed(shadow, technique, noise) for shadow, noise in zip(shadows, noises, strict=True)
     ]
     boxes = {}
     for film, image, masks in zip(
         twins.films, develop_twins(greys, technique), lesions, strict=True
     ):
-        masks = [mask & exposed for mask in masks]
+        masks = [mask & inside for mask in masks]
         _write(film, twins, image, masks, folder, seed)
         boxes[film.path] = [cv2.boundingRect(mask.astype(np.uint8)) for mask in masks]
     return boxes
 
 
-def _project(film: Film, twins: Twins, posture: Any, seed: int, noise):
-    """Return the attenuation (h, w) of the film's patient, and one mask (h, w) per lesion.
+def scene(twins: Twins, seed: int) -> tuple[Any, Technique]:
+    """Draw posture and technique: a Frame for a limb, a Stance and the devices for a chest."""
+    rng = generator(seed, twins.dataset, "technique", twins.number)
+    return (_limb if twins.dataset == "mura" else _chest)(twins, rng)
 
-    `posture` is a Frame for a limb; for a chest, a Stance and the devices on the patient.
-    """
+
+def exposed(shadow: np.ndarray, technique: Technique, noise: np.random.Generator) -> np.ndarray:
+    """Return the film (h, w) of an attenuation, grey 0-1."""
+    return expose(shadow, np.percentile(shadow, WHITE_AT), technique, noise)
+
+
+def _project(film: Film, twins: Twins, posture: Any, seed: int, noise):
+    """Return the attenuation (h, w) of the film's patient, and one mask (h, w) per lesion."""
     person = generator(seed, twins.dataset, "patient", film.patient)
     if twins.dataset == "mura":
         place = generator(seed, "mura", "lesion", twins.study)  # the same in every view of a study
         lesion = limbs.Lesion.drawn(twins.body_part, place) if film.findings else None
-        shadow, mask = limbs.image(arms.grow(person), twins.body_part, posture, lesion, noise)
+        shadow, mask = limbs.image(
+            arms.grow(person, twins.age), twins.body_part, posture, lesion, noise
+        )
         return shadow, [mask] if lesion else []
     place = generator(seed, twins.dataset, "lesion", film.number)
     findings = [Finding.drawn(kind, place) for kind in film.findings]
@@ -73,9 +81,9 @@ def _limb(twins: Twins, rng: np.random.Generator) -> tuple[Frame, Technique]:
     turn = VIEW_TURN[twins.view] * part.turn + rng.normal(0, 0.06)
     frame = Frame(
         shape,
-        centre=tuple(np.array(part.centre) + rng.normal(0, 0.025, 2) * part.span),
-        scale=side / part.span * rng.uniform(0.88, 1.08),
-        rotation=part.upright + rng.normal(0, 0.16),
+        centre=tuple(np.array(part.centre) + rng.normal(0, 0.02, 2) * part.span),
+        scale=side / part.span * rng.uniform(0.93, 1.07),
+        rotation=part.upright + rng.normal(0, 0.06),
         turn=turn,
         mirrored=bool(rng.random() < 0.5),
         hinge=arms.ELBOW if part.flexed else -np.inf,
@@ -83,8 +91,10 @@ def _limb(twins: Twins, rng: np.random.Generator) -> tuple[Frame, Technique]:
         if part.flexed and twins.view == "lateral"
         else rng.normal(0, 0.05),
     )
-    loss = rng.uniform(0.02, 0.14) if rng.random() < 0.75 else 0.0
-    return frame, _technique(shape, rng, loss, tilt=0.2, brightness=0.3)
+    loss = rng.uniform(0.02, 0.1) if rng.random() < 0.15 else 0.0
+    return frame, _technique(
+        shape, rng, loss, tilt=0.1, brightness=0.3, flattest=-0.4, photons=(3.6, 4.8)
+    )
 
 
 def _chest(twins: Twins, rng: np.random.Generator) -> tuple[tuple, Technique]:
@@ -133,9 +143,9 @@ def _technique(
         surround=int(rng.integers(0, 12)),
         photons=10 ** rng.uniform(*photons),
         blur=rng.uniform(0.5, 0.9),
-        gradient=tuple(rng.normal(0, 0.09, 2)),
+        gradient=tuple(rng.normal(0, 0.06, 2)),
         gamma=rng.uniform(0.8, 1.15),
-        brightness=np.exp(rng.normal(brightness, 0.15 + brightness / 2)),
+        brightness=np.exp(rng.normal(brightness, 0.15)),
         contrast=np.exp(rng.uniform(flattest, 0.15)),
         marker=str(rng.choice(("R", "L"))),
         marker_at=(rng.choice((0.06, 0.86)) + rng.uniform(-0.03, 0.03), rng.uniform(0.1, 0.25)),

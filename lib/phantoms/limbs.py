@@ -1,17 +1,33 @@
-"""Compute the attenuation of arms: fractures, hardware, lytic lesions and degenerated joints."""
+"""Compute the attenuation of arms with disease of joints, bones and soft tissue, or hardware."""
 
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from lib.phantoms.arms import PARTS, Arm
+from lib.phantoms.arms import PARTS, Arm, Part
 from lib.phantoms.solids import Break, Frame, Rod, Shadow, shadow, texture
 
 SOFT, CORTICAL, TRABECULAR, METAL = 0.020, 0.075, 0.016, 0.9  # attenuation per mm
-LESIONS = {"hardware": 0.5, "fracture": 0.18, "lytic lesion": 0.12, "joint degeneration": 0.2}
+LESIONS = {
+    "hardware": 0.3,
+    "joint degeneration": 0.25,
+    "swelling": 0.2,
+    "fracture": 0.15,
+    "lytic lesion": 0.1,
+}
+#: Swelling with each: radius in `least`, and growth of the soft tissue at severity 0 and 1.
+SWELLING = {
+    "joint degeneration": (3, 0.2, 0.6),
+    "swelling": (4.2, 0.2, 1.0),
+    "fracture": (3, 0.2, 0.6),
+    "lytic lesion": (2.5, 0.2, 0.6),
+}
+OF_JOINTS = ("joint degeneration", "swelling")
+SEVERAL = 0.6  # severity above which all joints of a body part are degenerated
+SATURATED = 1.15  # least attenuation of metal that a film shows, of that of the densest bone
 # share of a film's longer side: a smaller lesion would be lost at 64 pixels
-LEAST = 0.055
+LEAST = 0.07
 
 
 @dataclass(frozen=True)
@@ -34,21 +50,33 @@ class Lesion:
         """Draw a lesion that is visible on a film of the body part."""
         part = PARTS[body_part]
         kind = rng.choice(list(LESIONS), p=list(LESIONS.values()))
-        severity, least = rng.beta(2, 1), LEAST * part.span
+        severity, least = rng.beta(2.5, 1), LEAST * part.span
         form = tuple(rng.uniform(size=4))
-        if kind == "joint degeneration":
+        if kind in OF_JOINTS:
             return cls(kind, str(rng.choice(part.joints)), 0, severity, least, form)
         site = str(rng.choice(list(part.bones)))
         return cls(kind, site, rng.uniform(*part.bones[site]), severity, least, form)
+
+    @classmethod
+    def placed(cls, kind: str, part: Part, severity: float, form: tuple) -> "Lesion":
+        """Return a lesion of the first joint or the middle of the first bone of a body part."""
+        least, (site, (low, high)) = LEAST * part.span, next(iter(part.bones.items()))
+        if kind in OF_JOINTS:
+            return cls(kind, part.joints[0], 0, severity, least, form)
+        return cls(kind, site, (low + high) / 2, severity, least, form)
 
 
 def image(arm: Arm, body_part: str, frame: Frame, lesion: Lesion | None, rng):
     """Return the attenuation (h, w) of an arm, and the boolean mask (h, w) of the lesion."""
     planes = 1 + 0.02 * texture(frame.shape, 9 * frame.scale, rng)
-    total = SOFT * planes * _flesh(arm, frame)
-    total -= SOFT * 0.8 * _lung(frame)
     grain = texture(frame.shape, 1.4 * frame.scale, rng)
+    flesh = _flesh(arm, frame)
     mask = np.zeros(frame.shape, bool)
+    if lesion and lesion.kind in SWELLING:
+        flesh, swollen = _swollen(flesh, lesion, _place(lesion, arm), frame)
+        mask = swollen if lesion.kind == "swelling" else mask  # otherwise that of its cause
+    total = SOFT * (planes * flesh - 0.8 * _lung(frame))
+    metal = np.zeros(frame.shape, np.float32)
     for rod in arm.bones:
         ill = lesion if lesion and lesion.site == rod.name else None
         broken = _break(ill, rod) if ill and ill.kind == "fracture" else None
@@ -57,14 +85,40 @@ def image(arm: Arm, body_part: str, frame: Frame, lesion: Lesion | None, rng):
             continue
         keep = np.float32(1)
         if ill:
-            keep, metal, mask[seen.window] = _effect(ill, rod, seen)
-            total[seen.window] += METAL * metal
+            keep, metal[seen.window], here = _effect(ill, rod, seen)
+            mask[seen.window] |= here
         core = seen.core * (1 + arm.porosity * grain[seen.window])
         total[seen.window] += keep * ((CORTICAL - SOFT / 2) * seen.shell + TRABECULAR * core)
     if lesion and lesion.kind == "joint degeneration":
-        added, mask = _degeneration(lesion, arm, frame)
-        total += added
+        for name in PARTS[body_part].joints if lesion.severity > SEVERAL else (lesion.site,):
+            mask |= _degenerate(total, flesh, lesion, arm.joints[name], frame)
+    if metal.any():
+        total = np.minimum(total + METAL * metal, SATURATED * np.percentile(total, 99.3))
     return np.maximum(total, 0), mask
+
+
+def _place(lesion: Lesion, arm: Arm) -> np.ndarray:
+    """Return the point (x, y, z) of a lesion in mm."""
+    if lesion.kind in OF_JOINTS:
+        return np.array(arm.joints[lesion.site][:3])
+    rod = next(rod for rod in arm.bones if rod.name == lesion.site)
+    start, end = np.array(rod.start), np.array(rod.end)
+    return start + lesion.along * (end - start)
+
+
+def _swollen(flesh: np.ndarray, lesion: Lesion, place: np.ndarray, frame: Frame):
+    """Return soft tissue (h, w), in mm, magnified around a place, and where it grew."""
+    reach, least, most = SWELLING[lesion.kind]
+    grown = least + (most - least) * lesion.severity
+    x, y = frame.project(place)
+    radius = reach * lesion.least * frame.scale
+    columns = np.arange(frame.shape[1], dtype=np.float32) - np.float32(x)
+    rows = np.arange(frame.shape[0], dtype=np.float32)[:, None] - np.float32(y)
+    size = 1 + np.float32(grown) * np.exp(-(columns**2 + rows**2) / np.float32(radius**2))
+    here = (columns / size + np.float32(x), rows / size + np.float32(y))
+    swollen = size * cv2.remap(flesh, *here, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    growth = swollen - flesh
+    return swollen, growth > 0.5 * growth.max()
 
 
 def _flesh(arm: Arm, frame: Frame) -> np.ndarray:
@@ -137,33 +191,29 @@ def _hardware(lesion: Lesion, rod: Rod, seen: Shadow, width: float) -> np.ndarra
     return 3.0 * plate + 3.0 * screws
 
 
-def _degeneration(lesion: Lesion, arm: Arm, frame: Frame):
-    """Return sclerosis that fills the joint space, with osteophytes at its edges, and its mask."""
-    x, y, z, radius = arm.joints[lesion.site]
-    radius = lesion.unit(1.1 * radius)
-    centre, px = frame.project((x, y, z)), radius * frame.scale
-    tip = frame.project((x, y - 10, z))
-    angle = np.degrees(np.arctan2(*(tip - centre))) + (lesion.form[0] - 0.5) * 20
-    if lesion.site in ("shoulder", "acromion"):
-        angle += 90
-    added = np.zeros(frame.shape, np.float32)
-    reach = 1 + 0.35 * lesion.severity
-
-    def blot(along: float, across: float, wide: float, high: float) -> None:
-        turn = np.deg2rad(-angle)
-        cosine, sine = np.cos(turn), np.sin(turn)
-        offset = np.array([[cosine, -sine], [sine, cosine]]) @ (across, along) * px
-        at = tuple(int(v) for v in np.round((centre + offset) * 8))
-        axes = (max(int(wide * px * 8), 8), max(int(high * px * 8), 8))
-        one = np.zeros(frame.shape, np.uint8)
-        cv2.ellipse(one, at, axes, -angle, 0, 360, 1, -1, cv2.LINE_8, 3)
-        np.maximum(added, one, out=added)
-
-    blot(0, 0, reach, 0.25 + 0.3 * lesion.severity)
-    for side in (-1, 1):
-        blot(0.1, side * reach, 0.22 + 0.25 * lesion.severity, 0.3 + 0.2 * lesion.severity)
-    blot(0.45, (lesion.form[1] - 0.5), 0.3, 0.3 * lesion.severity + 0.05)
-    mask = added > 0
-    soft = cv2.GaussianBlur(added, (0, 0), 0.15 * px + 0.5)
-    depth = 2 * radius * (0.4 + 0.9 * lesion.severity)
-    return TRABECULAR * 3 * depth * soft, mask
+def _degenerate(total, flesh, lesion: Lesion, joint: tuple, frame: Frame) -> np.ndarray:
+    """Add dense bone that narrows the joint space, with osteophytes at its edges; return a mask."""
+    x, y, z, radius = joint
+    radius = max(1.1 * radius, 0.55 * lesion.least)
+    centre = frame.project((x, y, z))
+    axis = frame.project((x, y - 10, z)) - centre
+    axis = axis / max(float(np.hypot(*axis)), 1e-3)
+    if lesion.site in ("shoulder", "acromion"):  # whose joint space runs along the arm
+        axis = np.array([-axis[1], axis[0]])
+    px = radius * frame.scale
+    columns = (np.arange(total.shape[1], dtype=np.float32) - np.float32(centre[0])) / px
+    rows = (np.arange(total.shape[0], dtype=np.float32)[:, None] - np.float32(centre[1])) / px
+    along = columns * axis[0] + rows * axis[1]
+    across = np.abs(rows * axis[0] - columns * axis[1])
+    a, b, c, _ = lesion.form
+    severity = lesion.severity
+    dense = np.exp(-((along / (0.3 + 0.3 * severity)) ** 2) - (across / 0.9) ** 6)
+    for side in (-1, 1):  # osteophytes of both bones, at both edges
+        at = ((along - 0.3 * side - 0.1 * (a - 0.5)) / (0.14 + 0.12 * severity)) ** 2
+        wide = 0.14 + 0.14 * severity
+        dense = dense + (0.5 + 0.5 * b) * np.exp(-at - ((across - 0.95 - 0.5 * wide) / wide) ** 2)
+    added = dense * np.clip(flesh / (1.2 * radius), 0, 1)  # none outside the skin
+    cyst = np.exp(-(((along - 0.6) / 0.25) ** 2) - ((across - 0.5 * c) / 0.25) ** 2)
+    depth = 2 * radius * (0.3 + 0.7 * severity)
+    total += np.float32(2.2 * TRABECULAR * depth) * (added - 0.6 * severity * cyst)
+    return added > 0.35
