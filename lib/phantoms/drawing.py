@@ -120,15 +120,14 @@ def _technique(
     loss: float,
     tilt: float,
     brightness: float,
-    flattest: float = -1.2,
-    photons: tuple[float, float] = (3.0, 4.6),
+    flattest: float,
+    photons: tuple[float, float],
 ) -> Technique:
     """Draw a technique.
 
     loss: share of each side outside the exposed field; tilt: standard deviation of the field's
     angle (radians); brightness: mean logarithm of the film's grey relative to the body's; flattest:
-    logarithm of the least contrast; photons: range of the
-    decimal logarithm of their number.
+    logarithm of the least contrast; photons: range of the decimal logarithm of their number.
     """
     size = np.array(shape[::-1])
     half = size / 2 * (1 - 2 * loss)
