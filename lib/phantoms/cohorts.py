@@ -16,18 +16,26 @@ from lib.phantoms import arms, limbs
 BOTH_NORMAL = 0.1  # share of visits without a lesion in either twin: about 45 % abnormal
 NIH_FINDINGS = {
     "Effusion": 0.55,
-    "Infiltration": 0.14,
-    "Nodule": 0.08,
-    "Mass": 0.08,
-    "Pneumothorax": 0.08,
-    "Cardiomegaly": 0.07,
+    "Infiltration": 0.1,
+    "Atelectasis": 0.08,
+    "Consolidation": 0.06,
+    "Edema": 0.05,
+    "Cardiomegaly": 0.05,
+    "Nodule": 0.03,
+    "Mass": 0.03,
+    "Pneumothorax": 0.03,
+    "Emphysema": 0.02,
 }
+OPACITIES = {"Infiltration": 0.5, "Consolidation": 0.5}  # which RSNA calls lung opacities
 RSNA_NOT_NORMAL = {
-    "Effusion": 0.4,
-    "Nodule": 0.15,
-    "Mass": 0.1,
-    "Pneumothorax": 0.15,
-    "Cardiomegaly": 0.2,
+    "Effusion": 0.25,
+    "Edema": 0.2,
+    "Atelectasis": 0.15,
+    "Cardiomegaly": 0.15,
+    "Nodule": 0.08,
+    "Mass": 0.07,
+    "Pneumothorax": 0.05,
+    "Emphysema": 0.05,
 }
 SIGN = {True: "positive", False: "negative"}  # in the names of MURA's studies
 STAGES = ("plan", "technique", "patient", "lesion", "noise")
@@ -160,7 +168,9 @@ def rsna(films: int, seed: int) -> list[Twins]:
         view, ill = str(rng.choice(("PA", "AP"), p=(0.55, 0.45))), _who_is_ill(rng)
         findings = _some(RSNA_NOT_NORMAL, 1, rng)
         if rng.random() < 0.6:
-            findings = ("Infiltration",) * int(rng.choice((1, 2, 3), p=(0.4, 0.5, 0.1)))
+            number_of = int(rng.choice((1, 2, 3), p=(0.4, 0.5, 0.1)))
+            kinds, shares = list(OPACITIES), list(OPACITIES.values())
+            findings = tuple(str(kind) for kind in rng.choice(kinds, number_of, p=shares))
         names = [uuid.UUID(bytes=rng.bytes(16), version=4) for _ in range(2)]
         paths = [f"rsna/stage_2_train_images/{name}.dcm" for name in names]
         pictures = _two_films(paths, number, number, ill, findings)

@@ -6,9 +6,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from lib.phantoms import arms, chests, limbs
+from lib.phantoms import arms, chests, devices, limbs, thorax
 from lib.phantoms.cohorts import Film, Twins, generator
 from lib.phantoms.film import Technique, develop_twins, expose, field, opened
+from lib.phantoms.findings import Finding
 from lib.phantoms.owners import write_dicom, write_png
 from lib.phantoms.solids import Frame
 
@@ -51,7 +52,7 @@ def draw_twins(twins: Twins, folder: Path, seed: int) -> dict[str, list[tuple[in
 def _project(film: Film, twins: Twins, posture: Any, seed: int, noise):
     """Return the attenuation (h, w) of the film's patient, and one mask (h, w) per lesion.
 
-    `posture` is a Frame for a limb, a Stance for a chest.
+    `posture` is a Frame for a limb; for a chest, a Stance and the devices on the patient.
     """
     person = generator(seed, twins.dataset, "patient", film.patient)
     if twins.dataset == "mura":
@@ -60,8 +61,9 @@ def _project(film: Film, twins: Twins, posture: Any, seed: int, noise):
         shadow, mask = limbs.image(arms.grow(person), twins.body_part, posture, lesion, noise)
         return shadow, [mask] if lesion else []
     place = generator(seed, twins.dataset, "lesion", film.number)
-    lesions = [chests.Lesion.drawn(kind, place) for kind in film.findings]
-    return chests.image(chests.grow(person, twins.sex), posture, lesions, noise)
+    findings = [Finding.drawn(kind, place) for kind in film.findings]
+    chest = thorax.grow(person, twins.sex, twins.age)
+    return chests.image(chest, *posture, findings, noise)
 
 
 def _limb(twins: Twins, rng: np.random.Generator) -> tuple[Frame, Technique]:
@@ -85,26 +87,38 @@ def _limb(twins: Twins, rng: np.random.Generator) -> tuple[Frame, Technique]:
     return frame, _technique(shape, rng, loss, tilt=0.2, brightness=0.3)
 
 
-def _chest(twins: Twins, rng: np.random.Generator) -> tuple[chests.Stance, Technique]:
-    stance = chests.Stance(
+def _chest(twins: Twins, rng: np.random.Generator) -> tuple[tuple, Technique]:
+    stance = thorax.Stance(
         shape=(CHEST_SIDE, CHEST_SIDE),
         view=twins.view,
-        rotation=rng.normal(0, 0.06),
+        rotation=rng.normal(0, 0.04),
         shift=tuple(rng.normal(0, 0.06, 2)),
-        zoom=rng.uniform(0.85, 1.1),
+        zoom=rng.uniform(0.87, 1.1),
         breath=rng.normal(0, 0.04),
+        turn=rng.normal(0, 0.025),
     )
-    loss = rng.uniform(0.01, 0.09) if rng.random() < 0.5 else 0.0
-    return stance, _technique(stance.shape, rng, loss, tilt=0.05, brightness=0.0)
+    loss = rng.uniform(0.01, 0.07) if rng.random() < 0.12 else 0.0
+    technique = _technique(
+        stance.shape, rng, loss, tilt=0.04, brightness=0.0, flattest=-0.6, photons=(4.2, 5.0)
+    )
+    return (stance, devices.drawn(twins.view, rng)), technique
 
 
 def _technique(
-    shape, rng: np.random.Generator, loss: float, tilt: float, brightness: float
+    shape,
+    rng: np.random.Generator,
+    loss: float,
+    tilt: float,
+    brightness: float,
+    flattest: float = -1.2,
+    photons: tuple[float, float] = (3.0, 4.6),
 ) -> Technique:
     """Draw a technique.
 
     loss: share of each side outside the exposed field; tilt: standard deviation of the field's
-    angle (radians); brightness: mean logarithm of the film's grey relative to the body's.
+    angle (radians); brightness: mean logarithm of the film's grey relative to the body's; flattest:
+    logarithm of the least contrast; photons: range of the
+    decimal logarithm of their number.
     """
     size = np.array(shape[::-1])
     half = size / 2 * (1 - 2 * loss)
@@ -117,12 +131,12 @@ def _technique(
         shape,
         plate=corners,
         surround=int(rng.integers(0, 12)),
-        photons=10 ** rng.uniform(3.0, 4.6),
+        photons=10 ** rng.uniform(*photons),
         blur=rng.uniform(0.5, 0.9),
         gradient=tuple(rng.normal(0, 0.09, 2)),
         gamma=rng.uniform(0.8, 1.15),
         brightness=np.exp(rng.normal(brightness, 0.15 + brightness / 2)),
-        contrast=np.exp(rng.uniform(-1.2, 0.15)),
+        contrast=np.exp(rng.uniform(flattest, 0.15)),
         marker=str(rng.choice(("R", "L"))),
         marker_at=(rng.choice((0.06, 0.86)) + rng.uniform(-0.03, 0.03), rng.uniform(0.1, 0.25)),
         marker_size=rng.uniform(0.5, 0.75),

@@ -16,7 +16,7 @@ from pydicom.uid import (
     generate_uid,
 )
 
-from lib.phantoms.cohorts import Film, Twins, generator
+from lib.phantoms.cohorts import OPACITIES, Film, Twins, generator
 
 Boxes = dict[str, list[tuple[int, int, int, int]]]
 
@@ -119,7 +119,7 @@ def write_rsna(folder: Path, twins: list[Twins], boxes: Boxes) -> None:
     """Write one row per box, and the class of each id as many times."""
     labels, classes = [], []
     for film in sorted((f for t in twins for f in t.films), key=lambda f: f.path):
-        name, opacity = Path(film.path).stem, "Infiltration" in film.findings
+        name, opacity = Path(film.path).stem, bool(OPACITIES.keys() & film.findings)
         rows = [(name, *map(float, box), 1) for box in boxes[film.path] if opacity]
         rows = rows or [(name, "", "", "", "", 0)]
         labels += rows

@@ -1,0 +1,126 @@
+"""Whether methods rank on phantoms as they rank on real films: Spearman correlation over methods.
+
+The worth of phantoms is that the order of methods on them is the order on real films. Of each pair
+of phantoms and real films the methods are compared that have an AUROC on both.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+
+from lib import prose
+
+LEFT_OUT = ("floor", "fusion")  # families that are no methods; ablations are left out as well
+RESAMPLES = 2000
+FEWEST = 4  # methods; a correlation of fewer is not reported
+
+
+class Pair(NamedTuple):
+    """A body: the data sets of its phantoms and of its real films.
+
+    A method's AUROC is the mean over the data sets that have it; `otherwise` replaces `real` for
+    methods without an AUROC there, because they need labels.
+    """
+
+    body: str
+    phantoms: tuple[str, ...]
+    real: tuple[str, ...]
+    otherwise: tuple[str, ...] = ()
+
+
+PAIRS = (
+    Pair("chest", ("rsna", "nih"), ("nih_peers", "kermany224_peers")),
+    Pair("limb", ("mura",), ("knee_oa_peers",), ("knee_oa_peers_labels",)),
+)
+
+
+def aurocs(results: pd.DataFrame, families: tuple[str, ...] = ()) -> pd.DataFrame:
+    """Return the AUROC per film of methods (rows) on data sets (columns) from a table of results.
+
+    The mean over seeds where it is given, otherwise the mean of the rows. Only the given families,
+    without them all but floors, fusions and ablations.
+    """
+    of_films = results["level"].eq("image") & results["group"].eq("all")
+    rows = results[of_films & results["metric"].eq("auroc")]
+    family = rows["family"]
+    left_out = family.isin(LEFT_OUT) | family.str.startswith("ablation")
+    rows = rows[family.isin(families) if families else ~left_out]
+    rows = rows.assign(of_seeds=rows["seed"].astype(str).eq("mean"))
+    keys = ["method", "dataset"]
+    rows = rows[rows["of_seeds"] | ~rows.groupby(keys)["of_seeds"].transform("any")]
+    return rows.pivot_table(index="method", columns="dataset", values="value")
+
+
+def ranked(phantoms: pd.DataFrame, real: pd.DataFrame, pair: Pair) -> pd.DataFrame:
+    """Return the AUROCs of the methods that have one on both: columns phantoms, real.
+
+    `phantoms` and `real` are tables of `aurocs`.
+    """
+    on_real = _mean(real, pair.real).combine_first(_mean(real, pair.otherwise))
+    both = pd.DataFrame({"phantoms": _mean(phantoms, pair.phantoms), "real": on_real})
+    return both.dropna().sort_values("real", ascending=False)
+
+
+def _mean(table: pd.DataFrame, datasets: tuple[str, ...]) -> pd.Series:
+    return table.reindex(columns=list(datasets)).astype(float).mean(axis=1)
+
+
+def spearman(
+    one: np.ndarray, other: np.ndarray, resamples: int = RESAMPLES, seed: int = 0
+) -> tuple[float, float, float]:
+    """Return the correlation of two rows of AUROC, and its 95 % bootstrap interval over methods.
+
+    NaN for fewer than `FEWEST` methods and for equal values; resamples of equal values are left
+    out.
+    """
+    if len(one) < FEWEST or np.ptp(one) == 0 or np.ptp(other) == 0:
+        return (np.nan,) * 3
+    rows = np.random.default_rng(seed).integers(len(one), size=(resamples, len(one)))
+    low, high = np.nanquantile(_correlations(one[rows], other[rows]), (0.025, 0.975))
+    return float(_correlations(one[None], other[None])[0]), float(low), float(high)
+
+
+def _correlations(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return the correlation of ranks in each row of two arrays (n, methods), NaN if undefined."""
+    x, y = (rankdata(values, axis=1) for values in (one, other))
+    x, y = (ranks - ranks.mean(axis=1, keepdims=True) for ranks in (x, y))
+    with np.errstate(invalid="ignore"):
+        return (x * y).sum(axis=1) / np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1))
+
+
+def agreement(
+    phantoms: pd.DataFrame, real: pd.DataFrame, families: tuple[str, ...] = ()
+) -> pd.DataFrame:
+    """Compare the order of methods in two tables of results, phantoms and real films.
+
+    Returns a row per body: body, methods (their number), spearman, low, high (95 % interval over
+    methods). `families` as in `aurocs`: ("floor",) for the floors alone.
+    """
+    on_phantoms, on_real = aurocs(phantoms, families), aurocs(real, families)
+    rows = []
+    for pair in PAIRS:
+        both = ranked(on_phantoms, on_real, pair)
+        value, low, high = spearman(both["phantoms"].to_numpy(), both["real"].to_numpy())
+        rows.append((pair.body, len(both), value, low, high))
+    return pd.DataFrame(rows, columns=["body", "methods", "spearman", "low", "high"])
+
+
+def sentence(table: pd.DataFrame) -> str:
+    """Say how far the order of methods on phantoms is that on real films (table: `agreement`).
+
+    Returns Markdown, "" if no body has enough methods on both.
+    """
+    known = table.dropna(subset=["spearman"])
+    if known.empty:
+        return ""
+    parts = [
+        f"{prose.interval(row.spearman, row.low, row.high, '.2f')} for {row.body} films "
+        f"({row.methods} methods)"
+        for row in known.itertuples()
+    ]
+    return (
+        "The order of the methods on phantoms, compared with their order on real films: Spearman "
+        f"correlation {' and '.join(parts)}, with 95 % intervals over methods."
+    )

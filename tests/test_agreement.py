@@ -1,0 +1,97 @@
+"""Agreement of the order of methods on phantoms and on real films, against closed forms."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import spearmanr
+
+from lib.comparison import agreement
+
+METHODS = [f"method_{k}" for k in range(8)]
+
+
+def results(dataset: str, values, methods=METHODS, family="reconstruction", seed="0"):
+    """A table of results with one AUROC per method."""
+    return pd.DataFrame(
+        {
+            "dataset": dataset,
+            "method": methods,
+            "family": family,
+            "seed": seed,
+            "level": "image",
+            "group": "all",
+            "metric": "auroc",
+            "value": values,
+        }
+    )
+
+
+RISING = np.linspace(0.5, 0.9, len(METHODS))
+
+
+def test_equal_order_is_1_and_turned_order_minus_1():
+    assert agreement.spearman(RISING, RISING**3) == pytest.approx((1, 1, 1))
+    assert agreement.spearman(RISING, -RISING) == pytest.approx((-1, -1, -1))
+
+
+def test_the_correlation_is_that_of_ranks_without_ties():
+    one, other = np.array([1.0, 2, 3, 4, 5]), np.array([10.0, 40, 20, 30, 50])
+    d = np.array([0, 2, -1, -1, 0])
+    expected = 1 - 6 * (d**2).sum() / (5 * (5**2 - 1))
+    value, low, high = agreement.spearman(one, other)
+    assert value == pytest.approx(expected) == spearmanr(one, other).statistic
+    assert low <= value <= high and low < high
+
+
+def test_few_methods_or_equal_values_have_no_correlation():
+    assert np.isnan(agreement.spearman(RISING[:3], RISING[:3])).all()
+    assert np.isnan(agreement.spearman(RISING, np.ones(8))[0])
+
+
+def test_chests_are_means_over_the_sets_that_have_a_method():
+    rsna, nih = results("rsna", RISING), results("nih", 0.5, METHODS[:1])
+    real = pd.concat([results("nih_peers", RISING), results("kermany224_peers", RISING + 0.02)])
+    phantoms = agreement.aurocs(pd.concat([rsna, nih]))
+    both = agreement.ranked(phantoms, agreement.aurocs(real), agreement.PAIRS[0])
+    assert both.loc["method_0", "phantoms"] == pytest.approx((RISING[0] + 0.5) / 2)
+    assert both.loc["method_7"].tolist() == pytest.approx([RISING[7], RISING[7] + 0.01])
+
+
+def test_limbs_take_the_knees_with_labels_only_for_methods_that_need_them():
+    real = pd.concat(
+        [
+            results("knee_oa_peers", [0.6], ["method_0"]),
+            results("knee_oa_peers_labels", [0.9, 0.8], METHODS[:2]),
+        ]
+    )
+    phantoms = agreement.aurocs(results("mura", RISING))
+    both = agreement.ranked(phantoms, agreement.aurocs(real), agreement.PAIRS[1])
+    assert both["real"].to_dict() == {"method_1": 0.8, "method_0": 0.6}
+
+
+def test_the_mean_over_seeds_counts_and_floors_fusions_and_ablations_do_not():
+    table = pd.concat(
+        [
+            results("rsna", 0.1, METHODS[:1]),
+            results("rsna", 0.7, METHODS[:1], seed="mean"),
+            results("rsna", 0.2, METHODS[1:2]),
+            results("rsna", 0.4, METHODS[1:2], seed="1"),
+            results("rsna", 0.9, ["floor: knn"], "floor"),
+            results("rsna", 0.9, ["both"], "fusion"),
+            results("rsna", 0.9, ["center"], "ablation: center"),
+        ]
+    )
+    aurocs = agreement.aurocs(table)["rsna"]
+    assert aurocs.to_dict() == pytest.approx({"method_0": 0.7, "method_1": 0.3})
+    assert list(agreement.aurocs(table, ("floor",)).index) == ["floor: knn"]
+
+
+def test_table_and_sentence():
+    phantoms, real = results("rsna", RISING), results("nih_peers", RISING)
+    table = agreement.agreement(phantoms, real)
+    assert table["body"].tolist() == ["chest", "limb"]
+    assert table["methods"].tolist() == [8, 0]
+    assert table.loc[0, ["spearman", "low", "high"]].tolist() == pytest.approx([1, 1, 1])
+    text = agreement.sentence(table)
+    assert "1.00" in text and "8 methods" in text and "limb" not in text
+    assert agreement.sentence(table.iloc[1:]) == ""
