@@ -23,7 +23,7 @@ from lib.figures.style import (
 PHONE = 520  # pixels: text of a wider picture is too small on a phone
 MOST = 15  # rows per data set
 OF_A_FAMILY = 3
-FLOOR, SHORTCUT = "floor", "floor: shortcut "
+FLOOR, FUSION, SHORTCUT = "floor", "fusion", "floor: shortcut "
 #: Colour and mark of each family.
 LOOKS = {
     "supervised": (INK, "s"),
@@ -31,7 +31,7 @@ LOOKS = {
     "features": (GREEN, "o"),
     "reconstruction": (BLUE, "^"),
     "one_class": (PURPLE, "v"),
-    "fusion": (VERMILLION, "*"),
+    FUSION: (VERMILLION, "*"),
 }
 OTHER = (GREY, "P")
 BAND = {"facecolor": PALE, "edgecolor": GREY, "linewidth": 0.8}

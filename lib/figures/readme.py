@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from lib import ROOT, ablations, figures, files, grid, provenance, source
-from lib.comparison.fusion import FUSION
 from lib.datasets.survey import survey
 from lib.datasets.table import load_index
+from lib.figures.glance import FUSION
 from lib.figures.style import styled
 from lib.films import read_film, read_mask
 from lib.preprocessing import prepare, warp_mask
