@@ -13,6 +13,8 @@ PAGES := site comparison-page first-fit unlabelled exploration preprocessing car
 study: $(READY)            ## rebuild every result and page
 	python -m lib.preflight
 	@python -m lib.data changes
+	@python -m lib.fits.underway
+	-exec python -m lib.lanes fits@smallest  # the first results, after some minutes
 ifeq ($(shell command -v nvidia-smi),)
 	-exec python -m lib.lanes films
 	-exec python -m lib.lanes features

@@ -3,8 +3,8 @@
     python -m lib.lanes "-s reconstruction" "-s svdd supervised"
 
 Each argument holds the arguments of `dvc repro` in one lane; without arguments one lane runs all
-stages. The exit status is 0 if all lanes succeeded, 1 if one failed, and 128 plus the signal's
-number if a signal ended them.
+stages. `@smallest` stands for the data set with the fewest fits. The exit status is 0 if all lanes
+succeeded, 1 if one failed, and 128 plus the signal's number if a signal ended them.
 """
 
 import os
@@ -14,6 +14,9 @@ import subprocess
 import sys
 import time
 
+from lib import ablations, grid
+
+SMALLEST = "@smallest"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 REPRO = ("dvc", "--wait-for-lock", "repro", "-k")  # -k: run on where nothing depends on a failure
 PATIENCE = 60  # seconds granted to interrupted processes for cleaning up
@@ -69,10 +72,15 @@ def signal_group(lane: subprocess.Popen, number: int) -> bool:
     return True
 
 
+def smallest() -> str:
+    """Return the data set of the grid with the fewest fits, which has the first results."""
+    return min(grid.datasets(), key=lambda dataset: len(ablations.every_fit(dataset)))
+
+
 def _end(number: int, _) -> None:
     raise Ended(number)
 
 
 if __name__ == "__main__":
-    lanes = sys.argv[1:] or [""]
+    lanes = [lane.replace(SMALLEST, f"@{smallest()}") for lane in sys.argv[1:] or [""]]
     sys.exit(run([[*REPRO, *shlex.split(lane)] for lane in lanes]))

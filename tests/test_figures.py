@@ -11,10 +11,12 @@ from burned import burned, is_legible
 from burned import film as drawn_film
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
 from lib import ROOT, figures
 from lib.figures.films import map_scale, opacity
+from lib.figures.glance import best_of_families
 from lib.figures.style import PALE
 
 RANDOM = np.random.default_rng(0)
@@ -120,6 +122,7 @@ EVERY_FIGURE = {
     "score_histogram": lambda: figures.score_histogram(SCORES, LABELS, {"recall 0.9": 0.2}),
     "distances": lambda: figures.distances(np.abs(SCORES), LABELS, radius=1.5),
     "leaderboard": lambda: figures.leaderboard(RESULTS),
+    "glance": lambda: figures.glance(RESULTS),
     "forest": lambda: figures.forest(GROUPS),
     "calibration": lambda: figures.calibration(BINS),
     "samples": lambda: figures.samples(DRAWN, EPOCHS),
@@ -281,6 +284,38 @@ def test_leaderboard_ranks_methods_and_marks_floors():
         assert [0.5, 0.5] in [list(line.get_xdata()) for line in axes.get_lines()]
 
 
+def of_one_set(**methods):
+    """Runs of a data set: {method: (family, AUROC of each seed)}."""
+    rows = [
+        ("mura", name, family, value, value - 0.1, value + 0.1)
+        for name, (family, *values) in methods.items()
+        for value in values
+    ]
+    return pd.DataFrame(rows, columns=["dataset", "method", "family", "value", "low", "high"])
+
+
+def test_a_glance_has_the_best_three_of_each_family_and_of_several_seeds_the_median():
+    few = {f"few {k}": ("few_labels", 0.9 - k / 100) for k in range(5)}
+    runs = of_one_set(**few, vae=("reconstruction", 0.8, 0.6, 0.64), svdd=("one_class", 0.61, 0.65))
+    best = best_of_families(runs)
+    assert list(best["method"]) == ["few 0", "few 1", "few 2", "vae", "svdd"]
+    assert list(best["value"]) == [0.90, 0.89, 0.88, 0.64, 0.61]
+    many = of_one_set(**{f"{k}": (f"family {k // 4}", k / 100) for k in range(40)})
+    assert len(best_of_families(many)) == 15
+
+
+def test_the_band_of_a_glance_reaches_from_the_best_shortcut_to_the_best_simple_detector():
+    floors = {"floor: knn": 0.62, "floor: mean grey": 0.51, "floor: shortcut view": 0.55}
+    floors |= {"floor: shortcut age": 0.54}
+    named = {name: ("floor", value) for name, value in floors.items()}
+    figure = figures.glance(of_one_set(vae=("reconstruction", 0.7), **named))
+    (axes,) = figure.axes
+    (band,) = [patch for patch in axes.patches if isinstance(patch, Rectangle)]
+    np.testing.assert_allclose([band.get_x(), band.get_x() + band.get_width()], [0.55, 0.62])
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["vae"]
+    assert "best simple detector 0.62" in figure.get_label()
+
+
 def test_forest_draws_each_groups_interval():
     (axes,) = figures.forest(GROUPS).axes
     (bars,) = axes.containers
@@ -413,6 +448,7 @@ OF_WORDS = {
     "planes_by_group": lambda word: figures.planes_by_group(PLANES, np.array([word] * 100)),
     "forest": lambda word: figures.forest(GROUPS.assign(group=["all", word])),
     "leaderboard": lambda word: figures.leaderboard(RESULTS.assign(dataset=word)),
+    "glance": lambda word: figures.glance(RESULTS.assign(dataset=word)),
 }
 
 

@@ -19,8 +19,8 @@ MODULES = sorted((ROOT / "lib").rglob("*.py"))
 
 # Ground floor first: a module imports only from its own floor's folder and from floors below it.
 FLOORS = [
-    *("files", "errors", "accidents", "processes", "lanes"),
-    *("params", "variants", "grid", "ablations"),
+    *("files", "errors", "accidents", "processes"),
+    *("params", "variants", "grid", "ablations", "lanes"),
     *("films", "burned_in", "phantoms", "provenance", "datasets", "data", "preprocessing"),
     *("source", "networks", "noise", "lesions", "collapse", "engine", "detector", "samples"),
     *("bodies", "reconstruction", "standardisation", "tensor_files", "backbones", "features"),

@@ -13,6 +13,7 @@ from lib.figures.films import (
     samples,
     side_by_side,
 )
+from lib.figures.glance import glance
 from lib.figures.results import (
     calibration,
     distances,
@@ -37,6 +38,7 @@ __all__ = [
     "encode",
     "films",
     "forest",
+    "glance",
     "leaderboard",
     "pairs",
     "planes",

@@ -1,4 +1,4 @@
-"""The pictures of the README, from phantoms only: `make pictures`."""
+"""The pictures of the README, `make pictures`: films are phantoms; numbers also of real films."""
 
 import shutil
 import sys
@@ -13,10 +13,13 @@ import pandas as pd
 from lib import ROOT, ablations, figures, files, grid, provenance, source
 from lib.datasets.survey import survey
 from lib.datasets.table import load_index
+from lib.figures.glance import FUSION
+from lib.figures.style import styled
 from lib.films import read_film, read_mask
 from lib.preprocessing import prepare, warp_mask
 
 FOLDER = ROOT / "docs"
+RECORD = ROOT / "reports/real/results.csv"
 SIZE = 160  # pixels a side
 TEN = {"mura": 6, "nih": 2, "rsna": 2}  # films of each data set, half of them with a lesion
 COLUMNS = 110  # characters of a line of text that is drawn
@@ -48,12 +51,16 @@ def phantoms() -> None:
     _write(figures.films(pictures, titles, columns=5, lesions=lesions), "phantoms.png")
 
 
-def leaderboard() -> None:
-    """Draw the AUROC of detectors and floors of the last run."""
-    results = pd.read_csv(files.RESULTS, dtype={"seed": str})
-    shown = results.query("level == 'image' and group == 'all' and metric == 'auroc'")
-    shown = shown[~shown["family"].str.startswith(ablations.ABLATION)]
-    _write(figures.leaderboard(shown), "leaderboard.png")
+def at_a_glance() -> None:
+    """Draw the best methods on phantoms in the last run, and on real films in the record."""
+    for table, picture in {files.RESULTS: "results.png", RECORD: "results_real.png"}.items():
+        results = pd.read_csv(table, dtype={"seed": str})
+        runs = results.query(
+            "level == 'image' and group == 'all' and metric == 'auroc' and seed != 'mean'"
+        )
+        others = runs["family"].eq(FUSION) & runs["method"].str.contains(": ")  # several rules
+        others |= runs["family"].str.startswith(ablations.ABLATION)
+        _write(figures.glance(runs[~others]), picture)
 
 
 def answer() -> None:
@@ -93,6 +100,7 @@ def _fill(folder: Path) -> None:
                 shutil.copy(ROOT / "data" / path, folder / name / kind / f"{number:03}.png")
 
 
+@styled
 def _write(figure, name: str) -> None:
     FOLDER.mkdir(exist_ok=True)
     figure.savefig(Path(FOLDER, name), metadata={"Software": None})
@@ -103,5 +111,5 @@ if __name__ == "__main__":
     if not provenance.holds_phantoms() or grid.datasets() != list(TEN):
         sys.exit("The README shows phantoms only: run `make data` and `dvc repro` first.")
     phantoms()
-    leaderboard()
+    at_a_glance()
     answer()

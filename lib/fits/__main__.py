@@ -5,11 +5,13 @@ import sys
 
 from lib import accidents, files, methods
 from lib.errors import BadData
-from lib.fits import queue, work
+from lib.fits import queue, underway, work
 
 # Worker processes also import this file, under another name.
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Train fits, or score films with their weights.")
+    parser = argparse.ArgumentParser(
+        description="Train fits, score films with their weights, or `run` both for each fit."
+    )
     parser.add_argument("task", choices=list(work.TASKS))
     parser.add_argument("dataset")
     parser.add_argument("method", nargs="?", help="only this method, which may be outside the grid")
@@ -21,8 +23,17 @@ if __name__ == "__main__":
         fits = work.fits_on(arguments.dataset, arguments.method, arguments.seed)
         for kind in ("fits", "scores"):  # which DVC expects, even if every fit fails
             (files.BUILD / kind / arguments.dataset).mkdir(parents=True, exist_ok=True)
-        records = queue.work_through(arguments.task, fits, arguments.dataset, again=arguments.again)
+        whole_study = arguments.method is None and arguments.task == "run"
+        records = queue.work_through(
+            arguments.task,
+            fits,
+            arguments.dataset,
+            again=arguments.again,
+            others=underway.fits_elsewhere(arguments.dataset) if whole_study else (),
+        )
         for record in records:
+            if whole_study:
+                underway.renew_page()
             if record["status"] == "failed":
                 name = "/".join(str(record[key]) for key in ("dataset", "method", "seed"))
                 print(f"{name} {record['variant']}: {record['reason']}", file=sys.stderr)

@@ -7,14 +7,15 @@ record states its seconds and megabytes.
 """
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, as_completed
 from contextlib import nullcontext
 from typing import Any
 
 from tqdm import tqdm
 
-from lib import processes
+from lib import ROOT, processes
+from lib.fits import underway
 from lib.fits.work import TASKS
 from lib.grid import Fit
 
@@ -25,16 +26,21 @@ def work_through(
     title: str,
     executor: Executor | None = None,
     again: bool = False,
+    others: Iterable[Fit] = (),
 ) -> Iterator[dict]:
     """Do a task of lib.fits.work for each fit and yield the records as the fits end.
 
     Finished fits are skipped, unless `again`. Without an executor there is one worker per core, or
     one on a GPU. The others go on after an error that is not of a fit's method; the first such
-    error is raised at the end.
+    error is raised at the end. The progress bar also counts `others`, the fits of other calls.
     """
+    others = list(others)
     waiting = [fit for fit in fits if again or not TASKS[task].is_done(fit)]
+    done = len(fits) - len(waiting) + sum(map(underway.is_finished, others))
     bar: dict[str, Any] = {"desc": f"{TASKS[task].title} {title}", "unit": "fit"}
-    bar |= {"total": len(fits), "initial": len(fits) - len(waiting)}
+    bar |= {"total": len(fits) + len(others), "initial": done}
+    if others:
+        bar["postfix"] = {"pages": underway.PAGE.relative_to(ROOT)}
     if len(waiting) < 2 and executor is None:  # a process would cost more
         for fit in tqdm(waiting, **bar):
             yield run(task, fit, again)

@@ -1,4 +1,4 @@
-"""The two units of work on a fit, from files to files: training and scoring.
+"""The units of work on a fit, from files to files: training, scoring, and one after the other.
 
 TensorFlow is imported only if there is work to do.
 """
@@ -22,22 +22,11 @@ from lib.methods import BACKENDS
 
 
 class Task(NamedTuple):
-    """A unit of work: the folder of its files, their key, and the work itself."""
+    """A unit of work: what it is called, whether it is done, and the work itself."""
 
     title: str
-    folder: Callable[[Fit], Path]
-    key: Callable[[Fit], str]
+    is_done: Callable[[Fit], bool]
     run: Callable[[Fit, bool], dict]  # (fit, again) -> its record
-    needs: str  # the file without which it is not done
-
-    def is_done(self, fit: Fit) -> bool:
-        """Return whether a fit's files are up to date with code, parameters, data and seed.
-
-        There is nothing to score after a failed training.
-        """
-        if self.run is score and landing.read(files.trained(fit)).get("status") == "failed":
-            return True
-        return landing.is_done(self.folder(fit), self.key(fit), self.needs)
 
 
 def train(fit: Fit, again: bool = False) -> dict:
@@ -52,7 +41,7 @@ def train(fit: Fit, again: bool = False) -> dict:
         size = size_of_maps(fit)
         return train.train(fit, parameters_of(fit), body(fit.dataset), index, films, size, folder)
 
-    about = asdict(fit) | {"parameters": entry, "backend": backend()}
+    about = asdict(fit) | {"parameters": entry, "backend": backend(), "recipe": recipe(fit)}
     place, key = files.trained(fit), key_of_training(fit)
     return landing.land(place, key, work, about, again=again, needs=files.WEIGHTS)
 
@@ -82,6 +71,29 @@ def score(fit: Fit, again: bool = False) -> dict:
     about = asdict(fit) | {"trained": landing.made_by(trained)}
     place, key = files.scored(fit), _key_of_scoring(fit, trained)
     return landing.land(place, key, work, about, again=again, needs=files.SCORES)
+
+
+def train_and_score(fit: Fit, again: bool = False) -> dict:
+    """Train a fit and score films with its weights, unless up to date; return its record."""
+    train(fit, again)
+    return score(fit, again)
+
+
+def is_trained(fit: Fit) -> bool:
+    """Return whether a fit's weights are up to date with code, parameters, data and seed."""
+    return landing.is_done(files.trained(fit), key_of_training(fit), files.WEIGHTS)
+
+
+def is_scored(fit: Fit) -> bool:
+    """Return whether a fit's scores are of these weights; nothing is scored if training failed."""
+    if landing.read(files.trained(fit)).get("status") == "failed":
+        return True
+    return landing.is_done(files.scored(fit), key_of_scoring(fit), files.SCORES)
+
+
+def is_up_to_date(fit: Fit) -> bool:
+    """Return whether a fit is trained and scored by the code, parameters and data of now."""
+    return is_trained(fit) and is_scored(fit)
 
 
 def record_of_training(fit: Fit) -> dict:
@@ -120,14 +132,10 @@ def command(task: str, fit: Fit) -> str:
 
 
 TASKS = {
-    "train": Task("training", files.trained, key_of_training, train, files.WEIGHTS),
-    "score": Task("scoring", files.scored, key_of_scoring, score, files.SCORES),
+    "train": Task("training", is_trained, train),
+    "score": Task("scoring", is_scored, score),
+    "run": Task("training and scoring", is_up_to_date, train_and_score),
 }
-
-
-def is_up_to_date(fit: Fit) -> bool:
-    """Return whether a fit is trained and scored by the code, parameters and data of now."""
-    return all(task.is_done(fit) for task in TASKS.values())
 
 
 def fits_on(dataset: str, method: str | None = None, seed: int | None = None) -> list[Fit]:

@@ -3,16 +3,17 @@
 Deep SAD (Ruff et al., ICLR 2020, [arXiv 1906.02694](https://arxiv.org/abs/1906.02694), equation 7)
 trains its network from films; here it trains a small one on features that a million photographs
 have formed. With f the means of the maps of all levels of the backbone, mean and deviation over
-the normal films, z = phi((f - mean) / deviation), d = ||z - c||^2 and t = +1 for a known normal
-and -1 for a known anomaly:
+the normal films, z = phi((f - mean) / deviation), d = ||z - c||^2, u the mean d of the normal
+films before training, and t = +1 for a known normal and -1 for a known anomaly:
 
-    phi(u) = V g(W u),   g(a) = max(a, a / 10)
-    loss   = mean of d (unknown label) or eta (d + 1e-6)^t (known label),   score = d
+    phi(v) = V g(W v),   g(a) = max(a, a / 10)
+    loss   = mean of d (unknown label) or eta u (d / u + 1e-6)^t (known label),   score = d
 
-The loss is that of `lib.methods.deep_sad`, the centre c the mean embedding of the normal films
-before training. phi has no bias terms (Deep SVDD, [proposition 2](https://proceedings.mlr.press/v80/ruff18a.html));
+The loss is that of `lib.methods.deep_sad` in the unit u, as in `lib.methods.joint_deep_sad`: 512
+standardised features make d some tens before training, and an anomaly, which is repelled by
+1 / d^2, would move nothing. The centre c is the mean embedding of the normal films before training. phi has no bias terms (Deep SVDD, [proposition 2](https://proceedings.mlr.press/v80/ruff18a.html));
 mean and deviation are no weights of phi, as no gradient changes them. phi has no batch norm either:
-u is standardised, so that c needs no batches before it, and no pre-training.
+v is standardised, so that c needs no batches before it, and no pre-training.
 
 Its counterpart without a sphere is `lib.methods.linear_probe`, on the same features and labels; for
 the other families trained with few labels, `lib.methods.lesion_deep_sad`.
@@ -26,7 +27,8 @@ the other families trained with few labels, `lib.methods.lesion_deep_sad`.
 | 3. pre-training | an autoencoder | none |
 | 4. regularisation | weight decay 5e-7 | also dropout of features, since few anomalies in 512 dimensions are soon memorised |
 | 5. learning rate | 1e-4 | 1e-3, divided by ten at two thirds of the epochs |
-| 6. augmentation | | none: features are of films as they are |
+| 6. unit of distance | 1 | u |
+| 7. augmentation | | none: features are of films as they are |
 """  # noqa: E501
 
 from typing import ClassVar
@@ -69,11 +71,23 @@ class FeatureDeepSAD(FeatureDetector, DeepSAD):
             **options,
         )
         self.dropout = dropout
+        self.first_distance = self.add_weight(
+            shape=(), initializer="ones", trainable=False, name="first_distance"
+        )  # u
 
     def before_training(self, x, y=None, validation_data=None, **options):
         """Standardise by the films not known to be abnormal, then place the centre."""
         self.encoder.get_layer("standardisation").adapt(not_abnormal(x, y))
         return super().before_training(x, y, validation_data, **options)
+
+    def start(self, normal):
+        """Place the centre, then set u, from features of normal films."""
+        super().start(normal)
+        self.first_distance.assign(self.batchwise(self.squared_distance, self.embed(normal)).mean())
+
+    def unit(self):
+        """Return u, the distance at which attraction of normals equals repulsion of anomalies."""
+        return self.first_distance
 
     def embed(self, x):
         """Return the embedding of films or features, (n, latent_dim)."""

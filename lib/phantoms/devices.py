@@ -87,9 +87,9 @@ def _drawn_lines(device: Device, stance: Stance) -> np.ndarray:
             )
             disk((at, height), 4 + 2 * c, 0.5)
     elif device.kind == "pacemaker":
-        at = (side * (0.5 + 0.1 * a), -0.5 + 0.15 * b)
-        disk(at, 15 + 4 * c, 1.1)
-        lead = [(at[0] * (1 - v), at[1] - 0.3 * np.sin(3.1 * v)) for v in t]
+        at, height = side * (0.5 + 0.1 * a), -0.5 + 0.15 * b
+        disk((at, height), 15 + 4 * c, 1.1)
+        lead = [(at * (1 - v), height - 0.3 * np.sin(3.1 * v)) for v in t]
         line([*lead, (-0.08, -0.2), (0.05, 0.25), (0.2 + 0.1 * d, 0.35)], 0.6, 2)
     else:
         for k in range(2 + round(3 * c)):

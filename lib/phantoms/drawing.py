@@ -71,7 +71,8 @@ def _project(film: Film, twins: Twins, posture: Any, seed: int, noise):
     place = generator(seed, twins.dataset, "lesion", film.number)
     findings = [Finding.drawn(kind, place) for kind in film.findings]
     chest = thorax.grow(person, twins.sex, twins.age)
-    return chests.image(chest, *posture, findings, noise)
+    stance, on_patient = posture
+    return chests.image(chest, stance, on_patient, findings, noise)
 
 
 def _limb(twins: Twins, rng: np.random.Generator) -> tuple[Frame, Technique]:

@@ -56,9 +56,8 @@ def deformed(chest: Chest, findings: list[Finding]) -> Chest:
         elif finding.kind == "Edema":
             chest = replace(chest, heart=chest.heart * (1.05 + 0.2 * severity))
         elif finding.kind == "Atelectasis":
-            raised = tuple(
-                r + (s == side) * 0.22 * severity for r, s in zip(chest.raised, SIDES, strict=True)
-            )
+            lift, (right, left) = 0.22 * severity, chest.raised
+            raised = (right + lift * (side < 0), left + lift * (side > 0))
             chest = replace(chest, pull=chest.pull + side * 0.12 * severity, raised=raised)
         elif finding.kind == "Effusion":  # a large one pushes
             chest = replace(chest, pull=chest.pull - side * 0.08 * max(0, severity - 0.5))

@@ -223,13 +223,15 @@ def skeleton(chest: Chest, stance: Stance, body: Thorax) -> np.ndarray:
             _add_rib(total, chest, body, side, top, wide)
     lift = -0.05 if stance.view == "AP" else 0.0
     for side in SIDES:
-        window = body.window(*sorted((0, side * 0.85)), -0.9, -0.55)
+        left, right = sorted((0, side * 0.85))
+        window = body.window(left, right, -0.9, -0.55)
         u = side * x[window]
         line = -0.66 + lift - 0.12 * (u - 0.1) + 0.04 * np.sin(7 * u) + 0.4 * side * stance.turn
         clavicle = _tube((y[window] - line) / 0.034) * step(u - 0.07, 0.02) * step(0.78 - u, 0.03)
         total[window] += 0.5 * clavicle
         at, wide = (0.80, 0.16) if stance.view == "AP" else (0.93, 0.14)
-        window = body.window(*sorted((side * 0.6, side * 1.1)), -0.7, 0.1)
+        left, right = sorted((side * 0.6, side * 1.1))
+        window = body.window(left, right, -0.7, 0.1)
         blade = dome(((side * x[window] - at) / wide) ** 2 + ((y[window] + 0.29) / 0.36) ** 2)
         total[window] += 0.28 * blade**0.5
     return chest.bone * total

@@ -20,12 +20,14 @@ def features(n=40, seed=0):
     return x.astype("float32"), y.astype("float32")
 
 
-def test_the_loss_is_equation_7_of_deep_sad():
+def test_the_loss_is_equation_7_of_deep_sad_in_units_of_the_first_distance():
     x, y = features()
     detector = FeatureDeepSAD(eta=2.0)
     detector.before_training(x, y)
     d = np.square(detector.embed(x) - array(detector.center)).sum(axis=1)
-    known = np.where(y == 1, 2 / (d + 1e-6), 2 * (d + 1e-6))
+    u = d[y != 1].mean()
+    assert u > 10, "at a unit of 1 the known anomalies would hardly have a gradient"
+    known = np.where(y == 1, 2 * u / (d / u + 1e-6), 2 * (d + 1e-6 * u))
     by_hand = np.where(np.isnan(y), d, known).mean()
     assert float(detector.compute_losses(x, y)["loss"]) == pytest.approx(by_hand, rel=1e-4)
     np.testing.assert_allclose(detector.predict(x, verbose=0)["score"], d, rtol=1e-3)

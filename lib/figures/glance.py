@@ -1,0 +1,107 @@
+"""The best methods of each family beside the floors, in a picture that a phone shows whole."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from lib.figures.style import (
+    BLUE,
+    DPI,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    PALE,
+    PURPLE,
+    VERMILLION,
+    described,
+    short,
+    styled,
+)
+
+PHONE = 520  # pixels: text of a wider picture is too small on a phone
+MOST = 15  # rows per data set
+OF_A_FAMILY = 3
+FLOOR, FUSION, SHORTCUT = "floor", "fusion", "floor: shortcut "
+#: Colour and mark of each family.
+LOOKS = {
+    "supervised": (INK, "s"),
+    "few_labels": (ORANGE, "D"),
+    "features": (GREEN, "o"),
+    "reconstruction": (BLUE, "^"),
+    "one_class": (PURPLE, "v"),
+    FUSION: (VERMILLION, "*"),
+}
+OTHER = (GREY, "P")
+BAND = {"facecolor": PALE, "edgecolor": GREY, "linewidth": 0.8}
+
+
+def best_of_families(results: pd.DataFrame) -> pd.DataFrame:
+    """Return at most MOST rows per data set, best first: the best methods of each family.
+
+    `results` has columns dataset, method, family, value, low, high and one row per run. A method of
+    several seeds is represented by its run of median AUROC, the lower of two.
+    """
+    methods = results[results["family"].ne(FLOOR)].sort_values("value", kind="stable")
+    runs = methods.groupby(["dataset", "method"])["value"]
+    median = methods[runs.cumcount().eq((runs.transform("size") - 1) // 2)][::-1]
+    best = median.groupby(["dataset", "family"], sort=False).head(OF_A_FAMILY)
+    return best.groupby("dataset", sort=False).head(MOST)
+
+
+@styled
+def glance(results: pd.DataFrame) -> Figure:
+    """Draw the rows of `best_of_families`, one panel per data set, by family in colour and shape.
+
+    A grey band reaches from the best shortcut to the best simple detector, both of the family
+    "floor".
+    """
+    best = best_of_families(results)
+    datasets = list(results["dataset"].unique())
+    rows = [best["dataset"].eq(dataset).sum() for dataset in datasets]
+    layout = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06, hspace=0.02)
+    size = (PHONE / DPI, (110 + sum(75 + 22 * count for count in rows)) / DPI)
+    figure = Figure(size, dpi=DPI, layout=layout)
+    grid = figure.subplots(
+        len(datasets), sharex=True, squeeze=False, height_ratios=[count + 2 for count in rows]
+    )[:, 0]
+    entries = []
+    for axes, dataset in zip(grid, datasets, strict=True):
+        floors = results[results["dataset"].eq(dataset) & results["family"].eq(FLOOR)]
+        sentence = _panel(axes, best[best["dataset"].eq(dataset)], floors)
+        axes.set_title(short(dataset, 40))
+        entries.append(f"{dataset}: {sentence}")
+    grid[-1].set_xlabel("AUROC [95 % interval over patients]")
+    _legend(figure, best["family"].unique())
+    return described(figure, f"AUROC of the best methods of each family. {' '.join(entries)}")
+
+
+def _panel(axes: Axes, best: pd.DataFrame, floors: pd.DataFrame) -> str:
+    """Draw the methods and the floors of a data set; return them in words."""
+    for place, row in enumerate(best.itertuples()):
+        colour, mark = LOOKS.get(row.family, OTHER)
+        ends = [[row.value - row.low], [row.high - row.value]]
+        axes.errorbar(row.value, place, xerr=ends, fmt=mark, color=colour, markersize=6)
+    kind = (
+        floors["method"].str.startswith(SHORTCUT).map({True: "shortcut", False: "simple detector"})
+    )
+    highest = floors.groupby(kind)["value"].max()  # one kind alone where films have no labels
+    if len(highest):
+        axes.axvspan(highest.min(), highest.max(), **BAND, zorder=0)
+    axes.axvline(0.5, color=INK, linewidth=1, linestyle=":")
+    axes.set_yticks(range(len(best)), [short(name, 30) for name in best["method"]])
+    axes.set_ylim(len(best) - 0.5, -0.5)
+    axes.grid(axis="y", visible=False)
+    axes.tick_params(labelbottom=True)
+    words = ", ".join(f"{row.method} {row.value:.2f}" for row in best.itertuples())
+    return "; ".join([words, *(f"best {k} {v:.2f}" for k, v in highest.items())]) + "."
+
+
+def _legend(figure: Figure, families) -> None:
+    axes = figure.axes[0]
+    for family in [name for name in LOOKS if name in families]:
+        colour, mark = LOOKS[family]
+        axes.plot([], [], mark, color=colour, label=family.replace("_", " "))
+    axes.fill_between([], [], [], **BAND, label="best floors")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=3, fontsize=9)
