@@ -1,5 +1,6 @@
 """Compute path lengths of X-rays through simple solids, on a grid of film pixels."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -40,7 +41,7 @@ class Frame:
     hinge: float = 0.0
     flexion: float = 0.0
 
-    def project(self, point: tuple[float, float, float]) -> np.ndarray:
+    def project(self, point: Iterable[float]) -> np.ndarray:
         """Project a point (x, y, z) in mm to (x, y) in pixels."""
         x, y, z = point
         flat = np.array([x * np.cos(self.turn) + z * np.sin(self.turn), y])
