@@ -82,5 +82,7 @@ def _end(number: int, _) -> None:
 
 
 if __name__ == "__main__":
-    lanes = [lane.replace(SMALLEST, f"@{smallest()}") for lane in sys.argv[1:] or [""]]
+    lanes = sys.argv[1:] or [""]
+    if any(SMALLEST in lane for lane in lanes):  # else the grid need not be read
+        lanes = [lane.replace(SMALLEST, f"@{smallest()}") for lane in lanes]
     sys.exit(run([[*REPRO, *shlex.split(lane)] for lane in lanes]))

@@ -11,8 +11,11 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from lib import prose
+from lib.comparison.fusion import FUSION
+from lib.comparison.scores import FLOOR
+from lib.comparison.tables import without_ablations
 
-LEFT_OUT = ("floor", "fusion")  # families that are no methods; ablations are left out as well
+LEFT_OUT = (FLOOR, FUSION)  # families that are no methods; ablations are left out as well
 RESAMPLES = 2000
 FEWEST = 4  # methods; a correlation of fewer is not reported
 
@@ -42,11 +45,10 @@ def aurocs(results: pd.DataFrame, families: tuple[str, ...] = ()) -> pd.DataFram
     The mean over seeds where it is given, otherwise the mean of the rows. Only the given families,
     without them all but floors, fusions and ablations.
     """
-    of_films = results["level"].eq("image") & results["group"].eq("all")
-    rows = results[of_films & results["metric"].eq("auroc")]
-    family = rows["family"]
-    left_out = family.isin(LEFT_OUT) | family.str.startswith("ablation")
-    rows = rows[family.isin(families) if families else ~left_out]
+    rows = without_ablations(results)
+    rows = rows.query("level == 'image' and group == 'all' and metric == 'auroc'")
+    is_selected = rows["family"].isin(families) if families else ~rows["family"].isin(LEFT_OUT)
+    rows = rows[is_selected]
     rows = rows.assign(of_seeds=rows["seed"].astype(str).eq("mean"))
     keys = ["method", "dataset"]
     rows = rows[rows["of_seeds"] | ~rows.groupby(keys)["of_seeds"].transform("any")]
