@@ -82,8 +82,8 @@ def find(name: str, dataset: str) -> Ablation:
     return Ablation(name, dataset, **entry | {"variants": variants.named(entry["variants"])})
 
 
-def every_fit(dataset: str) -> list[Fit]:
-    """Return the fits on a data set, first those of the grid, then of ablations; each once."""
+def every_fit(dataset: str | None = None) -> list[Fit]:
+    """Return the fits of the study, or those on a data set: of the grid, then of ablations."""
     of_ablations = [fit for one in of_grid(dataset) for fit in one.fits().values()]
     return list(dict.fromkeys([*grid.fits(dataset), *of_ablations]))
 

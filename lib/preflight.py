@@ -46,7 +46,7 @@ def check_names_of_the_grid(root: Path) -> None:
             f"`{missing[0]}: {'{}' if missing[0] == 'ablations' else '[]'}` for none."
         )
     entries = load_entries(root)
-    for fit in dict.fromkeys(fit for name in grid.datasets() for fit in ablations.every_fit(name)):
+    for fit in ablations.every_fit():
         params.entry_of(fit.method)
     for dataset in [*grid.datasets(), *(fit.dataset for fit in grid.fits())]:
         if dataset not in entries:

@@ -115,9 +115,8 @@ class Study:
 
     def waiting(self) -> set[str]:
         """The fits that `dvc repro` would train, by data set, method, variant and seed."""
-        code = "from lib import ablations, grid; from lib.fits.work import TASKS; "
-        code += "fits = [fit for name in grid.datasets() for fit in ablations.every_fit(name)]; "
-        code += "print(*(fit.place for fit in fits if not TASKS['train'].is_done(fit)), sep='\\n')"
+        code = "from lib.ablations import every_fit; from lib.fits.work import is_trained; "
+        code += "print(*(fit.place for fit in every_fit() if not is_trained(fit)), sep='\\n')"
         asked = self.run("python", "-c", code)
         assert asked.returncode == 0, asked.stderr[-2000:]
         return set(asked.stdout.split())

@@ -3,7 +3,7 @@
 import pytest
 from bs4 import BeautifulSoup
 
-from lib import files, lanes, metrics
+from lib import ablations, files, lanes, metrics
 from lib.fits import landing, queue, store, train, underway, work
 from lib.grid import Fit
 
@@ -30,7 +30,7 @@ def test_the_page_has_each_finished_fit_with_its_auroc(study, tmp_path):
     page = tmp_path / "index.html"
     underway.renew_page(page)
     text, rows = words_of(page)
-    total = len(underway.every_fit())
+    total = len(ablations.every_fit())
     assert f"0 of {total} fits are finished" in text and rows == []
     queue.run("run", DRAWING)
     underway.renew_page(page)

@@ -12,13 +12,13 @@ from sklearn.neighbors import NearestNeighbors
 from lib import prose
 from lib.comparison import claims
 from lib.comparison.rows import UNLIKE
-from lib.grid import FILM_SIZE
+from lib.grid import Fit
 
 
-def given(info: dict) -> str:
+def given(fit: Fit, info: dict) -> str:
     """Say on which films a fit was trained and what it cost, from its record."""
-    films, entry = info["films"], info["parameters"]
-    size = entry.get("film_size", FILM_SIZE) if entry.get("features") else info["image_size"]
+    films, features = info["films"], fit.features
+    size = features.size if features else info["image_size"]
     return (
         f"Trained on {films['training']} films of {size} px, the label of "
         f"{films['with known label']} of them known to the method ({info['setting']}); "

@@ -8,6 +8,7 @@ from lib.figures.embedding import planes, planes_by_group, spheres
 from lib.figures.films import (
     chain,
     films,
+    grades,
     preprocessing_steps,
     residual_overlay,
     samples,
@@ -39,6 +40,7 @@ __all__ = [
     "films",
     "forest",
     "glance",
+    "grades",
     "leaderboard",
     "pairs",
     "planes",

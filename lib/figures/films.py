@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from lib import burned_in, provenance
 from lib.figures.style import DPI, GREY, SKY, WIDTH, described, short, styled
+from lib.phantoms.grades import Graded
 
 #: Pixels between cells, for a line of a title, and for the name of a row.
 GAP, LINE, MARGIN = 8, 15, 22
@@ -78,6 +79,21 @@ def samples(pictures: np.ndarray, titles: Sequence[str]) -> Figure:
     figure = _table_of_pictures(shown, titles, [""] * len(pictures[0]))
     text = f"{len(pictures[0])} images of the generator at each of {len(titles)} times"
     return described(figure, text + f"{_listed(titles)}.")
+
+
+@styled
+def grades(findings: Mapping[str, Graded]) -> Figure:
+    """Draw a row per finding of phantoms: the film without it, then each grade, outlined."""
+    first = next(iter(findings.values()))
+    names = ["without it", *first.films]
+    rows = [[graded.normal, *graded.films.values()] for graded in findings.values()]
+    figure = _table_of_pictures(rows, list(findings), names)
+    masks = [mask for graded in findings.values() for mask in (None, *graded.masks.values())]
+    for axes, mask in zip(figure.axes, masks, strict=True):
+        if mask is not None:
+            outline(axes, mask)
+    text = f"{len(findings)} findings{_listed(list(findings))}, each on films of one patient: "
+    return described(figure, f"{text}{', '.join(names)}. The finding is outlined.")
 
 
 @styled

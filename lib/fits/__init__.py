@@ -1,8 +1,9 @@
 """Fits: training, scoring and reading.
 
-`python -m lib.fits train mura` trains the fits that params/ specifies for a data set,
-`python -m lib.fits score mura` scores films with their weights; further arguments name a method and
-a seed. Each fit has its own folder, which is either complete or absent:
+`python -m lib.fits train mura` trains the fits that params/ specifies for a data set, `score` in
+the place of `train` scores films with their weights, and `run` does both, one fit after the other;
+further arguments name a method and a seed. Each fit has its own folder, which is either complete or
+absent:
 
 - build/fits/<data set>/<method>/<variant>/<seed>/: `weights.weights.h5`; `history.csv`, one row per
   epoch; `drawn.npz`, images of a generator during training (lib.samples); `record.json`, origin and

@@ -49,8 +49,7 @@ def load(
     if retrain or not record(fit):
         if "DVC_STAGE" in os.environ:
             raise FitFailed(f"The fit {fit} has not run: run `{work.command('train', fit)}`.")
-        work.train(fit, again=retrain)
-        work.score(fit, again=retrain)
+        work.train_and_score(fit, again=retrain)
     info = record(fit)
     if info["status"] == "failed":
         raise FitFailed(f"The fit {fit} failed. {info['reason']}")

@@ -21,6 +21,11 @@ from lib.metrics import auroc
 
 PAGE = files.REPORTS / "index.html"
 MARK = '<meta name="study" content="underway">'
+TEMPLATES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader([ROOT / "templates", ROOT / "templates/study"]),
+    autoescape=True,
+    trim_blocks=True,
+)
 SECONDS_A_FIT = 20  # on two cores, before any fit has ended
 
 
@@ -33,14 +38,9 @@ class Row(NamedTuple):
     auroc: float
 
 
-def every_fit() -> list[Fit]:
-    """Return the fits of the study on all data sets, including those of ablations."""
-    return [fit for dataset in grid.datasets() for fit in ablations.every_fit(dataset)]
-
-
 def fits_elsewhere(dataset: str) -> list[Fit]:
     """Return the fits of the study on the other data sets."""
-    return [fit for fit in every_fit() if fit.dataset != dataset]
+    return [fit for fit in ablations.every_fit() if fit.dataset != dataset]
 
 
 def is_finished(fit: Fit) -> bool:
@@ -61,12 +61,10 @@ def renew_page(page: Path = PAGE) -> None:
     """Write the page of the state of now, unless the study's own first page is there."""
     if page.exists() and MARK not in page.read_text(errors="replace"):
         return
-    fits = every_fit()
+    fits = ablations.every_fit()
     finished = [fit for fit in fits if is_finished(fit)]
-    template = (ROOT / "templates/underway.html.j2").read_text()
-    text = jinja2.Template(template, autoescape=True, trim_blocks=True).render(
+    text = TEMPLATES.get_template("underway.html.j2").render(
         mark=MARK,
-        style=(ROOT / "templates/study/style.css").read_text(),
         finished=len(finished),
         total=len(fits),
         minutes=_minutes_left(finished, len(fits) - len(finished)),

@@ -11,7 +11,8 @@ films before training, and t = +1 for a known normal and -1 for a known anomaly:
 
 The loss is that of `lib.methods.deep_sad` in the unit u, as in `lib.methods.joint_deep_sad`: 512
 standardised features make d some tens before training, and an anomaly, which is repelled by
-1 / d^2, would move nothing. The centre c is the mean embedding of the normal films before training. phi has no bias terms (Deep SVDD, [proposition 2](https://proceedings.mlr.press/v80/ruff18a.html));
+1 / d^2, would move nothing. The centre c is the mean embedding of the normal films before training.
+phi has no bias terms (Deep SVDD, [proposition 2](https://proceedings.mlr.press/v80/ruff18a.html));
 mean and deviation are no weights of phi, as no gradient changes them. phi has no batch norm either:
 v is standardised, so that c needs no batches before it, and no pre-training.
 

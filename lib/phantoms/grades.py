@@ -21,6 +21,11 @@ class Graded(NamedTuple):
     masks: dict[str, np.ndarray]  # grade -> bool (h, w)
 
 
+def grades_of(dataset: str) -> dict[str, Graded]:
+    """Draw the findings of a data set of phantoms: of wrists for mura, otherwise of chests."""
+    return grades_of_limb() if dataset == "mura" else grades_of_chest()
+
+
 def grades_of_chest(seed: int = 0, view: str = "PA") -> dict[str, Graded]:
     """Draw each finding of the chest (`findings.KINDS`): {finding: films of one patient}.
 
