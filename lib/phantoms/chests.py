@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from lib.phantoms.devices import Device, attenuation
+from lib.phantoms import devices, variants
+from lib.phantoms.devices import Device
 from lib.phantoms.findings import Finding, Lungs, affect, deformed
 from lib.phantoms.solids import texture
 from lib.phantoms.thorax import Chest, Stance, skeleton, thorax, torso, vessels
@@ -11,7 +12,7 @@ from lib.phantoms.thorax import Chest, Stance, skeleton, thorax, torso, vessels
 def image(
     chest: Chest,
     stance: Stance,
-    devices: list[Device],
+    on_patient: list[Device],
     findings: list[Finding],
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -27,5 +28,6 @@ def image(
     masks = [affect(lungs, finding, body, healthy, stance) for finding in findings]
     total = torso(diseased, body) + skeleton(diseased, stance, body) + lungs.tissue
     total -= 1.75 * chest.habitus * lungs.air * (1 - 0.72 * body.heart**0.6)
-    total += 0.45 * body.heart**0.8 + attenuation(devices, stance)
+    total += 0.45 * body.heart**0.8 + devices.attenuation(on_patient, stance)
+    total += variants.attenuation(chest.variants, stance)
     return np.maximum(total, 0), masks

@@ -26,7 +26,7 @@ NIH_FINDINGS = {
     "Pneumothorax": 0.03,
     "Emphysema": 0.02,
 }
-OPACITIES = {"Infiltration": 0.7, "Consolidation": 0.3}  # which RSNA calls lung opacities
+OPACITIES = {"Infiltration": 0.5, "Consolidation": 0.5}  # which RSNA calls lung opacities
 RSNA_NOT_NORMAL = {
     "Effusion": 0.25,
     "Edema": 0.2,

@@ -13,8 +13,6 @@ import numpy as np
 from lib.phantoms.solids import texture
 from lib.phantoms.thorax import SIDES, Chest, Stance, Thorax, dome, step
 
-BILATERAL = 0.5  # share of infiltrations that are in one lung
-
 
 @dataclass(frozen=True)
 class Finding:
@@ -91,21 +89,18 @@ def _effusion(lungs: Lungs, finding: Finding, body: Thorax, healthy, stance) -> 
     inside = lung > 0.12
     u = np.clip(finding.side * (body.x - 0.43 * finding.side) / 0.34, -1, 1)
     meniscus = (0.10 + 0.10 * severity) * (0.5 + b) * u**2 * (1 + 0.5 * np.sign(u))
-    surface = body.base - (0.05 + 0.45 * severity**2) * (0.6 + 0.4 * a) - meniscus
-    fluid = (0.45 + 0.45 * severity) * step(body.y - surface, 0.05) * inside
+    surface = body.base - 0.10 - (0.06 + 0.5 * severity**1.7) * (0.6 + 0.4 * a) - meniscus + 0.1
+    fluid = (0.5 + 0.42 * severity) * step(body.y - surface, 0.05) * inside
     lungs.fill(fluid)
     return (body.y > surface) & inside
 
 
 def _opacity(lungs: Lungs, finding: Finding, body: Thorax, healthy, stance) -> np.ndarray:
-    """Infiltration of one lung or both: wide, without an edge, vessels show through."""
-    sides = SIDES if finding.form[2] > BILATERAL else (finding.side,)
-    shape = {"wide": 0.22, "high": 0.32, "ragged": 0.45, "soft": 1.1}
-    patches, lung = zip(*(_patch(replace(finding, side=s), body, stance, **shape) for s in sides))
-    patch, inside = np.maximum.reduce(patches), np.logical_or.reduce(lung)
-    lungs.fill((0.2 + 0.4 * finding.severity) * patch, veil=0.7)
+    """Infiltration: ragged and patchy, vessels show through."""
+    patch, inside = _patch(finding, body, stance, wide=0.16, high=0.22, ragged=0.45, soft=0.7)
+    lungs.fill((0.25 + 0.5 * finding.severity) * patch, veil=0.8)
     fluffy = texture(stance.shape, 0.035 * stance.shape[1], np.random.default_rng(finding.seed))
-    lungs.tissue = lungs.tissue + (0.05 + 0.1 * finding.severity) * patch * fluffy
+    lungs.tissue = lungs.tissue + (0.1 + 0.18 * finding.severity) * patch * fluffy
     return (patch > 0.4) & inside
 
 
@@ -114,7 +109,7 @@ def _consolidation(lungs: Lungs, finding: Finding, body: Thorax, healthy, stance
     patch, inside = _patch(finding, body, stance, wide=0.26, high=0.26, ragged=0.3, soft=0.5)
     fissure = 0.02 + 0.12 * (finding.form[2] - 0.5) + 0.15 * (body.x * finding.side - 0.4)
     above = finding.form[1] < 0.4
-    patch = patch * step((fissure - body.y) if above else (body.y - fissure), 0.05)
+    patch = patch * step((fissure - body.y) if above else (body.y - fissure), 0.02)
     bronchi = lungs.tissue * patch
     lungs.fill((0.4 + 0.5 * finding.severity) * patch)
     lungs.tissue = lungs.tissue - 0.7 * bronchi

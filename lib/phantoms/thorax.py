@@ -35,6 +35,7 @@ class Chest:
     markings: float  # strength of the lungs' vessels
     fat: float  # folds of the arms' and the trunk's soft tissue at the sides
     branches: int  # seed of the vessels' branching
+    variants: int  # seed of normal variants
     pull: float = 0.0  # shift of heart and mediastinum
     raised: tuple[float, float] = (0.0, 0.0)  # right and left half of the diaphragm
 
@@ -63,6 +64,7 @@ def grow(rng: np.random.Generator, sex: str, age: int) -> Chest:
         markings=rng.uniform(0.8, 1.15) + 0.15 * old,
         fat=rng.uniform(0, 0.25),
         branches=int(rng.integers(2**31)),
+        variants=int(rng.integers(2**31)),
     )
 
 
