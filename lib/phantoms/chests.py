@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lib.phantoms import devices, variants
+from lib.phantoms import devices, normal_variants
 from lib.phantoms.devices import Device
 from lib.phantoms.findings import Finding, Lungs, affect, deformed
 from lib.phantoms.solids import texture
@@ -29,5 +29,5 @@ def image(
     total = torso(diseased, body) + skeleton(diseased, stance, body) + lungs.tissue
     total -= 1.75 * chest.habitus * lungs.air * (1 - 0.72 * body.heart**0.6)
     total += 0.45 * body.heart**0.8 + devices.attenuation(on_patient, stance)
-    total += variants.attenuation(chest.variants, stance)
+    total += normal_variants.attenuation(chest.variants, stance)
     return np.maximum(total, 0), masks

@@ -10,11 +10,11 @@ from lib.phantoms.solids import Break, Frame, Rod, Shadow, shadow, texture
 
 SOFT, CORTICAL, TRABECULAR, METAL = 0.020, 0.075, 0.016, 0.9  # attenuation per mm
 LESIONS = {
-    "hardware": 0.3,
-    "joint degeneration": 0.25,
-    "swelling": 0.2,
-    "fracture": 0.15,
-    "lytic lesion": 0.1,
+    "hardware": 0.35,
+    "joint degeneration": 0.3,
+    "swelling": 0.15,
+    "fracture": 0.12,
+    "lytic lesion": 0.08,
 }
 #: Swelling with each: radius in `least`, and growth of the soft tissue at severity 0 and 1.
 SWELLING = {
@@ -25,9 +25,9 @@ SWELLING = {
 }
 OF_JOINTS = ("joint degeneration", "swelling")
 SEVERAL = 0.6  # severity above which all joints of a body part are degenerated
-SATURATED = 1.15  # least attenuation of metal that a film shows, of that of the densest bone
+SATURATED = 1.6  # least attenuation of metal that a film shows, of that of the densest bone
 # share of a film's longer side: a smaller lesion would be lost at 64 pixels
-LEAST = 0.07
+LEAST = 0.09
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Lesion:
         """Draw a lesion that is visible on a film of the body part."""
         part = PARTS[body_part]
         kind = rng.choice(list(LESIONS), p=list(LESIONS.values()))
-        severity, least = rng.beta(2.5, 1), LEAST * part.span
+        severity, least = rng.beta(3, 1), LEAST * part.span
         form = tuple(rng.uniform(size=4))
         if kind in OF_JOINTS:
             return cls(kind, str(rng.choice(part.joints)), 0, severity, least, form)
