@@ -88,9 +88,9 @@ def _effusion(lungs: Lungs, finding: Finding, body: Thorax, healthy, stance) -> 
     severity, lung = finding.severity, body.lungs[finding.side]
     inside = lung > 0.12
     u = np.clip(finding.side * (body.x - 0.43 * finding.side) / 0.34, -1, 1)
-    meniscus = (0.10 + 0.10 * severity) * (0.5 + b) * u**2 * (1 + 0.5 * np.sign(u))
-    surface = body.base - 0.10 - (0.06 + 0.5 * severity**1.7) * (0.6 + 0.4 * a) - meniscus + 0.1
-    fluid = (0.5 + 0.42 * severity) * step(body.y - surface, 0.05) * inside
+    meniscus = (0.05 + 0.13 * severity) * (0.5 + b) * u**2 * (1 + 0.5 * np.sign(u))
+    surface = body.base - 0.10 - (0.04 + 0.46 * severity**2) * (0.6 + 0.4 * a) - meniscus + 0.1
+    fluid = (0.35 + 0.45 * severity) * step(body.y - surface, 0.05) * inside
     lungs.fill(fluid)
     return (body.y > surface) & inside
 

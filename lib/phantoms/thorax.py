@@ -65,6 +65,7 @@ def grow(rng: np.random.Generator, sex: str, age: int) -> Chest:
         fat=rng.uniform(0, 0.25),
         branches=int(rng.integers(2**31)),
         variants=int(rng.integers(2**31)),
+        raised=tuple(rng.uniform(0, 0.07, 2)),
     )
 
 
