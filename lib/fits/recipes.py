@@ -11,7 +11,7 @@ import json
 from lib import ablations, accidents, files, grid, provenance
 from lib.datasets.entries import load_entry
 from lib.errors import BadData
-from lib.fits.films import parameters_of
+from lib.fits.films import parameters_of, phantoms_of
 from lib.grid import Fit
 from lib.preprocessing import arrays
 
@@ -24,7 +24,12 @@ def recipe(fit: Fit) -> str:
     if parameters.images:  # prepared for this fit alone
         films = [provenance.fingerprint("lib.preprocessing.arrays")]
         films.append(arrays.settings(fit.dataset, parameters.images))
-    return digest(code, parameters._asdict(), body(fit.dataset), fit.seed, *films)
+    values = parameters._asdict()
+    if values.pop("phantoms"):
+        further = ["lib.fits.further"] if parameters.phantoms == "first" else []
+        films.append(provenance.fingerprint("lib.preprocessing.phantoms", *further))
+        films += [parameters.phantoms, phantoms_of(fit)]
+    return digest(code, values, body(fit.dataset), fit.seed, *films)
 
 
 def body(dataset: str) -> dict:
