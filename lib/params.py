@@ -51,7 +51,7 @@ class Parameters(NamedTuple):
 
     @property
     def for_phantoms(self) -> "Parameters":
-        """The parameters of training on phantoms: with all labels or, for a method without, none."""
+        """The parameters of training on phantoms: all labels or, for a method without, none."""
         labels = self.labels
         known = any(labels.values()) if isinstance(labels, Mapping) else labels == "all"
         return self._replace(labels="all" if known else "none", contamination=0.0)
