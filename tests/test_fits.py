@@ -296,6 +296,8 @@ def test_a_network_with_labels_of_phantoms_alone_finds_disease_on_films(toys, mo
     assert record["films"] == {"training": 160, "with known label": 160}
     scores = score.score(store.detector(DRAWING), *films.index_and_images(DRAWING)[::-1])
     assert metrics.auroc(truth["label"], scores["score"]) > 0.6
+    with pytest.raises(BadData, match=r"other films than those of toy, .* of seed 9 themselves"):
+        films.index_and_phantoms(Fit("toy", "drawing", seed=seed))
 
 
 @pytest.mark.parametrize(

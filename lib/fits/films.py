@@ -38,14 +38,14 @@ def index_and_phantoms(fit: Fit) -> tuple[pd.DataFrame, np.ndarray]:
     BadData if the fit cannot learn from them.
     """
     plan = phantoms_of(fit)
-    _check_phantoms(fit, plan["settings"]["body"])
+    index = phantoms.index_of_chests(plan["films"], plan["seed"])
+    _check_phantoms(fit, plan["settings"]["body"], index)
     inputs = repr((plan["films"], plan["seed"], sorted(plan["settings"].items()))).encode()
     inputs += provenance.fingerprint("lib.preprocessing.phantoms").encode()
     path = files.BUILD / f"prepared/phantoms-{hashlib.sha256(inputs).hexdigest()[:16]}.npy"
     with files.locked(path):
         if not path.exists():
             phantoms.write_chests(path, **plan)
-    index = phantoms.index_of_chests(plan["films"], plan["seed"])
     return index, np.load(path, mmap_mode="r")
 
 
@@ -62,8 +62,8 @@ def phantoms_of(fit: Fit) -> dict:
     }
 
 
-def _check_phantoms(fit: Fit, body: str) -> None:
-    """Raise BadData if a fit cannot be trained on phantoms of chests."""
+def _check_phantoms(fit: Fit, body: str, index: pd.DataFrame) -> None:
+    """Raise BadData if a fit cannot be trained on phantoms of chests, or these are its films."""
     asked = f"`phantoms: {parameters_of(fit).phantoms}` of {fit.method} in params/"
     if fit.features:
         raise BadData(
@@ -74,6 +74,11 @@ def _check_phantoms(fit: Fit, body: str) -> None:
         raise BadData(
             f"{asked} needs films of chests, and those of {fit.dataset} are of a {body}: leave it "
             "out of the data sets of this method or ablation in params/study.yaml."
+        )
+    if load_index(files.index(fit.dataset))["image_id"].isin(index["image_id"]).any():
+        raise BadData(
+            f"{asked} needs other films than those of {fit.dataset}, which are phantoms of seed "
+            f"{fit.seed} themselves: take another seed in params/study.yaml."
         )
 
 

@@ -25,7 +25,7 @@ def recipe(fit: Fit) -> str:
         films = [provenance.fingerprint("lib.preprocessing.arrays")]
         films.append(arrays.settings(fit.dataset, parameters.images))
     values = parameters._asdict()
-    if values.pop("phantoms"):
+    if values.pop("phantoms"):  # other fits do not depend on how these are drawn
         further = ["lib.fits.further"] if parameters.phantoms == "first" else []
         films.append(provenance.fingerprint("lib.preprocessing.phantoms", *further))
         films += [parameters.phantoms, phantoms_of(fit)]
