@@ -1,7 +1,8 @@
 """The content of params/: the chosen profile, its entries of methods, and their division.
 
 An entry holds the study's parameters (labels, contamination, augmentation, preparation of films,
-training lengths in updates) and the keywords of the method; only `part` divides them.
+training on phantoms, training lengths in updates) and the keywords of the method; only `part`
+divides them.
 """
 
 from collections.abc import Mapping
@@ -23,7 +24,10 @@ OF_THE_STUDY = {
     "augment": False,
     "images": {},
     "features": "",
+    "phantoms": "",
 }
+#: Whether a method is trained on phantoms of chests, in words: the values of `phantoms`.
+ON_PHANTOMS = {"": "without phantoms", "alone": "phantoms alone", "first": "phantoms first"}
 
 
 class Parameters(NamedTuple):
@@ -35,13 +39,22 @@ class Parameters(NamedTuple):
     augment: bool | dict  # whether training films are augmented at random, and with what brightness
     images: dict  # preparation of films that differs from the data set's
     features: str  # what the method reads in place of films: pooled, grid, ... (lib.features)
+    phantoms: str  # trained on phantoms of chests: alone, or first, before the data set's films
     updates: dict[str, int]  # training lengths in updates, by their keyword in epochs
     keywords: dict  # keywords of the method
 
     @property
     def setting(self) -> str:
         """The labels given to the method, in words."""
-        return setting(self.labels, self.contamination)
+        words = setting(self.labels, self.contamination)
+        return f"{words}, {ON_PHANTOMS[self.phantoms]}" if self.phantoms else words
+
+    @property
+    def for_phantoms(self) -> "Parameters":
+        """The parameters of training on phantoms: all labels or, for a method without, none."""
+        labels = self.labels
+        known = any(labels.values()) if isinstance(labels, Mapping) else labels == "all"
+        return self._replace(labels="all" if known else "none", contamination=0.0)
 
 
 def setting(labels: Labels = "none", contamination: float = 0.0) -> str:
@@ -61,9 +74,15 @@ def setting(labels: Labels = "none", contamination: float = 0.0) -> str:
 def part(method: str, entry: dict) -> Parameters:
     """Divide an entry of the profile, with any variant, into the study's and the method's part.
 
-    Only here is it defined which parameters are the study's.
+    Only here is it defined which parameters are the study's. Raises BadData for an unknown value of
+    `phantoms`.
     """
     rest = OF_THE_STUDY | {"method": method} | entry
+    if rest["phantoms"] not in [*ON_PHANTOMS]:  # a list has no hash
+        raise BadData(
+            f"`phantoms: {rest['phantoms']}` of {method} in params/ is unknown: use alone or "
+            "first, or leave it out."
+        )
     updates = {name: rest.pop(name) for name in list(rest) if name.endswith("updates")}
     in_epochs = {name.replace("updates", "epochs"): number for name, number in updates.items()}
     return Parameters(

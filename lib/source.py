@@ -209,8 +209,8 @@ def _write_selection(sets: list[DataSet], folder: Path, grid_name: str) -> list[
 def _write_study(grid_name: str, source: dict, sets: Sequence[DataSet] = ()) -> list[str]:
     """Write `source` and the grid into params/study.yaml; return the data sets of the grid.
 
-    Lists of the grid are filled in: `datasets`, those `with_labels` (training films of both labels)
-    and those with films `unlabelled`.
+    Lists of the grid are filled in: `datasets`, those `with_labels` (training films of both
+    labels), the `chests` among these, and those with films `unlabelled`.
     """
     yaml = YAML()
     yaml.preserve_quotes = True
@@ -222,9 +222,11 @@ def _write_study(grid_name: str, source: dict, sets: Sequence[DataSet] = ()) -> 
         grid.anchor.always_dump = True  # ruamel drops anchors without an alias
     study["grid"] = study["grids"][grid_name]
     if sets:
+        with_labels = [one for one in sets if _has_both_labels_in_training(one)]
         lists = {
             "datasets": [one.name for one in sets],
-            "with_labels": [one.name for one in sets if _has_both_labels_in_training(one)],
+            "with_labels": [one.name for one in with_labels],
+            "chests": [one.name for one in with_labels if one.entry["body"] == "chest"],
             "unlabelled": [one.name for one in sets if one.films["split"].eq(UNLABELLED).any()],
         }
         for key in lists.keys() & study["grid"].keys():

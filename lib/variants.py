@@ -2,7 +2,8 @@
 
 A variant is a set of parameters that replace those of the method's entry in the profile, as
 `{labels: none}` or `{as_published: true}`, or a preparation of films, as
-`{images: {equalize: none}}`. A `name` in it is its name on pages.
+`{images: {equalize: none}}`, or a training on phantoms, as `{phantoms: alone}`. A `name` in it is
+its name on pages.
 """
 
 import re
@@ -99,6 +100,8 @@ def variant_name(change: Mapping) -> str:
         words.append(f"{100 * rest.pop('contamination'):g} % contamination")
     if "as_published" in rest:
         words.append("as published" if rest.pop("as_published") else "corrected")
+    if "phantoms" in rest:
+        words.append(params.ON_PHANTOMS[rest.pop("phantoms")])
     images = rest.pop("images", {}).items()
     words += [name if value is True else f"{name} {value}" for name, value in images]
     words += [f"{name.replace('_', ' ')} {value}" for name, value in rest.items()]

@@ -14,10 +14,12 @@ import tensorflow as tf
 from keras import ops
 from toys import FIVE, Drawing, change_index, index
 
-from lib import ablations, files, params, processes, variants
+from lib import ablations, files, metrics, params, processes, variants
 from lib.errors import BadData
-from lib.fits import examples, films, landing, queue, recipes, store, train, work
+from lib.fits import examples, films, landing, queue, recipes, score, store, train, work
 from lib.grid import Fit
+from lib.methods.resnet import ResNet
+from lib.preprocessing import phantoms
 
 pytest_plugins = ["toys"]
 
@@ -39,7 +41,7 @@ def scores_of(fit):
 def with_entry(build, **parameters):
     """Put parameters over the entry of `drawing` in the profile."""
     profile = build.parent / "params/toys.yaml"
-    entry = {"epochs": 1} | parameters
+    entry = params.put_over(parameters, {"epochs": 1})
     profile.write_text(f"images: {{size: 16}}\ndrawing: {json.dumps(entry)}\n")
 
 
@@ -184,6 +186,173 @@ def test_a_variant_may_prepare_films_otherwise(toys, monkeypatch):
     assert asked == [{"size": 16, "equalize": "none"}], "once, for training and scoring"
     assert record["reason"].startswith("Collapsed: score: the"), "black films score alike"
     assert fitted(FIRST)["status"] == "finished"
+
+
+# --- trained on phantoms
+
+
+@pytest.fixture
+def toys_and_phantoms(toys, monkeypatch):
+    """Toy films as if of chests, and 20 phantoms of chests, which are prepared likewise."""
+    with (toys.parent / "params/datasets.yaml").open("a") as file:
+        file.write("\nphantoms: {films: {mura: 2, rsna: 20}}\n")
+    prepared_as = {"size": 16, "body": "chest"}
+    monkeypatch.setattr(films.arrays, "settings", lambda dataset, change: prepared_as | change)
+    return toys
+
+
+def trained_on(build, phantoms, again=False, **parameters):
+    """Train `drawing` on phantoms, or without; returns its record, history and weights."""
+    with_entry(build, phantoms=phantoms, **parameters)
+    record = work.train(DRAWING, again)
+    assert record["status"] == "finished", record["reason"]
+    history = pd.read_csv(files.trained(DRAWING) / files.HISTORY)
+    return record, history, store.detector(DRAWING).get_weights()
+
+
+def same(some, others):
+    return all(np.array_equal(one, other) for one, other in zip(some, others, strict=True))
+
+
+def test_a_fit_on_phantoms_alone_uses_no_film_of_its_data_set_and_scores_them(toys_and_phantoms):
+    record, _, weights = trained_on(toys_and_phantoms, "alone")
+    work.score(DRAWING)
+    before = scores_of(DRAWING)
+    index, _ = films.index_and_phantoms(DRAWING)
+    normal = index["split"].eq("train") & index["label"].eq(0)
+    assert record["films"] == {"training": normal.sum(), "with known label": 0}
+    assert record["setting"] == "unlabelled, phantoms alone"
+    np.save(files.images("toy"), 255 - np.load(files.images("toy")))
+    change_index(lambda table: table.__setitem__("label", 1 - table["label"]))
+    assert not work.is_trained(DRAWING), "its scores are of these films"
+    assert same(trained_on(toys_and_phantoms, "alone")[2], weights)
+    work.score(DRAWING)
+    after = scores_of(DRAWING)
+    assert after["image_id"].equals(before["image_id"])
+    assert not np.allclose(after["score"], before["score"])
+
+
+def test_phantoms_first_differs_from_both_and_goes_on_from_the_weights_of_the_first_stage(
+    toys_and_phantoms,
+):
+    lengths = {"updates": 6, "batch_size": 8}
+    given = {name: trained_on(toys_and_phantoms, name, **lengths) for name in ("", "alone")}
+    record, history, weights = trained_on(toys_and_phantoms, "first", **lengths)
+    assert not any(same(weights, other[2]) for other in given.values())
+    assert same(trained_on(toys_and_phantoms, "first", again=True, **lengths)[2], weights)
+    assert record["films"] == given[""][0]["films"], "of the data set"
+
+    def losses(name):
+        table, prefix = given[name][1], "phantoms_" if name else ""
+        return table.drop(columns="epoch").add_prefix(prefix)
+
+    n_phantoms, n_films = len(losses("alone")), len(losses(""))
+    assert (n_phantoms, n_films) == (3, 2), "6 updates, over some 9 phantoms and over 20 films"
+    assert len(history) == n_phantoms + n_films
+    pd.testing.assert_frame_equal(history[losses("alone").columns][:n_phantoms], losses("alone"))
+    rest = history[losses("").columns]
+    assert rest[:n_phantoms].isna().all(axis=None) and rest[n_phantoms:].notna().all(axis=None)
+
+    trained_on(toys_and_phantoms, "alone", **lengths)
+    by_hand = train.build(DRAWING, params.part("drawing", lengths), recipes.body("toy"), 16, 20)
+    by_hand.load_weights(files.trained(DRAWING) / files.WEIGHTS)
+    index, pixels = films.index_and_images(DRAWING)
+    rows = np.flatnonzero(index["split"].eq("train") & index["label"].eq(0))
+    by_hand.fit(train.to_float(pixels[rows]), verbose=0)
+    assert same(by_hand.get_weights(), weights)
+
+
+def test_methods_share_the_phantoms_of_one_seed_and_preparation(toys_and_phantoms, monkeypatch):
+    index, pixels = films.index_and_phantoms(DRAWING)
+    assert pixels.shape == (20, 16, 16) == (len(index), 16, 16)
+    split_of_twins = index["split"].to_numpy().reshape(-1, 2)
+    assert (split_of_twins[:, 0] == split_of_twins[:, 1]).all()
+    assert index["split"].value_counts().to_dict() == {"train": 16, "validation": 4}
+    pd.testing.assert_frame_equal(films.index_and_phantoms(FIRST)[0], index)
+    prepared = toys_and_phantoms / "prepared"
+    assert len(list(prepared.glob("*.npy"))) == 1
+    _, others = films.index_and_phantoms(Fit("toy", "first", seed=1))
+    assert len(list(prepared.glob("*.npy"))) == 2 and not np.array_equal(others, pixels)
+
+
+def test_a_network_with_labels_of_phantoms_alone_finds_disease_on_films(toys, monkeypatch):
+    """The films are phantoms of another seed, so that the stages fit together."""
+    chest, seed = {"size": 32, "body": "chest"}, 9
+    monkeypatch.setattr(films.arrays, "settings", lambda dataset, change: chest)
+    monkeypatch.setattr("lib.methods.find", lambda name: ResNet)
+    with (toys.parent / "params/datasets.yaml").open("a") as file:
+        file.write("\nphantoms: {films: 200}\n")
+    phantoms.write_chests(files.images("toy"), 120, seed, chest)
+    truth = phantoms.index_of_chests(120, seed)
+
+    def are_phantoms(table):
+        table[["image_id", "label"]] = truth[["image_id", "label"]]
+        table["patient_id"], table["split"] = truth["patient_id"], "test"
+
+    change_index(are_phantoms)
+    network = {"width": 8, "blocks": [1, 1], "epochs": 20, "batch_size": 16, "learning_rate": 0.003}
+    with_entry(toys, phantoms="alone", labels=FIVE, **network)
+    record = work.train(DRAWING)
+    assert record["films"] == {"training": 160, "with known label": 160}
+    scores = score.score(store.detector(DRAWING), *films.index_and_images(DRAWING)[::-1])
+    assert metrics.auroc(truth["label"], scores["score"]) > 0.6
+    with pytest.raises(BadData, match=r"other films than those of toy, .* of seed 9 themselves"):
+        films.index_and_phantoms(Fit("toy", "drawing", seed=seed))
+
+
+@pytest.mark.parametrize(
+    ("body", "entry", "sentence"),
+    [
+        ("limb", {}, "`phantoms: alone` of drawing .* needs films of chests, .* toy are of a limb"),
+        (
+            "chest",
+            {"features": "pooled"},
+            "`phantoms: alone` of drawing .* this one reads features",
+        ),
+    ],
+)
+def test_what_cannot_be_trained_on_phantoms_is_one_sentence(
+    toys_and_phantoms, monkeypatch, body, entry, sentence
+):
+    settings = {"size": 16, "body": body}
+    monkeypatch.setattr(films.arrays, "settings", lambda dataset, change: settings)
+    with_entry(toys_and_phantoms, phantoms="alone", **entry)
+    with pytest.raises(BadData, match=sentence):
+        films.index_and_phantoms(DRAWING)
+    if not entry:
+        assert re.match(f"BadData: {sentence}", fitted(DRAWING)["reason"]), "the others go on"
+
+
+def test_only_fits_on_phantoms_depend_on_how_these_are_drawn(toys_and_phantoms, monkeypatch):
+    def all_recipes():
+        made = {}
+        for name in params.ON_PHANTOMS:
+            with_entry(toys_and_phantoms, phantoms=name)
+            made[name] = recipes.recipe(DRAWING)
+        return made
+
+    usual = all_recipes()
+    with_entry(toys_and_phantoms)
+    assert usual[""] == recipes.recipe(DRAWING) and len(set(usual.values())) == 3
+    fingerprint = recipes.provenance.fingerprint
+
+    def changed_where(module):
+        """The recipes that change with the code of a module."""
+
+        def of_other_code(*roots):
+            text = fingerprint(*roots)
+            return text.replace(f"{module} ", f"{module} other")
+
+        monkeypatch.setattr(recipes.provenance, "fingerprint", of_other_code)
+        return {name for name, recipe in all_recipes().items() if recipe != usual[name]}
+
+    assert changed_where("lib.phantoms.thorax") == {"alone", "first"}
+    assert changed_where("lib.preprocessing.phantoms") == {"alone", "first"}
+    assert changed_where("lib.engine") == {"", "alone", "first"}
+    monkeypatch.setattr(recipes.provenance, "fingerprint", fingerprint)
+    datasets = toys_and_phantoms.parent / "params/datasets.yaml"
+    datasets.write_text(datasets.read_text().replace("rsna: 20", "rsna: 22"))
+    assert {name for name, one in all_recipes().items() if one != usual[name]} == {"alone", "first"}
 
 
 # --- once, whole or not at all

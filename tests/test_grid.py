@@ -7,6 +7,7 @@ import pytest
 from lib import ROOT, ablations, grid, params
 from lib.errors import BadData
 from lib.grid import Fit
+from lib.variants import named
 
 FIVE = {"normal": 0.05, "abnormal": 0.05}
 
@@ -93,7 +94,25 @@ def test_what_is_the_studys_is_parted_from_what_is_the_methods():
     assert parameters.updates == {"epochs": 9}, "epochs that are named count instead"
     assert (parameters.labels, parameters.contamination, parameters.augment) == (FIVE, 0.1, True)
     assert parameters.setting.endswith("known abnormal, 10 % contamination")
-    assert params.part("any", {}) == ("any", "none", 0.0, False, {}, "", {}, {})
+    assert params.part("any", {}) == ("any", "none", 0.0, False, {}, "", "", {}, {})
+
+
+@pytest.mark.parametrize(
+    ("labels", "on_phantoms"),
+    [("none", "none"), ("all", "all"), (FIVE, "all"), ({"normal": 0, "abnormal": 0}, "none")],
+)
+def test_on_phantoms_all_labels_are_known_to_a_method_with_labels(labels, on_phantoms):
+    entry = {"labels": labels, "contamination": 0.1, "phantoms": "first", "width": 8}
+    parameters = params.part("any", entry)
+    expected = parameters._replace(labels=on_phantoms, contamination=0.0)
+    assert parameters.for_phantoms == expected and parameters.keywords == {"width": 8}
+    assert parameters.setting.endswith("10 % contamination, phantoms first")
+
+
+@pytest.mark.parametrize("value", ["both", True, None, ["alone"]])
+def test_an_unknown_value_of_phantoms_is_one_sentence(value):
+    with pytest.raises(BadData, match=r"`phantoms: .*` of any in params/ is unknown: use alone or"):
+        params.part("any", {"phantoms": value})
 
 
 @pytest.mark.parametrize(
@@ -107,6 +126,8 @@ def test_what_is_the_studys_is_parted_from_what_is_the_methods():
         ("dmsad", {"as_published": False}, True),
         ("dmsad", {"as_published": True}, False),
         ("deep_svdd", {}, True),
+        ("deep_svdd", {"phantoms": ""}, True),
+        ("deep_svdd", {"phantoms": "alone"}, False),
         ("deep_svdd", {"images": {"equalize": "clahe"}}, True),
         ("deep_svdd", {"images": {"equalize": "clahe", "mask": True}}, False),
         ("deep_svdd", {"epochs": 0}, False),
@@ -114,6 +135,20 @@ def test_what_is_the_studys_is_parted_from_what_is_the_methods():
 )
 def test_a_variant_that_changes_nothing_is_the_grids_own_fit(method, change, same):
     assert ablations.changes_nothing(change, params.entry_of(method), "mura") == same
+
+
+def test_sim_to_real_is_compared_with_fits_of_the_grid_on_chests():
+    entries = params.read("datasets")["datasets"]
+    for chosen in (params.read("study")["grids"][name] for name in ("films", "peers")):
+        entry = chosen["ablations"]["sim_to_real"]
+        assert {entries[name]["body"] for name in entry["datasets"]} == {"chest"}
+        assert entry["datasets"] == chosen["chests"]
+        changes = named(entry["variants"])
+        assert list(changes) == ["real films", "phantoms alone", "phantoms first"]
+        for method in entry["methods"]:
+            own = params.entry_of(method)
+            same = [ablations.changes_nothing(change, own, "nih") for change in changes.values()]
+            assert same == [True, False, False]
 
 
 def test_an_ablation_is_the_product_of_methods_variants_and_seeds():

@@ -430,8 +430,15 @@ def test_the_peers_protocols_are_a_grid_of_their_own(root, tmp_path, capsys):
     assert families["knee_oa_peers"] == without_labels, "all abnormal films are test films"
     assert families["knee_oa_peers_labels"] == without_labels | {"supervised", "few_labels"}
     assert _of("label_fraction") == ["knee_oa_peers_labels"] and _of("pretraining") == found
+    assert _of("sim_to_real") == [], "phantoms of chests teach nothing about knees"
     assert source.use(tmp_path / "elsewhere") == ["knee_oa"]
     assert {fit.dataset for fit in grid.fits()} == {"knee_oa"}
+
+
+def test_films_of_chests_alone_are_compared_with_phantoms_of_chests(root, films):
+    write_films(films / "small", classes=("healthy", "fracture"))  # limbs, and enough of them
+    assert set(source.use(films)) == {"ours", "small"} == set(_of("contamination"))
+    assert _of("sim_to_real") == ["ours"]
 
 
 def test_a_folder_without_films_of_the_reference_codes_is_named(root, films):

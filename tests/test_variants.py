@@ -29,6 +29,9 @@ def test_setting_names():
         ({"latent_dim": 8, "contamination": 0.01}, "1 % contamination, latent dim 8", 1),
         ({"images": {"equalize": "clahe", "mask": True}}, "equalize clahe, mask", None),
         ({}, "unchanged", None),
+        ({"phantoms": "alone"}, "phantoms alone", None),
+        ({"labels": "all", "phantoms": "first"}, "supervised, phantoms first", 100),
+        ({"phantoms": ""}, "without phantoms", None),
         ({"name": "random features", "epochs": 0}, "random features", None),
     ],
 )

@@ -12,7 +12,7 @@ from lib.datasets.table import load_index
 from lib.errors import BadData
 from lib.grid import Features, Fit
 from lib.params import Parameters
-from lib.preprocessing import arrays
+from lib.preprocessing import arrays, phantoms
 
 #: The columns that determine the training films, their labels, and the films with scores.
 OF_THE_SPLIT = ["image_id", "patient_id", "body_part", "label", "split"]
@@ -29,6 +29,57 @@ def index_and_images(fit: Fit) -> tuple[pd.DataFrame, np.ndarray]:
     Raises BadData if they are missing.
     """
     return load_index(files.index(fit.dataset)), np.load(_prepared(fit), mmap_mode="r")
+
+
+def index_and_phantoms(fit: Fit) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return index and films (n, h, w) uint8 of the phantoms of chests that a fit is trained on.
+
+    They are drawn first if they are missing; fits of one seed and preparation share them. Raises
+    BadData if the fit cannot learn from them.
+    """
+    plan = phantoms_of(fit)
+    index = phantoms.index_of_chests(plan["films"], plan["seed"])
+    _check_phantoms(fit, plan["settings"]["body"], index)
+    inputs = repr((plan["films"], plan["seed"], sorted(plan["settings"].items()))).encode()
+    inputs += provenance.fingerprint("lib.preprocessing.phantoms").encode()
+    path = files.BUILD / f"prepared/phantoms-{hashlib.sha256(inputs).hexdigest()[:16]}.npy"
+    with files.locked(path):
+        if not path.exists():
+            phantoms.write_chests(path, **plan)
+    return index, np.load(path, mmap_mode="r")
+
+
+def phantoms_of(fit: Fit) -> dict:
+    """Return what determines the phantoms of a fit: as many as the study's `rsna`, its own seed.
+
+    They are prepared as the films of the fit's data set are.
+    """
+    films = (params.read("datasets").get("phantoms") or {}).get("films", 700)
+    return {
+        "films": films if isinstance(films, int) else films["rsna"],
+        "seed": fit.seed,
+        "settings": arrays.settings(fit.dataset, parameters_of(fit).images),
+    }
+
+
+def _check_phantoms(fit: Fit, body: str, index: pd.DataFrame) -> None:
+    """Raise BadData if a fit cannot be trained on phantoms of chests, or these are its films."""
+    asked = f"`phantoms: {parameters_of(fit).phantoms}` of {fit.method} in params/"
+    if fit.features:
+        raise BadData(
+            f"{asked} needs a method that reads films, and this one reads features: leave "
+            "`phantoms` or the method out."
+        )
+    if body != "chest":
+        raise BadData(
+            f"{asked} needs films of chests, and those of {fit.dataset} are of a {body}: leave it "
+            "out of the data sets of this method or ablation in params/study.yaml."
+        )
+    if load_index(files.index(fit.dataset))["image_id"].isin(index["image_id"]).any():
+        raise BadData(
+            f"{asked} needs other films than those of {fit.dataset}, which are phantoms of seed "
+            f"{fit.seed} themselves: take another seed in params/study.yaml."
+        )
 
 
 def size_of_maps(fit: Fit) -> int:

@@ -45,6 +45,7 @@ OF_THE_STUDY = {
     "augment": "whether training films are varied at random, and by which brightness",
     "images": "settings of preprocessing that differ from those of the data set",
     "features": "what the method reads in place of films: features of a pretrained network",
+    "phantoms": "whether it is trained on phantoms of chests, alone or before the training films",
 }
 
 

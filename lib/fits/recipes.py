@@ -11,7 +11,7 @@ import json
 from lib import ablations, accidents, files, grid, provenance
 from lib.datasets.entries import load_entry
 from lib.errors import BadData
-from lib.fits.films import parameters_of
+from lib.fits.films import parameters_of, phantoms_of
 from lib.grid import Fit
 from lib.preprocessing import arrays
 
@@ -24,6 +24,8 @@ def recipe(fit: Fit) -> str:
     if parameters.images:  # prepared for this fit alone
         films = [provenance.fingerprint("lib.preprocessing.arrays")]
         films.append(arrays.settings(fit.dataset, parameters.images))
+    if parameters.phantoms:  # other fits do not depend on how these are drawn
+        films += [provenance.fingerprint("lib.preprocessing.phantoms"), phantoms_of(fit)]
     return digest(code, parameters._asdict(), body(fit.dataset), fit.seed, *films)
 
 

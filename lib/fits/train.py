@@ -18,6 +18,7 @@ from lib.params import Labels, Parameters
 from lib.preprocessing.network_input import augmentation_for, to_float
 from lib.samples import Samples
 
+BEFORE = "phantoms_"  # precedes the losses of an earlier stage in the history
 FILMS_WITH_SAMPLES = 6  # validation normals for images generated during training
 
 
@@ -29,6 +30,7 @@ def train(
     films: np.ndarray,
     size: int,
     folder: Path,
+    further: bool = False,
 ) -> dict:
     """Train a fit and write its weights, history and generated images into `folder`.
 
@@ -36,9 +38,15 @@ def train(
     features, row-aligned with the index; `size` is the side of the study's films, and of maps, in
     pixels. The losses of validation films are monitored. Returns entries of the record: number of
     training films and of known labels, the setting, the score's name, `size`.
+
+    `further`: training starts with the weights that `folder` has, of an earlier stage on phantoms,
+    and takes the place of its files; the history has both stages. Optimizers, schedules, lengths,
+    and what a method does before training, are those of a fit on these films alone.
     """
     training = training_set(index, parameters.labels, fit.seed, parameters.contamination)
     detector = build(fit, parameters, body, size, len(training))
+    if further:
+        detector.load_weights(folder / files.WEIGHTS)
     samples = Samples(_films_for_samples(films, index))
     history = detector.fit(
         *_films_and_labels(films, training),
@@ -46,7 +54,11 @@ def train(
         callbacks=[samples],
         verbose=1 if sys.stdout.isatty() else 0,
     )
-    pd.DataFrame(history.history).to_csv(folder / files.HISTORY, index_label="epoch")
+    epochs = pd.DataFrame(history.history)
+    if further:
+        earlier = pd.read_csv(folder / files.HISTORY, index_col="epoch").add_prefix(BEFORE)
+        epochs = pd.concat([earlier, epochs], ignore_index=True)
+    epochs.to_csv(folder / files.HISTORY, index_label="epoch")
     detector.save_weights(folder / files.WEIGHTS)
     if samples.titles:
         titles = np.array(samples.titles)

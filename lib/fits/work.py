@@ -15,7 +15,13 @@ from lib import ablations, files, methods, provenance
 from lib.datasets.entries import load_entries
 from lib.errors import BadData
 from lib.fits import landing
-from lib.fits.films import hash_of_films, index_and_images, parameters_of, size_of_maps
+from lib.fits.films import (
+    hash_of_films,
+    index_and_images,
+    index_and_phantoms,
+    parameters_of,
+    size_of_maps,
+)
 from lib.fits.recipes import body, digest, recipe
 from lib.grid import Fit
 from lib.methods import BACKENDS
@@ -30,7 +36,10 @@ class Task(NamedTuple):
 
 
 def train(fit: Fit, again: bool = False) -> dict:
-    """Train a fit unless it is up to date; return its record. Raises BadData without its films."""
+    """Train a fit unless it is up to date; return its record. Raises BadData without its films.
+
+    It is trained on the films of its data set, on phantoms, or on the one after the other.
+    """
     entry = fit.entry
     index, films = index_and_images(fit)
     methods.check_backend()
@@ -38,8 +47,14 @@ def train(fit: Fit, again: bool = False) -> dict:
     def work(folder: Path) -> dict:
         from lib.fits import train
 
-        size = size_of_maps(fit)
-        return train.train(fit, parameters_of(fit), body(fit.dataset), index, films, size, folder)
+        parameters, of_body, size = parameters_of(fit), body(fit.dataset), size_of_maps(fit)
+        if parameters.phantoms:
+            drawn = index_and_phantoms(fit)
+            record = train.train(fit, parameters.for_phantoms, of_body, *drawn, size, folder)
+            if parameters.phantoms == "alone":
+                return record
+        further = bool(parameters.phantoms)
+        return train.train(fit, parameters, of_body, index, films, size, folder, further)
 
     about = asdict(fit) | {"parameters": entry, "backend": backend(), "recipe": recipe(fit)}
     place, key = files.trained(fit), key_of_training(fit)
