@@ -108,6 +108,9 @@ def test_the_tolerance_is_inclusive_and_an_empty_cell_is_no_number():
     now = before.assign(value=["0.7005", "0.7006", "", ""])
     found = rows.compare("x", now, before).rows.set_index("metric")["state"]
     assert found.to_dict() == {"a": "within", "b": "outside", "c": "equal", "d": "outside"}
+    counted = before.assign(n="80")
+    other_films = rows.compare("x", counted.assign(n="81"), counted).rows
+    assert set(other_films["state"]) == {"outside"} and not other_films["difference"].any()
     with pytest.raises(BadData, match="the columns are metric, before metric, value"):
         rows.compare("x", now[["metric"]], before)
 
@@ -133,6 +136,12 @@ def test_no_table_of_the_page_is_cut_and_the_terminal_has_one_screen(study):
     assert len(list(page.lines(found))) <= 24
 
 
+def test_a_study_that_has_not_run_is_one_sentence(study):
+    (study / "scores").rename(study / "elsewhere")
+    with pytest.raises(BadData, match="build/scores is missing: run `make study` first"):
+        verify()
+
+
 def test_results_of_another_file_are_compared_as_well(study, tmp_path):
     other = tmp_path / "results.csv"
     published()[1:].to_csv(other, index=False)
@@ -142,7 +151,8 @@ def test_results_of_another_file_are_compared_as_well(study, tmp_path):
     found = verify(str(other))
     assert found.published[1].count("new") == 1 and not found.failed
     page.write(found)
-    assert "an abacus" in page.PAGE.read_text()
+    text = page.PAGE.read_text()
+    assert "an abacus" in text and str(tmp_path) not in text
     with pytest.raises(BadData, match="is not a file"):
         verify(str(tmp_path / "absent.csv"))
 

@@ -44,7 +44,7 @@ def _earlier(given: str) -> Iterator[tuple[str, tuple[str, dict[str, str]]]]:
             raise BadData(f"{given} is not a file: name a results.csv, as WITH=other/results.csv.")
         results, beside_it = path.read_text(), path.with_name(machine.BESIDE)
         made_on = machine.kept_with(results, beside_it.read_text() if beside_it.exists() else "")
-        yield given, (results, made_on)
+        yield "the given file", (results, made_on)  # its folder may have a person's name
 
 
 def _published(title: str, results: str) -> Compared:

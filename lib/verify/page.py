@@ -24,7 +24,7 @@ class Verification(NamedTuple):
 
     @property
     def compared(self) -> list[Compared]:
-        return [*self.recomputed, *self.published]
+        return [*self.published, *self.recomputed]
 
     @property
     def failed(self) -> int:
@@ -61,13 +61,13 @@ def lines(found: Verification) -> Iterator[str]:
     yield f"{found.answer}."
     yield from sentences(found)
     yield from _first(found.broken, "sentences on evidence")
-    groups = by_metric(found.compared)
-    groups = groups[groups[["outside", "missing"]].any(axis=1)]
+    counts = by_metric(found.compared).groupby(["dataset", "metric"])[["outside", "missing"]].sum()
+    counts = counts[counts.any(axis=1)].sort_values(["outside", "missing"], ascending=False)
     yield from _first(
         [
-            f"  {row.table}: {' '.join(filter(None, (row.dataset, row.metric)))}: {row.outside} "
-            f"outside, {row.missing} missing"
-            for row in groups.itertuples()
+            f"  {dataset or 'all data sets'}, {metric or 'other tables'}: {row.outside:,} outside, "
+            f"{row.missing:,} missing"
+            for (dataset, metric), row in counts.iterrows()
         ],
         "kinds of number",
     )

@@ -27,6 +27,8 @@ OF_FAILURES = ("failures", "broken")  # tables with one reason a row
 
 def recompute() -> list[Compared]:
     """Compare each stored table with that of the scores. Raises BadData if one is missing."""
+    if missing := [name for name in EVIDENCE if not (files.BUILD / name).exists()]:
+        raise BadData(f"build/{missing[0]} is missing: run `make study` first.")
     with tempfile.TemporaryDirectory() as folder:
         build = Path(folder)
         for name in EVIDENCE:

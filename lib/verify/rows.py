@@ -42,8 +42,9 @@ class Compared(NamedTuple):
 def compare(title: str, now: pd.DataFrame, before: pd.DataFrame, dataset: str = "") -> Compared:
     """Compare tables whose cells are text; a row is known by its columns without numbers.
 
-    States: `equal` to the last digit; `within` TOLERANCE or `outside` in any number; `missing` now;
-    `new`. The copy of a row is a row of its own. Raises BadData for other columns.
+    States: `equal` to the last digit; `within` TOLERANCE or `outside` in any number, or of another
+    number of films; `missing` now; `new`.
+    The copy of a row is a row of its own. Raises BadData for other columns.
     """
     if list(now) != list(before):
         raise BadData(f"{title}: the columns are {', '.join(now)}, before {', '.join(before)}.")
@@ -56,11 +57,12 @@ def compare(title: str, now: pd.DataFrame, before: pd.DataFrame, dataset: str = 
     texts = [both[[name + side for name in numbers]].set_axis(numbers, axis=1) for side in SIDES]
     differs = texts[0].ne(texts[1])
     difference = _difference(*texts).max(axis=1).fillna(0.0)
+    of_other_films = differs.get("n", pd.Series(False, both.index))
     states = {
         "missing": both["_merge"].eq("left_only"),
         "new": both["_merge"].eq("right_only"),
         "equal": ~differs.any(axis=1),
-        "within": difference.le(TOLERANCE + 1e-9),
+        "within": difference.le(TOLERANCE + 1e-9) & ~of_other_films,
     }
     rows = {
         "dataset": both.get("dataset", dataset),
@@ -89,8 +91,11 @@ def by_metric(compared: list[Compared]) -> pd.DataFrame:
 
 
 def _difference(before: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
-    """Return absolute differences; infinite where only one of two cells holds a number."""
-    numbers = [table.apply(pd.to_numeric, errors="coerce").astype(float) for table in (before, now)]
+    """Return absolute differences but of n; infinite where only one of two cells is a number."""
+    numbers = [
+        table.drop(columns="n", errors="ignore").apply(pd.to_numeric, errors="coerce").astype(float)
+        for table in (before, now)
+    ]
     difference = (numbers[1] - numbers[0]).abs()
     return difference.mask(numbers[0].isna() != numbers[1].isna(), np.inf)
 
