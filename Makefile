@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: study faults test lab data reports record benchmark lock pictures
+.PHONY: study faults test lab data reports record verify benchmark lock pictures
 
 # Fits and their pages use all cores; stages that use one core run in a second lane. A failure in a lane recurs in the
 # last line, which reports it. `exec` passes signals for make on to the lanes.
@@ -44,6 +44,11 @@ reports: $(READY)          ## read the pages in a browser, on this machine only
 
 record: $(READY)           ## keep the results of real films in reports/real/; REPLACE=yes: in place of another experiment; NAME=x: in a folder
 	python -m lib.comparison record $(if $(REPLACE),--replace) $(if $(NAME),--name $(NAME))
+
+WITH :=
+override export WITH := $(value WITH)
+verify: $(READY)           ## recompute every table from its scores, and compare the results with those in git; WITH=file: with others as well
+	python -m lib.verify -- "$$WITH"
 
 benchmark: $(READY)        ## speed of preprocessing and training here, compared with the previous benchmark
 	python -m lib.benchmark

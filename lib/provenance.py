@@ -56,6 +56,11 @@ def commit() -> str:
     return (head or "none (no git)") + (" with local changes" if changed else "")
 
 
+def committed(path: str) -> str:
+    """Return the text of a file in the checked-out commit, "" if it has none."""
+    return _git("show", f"HEAD:{path}")
+
+
 def data_hash(root: Path = ROOT) -> str:
     """Return DVC's hash of data/, or NOT_COPIED while it does not hold the selected films."""
     films, stage = root / _source(root)["list"], _recorded_copy(root / "dvc.lock")

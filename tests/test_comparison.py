@@ -220,7 +220,7 @@ def test_perfect_maps_are_perfect_against_masks_and_boxes(build):
     compare([GOOD], build, resamples=20)
     results = table(build, "results")
     for level in ("pixel", "box"):
-        for metric in ("auroc", "average_precision", "best_dice", "pointing_game"):
+        for metric in ("auroc", "average_precision", "aupro", "best_dice", "pointing_game"):
             row = one(results, method="deep_svdd", level=level, metric=metric)
             assert (row["value"], row["n"], row["base_rate"]) == (1, 30, 0.0625)
 

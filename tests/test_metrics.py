@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import ndimage
 from scipy.stats import kstest, norm
 from sklearn.metrics import (
     average_precision_score,
@@ -172,6 +173,63 @@ def test_pixel_weight_is_repetition_of_films():
     repeated = metrics.pixel_counts(maps[again], lesions[again], np.ones_like(lesions))
     expected = metrics.rank_pixels(*repeated).auroc()
     assert metrics.rank_pixels(*counts, weight=[1, 0, 2]).auroc() == pytest.approx(expected)
+
+
+def test_overlap_per_region_by_hand():
+    """A region of 1 pixel found first, one of 8 found after a fifth of the other pixels."""
+    lesions = np.zeros((1, 5, 10), bool)
+    lesions[0, 0, 0] = lesions[0, 2:4, 4:8] = True
+    maps = lesions * 1.0
+    maps[0, 0, 0] = 3
+    maps.reshape(-1)[np.flatnonzero(~lesions)[:8]] = 2  # of 41
+    counted = lesions.copy()
+    counted.reshape(-1)[np.flatnonzero(~lesions)[:40]] = True
+    counts = metrics.pixel_counts(maps, lesions, counted, per_region=True)
+    assert counts[0].sum() == 2 and counts[1].sum() == 40
+    # Overlap is 1/2 up to a false positive rate of .2 and 1 from there on, up to .3.
+    assert metrics.aupro(*counts) == pytest.approx((0.2 * 0.5 + 0.1 * 1) / 0.3)
+    constant = metrics.pixel_counts(0 * maps, lesions, counted, per_region=True)
+    assert metrics.aupro(*constant) == pytest.approx(0.15)
+    perfect = metrics.pixel_counts(1.0 * lesions, lesions, counted, per_region=True)
+    assert metrics.aupro(*perfect) == 1
+
+
+def brute_force_aupro(maps, lesions, counted, limit=0.3):
+    """Overlap and false positive rate at each value of the maps, region by region."""
+    regions = [
+        (film, region == number)
+        for film, region in enumerate(
+            ndimage.label(lesion, np.ones((3, 3)))[0] for lesion in lesions
+        )
+        for number in range(1, region.max() + 1)
+    ]
+    other, points = counted & ~lesions, [(0.0, 0.0)]
+    for threshold in np.unique(maps[counted])[::-1]:
+        flagged = maps >= threshold
+        overlap = np.mean([flagged[film][region].mean() for film, region in regions])
+        points.append((flagged[other].mean(), overlap))
+    rates, overlaps = np.transpose(points)
+    end = np.interp(limit, rates, overlaps)
+    kept = rates <= limit
+    return np.trapezoid([*overlaps[kept], end], [*rates[kept], limit]) / limit
+
+
+@pytest.mark.parametrize("values", [7, 10**6])
+def test_overlap_per_region_agrees_with_region_by_region(values):
+    rng = np.random.default_rng(0)
+    lesions = ndimage.binary_dilation(rng.random((4, 20, 20)) < 0.01, np.ones((1, 3, 3)))
+    maps = rng.integers(0, values, lesions.shape) + lesions * (values // 3)
+    counted = lesions | (rng.random(lesions.shape) < 0.6)
+    counts = metrics.pixel_counts(maps, lesions, counted, per_region=True)
+    assert metrics.aupro(*counts) == pytest.approx(brute_force_aupro(maps, lesions, counted))
+    weights = np.array([[1, 1, 1, 1], [0, 2, 1, 0]])
+    again = [1, 1, 2]
+    assert metrics.aupro(*counts, weights) == pytest.approx(
+        [
+            brute_force_aupro(maps, lesions, counted),
+            brute_force_aupro(maps[again], lesions[again], counted[again]),
+        ]
+    )
 
 
 def test_pointing_game_by_hand():

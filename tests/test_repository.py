@@ -27,6 +27,7 @@ FLOORS = [
     *("losses", "feature_detector", "feature_statistics", "grid_detector"),
     *("methods", "metrics", "floors", "prose", "figures", "fits"),
     *("comparison", "unlabelled", "report", "pages", "benchmark", "preflight", "lab"),
+    "verify",
 ]
 
 FILMS = {".dcm", ".dicom", ".jpg", ".jpeg"}

@@ -21,10 +21,11 @@ lib.comparison` puts all of them together, into build/comparison/:
 `python -m lib.comparison record` keeps the results of real films in reports/real/.
 
 Levels: `image`; `study`, the mean over its views; `pixel` and `box`, maps against exact masks or
-against filled boxes, over the pixels of body and lesions of annotated test films. Intervals (95 %)
-are bootstraps over patients, empty where all resamples agree. n counts films (studies at `study`);
-base_rate is the abnormal share of these, at `pixel` and `box` of pixels. `threshold_normals_0.95`
-is that quantile of validation normals, `threshold_recall_0.90` finds that share of abnormal
-validation films; probabilities for `brier` and `calibration_error` are fitted on validation films.
+against filled boxes, over the pixels of body and lesions of annotated test films; `aupro` is the
+area under the per-region overlap up to a false positive rate of .3. Intervals (95 %) are bootstraps
+over patients, empty where all resamples agree. n counts films (studies at `study`); base_rate is
+the abnormal share of these, at `pixel` and `box` of pixels. `threshold_normals_0.95` is that
+quantile of validation normals, `threshold_recall_0.90` finds that share of abnormal validation
+films; probabilities for `brier` and `calibration_error` are fitted on validation films.
 The setting of rows that need labels of validation films ends with `validation labels`.
 """

@@ -13,7 +13,7 @@ from lib.ablations import Ablation
 from lib.comparison.ablations import failures_of_ablation, judge_measured, rows_of_ablation
 from lib.comparison.fusion import FUSION, fuse
 from lib.comparison.rows import enough, ranking, rows_of_films, rows_of_maps
-from lib.comparison.scores import FLOOR, Scored, read_fits, read_floors
+from lib.comparison.scores import FLOOR, Scored, check_patients, read_fits, read_floors
 from lib.comparison.tables import OF_ALL, OF_ONE, ORIGIN, RUN
 from lib.comparison.tests import paired_tests
 from lib.datasets.table import load_index
@@ -35,7 +35,7 @@ def write_measures(
 
     A fit that failed, or whose files are broken, has no numbers and is listed in failures.csv.
     There are no numbers if the test films lack one of the labels. Raises BadData if the index or
-    the floors are missing or broken.
+    the floors are missing or broken, or if a patient is in several splits.
     """
     measured = measure(dataset, fits, ablations, fusions, build, resamples)
     with files.whole_folder(files.measured(dataset, build)) as folder:
@@ -46,6 +46,7 @@ def write_measures(
 def measure(dataset, fits, ablations, fusions, build, resamples) -> dict[str, pd.DataFrame]:
     """Return the tables of a data set, numbers not rounded (see `write_measures`)."""
     index = load_index(files.index(dataset, build))
+    check_patients(dataset, index)
     detectors, failures = read_fits(fits, index, build)
     ablation_fits = [fit for ablation in ablations for fit in ablation.fits().values()]
     further_fits = [fit for fit in dict.fromkeys(ablation_fits) if fit not in fits]

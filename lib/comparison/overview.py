@@ -39,6 +39,7 @@ DECISIONS = {  # by the threshold
 PLACES = {
     "auroc": "AUROC over pixels",
     "average_precision": "average precision",
+    "aupro": "AUPRO",
     "best_dice": "best Dice",
     "pointing_game": "pointing game",
 }

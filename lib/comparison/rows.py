@@ -165,12 +165,14 @@ def _located(level, scored, in_level, resamples, index, build) -> Iterator[dict]
 
 def _location(maps: np.ndarray, lesions: np.ndarray, counted: np.ndarray) -> Measure:
     counts, hit = metrics.pixel_counts(maps, lesions, counted), metrics.pointing_game(maps, lesions)
+    of_regions = metrics.pixel_counts(maps, lesions, counted, per_region=True)
 
     def measure(weight):
         ranking = metrics.rank_pixels(*counts, weight)
         return {
             "auroc": ranking.auroc(),
             "average_precision": ranking.average_precision(),
+            "aupro": metrics.aupro(*of_regions, weight),
             "best_dice": ranking.best_dice(),
             "pointing_game": weight @ hit / weight.sum(axis=-1),
         }

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lib import files, metrics
+from lib.datasets.table import UNLABELLED
 from lib.errors import BadData
 from lib.fits import store, work
 from lib.floors import SHORTCUT
@@ -56,6 +57,19 @@ class Scored:
     def split(self, name: str) -> pd.DataFrame:
         """Return the films of one split, numbered from 0."""
         return self.films[self.films["split"].eq(name)].reset_index(drop=True)
+
+
+def check_patients(dataset: str, index: pd.DataFrame) -> None:
+    """Raise BadData if films of one patient are in several splits, which would raise every AUROC.
+
+    Patients are not named, since they may be the user's.
+    """
+    films = index[index["split"].ne(UNLABELLED)]
+    if shared := int(films.groupby("patient_id")["split"].nunique().gt(1).sum()):
+        raise BadData(
+            f"{dataset}: {shared} patients are in more than one split of the index; create it "
+            f"again with `python -m lib.preprocessing {dataset}`."
+        )
 
 
 def read_fits(
@@ -106,6 +120,8 @@ def read_fit(fit: Fit, index: pd.DataFrame, build: Path) -> Scored:
         scores = _read_scores(folder / files.SCORES, index)
         if "score" not in scores:
             raise ValueError("scores.csv has no column score")
+        if scores["score"].nunique() == 1 < len(scores):
+            raise ValueError("scores.csv has the same score for all films")
         maps = _read_maps(folder / "maps.npz")
     except BrokenFit:
         raise

@@ -9,7 +9,7 @@ from lib.metrics.calibration import brier, calibration_bins, calibration_error, 
 from lib.metrics.decisions import Decisions, decide, threshold_for_recall, threshold_from_normals
 from lib.metrics.films import FEWEST, by_study
 from lib.metrics.intervals import Estimate, bootstrap, patient_weights, roc_band, t_interval
-from lib.metrics.pixels import pixel_counts, pointing_game, rank_pixels
+from lib.metrics.pixels import aupro, pixel_counts, pointing_game, rank_pixels
 from lib.metrics.ranking import Ranking, auroc, average_precision, rank
 from lib.metrics.significance import holm, paired_delong, paired_t
 
@@ -18,6 +18,7 @@ __all__ = [
     "Decisions",
     "Estimate",
     "Ranking",
+    "aupro",
     "auroc",
     "average_precision",
     "bootstrap",

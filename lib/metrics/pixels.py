@@ -2,18 +2,28 @@
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import ndimage
 
 from lib.metrics.ranking import Ranking, counts_from_zero
 
+#: False positive rate up to which per-region overlap is integrated.
+MOST_FALSE_POSITIVES = 0.3
+
 
 def pixel_counts(
-    maps: np.ndarray, lesions: np.ndarray, counted: np.ndarray, bins: int = 4096
+    maps: np.ndarray,
+    lesions: np.ndarray,
+    counted: np.ndarray,
+    bins: int = 4096,
+    per_region: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Count lesion and other pixels of each film by map value, largest first: two (m, <= bins).
 
     maps (m, h, w), lesions and counted (m, h, w) bool: pixels outside `counted` are ignored. Exact
-    up to `bins` distinct values; beyond, each bin contains an equal share of all pixels.
+    up to `bins` distinct values; beyond, each bin contains an equal share of all pixels. With
+    `per_region` a lesion pixel counts as its share of its region, so that each region counts 1.
     """
+    lesions = lesions & counted
     film, lesion = np.nonzero(counted)[0], lesions[counted]
     value = maps[counted].astype(np.float32)
     starts = np.unique(value)
@@ -21,8 +31,23 @@ def pixel_counts(
         starts = np.unique(np.quantile(value, np.linspace(0, 1, bins, endpoint=False)))
     size = len(starts)
     cell = film * size + size - np.searchsorted(starts, value, side="right")
-    count = [np.bincount(cell[kind], minlength=len(maps) * size) for kind in (lesion, ~lesion)]
-    return count[0].reshape(-1, size), count[1].reshape(-1, size)
+    share = _share_of_region(lesions) if per_region else None
+    count = [
+        np.bincount(cell[kind], weight, len(maps) * size).reshape(-1, size)
+        for kind, weight in ((lesion, share), (~lesion, None))
+    ]
+    return count[0], count[1]
+
+
+def _share_of_region(lesions: np.ndarray) -> np.ndarray:
+    """Return 1 / the size of its region for each lesion pixel, in the order of `nonzero`.
+
+    Pixels that touch, also at a corner, are one region, as in the evaluation code of MVTec AD.
+    """
+    within_a_film = np.zeros((3, 3, 3))
+    within_a_film[1] = 1
+    region = ndimage.label(lesions, within_a_film)[0][lesions]
+    return 1 / np.bincount(region)[region] if len(region) else np.zeros(0)
 
 
 def rank_pixels(lesion: np.ndarray, other: np.ndarray, weight: ArrayLike | None = None) -> Ranking:
@@ -32,6 +57,18 @@ def rank_pixels(lesion: np.ndarray, other: np.ndarray, weight: ArrayLike | None 
     return Ranking(
         counts_from_zero(weight @ lesion, every), counts_from_zero(weight @ other, every)
     )
+
+
+def aupro(region: np.ndarray, other: np.ndarray, weight: ArrayLike | None = None) -> np.ndarray:
+    """Return the area under the per-region overlap, from `pixel_counts(..., per_region=True)`.
+
+    The overlap, the share of a region at or above a threshold, is averaged over regions, so that a
+    small lesion counts as much as a large one. It is integrated over false positive rates up to
+    MOST_FALSE_POSITIVES and divided by these: 1 for a perfect map, 0.15 for a constant one.
+    Bergmann et al. 2021, doi 10.1007/s11263-020-01400-4, first in arXiv 1911.02357. False positives
+    are counted here on films with lesions, there on normal ones as well.
+    """
+    return rank_pixels(region, other, weight).recall_up_to(MOST_FALSE_POSITIVES)
 
 
 def pointing_game(maps: np.ndarray, lesions: np.ndarray) -> np.ndarray:

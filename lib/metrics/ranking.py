@@ -30,6 +30,14 @@ class Ranking:
         """Return the area under the ROC curve; ties count one half."""
         return np.trapezoid(self.recall, self.false_positive_rate, axis=-1)
 
+    def recall_up_to(self, rate: float) -> np.ndarray:
+        """Return the mean recall over false positive rates from 0 to `rate`; ties as in auroc."""
+        fpr, recall = self.false_positive_rate, self.recall
+        width = np.diff(fpr, axis=-1)
+        used = np.diff(np.minimum(fpr, rate), axis=-1)  # the last segment in part
+        rise = np.diff(recall, axis=-1) * used / np.where(width == 0, 1, width)
+        return (used * (recall[..., :-1] + rise / 2)).sum(axis=-1) / rate
+
     def average_precision(self) -> np.ndarray:
         """Return the mean precision over the steps in recall; by chance it is the base rate."""
         flagged = self.true_positive + self.false_positive
