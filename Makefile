@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: study faults test lab data reports record benchmark lock pictures
+.PHONY: study faults test lab data read reports record benchmark lock pictures
 
 # Fits and their pages use all cores; stages that use one core run in a second lane. A failure in a lane recurs in the
 # last line, which reports it. `exec` passes signals for make on to the lanes.
@@ -38,6 +38,12 @@ FROM := build/phantoms
 override export FROM := $(value FROM)
 data: $(READY)             ## make data FROM=folder: study the films of that folder; without FROM, the phantoms
 	python -m lib.source $(if $(PEERS),--peers) -- "$$FROM"  # PEERS=yes: on the splits of the reference codes
+
+# As FROM above, so that a name with any letter in it reaches Python as it was typed.
+override export FILMS := $(value FILMS)
+override export DETECTOR := $(value DETECTOR)
+read: $(READY)             ## make read FILMS=path DETECTOR=rsna/nsa/0: a film or a folder, answered into build/read; not a medical device
+	@python -m lib.reader --detector "$$DETECTOR" -- "$$FILMS"
 
 reports: $(READY)          ## read the pages in a browser, on this machine only
 	python -m http.server --bind 127.0.0.1 --directory reports 8000
