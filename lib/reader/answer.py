@@ -48,7 +48,7 @@ class Answer(NamedTuple):
     shape: tuple[int, int]  # of the film, height and width in pixels
     score: float  # raw; larger is more abnormal
     percentile: float  # among normal validation films, 0 to 100; ties count half
-    probability: float | None  # of being abnormal, at `context.base_rate`
+    probability: float | None  # of being abnormal, at `context.base_rate`; None where unlike
     unlikeness: float  # in the unit of the gate (lib.reader.gate)
     unlike: bool  # whether the film is unlike those that the detector learned from
     context: Context

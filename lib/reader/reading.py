@@ -75,7 +75,7 @@ class Reader:
                 shape=film.shape,
                 score=float(fused[n]),
                 percentile=float(self._percentile(fused[n])),
-                probability=self._probability(fused[n]),
+                probability=None if unlike[n] > LIMIT else self._probability(fused[n]),
                 unlikeness=float(unlike[n]),
                 unlike=bool(unlike[n] > LIMIT),
                 context=self.context,
