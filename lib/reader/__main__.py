@@ -1,7 +1,6 @@
 """Read a film or a folder of films: python -m lib.reader FILMS [--detector D] [--output FOLDER]."""
 
 import argparse
-import logging
 import os
 import sys
 from pathlib import Path
@@ -31,16 +30,10 @@ def main(arguments: list[str]) -> int:
     folder.files_in(place)  # errors come before TensorFlow, whose import takes seconds
     folder.check_output(place, options.output)
     print(f"Detector: {choose(options.detector)}. {DISCLAIMER}", flush=True)
-    _quiet_tensorflow()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's notes on the machine
     answers = folder.read(place, Reader(options.detector), options.output)
     print(folder.summary(answers, options.output))
     return 0 if answers.read else 1
-
-
-def _quiet_tensorflow() -> None:
-    """Leave out its notes on the machine, and on functions that it compiles for another shape."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The reader: a trained detector of the study that answers for films from files."""
 
+import logging
 from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
@@ -20,6 +21,9 @@ from lib.reader.choice import Choice, choose
 from lib.reader.film import Film, Refused, batches, load
 from lib.reader.gate import LIMIT, Gate
 from lib.reader.part import Outputs, Part
+
+# It warns of functions that it compiles again, as for one film after many.
+logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 #: The labels of validation films that set a threshold, by its name (`findings.thresholds`).
 LABELS = {
