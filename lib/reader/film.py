@@ -17,7 +17,7 @@ from lib import processes
 from lib.films import NotAFilm, UnreadableFilm, read_film
 from lib.preprocessing import prepare
 
-TOGETHER = 16  # films in a batch: read by one worker, and scored at once
+TOGETHER = 32  # films in a batch: read by one worker, and scored at once
 FEW = 100  # films that this process reads in the time in which a worker starts
 
 

@@ -3,6 +3,7 @@
 The table names the files and stays with whoever has the films; the page has no names.
 """
 
+from collections import Counter
 from pathlib import Path
 
 from lib import files
@@ -63,8 +64,8 @@ def summary(answers: Answers, output: Path) -> str:
         for one in context.thresholds
     ]
     lines.append(f"- unlike the films that the detector learned from: {answers.unlike}")
-    if answers.refused:
-        lines.append(f"Files not read, each with its reason in {TABLE}: {len(answers.refused)}")
+    reasons = Counter(file.reason for _, file in answers.refused)
+    lines += [f"- not read, {reason}: {number}" for reason, number in reasons.most_common()]
     return "\n".join([*lines, f"Table: {output / TABLE}", f"Page:  {output / PAGE}", DISCLAIMER])
 
 

@@ -22,9 +22,6 @@ from lib.reader.film import Film, Refused, batches, load
 from lib.reader.gate import LIMIT, Gate
 from lib.reader.part import Outputs, Part
 
-# It warns of functions that it compiles again, as for one film after many.
-logging.getLogger("tensorflow").setLevel(logging.ERROR)
-
 #: The labels of validation films that set a threshold, by its name (`findings.thresholds`).
 LABELS = {
     "95 % of normals": "normal validation films, no abnormal one",
@@ -48,6 +45,8 @@ class Reader:
         )
         self.gate = Gate(self.choice.dataset)
         self.context = _context(self.choice, self.scored)
+        # Once imported, it would warn of functions compiled again, as for one film after many.
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
     def read(self, path: str | PathLike) -> Answer:
         """Return the answer for one film. Raises UnreadableFilm with the reason."""
