@@ -25,8 +25,11 @@ from lib.reader.__main__ import main
 from lib.reader.answer import Map
 from lib.reader.choice import choose
 from lib.reader.drawing import drawn, thumbnail
+from lib.reader.film import Refused, batches
 from lib.reader.gate import LIMIT
 from lib.reader.places import carried_back
+
+pytestmark = pytest.mark.seconds(60)
 
 STUDY = """
 profile: small
@@ -236,6 +239,23 @@ def test_the_map_of_a_fusion_is_that_of_its_most_certain_part(joined, study):
     answer = joined.read(study / "data" / some["path"].iloc[0])
     assert answer.map.shape == (180, 150) and answer.reconstruction is None
     assert joined.parts[0].scale == answer.small_map.scale or "autoencoder" in shown
+
+
+def test_several_processes_read_films_in_order(tmp_path, monkeypatch):
+    monkeypatch.setattr(processes, "CORES", 2)
+    monkeypatch.setattr("lib.reader.film.FEW", 20)
+    paths = [tmp_path / f"{number}.png" for number in range(70)]
+    for number, path in enumerate(paths):
+        cv2.imwrite(str(path), np.uint8(np.arange(20 * (20 + number)).reshape(20, -1) % 251))
+    paths[40].write_bytes(b"")
+    read = list(batches(paths, [{"size": 16, "body": "chest"}, {"size": 32, "body": "chest"}]))
+    assert [len(batch) for batch in read] == [32, 32, 6]
+    films = [film for batch in read for film in batch]
+    assert [film.path for film in films] == paths
+    refused = films.pop(40)
+    assert isinstance(refused, Refused) and refused.reason == "empty file" and refused.is_film
+    assert [film.shape[1] - 20 for film in films] == [n for n in range(70) if n != 40]
+    assert {image.shape for film in films for image in film.images} == {(16, 16), (32, 32)}
 
 
 @pytest.mark.parametrize("turned", [False, True])

@@ -100,7 +100,7 @@ class Answer(NamedTuple):
         )
         return [*words, DISCLAIMER]
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return "\n".join(self.sentences)
 
     def show(self) -> None:

@@ -1,6 +1,5 @@
 """A trained fit that reads films, with the scores that it gave to the films of the study."""
 
-import warnings
 from functools import cached_property
 from typing import NamedTuple
 
@@ -26,17 +25,15 @@ class Part:
     def __init__(self, fit: Fit, score_name: str, scored: Scored):
         """Load the trained detector. `scored` are its scores of the study's films."""
         self.fit, self.score_name, self.scored = fit, score_name, scored
-        with warnings.catch_warnings():
-            warnings.simplefilter("default")  # of parameters that have changed since
-            self.detector = store.detector(fit)
+        self.detector = store.detector(fit)
         self.features = fit.features
         change = {"size": self.features.size} if self.features else parameters_of(fit).images
         self.settings = arrays.settings(fit.dataset, change)
 
     def outputs(self, images: np.ndarray) -> Outputs:
         """Return scores and maps of uint8 pictures (n, s, s), prepared by `settings`."""
-        found = self.detector.predict(self._inputs(images), verbose=0)
-        return Outputs(np.asarray(found[self.score_name], float), found.get("map"))
+        outputs = self.detector.predict(self._inputs(images), verbose=0)
+        return Outputs(np.asarray(outputs[self.score_name], float), outputs.get("map"))
 
     def reconstruction(self, image: np.ndarray) -> np.ndarray | None:
         """Return the reconstruction of a picture (s, s) as uint8 (s, s); None without one."""

@@ -36,6 +36,7 @@ class Reader:
         """Load the detector and its gate. Raises BadData if it is unknown or not trained."""
         self.choice = choose(name)
         parts, self.scored = _scored(self.choice)
+        self.context = _context(self.choice, self.scored)
         self.parts = [
             Part(self.choice.fit(part), part.partition("/")[2] or "score", scored)
             for part, scored in zip(self.choice.parts, parts, strict=True)
@@ -44,7 +45,6 @@ class Reader:
             [arrays.settings(self.choice.dataset), *(part.settings for part in self.parts)]
         )
         self.gate = Gate(self.choice.dataset)
-        self.context = _context(self.choice, self.scored)
         # Once imported, it would warn of functions compiled again, as for one film after many.
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
@@ -57,7 +57,8 @@ class Reader:
     def read_all(self, paths: list[Path]) -> Iterator[Answer | Refused]:
         """Yield an answer for each film in order, or the reason for a file that is not read.
 
-        The answers have no reconstruction, which may take longer than all the rest.
+        The answers have no reconstruction, which may take longer than all the rest. Many films are
+        read by several processes, so that a script calls this under `if __name__ == "__main__"`.
         """
         for batch in batches(paths, self.settings):
             answers = iter(self._answers([film for film in batch if isinstance(film, Film)]))
@@ -158,7 +159,12 @@ def _scored(choice: Choice) -> tuple[list[Scored], Scored]:
 
 
 def _context(choice: Choice, scored: Scored) -> Context:
-    validation = scored.split("validation")
+    validation, normals = scored.split("validation"), _normals(scored)
+    if not len(normals):
+        raise BadData(
+            f"{choice.dataset} has no normal validation film with which a score could be compared: "
+            "choose a detector of another data set."
+        )
     thresholds = findings.thresholds(validation)
     label = validation["label"]
     curve = metrics.fit_probability(label, validation["score"]) if label.nunique() > 1 else None
@@ -166,7 +172,7 @@ def _context(choice: Choice, scored: Scored) -> Context:
         detector=str(choice),
         dataset=choice.dataset,
         setting=scored.setting,
-        normals=_normals(scored),
+        normals=normals,
         thresholds=[Threshold(name, LABELS[name], at) for name, at in thresholds.items()],
         probability=curve,
         base_rate=float(label.mean()),
