@@ -5,11 +5,11 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: study faults test lab data reports record verify benchmark lock pictures
+.PHONY: study faults test lab data read reports record verify benchmark lock pictures
 
 # Fits and their pages use all cores; stages that use one core run in a second lane. A failure in a lane recurs in the
 # last line, which reports it. `exec` passes signals for make on to the lanes.
-PAGES := site comparison-page first-fit unlabelled exploration preprocessing cards chapters ablation
+PAGES := site comparison-page first-fit one-film unlabelled exploration preprocessing cards chapters ablation
 study: $(READY)            ## rebuild every result and page
 	python -m lib.preflight
 	@python -m lib.data changes
@@ -20,7 +20,7 @@ ifeq ($(shell command -v nvidia-smi),)
 	-exec python -m lib.lanes features
 	-exec python -m lib.lanes "-s fits scores" "-s floors exploration preprocessing"
 	-exec python -m lib.lanes measures
-	-exec python -m lib.lanes "-s cards chapters" "-s ablation first-fit unlabelled"
+	-exec python -m lib.lanes "-s cards chapters" "-s ablation first-fit one-film unlabelled"
 endif
 	python -m lib.lanes "$(PAGES)"
 
@@ -38,6 +38,12 @@ FROM := build/phantoms
 override export FROM := $(value FROM)
 data: $(READY)             ## make data FROM=folder: study the films of that folder; without FROM, the phantoms
 	python -m lib.source $(if $(PEERS),--peers) -- "$$FROM"  # PEERS=yes: on the splits of the reference codes
+
+# As FROM above, so that a name with any letter in it reaches Python as it was typed.
+override export FILMS := $(value FILMS)
+override export DETECTOR := $(value DETECTOR)
+read: $(READY)             ## make read FILMS=path DETECTOR=rsna/nsa/0: a film or a folder, answered into build/read; not a medical device
+	@python -m lib.reader --detector "$$DETECTOR" -- "$$FILMS"
 
 reports: $(READY)          ## read the pages in a browser, on this machine only
 	python -m http.server --bind 127.0.0.1 --directory reports 8000

@@ -18,7 +18,7 @@ from lib.comparison.tables import COLUMNS
 pytestmark = pytest.mark.seconds(150)
 
 PAGES = [
-    *("index", "exploration-rsna", "preprocessing-rsna", "first-fit", "comparison"),
+    *("index", "exploration-rsna", "preprocessing-rsna", "first-fit", "one-film", "comparison"),
     *(f"chapters/rsna/{family}" for family in ("supervised", "reconstruction", "one_class")),
     *(
         f"cards/rsna/{method}-0"

@@ -24,6 +24,7 @@ PAGES = (
         "exploration@rsna",
         "preprocessing@rsna",
         "first-fit",
+        "one-film",
         "comparison-page",
         "site",
     }

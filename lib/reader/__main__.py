@@ -1,0 +1,49 @@
+"""Read a film or a folder of films: python -m lib.reader FILMS [--detector D] [--output FOLDER]."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from lib import accidents
+from lib.errors import BadData
+from lib.fits.store import FitFailed
+from lib.reader import folder
+from lib.reader.answer import DISCLAIMER
+from lib.reader.choice import choose
+from lib.reader.reading import Reader
+
+EPILOG = f"""{DISCLAIMER} The answers are {folder.TABLE}, with the names of the files, and
+{folder.PAGE}, with numbers in place of names. Nothing is written into the folder of the films."""
+
+
+def main(arguments: list[str]) -> int:
+    """Read the films; return the exit status, 1 if none of the files is a film that can be read."""
+    parser = argparse.ArgumentParser("python -m lib.reader", description=__doc__, epilog=EPILOG)
+    parser.add_argument("films", help="a film, or a folder with films at any depth")
+    parser.add_argument("--detector", default="", help="data set/method/seed, as rsna/nsa/0")
+    parser.add_argument("--output", type=Path, default=folder.OUTPUT, help="a folder")
+    options = parser.parse_args(arguments)
+    if not options.films:
+        raise BadData("Name a film or a folder of films: make read FILMS=path.")
+    place = Path(options.films)
+    folder.files_in(place)  # errors come before TensorFlow, whose import takes seconds
+    folder.check_output(place, options.output)
+    print(f"Detector: {choose(options.detector)}. {DISCLAIMER}", flush=True)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's notes on the machine
+    answers = folder.read(place, Reader(options.detector), options.output)
+    print(folder.summary(answers, options.output))
+    return 0 if answers.read else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except (BadData, FitFailed) as error:
+        sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit("Interrupted: nothing was written.")
+    except Exception as error:
+        if not (sentence := accidents.accident(error)):
+            raise
+        sys.exit(f"{sentence} Nothing was written.")

@@ -1,0 +1,114 @@
+"""What the reader answers for one film."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from lib.reader.places import carried_back
+
+DISCLAIMER = "Not a medical device; for research."
+
+
+class Threshold(NamedTuple):
+    """A score from which films are flagged."""
+
+    name: str
+    labels: str  # that were used to set it
+    score: float
+
+
+class Context(NamedTuple):
+    """What all answers of a detector share."""
+
+    detector: str  # data set/method/seed
+    dataset: str
+    setting: str  # the labels that the detector learned from
+    normals: np.ndarray  # scores of the normal validation films
+    thresholds: list[Threshold]
+    probability: Callable | None  # from scores to probabilities of being abnormal
+    base_rate: float  # abnormal share of the validation films, which the probability assumes
+
+
+class Map(NamedTuple):
+    """A map as the detector gives it, and how it leads back to the film."""
+
+    values: np.ndarray  # (m, m)
+    matrix: np.ndarray  # (3, 3), from pixels of the film to those of the prepared picture
+    size: int  # pixels per side of that picture
+    method: str  # of which it is; of a fusion, the part that is most certain
+    scale: tuple[float, float] | None  # values drawn clear and fully red; None: by this map alone
+
+
+class Answer(NamedTuple):
+    """Score, percentile, flags, map and gate of one film."""
+
+    path: Path
+    shape: tuple[int, int]  # of the film, height and width in pixels
+    score: float  # raw; larger is more abnormal
+    percentile: float  # among normal validation films, 0 to 100; ties count half
+    probability: float | None  # of being abnormal, at `context.base_rate`; None where unlike
+    unlikeness: float  # in the unit of the gate (lib.reader.gate)
+    unlike: bool  # whether the film is unlike those that the detector learned from
+    context: Context
+    small_map: Map | None
+    reconstruction: np.ndarray | None = None  # uint8 (s, s), of the prepared picture
+
+    @property
+    def flags(self) -> dict[str, bool]:
+        """Whether the film is flagged, by the name of each threshold."""
+        return {one.name: self.score >= one.score for one in self.context.thresholds}
+
+    @property
+    def map(self) -> np.ndarray | None:
+        """The map at the film's own resolution, float32 (h, w); NaN where nothing was seen.
+
+        None for a method without map.
+        """
+        return self.map_over(self.shape)
+
+    def map_over(self, shape: tuple[int, int]) -> np.ndarray | None:
+        """Return the map over the film resized to `shape`, (h, w)."""
+        if self.small_map is None:
+            return None
+        values, matrix, size, *_ = self.small_map
+        return carried_back(values, matrix, size, self.shape, shape)
+
+    @property
+    def sentences(self) -> list[str]:
+        """The answer in words."""
+        context = self.context
+        words = [
+            f"Score {self.score:.4g} of {context.detector} ({context.setting}): percentile "
+            f"{self.percentile:.0f} among {len(context.normals)} normal validation films."
+        ]
+        words += [
+            f"{'Flagged' if self.flags[one.name] else 'Not flagged'} at the threshold "
+            f"“{one.name}” ({one.score:.4g}), set with labels of {one.labels}."
+            for one in context.thresholds
+        ]
+        if self.probability is not None:
+            words.append(
+                f"Probability of being abnormal {self.probability:.0%}, where "
+                f"{context.base_rate:.0%} of the films are abnormal; with fewer it is lower."
+            )
+        words.append(
+            "UNLIKE the films that the detector learned from: do not trust its score."
+            if self.unlike
+            else "The film is like those that the detector learned from."
+        )
+        return [*words, DISCLAIMER]
+
+    def __repr__(self) -> str:
+        return "\n".join(self.sentences)
+
+    def show(self) -> None:
+        """Display the film, the map in red over it, the reconstruction, and the answer in words."""
+        from IPython.display import Markdown, display
+
+        from lib.figures import show
+        from lib.reader.drawing import figure
+
+        show(figure(self))
+        display(Markdown("\n".join(f"- {sentence}" for sentence in self.sentences)))

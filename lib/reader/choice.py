@@ -1,0 +1,147 @@
+"""Which detector reads: a fit, or a fusion of fits by a rule, named `data set/method/seed`.
+
+Without a method it is the one that the comparison recommends to those who have no labels:
+
+1. a fusion with a rule, if all its parts are trained on the data set and learned without labels;
+   a rule that was fixed beforehand does not depend on test results;
+2. otherwise the detector trained without labels whose AUROC on the test films is highest.
+
+Without a data set it is the first of the grid with such a fusion, or else the first with any.
+"""
+
+from typing import NamedTuple
+
+from lib import grid, params
+from lib.comparison.fusion import FUSION
+from lib.comparison.scores import FLOOR
+from lib.comparison.tables import read_measures
+from lib.datasets.entries import load_entry
+from lib.errors import BadData
+from lib.fits import store, work
+from lib.grid import Fit
+
+WITHOUT_LABELS = params.setting()
+
+
+class Choice(NamedTuple):
+    """A detector: a fit alone, or the parts of a fusion and their rule."""
+
+    dataset: str
+    method: str
+    seed: int
+    parts: list[str]  # each `method` or `method/one of its scores`
+    rule: str  # "" of a fit alone
+
+    def fit(self, part: str) -> Fit:
+        """Return the fit of one of the parts."""
+        return Fit(self.dataset, part.partition("/")[0], seed=self.seed)
+
+    def __str__(self) -> str:
+        return f"{self.dataset}/{self.method}/{self.seed}"
+
+
+def choose(name: str | None = None) -> Choice:
+    """Return the detector of a name. Raises BadData if there is none, or it is not trained."""
+    dataset, method, seed = _divided(name or _default_dataset())
+    load_entry(dataset)
+    method = method or recommended(dataset, seed)
+    choice = _declared(dataset, method, seed)
+    for part in choice.parts:
+        _check(choice.fit(part))
+    return choice
+
+
+def recommended(dataset: str, seed: int = 0) -> str:
+    """Return the recommended method or fusion of a data set. Raises BadData if there is none."""
+    if fusion := _fusion_without_labels(dataset, seed):
+        return fusion
+    methods = [name for name in ready(dataset, seed) if _setting(name) == WITHOUT_LABELS]
+    if not methods:
+        raise BadData(
+            f"No detector without labels is trained on {dataset}: run `make study`, or name "
+            f"another detector{_trained(dataset, seed)}."
+        )
+    return _best_measured(dataset, methods) or methods[0]
+
+
+def ready(dataset: str, seed: int = 0) -> list[str]:
+    """Return the methods that are trained on a data set and have scored its films."""
+    fits = {name: Fit(dataset, name, seed=seed) for name in params.methods()}
+    return [name for name, fit in fits.items() if store.record(fit).get("status") == "finished"]
+
+
+def _divided(name: str) -> tuple[str, str, int]:
+    """Divide `data set/method/seed`, the last two of which may be missing."""
+    dataset, *rest = name.strip("/").split("/")
+    method, seed = [*rest, "", "0"][0], [*rest[1:], "0"][0]
+    if len(rest) > 2 or not seed.isdecimal():
+        raise BadData(
+            f"{name!r} is not a detector: write data set/method/seed, for example rsna/nsa/0."
+        )
+    return dataset, method, int(seed)
+
+
+def _declared(dataset: str, method: str, seed: int) -> Choice:
+    if method in params.methods():
+        return Choice(dataset, method, seed, [method], "")
+    fusion = grid.fusions().get(method)
+    if fusion is None:
+        raise BadData(
+            f"{method} is not a method of params/{params.profile_name()}.yaml, nor a fusion: name "
+            f"another detector{_trained(dataset, seed)}."
+        )
+    if not fusion.rule:
+        raise BadData(
+            f"The fusion {method} has no rule in params/study.yaml: give it one, or name another "
+            "detector."
+        )
+    return Choice(dataset, method, seed, fusion.parts, fusion.rule)
+
+
+def _check(fit: Fit) -> None:
+    record = store.record(fit)
+    if record.get("status") == "finished":
+        return
+    if record:
+        raise BadData(f"The fit {fit} failed. {record['reason']}")
+    raise BadData(
+        f"{fit} has not been trained: run `{work.command('run', fit)}`, or name another detector"
+        f"{_trained(fit.dataset, fit.seed)}."
+    )
+
+
+def _trained(dataset: str, seed: int) -> str:
+    """Return `; on rsna are trained: nsa, vae`, or nothing if none is."""
+    names = ready(dataset, seed)
+    return f"; on {dataset} are trained: {', '.join(names)}" if names else ""
+
+
+def _default_dataset() -> str:
+    datasets = grid.datasets()
+    return next(filter(_fusion_without_labels, datasets), None) or next(
+        filter(ready, datasets), datasets[0]
+    )
+
+
+def _fusion_without_labels(dataset: str, seed: int = 0) -> str:
+    """Return the first fusion by a rule of which all parts are ready, "" without one."""
+    trained = {name for name in ready(dataset, seed) if _setting(name) == WITHOUT_LABELS}
+    for name, fusion in grid.fusions().items():
+        if fusion.rule and {part.partition("/")[0] for part in fusion.parts} <= trained:
+            return name
+    return ""
+
+
+def _setting(method: str) -> str:
+    return params.part(method, params.entry_of(method)).setting
+
+
+def _best_measured(dataset: str, methods: list[str]) -> str:
+    """Return the method of highest AUROC on the test films, "" where nothing is measured."""
+    try:
+        rows = read_measures(dataset)["results"]
+    except BadData:
+        return ""
+    rows = rows.query("level == 'image' and group == 'all' and metric == 'auroc'")
+    rows = rows[~rows["family"].isin([FLOOR, FUSION]) & rows["method"].isin(methods)]
+    return "" if rows.empty else str(rows.nlargest(1, "value")["method"].iloc[0])

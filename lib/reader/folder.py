@@ -1,0 +1,73 @@
+"""Read a film or a folder of films into one table and one page.
+
+The table names the files and stays with whoever has the films; the page has no names.
+"""
+
+from collections import Counter
+from pathlib import Path
+
+from lib import files
+from lib.datasets.listing import files_below
+from lib.datasets.table import ODD_NAMES
+from lib.errors import BadData
+from lib.reader.answer import DISCLAIMER
+from lib.reader.answers import Answers, ranked, table
+from lib.reader.page import page
+from lib.reader.reading import Reader
+
+OUTPUT = files.BUILD / "read"
+TABLE, PAGE = "answers.csv", "answers.html"
+
+
+def files_in(place: Path) -> list[Path]:
+    """Return the files of a folder and those below it, or the one file. Raises BadData."""
+    if not place.exists():
+        raise BadData(f"{place} is missing: name a film or a folder of films.")
+    paths = files_below(place) if place.is_dir() else [place]
+    if not paths:
+        raise BadData(f"{place} is empty: name a film or a folder of films.")
+    return paths
+
+
+def check_output(place: Path, output: Path) -> None:
+    """Raise BadData if the output would be written among the user's films, or is a file."""
+    if output.resolve().is_relative_to(_root(place).resolve()):
+        raise BadData(
+            f"{output} lies in the folder of the films, into which nothing is written: name "
+            "another folder with --output."
+        )
+    if output.is_file():
+        raise BadData(f"{output} is a file: name a folder with --output.")
+
+
+def read(place: Path, reader: Reader, output: Path = OUTPUT) -> Answers:
+    """Read the films of `place`; write the table and the page into `output`, both or neither."""
+    check_output(place, output)
+    answers = ranked(reader.read_all(files_in(place)), reader.context)
+    text = page(answers, TABLE)
+    with (
+        files.whole_file(output / TABLE) as unfinished_table,
+        files.whole_file(output / PAGE) as unfinished_page,
+    ):
+        unfinished_page.write_text(text, encoding="utf-8")
+        rows = table(answers, _root(place))
+        rows.to_csv(unfinished_table, index=False, errors=ODD_NAMES)
+    return answers
+
+
+def summary(answers: Answers, output: Path) -> str:
+    """Return what is printed at the end: counts, and where the table and the page are."""
+    context = answers.context
+    lines = [f"Films read by {context.detector}: {len(answers.read)}, of these"]
+    lines += [
+        f"- flagged at “{one.name}” (set with labels of {one.labels}): {answers.flagged(one.name)}"
+        for one in context.thresholds
+    ]
+    lines.append(f"- unlike the films that the detector learned from: {answers.unlike}")
+    reasons = Counter(file.reason for _, file in answers.refused)
+    lines += [f"- not read, {reason}: {number}" for reason, number in reasons.most_common()]
+    return "\n".join([*lines, f"Table: {output / TABLE}", f"Page:  {output / PAGE}", DISCLAIMER])
+
+
+def _root(place: Path) -> Path:
+    return place if place.is_dir() else place.parent

@@ -1,0 +1,61 @@
+"""The page of the answers for a folder: films have numbers and pictures, and no names.
+
+The names of an export's files are often those of patients.
+"""
+
+from pathlib import Path
+
+import jinja2
+import pandas as pd
+
+from lib import ROOT, processes, provenance
+from lib.films import UnreadableFilm
+from lib.prose import by_reason
+from lib.reader.answer import DISCLAIMER, Map
+from lib.reader.answers import Answered, Answers
+from lib.reader.drawing import thumbnail
+from lib.reader.gate import LIMIT
+
+PICTURES = 100  # films with a picture; the others are in a table
+SIDE = 256  # pixels of the longer side of a picture
+TEMPLATES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader([ROOT / "templates", ROOT / "templates/study"]),
+    autoescape=True,
+    trim_blocks=True,
+)
+
+
+def page(answers: Answers, table: str) -> str:
+    """Return the page as HTML, which loads nothing and runs no script.
+
+    `table` is the name of the file that says which number is which file.
+    """
+    problems = pd.DataFrame(
+        [(number, file.reason) for number, file in answers.refused], columns=["number", "reason"]
+    )
+    return TEMPLATES.get_template("reader.html.j2").render(
+        answers=answers,
+        pictures=_pictures(answers.read[:PICTURES]),
+        problems=by_reason(problems).to_dict("records") if len(problems) else [],
+        context=answers.context,
+        limit=LIMIT,
+        disclaimer=DISCLAIMER,
+        phantoms=provenance.holds_phantoms(),
+        trace=provenance.trace(),
+        table=table,
+    )
+
+
+def _pictures(answers: list[Answered]) -> dict[int, str]:
+    """Return the picture of each film by its number."""
+    films = [(one.answer.path, one.answer.shape, one.answer.small_map) for one in answers]
+    drawn = processes.each(_picture, films, "pictures", "film", chunk=16)
+    return {one.number: picture for one, picture in zip(answers, drawn, strict=True)}
+
+
+def _picture(of_film: tuple[Path, tuple[int, int], Map | None]) -> str:
+    """Return the picture of a film; "" if the film was removed since it was read."""
+    try:
+        return thumbnail(*of_film, SIDE)
+    except UnreadableFilm:
+        return ""

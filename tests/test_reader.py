@@ -1,0 +1,466 @@
+"""The reader answers for films from files as the study did, and names nobody."""
+
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from browser import needs_chromium, opened
+from burned import NAME, burned, is_legible
+from written_films import write_dicom
+
+from lib import features, files, params, processes
+from lib.datasets.table import COLUMNS
+from lib.errors import BadData
+from lib.films import UnreadableFilm
+from lib.fits import work
+from lib.grid import Fit
+from lib.metrics import threshold_for_recall, threshold_from_normals
+from lib.preprocessing import prepare
+from lib.preprocessing.arrays import write_films
+from lib.reader import Reader, folder
+from lib.reader.__main__ import main
+from lib.reader.answer import Map
+from lib.reader.choice import choose
+from lib.reader.drawing import drawn, thumbnail
+from lib.reader.film import Refused, batches
+from lib.reader.gate import LIMIT
+from lib.reader.places import carried_back
+
+pytestmark = pytest.mark.seconds(60)
+
+STUDY = """
+profile: small
+grids:
+  one: &one
+    seeds: [0]
+    datasets: [chests]
+    families:
+      supervised: [{datasets: [chests], methods: [linear_probe]}]
+      reconstruction: [{datasets: [chests], methods: [autoencoder]}]
+      features: [{datasets: [chests], methods: [padim, feature_distance]}]
+    fusions:
+      guided: {rule: logistic, parts: [padim, linear_probe]}
+      joined: {rule: soft maximum, parts: [padim, autoencoder, feature_distance/level_4]}
+      without rule: [padim, autoencoder]
+    ablations: {}
+grid: *one
+"""
+PROFILE = """
+images: {size: 32, equalize: clahe}
+autoencoder: {epochs: 2}
+padim: {features: coarse, channels: 20, film_size: 96}
+feature_distance: {features: pooled, film_size: 96}
+linear_probe: {features: pooled, film_size: 96, labels: {normal: 0.3, abnormal: 0.3}}
+untrained: {method: autoencoder}
+"""
+ENTRY = "chests: {layout: folder, folder: chests, body: chest, normal: n, abnormal: a}"
+METHODS = ("autoencoder", "padim", "feature_distance", "linear_probe")
+IDENTITY = ("Doe", "Jane", "secret-42", "19010203", "A-77")  # tags of write_dicom
+
+
+def chest(seed: int, abnormal: bool = False) -> np.ndarray:
+    """Bright all over, two dark lungs, some of them with a nodule; no two films are alike."""
+    draw = np.random.default_rng(seed)
+    body, lung = draw.uniform(150, 190), draw.uniform(40, 80)
+    film = np.full((180, 150), body, np.float32)
+    x, y = draw.integers(-10, 11, 2)
+    for side in (-1, 1):
+        axes = tuple(map(int, draw.integers((18, 48), (26, 64))))
+        place = (75 + 32 * side + int(x), 85 + int(y))
+        cv2.ellipse(film, place, axes, 0, 0, 360, lung, -1)
+    for _ in range(draw.integers(2, 9)):  # vessels, scars, what lies on a patient
+        ends = tuple(map(int, draw.integers(10, 140, 4)))
+        cv2.line(
+            film, ends[:2], ends[2:], float(draw.uniform(lung, body)), int(draw.integers(1, 6))
+        )
+    if abnormal:
+        cv2.circle(film, (43 + int(x), 60 + int(draw.integers(0, 50))), 8, body, -1)
+    film = cv2.GaussianBlur(film, (0, 0), 3) * np.linspace(*draw.uniform(0.8, 1.2, 2), 150)
+    return np.uint8((film + draw.normal(0, 4, film.shape)).clip(0, 255))
+
+
+def limb(seed: int) -> np.ndarray:
+    """A bright shaft on dark air, with a brighter bone in it."""
+    draw = np.random.default_rng(seed)
+    film = draw.normal(25, 2, (220, 150))
+    film[:, 50:100] += 90
+    film[:, 67 : 75 + int(draw.integers(0, 12))] += 80
+    return np.uint8(film)
+
+
+def photograph(seed: int) -> np.ndarray:
+    """Many overlapping discs and boxes of any grey level."""
+    draw = np.random.default_rng(seed)
+    film = np.full((160, 200), 90, np.uint8)
+    for _ in range(60):
+        x, y, size, grey = (int(draw.integers(0, most)) for most in (200, 160, 30, 256))
+        cv2.circle(film, (x, y), size, grey, -1)
+        cv2.rectangle(film, (y, x), (y + size, x + 9), 255 - grey, -1)
+    return film
+
+
+def index_of(films: int) -> pd.DataFrame:
+    number = np.arange(films)
+    names = [f"film{n}" for n in number]
+    index = pd.DataFrame({"image_id": names, "path": [f"chests/{name}.png" for name in names]})
+    index = index.assign(dataset="chests", patient_id=names, study_id=names, body_part="chest")
+    index = index.assign(view="", sex="", age=np.nan, finding="", label=(number // 3) % 2.0)
+    index = index.assign(split=np.array(["train", "validation", "test"])[number % 3])
+    return index.assign(width=150, height=180)[COLUMNS]
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A study of drawn chests with a few trained detectors; returns its folder."""
+    root = tmp_path_factory.mktemp("study")
+    (root / "params").mkdir()
+    entry = {"layout": "folder", "folder": "chests", "body": "chest"}
+    for name, text in {
+        "study": STUDY,
+        "small": PROFILE,
+        "datasets": f"datasets: {{{ENTRY}}}",
+    }.items():
+        (root / f"params/{name}.yaml").write_text(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(params, "ROOT", root)
+        patch.setattr(files, "BUILD", root / "build")
+        patch.setattr(processes, "CORES", 1)
+        patch.setattr("lib.reader.choice.load_entry", _entry_of_chests(entry))
+        for module in ("lib.fits.recipes", "lib.preprocessing.arrays"):
+            patch.setattr(f"{module}.load_entry", lambda *_: entry)
+        _prepare(root, entry)
+        for method in METHODS:
+            record = work.train_and_score(Fit("chests", method))
+            assert record["status"] == "finished", record["reason"]
+        yield root
+
+
+def _entry_of_chests(entry):
+    def load_entry(name):
+        if name != "chests":
+            raise BadData(f"{name} is not a data set.")
+        return entry
+
+    return load_entry
+
+
+def _prepare(root, entry):
+    index = index_of(240)
+    (root / "data/chests").mkdir(parents=True)
+    (root / "build/index").mkdir(parents=True)
+    for number, (path, label) in enumerate(zip(index["path"], index["label"], strict=True)):
+        assert cv2.imwrite(str(root / "data" / path), chest(number, label == 1))
+    index.to_csv(files.index("chests"), index=False)
+    index[["image_id"]][:0].to_csv(files.annotations("chests"), index=False)
+    settings = {**params.profile()["images"], "body": "chest"}
+    write_films(index, root / "data", files.images("chests"), settings)
+    np.save(files.images("chests", "lesions"), np.zeros((240, 32, 32), np.uint8))
+    features.write_features("chests", root)
+
+
+@pytest.fixture(scope="module")
+def joined(study):
+    return Reader("chests/joined/0")
+
+
+@pytest.fixture
+def films(tmp_path):
+    """A user's folder: films at some depth under names of patients, and files that are none."""
+    inside = tmp_path / "films/MUSTERMANN ERIKA"
+    inside.mkdir(parents=True)
+    for number in range(3):
+        write_dicom(inside / f"Doe_Jane{number}.dcm", chest(500 + number, number == 2))
+    cv2.imwrite(str(tmp_path / "films/limb.png"), limb(0))
+    (tmp_path / "films/half.dcm").write_bytes((inside / "Doe_Jane0.dcm").read_bytes()[:3000])
+    (tmp_path / "films/report.txt").write_text("MUSTERMANN ERIKA")
+    return tmp_path / "films"
+
+
+def stored(reader):
+    """The scores of the comparison by image_id, and the files of some of these films."""
+    scores = reader.scored.films.set_index("image_id")
+    return scores, scores.groupby(["split", "label"]).head(3)
+
+
+@pytest.mark.parametrize("method", [*METHODS, "joined", "guided"])
+def test_a_film_of_the_study_has_the_score_that_the_study_gave_it(study, method):
+    """Features are kept as float16, which in another batch may be rounded otherwise: 1e-4."""
+    reader = Reader(f"chests/{method}/0")
+    _, some = stored(reader)
+    answers = list(reader.read_all([study / "data" / path for path in some["path"]]))
+    np.testing.assert_allclose([one.score for one in answers], some["score"], rtol=1e-5, atol=1e-4)
+    alone = reader.read(study / "data" / some["path"].iloc[0])
+    assert alone.score == pytest.approx(some["score"].iloc[0], rel=1e-5, abs=1e-4)
+    assert (alone.reconstruction is not None) == (method == "autoencoder")
+    assert (alone.map is None) == (method in ("feature_distance", "linear_probe"))
+
+
+def test_percentile_flags_and_probability_are_those_of_the_validation_films(study):
+    reader = Reader("chests/padim/0")
+    scores, some = stored(reader)
+    validation = scores[scores["split"].eq("validation")]
+    normals = validation["score"][validation["label"].eq(0)]
+    strict = threshold_from_normals(normals)
+    found = threshold_for_recall(validation["label"], validation["score"])
+    assert strict != found
+    for answer, score in zip(
+        reader.read_all([study / "data" / path for path in some["path"]]),
+        some["score"],
+        strict=True,
+    ):
+        lower = 100 * (normals < score).mean()
+        assert answer.percentile == pytest.approx(lower, abs=100 / len(normals)), "itself is a tie"
+        if min(abs(score - strict), abs(score - found)) > 1e-4:
+            assert answer.flags == {"95 % of normals": score > strict, "90 % recall": score > found}
+    assert reader.context.base_rate == pytest.approx(validation["label"].mean())
+    words = str(answer)
+    assert "normal validation films, no abnormal one" in words and "50% of the films" in words
+    assert "Not a medical device; for research." in words
+
+
+def test_a_higher_score_is_a_higher_percentile_and_probability(joined, study):
+    scores, _ = stored(joined)
+    paths = [study / "data" / path for path in scores["path"][:20]]
+    rows = [(one.score, one.percentile, one.probability) for one in joined.read_all(paths)]
+    table = pd.DataFrame(rows).dropna().sort_values(0)
+    assert len(table) > 15
+    assert table[1].is_monotonic_increasing and table[2].is_monotonic_increasing
+
+
+def test_the_map_of_a_fusion_is_that_of_its_most_certain_part(joined, study):
+    _, some = stored(joined)
+    shown = {
+        one.small_map.method for one in joined.read_all([study / "data" / some["path"].iloc[-1]])
+    }
+    assert shown <= {"padim", "autoencoder"}, "feature_distance has no map"
+    answer = joined.read(study / "data" / some["path"].iloc[0])
+    assert answer.map.shape == (180, 150) and answer.reconstruction is None
+    assert joined.parts[0].scale == answer.small_map.scale or "autoencoder" in shown
+
+
+def test_several_processes_read_films_in_order(tmp_path, monkeypatch):
+    monkeypatch.setattr(processes, "CORES", 2)
+    monkeypatch.setattr("lib.reader.film.FEW", 20)
+    paths = [tmp_path / f"{number}.png" for number in range(70)]
+    for number, path in enumerate(paths):
+        cv2.imwrite(str(path), np.uint8(np.arange(20 * (20 + number)).reshape(20, -1) % 251))
+    paths[40].write_bytes(b"")
+    read = list(batches(paths, [{"size": 16, "body": "chest"}, {"size": 32, "body": "chest"}]))
+    assert [len(batch) for batch in read] == [32, 32, 6]
+    films = [film for batch in read for film in batch]
+    assert [film.path for film in films] == paths
+    refused = films.pop(40)
+    assert isinstance(refused, Refused) and refused.reason == "empty file" and refused.is_film
+    assert [film.shape[1] - 20 for film in films] == [n for n in range(70) if n != 40]
+    assert {image.shape for film in films for image in film.images} == {(16, 16), (32, 32)}
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("side", [16, 64, 80])
+def test_a_place_on_the_map_is_the_place_on_the_film(turned, side):
+    """A limb on a tilted plate is cropped, turned upright and reduced; the way back undoes it."""
+    film = _on_a_plate(limb(1))
+    cv2.rectangle(film, (150, 150), (187, 187), 255, -1)  # near a corner of the plate
+    film = np.ascontiguousarray(np.rot90(film)) if turned else film
+    y, x = np.argwhere(film == 255).mean(axis=0)
+    prepared = prepare(film, size=64, body="limb", equalize="none")
+    assert not np.array_equal(prepared.matrix[:2, :2], np.diag(np.diag(prepared.matrix))[:2, :2])
+    values = np.float32(prepared.image) - prepared.image.mean()
+    seen = cv2.resize(values, (side, side), interpolation=cv2.INTER_AREA)
+    back = carried_back(seen, prepared.matrix, 64, film.shape)
+    assert back.shape == film.shape
+    pixel = max(film.shape) / min(side, 64)  # of the map, on the film
+    assert np.abs(_brightest(back) - (y, x)).max() < pixel / 2 + 1
+    assert np.isnan(back[3, 3]) and np.isnan(back[-3, -3]), "beyond the plate"
+    half = carried_back(seen, prepared.matrix, 64, film.shape, (200, 210))
+    np.testing.assert_allclose(
+        _brightest(half) / (200, 210), np.array([y, x]) / film.shape, atol=0.03
+    )
+
+
+def _brightest(values):
+    """The centre of what is brighter than nine tenths of the maximum, (y, x)."""
+    return np.argwhere(np.nan_to_num(values) > 0.9 * np.nanmax(values)).mean(axis=0)
+
+
+def _on_a_plate(plate):
+    """The plate, tilted, on a dark and larger film."""
+    height, width = plate.shape
+    whole = np.float32([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]])
+    corners = np.float32([[110, 80], [330, 110], [290, 420], [60, 390]])
+    place = cv2.getPerspectiveTransform(whole, corners)
+    film = np.full((470, 420), 5, np.uint8)
+    return cv2.warpPerspective(plate, place, (420, 470), film, borderMode=cv2.BORDER_TRANSPARENT)
+
+
+def test_the_gate_lets_own_films_pass_and_stops_others(joined):
+    settings = joined.settings[0]
+
+    def share(films):
+        pictures = np.stack([prepare(film, **settings).image for film in films])
+        return (joined.gate.unlikeness(pictures) > LIMIT).mean()
+
+    assert share([chest(900 + seed, seed % 2) for seed in range(40)]) <= 0.05
+    assert share([limb(seed) for seed in range(20)]) >= 0.95
+    assert share([photograph(seed) for seed in range(20)]) >= 0.95
+
+
+def test_an_inverted_film_has_the_same_answer(joined, tmp_path):
+    """Preparation recognises and undoes the inversion."""
+    for name, film in {"film": chest(7, True), "inverted": 255 - chest(7, True)}.items():
+        cv2.imwrite(str(tmp_path / f"{name}.png"), film)
+    film, inverted = (joined.read(tmp_path / f"{name}.png") for name in ("film", "inverted"))
+    assert inverted.score == pytest.approx(film.score, rel=1e-3)
+    assert not film.unlike and not inverted.unlike
+
+
+def test_an_unlike_film_has_no_probability(joined, tmp_path):
+    cv2.imwrite(str(tmp_path / "limb.png"), limb(3))
+    answer = joined.read(tmp_path / "limb.png")
+    assert answer.unlike and answer.unlikeness > LIMIT and answer.probability is None
+    assert "UNLIKE" in str(answer)
+
+
+def test_a_file_that_is_no_film_has_its_reason(joined, films):
+    for name, reason in {"half.dcm": "truncated", "report.txt": "not an image"}.items():
+        with pytest.raises(UnreadableFilm, match=reason):
+            joined.read(films / name)
+
+
+@pytest.fixture
+def no_text(monkeypatch):
+    """Burned-in text is looked for in its own test."""
+    monkeypatch.setattr("lib.burned_in.text_boxes", lambda grey: np.empty((0, 4), int))
+
+
+def test_a_folder_has_one_table_and_one_page_the_most_suspicious_first(joined, films, no_text):
+    before = {path: path.stat().st_mtime_ns for path in films.rglob("*")}
+    output = films.parent / "answers"
+    answers = folder.read(films, joined, output)
+    assert {path: path.stat().st_mtime_ns for path in films.rglob("*")} == before
+    assert sorted(path.name for path in output.iterdir()) == ["answers.csv", "answers.html"]
+    table = pd.read_csv(output / "answers.csv")
+    assert len(table) == 6 and table["score"][:4].is_monotonic_decreasing
+    assert table["note"].eq("Not a medical device; for research.").all()
+    assert table["unlike"][:4].astype(bool).sum() == 1
+    reasons = table.set_index("path")["not read because"].dropna()
+    assert reasons.to_dict() == {"half.dcm": "truncated or damaged", "report.txt": "not an image"}
+    page = (output / "answers.html").read_text()
+    numbers = re.findall(r"<strong>Film (\d+)</strong>", page)
+    assert (
+        numbers == [str(one.number) for one in answers.read] == list(map(str, table["number"][:4]))
+    )
+    assert page.count("data:image/jpeg;base64,") == 4
+    assert page.count("Not a medical device; for research.") == 5, "at the head and on each answer"
+    assert "truncated or damaged" in page
+
+
+def test_nobody_is_named(joined, films, no_text):
+    output = films.parent / "answers"
+    folder.read(films, joined, output)
+    page, table = ((output / name).read_text() for name in ("answers.html", "answers.csv"))
+    words = re.sub(r"data:image/jpeg;base64,[^\"]+", "", page)
+    for name in (*IDENTITY, "MUSTERMANN", "ERIKA", str(films)):
+        assert name not in words, "a name of a tag, a file or a folder"
+    written = table.replace("Doe_Jane", "")
+    assert not any(name in written for name in IDENTITY), "a tag"
+    assert "MUSTERMANN ERIKA/Doe_Jane0.dcm" in table, "the user's own name of the file"
+
+
+def test_many_films_have_no_picture_but_a_row(joined, films, no_text, monkeypatch):
+    monkeypatch.setattr("lib.reader.page.PICTURES", 1)
+    folder.read(films, joined, films.parent / "answers")
+    page = (films.parent / "answers/answers.html").read_text()
+    assert page.count("<img") == 1 and "Further films" in page and page.count("<tr><td>") >= 5
+
+
+@needs_chromium
+def test_the_page_opens_in_a_browser(joined, films, no_text, tmp_path):
+    folder.read(films, joined, films.parent / "answers")
+    (tmp_path / "profile").mkdir()
+    soup, log = opened(films.parent / "answers/answers.html", tmp_path / "profile")
+    assert len(soup("img")) == 4 and all(image["alt"].strip() for image in soup("img"))
+    assert not soup("script") and "Refused" not in log and "ERR_" not in log
+
+
+def test_what_is_written_is_whole_or_not_there(joined, films, no_text, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("lib.reader.folder.table", full)
+    with pytest.raises(OSError, match="No space"):
+        folder.read(films, joined, films.parent / "answers")
+    assert list((films.parent / "answers").iterdir()) == []
+
+
+def test_nothing_is_written_among_the_films(joined, films):
+    for output in (films, films / "answers"):
+        with pytest.raises(BadData, match="another folder"):
+            folder.read(films, joined, output)
+
+
+def test_text_burned_into_a_film_is_hidden(tmp_path):
+    """Also where the study's own films are phantoms, on which nobody is named."""
+    film = cv2.resize(chest(3), (600, 720), interpolation=cv2.INTER_CUBIC)
+    cv2.imwrite(str(tmp_path / "film.png"), burned(film))
+    assert is_legible(burned(film), NAME)
+    whole = Map(np.ones((32, 32)), np.diag([32 / 720, 32 / 720, 1]), 32, "padim", (0.0, 1.0))
+    shown = drawn(tmp_path / "film.png", film.shape, whole)
+    assert not is_legible(shown.grey, NAME)
+    assert thumbnail(tmp_path / "film.png", film.shape, whole, 256).startswith("data:image/jpeg")
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("knees/padim", "knees is not a data set"),
+        ("chests/padin/0", "padin is not a method.*on chests are trained: autoencoder, padim"),
+        ("chests/untrained", "not been trained: run `python -m lib.fits run chests untrained 0`"),
+        ("chests/padim/4", "chests/padim/4 has not been trained"),
+        ("chests/padim/first", "write data set/method/seed"),
+        ("chests/padim/0/1", "write data set/method/seed"),
+        ("chests/without rule", "has no rule"),
+    ],
+)
+def test_a_detector_that_is_not_there_is_one_sentence(study, name, sentence):
+    with pytest.raises(BadData, match=sentence) as error:
+        choose(name)
+    assert "\n" not in str(error.value)
+
+
+def test_without_a_name_a_fusion_without_labels_reads(study, monkeypatch):
+    assert str(choose()) == str(choose("chests")) == "chests/joined/0", "guided has seen labels"
+    monkeypatch.setattr("lib.reader.choice.grid.fusions", dict)
+    assert choose().method in ("autoencoder", "padim", "feature_distance")
+    results = [("linear_probe", 0.9), ("padim", 0.8), ("autoencoder", 0.7)]
+    rows = pd.DataFrame(results, columns=["method", "value"]).assign(family="features")
+    rows = rows.assign(level="image", group="all", metric="auroc")
+    monkeypatch.setattr("lib.reader.choice.read_measures", lambda _: {"results": rows})
+    assert choose().method == "padim", "the best of those without labels"
+
+
+def test_the_command_prints_what_it_found_and_where(study, films, no_text, capsys):
+    output = films.parent / "out"
+    arguments = [str(films), "--detector", "chests/padim/0", "--output", str(output)]
+    assert main(arguments) == 0
+    printed = capsys.readouterr().out
+    assert "Films read by chests/padim/0: 4" in printed and str(output / "answers.html") in printed
+    assert "Not a medical device" in printed and not any(name in printed for name in IDENTITY)
+    assert main([str(films / "half.dcm"), *arguments[1:]]) == 1, "no film that can be read"
+    for wrong in ([""], [str(films.parent / "nowhere")], [str(films), "--output", str(films)]):
+        with pytest.raises(BadData):
+            main(wrong)
+
+
+def test_a_figure_shows_film_map_and_reconstruction(study, no_text, monkeypatch):
+    shown = []
+    monkeypatch.setattr("lib.figures.show", lambda figure: shown.append(figure))
+    monkeypatch.setattr("IPython.display.display", lambda _: None)
+    Reader("chests/autoencoder/0").read(Path(study / "data/chests/film5.png")).show()
+    assert [axes.get_title("left") for axes in shown[0].axes] == [
+        *("film", "map over the film", "reconstruction")
+    ]
+    assert "film5" not in shown[0].get_label()
