@@ -18,7 +18,7 @@ SHOWN = ["text/html", "text/markdown", "image/png", "image/jpeg", "text/plain"]
 #: Tags of cells that a page leaves out: what introduces the notebook, where its code displays a
 #: title for this page, and a section of which there is nothing.
 NOTEBOOK_ONLY, IF_ANY = "notebook-only", "if-any"
-#: Tags of cells that a page shows elsewhere: the answer directly below the title, set-up at the end.
+#: Tags of cells that a page shows elsewhere: the answer below the title, set-up at its end.
 ANSWER, SETUP, INJECTED = "answer", "setup", "injected-parameters"
 PROSE = "text/markdown"
 #: The markup that tables and prose may consist of; any other is shown as text.
