@@ -22,7 +22,7 @@ from lib.comparison.scores import FLOOR
 from lib.comparison.tables import COLUMNS
 from lib.datasets.entries import load_entries
 from lib.figures.glance import median_runs, runs
-from lib.prose import literal, with_sign
+from lib.prose import literal, unbroken, with_sign
 
 NONE, FEW, ALL = "no labels", "few labels", "all labels"
 IN_WORDS = {NONE: "without labels", FEW: "with few labels", ALL: "with all labels"}
@@ -145,7 +145,7 @@ def summary(answers: list[Best], films: str) -> str:
     if not answers:
         return ""
     first, *others = filter(None, (_of_labels(answers, labels) for labels in IN_WORDS))
-    sentences = [f"{films}, {first}", "; ".join(others), _how_sure(answers)]
+    sentences = [f"{films}, by AUROC, {first}", "; ".join(others), _how_sure(answers)]
     sentences = [f"{text}." for text in sentences if text]
     return " ".join(re.sub(r"^\W*\w", lambda head: head[0].upper(), text) for text in sentences)
 
@@ -153,17 +153,25 @@ def summary(answers: list[Best], films: str) -> str:
 def _of_labels(answers: list[Best], labels: str) -> str:
     """The clause on the best detectors with these labels, by family."""
     own = [one for one in answers if one.labels == labels]
-    families: dict[str, list[str]] = {}
+    families: dict[str, list[Best]] = {}
     for one in (one for one in own if one.is_above):
-        words = films_of(one.dataset, f": {one.name} {one.run['value']:.3f}")
-        families.setdefault(one.run["family"].replace("_", " "), []).append(words)
-    parts = [f"*{family}* for {_listed(words)}" for family, words in families.items()]
-    none = [films_of(one.dataset) for one in own if not one.is_above]
+        families.setdefault(one.run["family"].replace("_", " "), []).append(one)
+    parts = [f"*{family}* for {_by_kind(best_ones)}" for family, best_ones in families.items()]
     clauses = [f"the best detectors are of the family {', and of '.join(parts)}"] if parts else []
-    clauses += [f"none beats the best floor for {_listed(none)}"] if none else []
+    if none := [one for one in own if not one.is_above]:
+        clauses.append(f"none beats the best floor for {_by_kind(none)}")
     settings = {one.run["setting"].replace("known ", "") for one in own}
     shares = f" ({settings.pop()})" if labels == FEW and len(settings) == 1 else ""
     return f"**{IN_WORDS[labels]}**{shares} {', and '.join(clauses)}" if own else ""
+
+
+def _by_kind(answers: list[Best]) -> str:
+    """Return kinds of films, each with its data sets and the AUROC of the best detector there."""
+    kinds: dict[str, list[str]] = {}
+    for one in answers:
+        words = f"{literal(one.dataset)} {one.run['value']:.3f}"
+        kinds.setdefault(kind_of(one.dataset), []).append(words)
+    return _listed([f"{kind or 'films'} ({', '.join(words)})" for kind, words in kinds.items()])
 
 
 def _how_sure(answers: list[Best]) -> str:
@@ -198,7 +206,8 @@ def _lines(one: Best) -> list[str]:
     interval = claims.auroc(one.run["value"], one.run["low"], one.run["high"])
     lead, test = f"{one.lead:+.3f} over {one.rival}", "not tested"
     if one.test:
-        test = f"{'' if one.is_above else '**not** significant, '}{with_sign(one.test['p_holm'])}"
+        p_value = unbroken(with_sign(one.test["p_holm"]))
+        test = p_value if one.is_above else f"**not** significant ({p_value})"
     return [
         f"**{one.name}** ({one.run['family'].replace('_', ' ')}{before})",
         interval,
@@ -244,7 +253,8 @@ def _step(one: Best, kept: Best | None, test: Mapping | None) -> tuple[str, bool
     """
     if not one.is_above:
         floor = f"{one.rival} ({one.floor_value:.3f})"
-        return f"use none, since {_valued(one)} does not beat {floor}", False
+        head = f"stay with {kept.name}" if kept else "use none"
+        return f"{head}, since {_valued(one)} does not beat {floor}", False
     if kept is None:
         alike = f" (not distinguishable: {_some(one.alike)})" if one.alike else ""
         return f"use **{one.name}** ({one.run['value']:.3f}){alike}", True
@@ -263,13 +273,19 @@ def _valued(one: Best) -> str:
     return f"{one.name} ({one.run['value']:.3f})"
 
 
-def films_of(dataset: str, more: str = "") -> str:
-    """Return the kind of films and the data set, `chests (nih)`, with `more` behind its name."""
+def films_of(dataset: str) -> str:
+    """Return the kind of films and the data set, `chests (nih)`; its name alone if unknown."""
+    kind = kind_of(dataset)
+    return f"{kind} ({literal(dataset)})" if kind else literal(dataset)
+
+
+def kind_of(dataset: str) -> str:
+    """Return the kind of films of a data set, `chests`; "" for one without an entry."""
     entry = _entries().get(dataset)
     if entry is None:
-        return f"{literal(dataset)}{more}"
-    kind = "children's chest" if dataset.startswith("kermany") else entry.get("body_part")
-    return f"{kind or entry['body']}s ({literal(dataset)}{more})"
+        return ""
+    adults = entry.get("body_part") or entry["body"]
+    return "children's chests" if dataset.startswith("kermany") else f"{adults}s"
 
 
 @cache

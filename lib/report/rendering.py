@@ -134,10 +134,10 @@ def _place(cell: NotebookNode) -> str:
 
 
 def _parts_of_title(source: str) -> tuple[str, str, str]:
-    """Return the first paragraph of a title card, its other paragraphs, and its table."""
-    head, *others = source.strip().split("\n\n")
-    card = [part for part in others if part.startswith("|")]
-    return head, "\n\n".join(part for part in others if part not in card), "\n\n".join(card)
+    """Return what comes before the table of a title card, what comes after it, and the table."""
+    before, bar, table = source.partition("\n\n|")
+    table, _, after = table.partition("\n\n")
+    return before, after, f"|{table}" if bar else ""
 
 
 def _prose(source: str) -> list[NotebookNode]:
