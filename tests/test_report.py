@@ -184,18 +184,16 @@ def test_a_section_whose_cell_failed_stays_and_those_after_it_go(tmp_path):
 
 
 def test_the_answer_is_below_the_title_and_set_up_at_the_end(tmp_path):
-    def tagged(cell, *tags):
-        return cell | {"metadata": {"tags": list(tags)}}
-
     card = "# A notebook\n\nWhat is it?\n\n| | |\n| --- | --- |\n| **Inputs** | films |\n\nWhy."
+    answer = {"tags": ["answer"]}
     notebook = [
         new_markdown_cell(card),
-        tagged(new_markdown_cell("## Setup\nWhich films."), "setup"),
-        tagged(PARAMETERS, "parameters", "setup"),
+        new_markdown_cell("## Setup\nWhich films.", metadata={"tags": ["setup"]}),
+        new_code_cell("dataset = 'mura'", metadata={"tags": ["parameters", "setup"]}),
         new_markdown_cell("## Films"),
         new_code_cell("value = 0.75; print(dataset)"),
-        tagged(new_markdown_cell("## Result"), "answer"),
-        tagged(new_code_cell("print(f'the AUROC is {value}')"), "answer"),
+        new_markdown_cell("## Result", metadata=answer),
+        new_code_cell("print(f'the AUROC is {value}')", metadata=answer),
         new_markdown_cell("## Next"),
     ]
     page = page_of_cells(tmp_path, *notebook, arguments=["-p", "dataset", "nih"])
