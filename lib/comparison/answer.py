@@ -85,7 +85,7 @@ def best(auroc: pd.DataFrame, tests: pd.DataFrame | None = None) -> list[Best]:
     floors = auroc[auroc["family"].eq(FLOOR)].sort_values("value", ascending=False)
     return [
         _best(own, floors[floors["dataset"].eq(dataset)], compared)
-        for dataset in auroc["dataset"].unique()
+        for dataset in auroc.loc[auroc["family"].eq(FLOOR), "dataset"].unique()
         for labels in IN_WORDS
         if len(own := methods[methods["dataset"].eq(dataset) & methods["labels"].eq(labels)])
     ]
@@ -96,9 +96,9 @@ def _best(own: pd.DataFrame, floors: pd.DataFrame, compared: dict) -> Best:
     own = own.sort_values("value", ascending=False)
     run = own.iloc[0].to_dict()
     dataset, method = run["dataset"], run["method"]
-    floor, value = (
-        floors.iloc[0][["method", "value"]] if len(floors) else ("no floor", float("nan"))
-    )
+    tested = floors["method"].map(lambda floor: (dataset, method, floor) in compared)
+    floors = floors[tested] if tested.any() else floors
+    floor, value = floors.iloc[0][["method", "value"]]
     others = [(name, compared.get((dataset, method, name))) for name in own["method"][1:]]
     alike = [name for name, test in others if test and claims.side(test) <= 0]
     test = compared.get((dataset, method, floor))
@@ -178,7 +178,7 @@ def _how_sure(answers: list[Best]) -> str:
     """The sentence on the tests of all answers, or that there are none."""
     above, alike = sum(one.is_above for one in answers), sum(bool(one.alike) for one in answers)
     head = f"**how sure**: of these {len(answers)} detectors {above}"
-    if any(one.test is None for one in answers):
+    if all(one.test is None for one in answers):
         return (
             f"{head} have an interval above the AUROC of the best floor of their data set, which "
             f"counts as beating it here, since the record has no paired tests; {FAVOURED}"
