@@ -56,14 +56,14 @@ def make_page(folder, *sources, arguments=(), prose="## Films\n\n[next](../x/02_
     return Page(status, file, BeautifulSoup(file.read_text(), "html.parser"))
 
 
-def page_of_cells(folder, *cells):
+def page_of_cells(folder, *cells, arguments=()):
     """The page of a notebook of these cells."""
     notebook = new_notebook(cells=list(cells))
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "", "language": "python"}
     nbformat.write(notebook, folder / "cells.ipynb")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("lib.report.page.EXECUTED", folder / "executed")
-        report.main([str(folder / "cells.ipynb"), str(folder / "cells.html")])
+        report.main([str(folder / "cells.ipynb"), str(folder / "cells.html"), *arguments])
     return BeautifulSoup((folder / "cells.html").read_text(), "html.parser")
 
 
@@ -181,6 +181,31 @@ def test_a_section_whose_cell_failed_stays_and_those_after_it_go(tmp_path):
     cells += [new_code_cell("None", metadata={"tags": ["if-any"]})]
     page = page_of_cells(tmp_path, *cells)
     assert [heading.contents[0] for heading in page.main("h2")] == ["Chain"]
+
+
+def test_the_answer_is_below_the_title_and_set_up_at_the_end(tmp_path):
+    card = "# A notebook\n\nWhat is it?\n\n| | |\n| --- | --- |\n| **Inputs** | films |\n\nWhy."
+    answer = {"tags": ["answer"]}
+    notebook = [
+        new_markdown_cell(card),
+        new_markdown_cell("## Setup\nWhich films.", metadata={"tags": ["setup"]}),
+        new_code_cell("dataset = 'mura'", metadata={"tags": ["parameters", "setup"]}),
+        new_markdown_cell("## Films"),
+        new_code_cell("value = 0.75; print(dataset)"),
+        new_markdown_cell("## Result", metadata=answer),
+        new_code_cell("print(f'the AUROC is {value}')", metadata=answer),
+        new_markdown_cell("## Next"),
+    ]
+    page = page_of_cells(tmp_path, *notebook, arguments=["-p", "dataset", "nih"])
+    sections = ["Result", "Films", "Next", "Setup"]
+    assert [heading.contents[0] for heading in page.main("h2")] == sections
+    assert [link.text for link in page.select("nav li")] == sections
+    words = " ".join(page.main.get_text(" ").split())
+    order = ["A notebook", "What is it?", "Result", "the AUROC is 0.75", "Code", "Why.", "Films"]
+    order += ["nih", "Next", "Setup", "Which films.", "Inputs", "Parameters of this run"]
+    places = [words.index(text) for text in order]
+    assert places == sorted(places)
+    assert words.count("the AUROC is 0.75") == words.count("Inputs") == 1
 
 
 def test_headings_that_code_displays_are_sections_too(tmp_path):

@@ -112,6 +112,30 @@ def test_a_study_ends_with_result_limitations_and_next(path):
     assert sorted(places, key=lambda place: place.start()) == places
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=named)
+def test_a_page_can_show_the_answer_first_and_set_up_last(path):
+    """By the tags that lib.report.rendering reads: all set-up is tagged, and some answer."""
+    section, tagged = "", set()
+    for cell in read(path).cells:
+        if cell.cell_type == "markdown" and (heading := re.match("## (.+)", cell.source)):
+            section = heading[1]
+        tags = set(cell.metadata.get("tags", [])) & {"setup", "answer"}
+        assert ("setup" in tags) == (section == "Setup"), cell.source
+        assert "answer" in tags or section != "Result", cell.source
+        tagged |= tags
+    assert tagged == {"setup", "answer"}
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=named)
+def test_a_page_per_data_set_has_the_title_that_its_code_displays(path):
+    cells = code_cells(read(path))
+    if any(
+        "parameters" in cell.metadata.get("tags", []) and "dataset" in cell.source for cell in cells
+    ):
+        assert any('Markdown(f"# {' in cell.source for cell in cells)
+        assert "notebook-only" in read(path).cells[0].metadata.get("tags", [])
+
+
 def test_the_notebooks_are_numbered_without_gaps():
     assert [path.stem[:3] for path in NOTEBOOKS] == [f"{n:02d}_" for n in range(len(NOTEBOOKS))]
 

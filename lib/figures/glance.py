@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from lib.ablations import ABLATION
 from lib.figures.style import (
     BLUE,
     DPI,
@@ -37,16 +38,35 @@ OTHER = (GREY, "P")
 BAND = {"facecolor": PALE, "edgecolor": GREY, "linewidth": 0.8}
 
 
+def runs(results: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a table of results that are compared at a glance: AUROC of each run.
+
+    Without means over seeds, ablations, and fusions that several rules combine.
+    """
+    rows = results.query("level == 'image' and group == 'all' and metric == 'auroc'")
+    several = rows["family"].eq(FUSION) & rows["method"].str.contains(": ")
+    others = several | rows["family"].str.startswith(ABLATION) | rows["seed"].astype(str).eq("mean")
+    return rows[~others]
+
+
+def median_runs(results: pd.DataFrame) -> pd.DataFrame:
+    """Return the run of median AUROC of each method on each data set, the lower of two, best first.
+
+    `results` has the columns of `best_of_families`; floors are left out.
+    """
+    methods = results[results["family"].ne(FLOOR)].sort_values("value", kind="stable")
+    by_method = methods.groupby(["dataset", "method"])["value"]
+    is_median = by_method.cumcount().eq((by_method.transform("size") - 1) // 2)
+    return methods[is_median][::-1]
+
+
 def best_of_families(results: pd.DataFrame) -> pd.DataFrame:
     """Return at most MOST rows per data set, best first: the best methods of each family.
 
     `results` has columns dataset, method, family, value, low, high and one row per run. A method of
-    several seeds is represented by its run of median AUROC, the lower of two.
+    several seeds is represented by its median run.
     """
-    methods = results[results["family"].ne(FLOOR)].sort_values("value", kind="stable")
-    runs = methods.groupby(["dataset", "method"])["value"]
-    median = methods[runs.cumcount().eq((runs.transform("size") - 1) // 2)][::-1]
-    best = median.groupby(["dataset", "family"], sort=False).head(OF_A_FAMILY)
+    best = median_runs(results).groupby(["dataset", "family"], sort=False).head(OF_A_FAMILY)
     return best.groupby("dataset", sort=False).head(MOST)
 
 

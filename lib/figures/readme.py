@@ -10,10 +10,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from lib import ROOT, ablations, figures, files, grid, provenance, source
+from lib import ROOT, figures, files, grid, provenance, source
 from lib.datasets.survey import survey
 from lib.datasets.table import load_index
-from lib.figures.glance import FUSION
+from lib.figures.glance import runs
 from lib.figures.style import styled
 from lib.films import read_film, read_mask
 from lib.preprocessing import prepare, warp_mask
@@ -54,13 +54,7 @@ def phantoms() -> None:
 def at_a_glance() -> None:
     """Draw the best methods on phantoms in the last run, and on real films in the record."""
     for table, picture in {files.RESULTS: "results.png", RECORD: "results_real.png"}.items():
-        results = pd.read_csv(table, dtype={"seed": str})
-        runs = results.query(
-            "level == 'image' and group == 'all' and metric == 'auroc' and seed != 'mean'"
-        )
-        others = runs["family"].eq(FUSION) & runs["method"].str.contains(": ")  # several rules
-        others |= runs["family"].str.startswith(ablations.ABLATION)
-        _write(figures.glance(runs[~others]), picture)
+        _write(figures.glance(runs(pd.read_csv(table, dtype={"seed": str}))), picture)
 
 
 def answer() -> None:

@@ -18,6 +18,8 @@ SHOWN = ["text/html", "text/markdown", "image/png", "image/jpeg", "text/plain"]
 #: Tags of cells that a page leaves out: what introduces the notebook, where its code displays a
 #: title for this page, and a section of which there is nothing.
 NOTEBOOK_ONLY, IF_ANY = "notebook-only", "if-any"
+#: Tags of cells that a page shows elsewhere: the answer below the title, set-up at its end.
+ANSWER, SETUP, INJECTED = "answer", "setup", "injected-parameters"
 PROSE = "text/markdown"
 #: The markup that tables and prose may consist of; any other is shown as text.
 TAGS = {
@@ -48,6 +50,7 @@ def render(
     """
     own_title(notebook)
     drop_empty_sections(notebook)
+    answer_first(notebook)
     titles = [title for cell in notebook.cells for title in headings(cell)]
     states = [cell.metadata.page for cell in notebook.cells if cell.cell_type == "code"]
     page = {
@@ -102,6 +105,43 @@ def drop_empty_sections(notebook: NotebookNode) -> None:
         else:
             kept.append(cell)
     notebook.cells = kept
+
+
+def answer_first(notebook: NotebookNode) -> None:
+    """Order the cells for readers: title, answer, everything else, set-up.
+
+    A notebook has to run its set-up first, and often computes its answer last. The table of its
+    title card (inputs, outputs, run time) is shown with the set-up. A notebook without cells tagged
+    `answer` or `setup` stays as it is.
+    """
+    tagged = any({ANSWER, SETUP} & set(_tags(cell)) for cell in notebook.cells)
+    if not tagged or notebook.cells[0].cell_type != "markdown":
+        return
+    title, *rest = notebook.cells
+    places = [_place(cell) for cell in rest]
+    answer, setup, others = (
+        [cell for cell, place in zip(rest, places, strict=True) if place == wanted]
+        for wanted in (ANSWER, SETUP, "")
+    )
+    head, about, card = map(_prose, _parts_of_title(title.source))
+    notebook.cells = [*head, *answer, *about, *others, *setup[:1], *card, *setup[1:]]
+
+
+def _place(cell: NotebookNode) -> str:
+    """Return the tag that moves a cell, "" if it stays; parameters given to a run are set-up."""
+    tags = _tags(cell)
+    return next((tag for tag in (ANSWER, SETUP) if tag in tags), SETUP if INJECTED in tags else "")
+
+
+def _parts_of_title(source: str) -> tuple[str, str, str]:
+    """Return what comes before the table of a title card, what comes after it, and the table."""
+    before, bar, table = source.partition("\n\n|")
+    table, _, after = table.partition("\n\n")
+    return before, after, f"|{table}" if bar else ""
+
+
+def _prose(source: str) -> list[NotebookNode]:
+    return [new_markdown_cell(source)] if source else []
 
 
 def _tags(cell: NotebookNode) -> list[str]:

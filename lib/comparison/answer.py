@@ -1,0 +1,315 @@
+"""The answer of the study: per data set the best detector without, with few and with all labels.
+
+Read from results.csv and tests.csv. Score fusions have no test against the floors, and detectors
+that are given a pool of contaminated films have other films, so that both are left out. The best
+of several detectors is selected on the test films on which it is measured, which favours it: those
+with the same labels that no paired test tells apart from it are named with it.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import NamedTuple
+
+import pandas as pd
+
+from lib import ROOT, provenance
+from lib.comparison import claims
+from lib.comparison.choices import MARK, marked
+from lib.comparison.fusion import FUSION
+from lib.comparison.overview import pretraining
+from lib.comparison.scores import FLOOR
+from lib.comparison.tables import COLUMNS
+from lib.datasets.entries import load_entries
+from lib.figures.glance import median_runs, runs
+from lib.prose import literal, unbroken, with_sign
+
+NONE, FEW, ALL = "no labels", "few labels", "all labels"
+IN_WORDS = {NONE: "without labels", FEW: "with few labels", ALL: "with all labels"}
+#: What opens the answer on the films of the record.
+REAL = "On the **real films** of the record"
+#: The experiments of the record on real films, each at one commit.
+RECORDS = ("reports/real/results.csv", "reports/real/pretrained/results.csv")
+ALIKE_SHOWN = 3  # methods that are named
+FAVOURED = "each was selected on the test films that it is measured on, which favours it"
+
+
+class Best(NamedTuple):
+    """The best detector of a data set with the same labels, and how sure that is."""
+
+    dataset: str
+    labels: str  # NONE, FEW or ALL
+    run: Mapping  # its row of results
+    among: int  # detectors with these labels
+    floor: str
+    floor_value: float
+    test: Mapping | None  # its paired test with the floor; none of a record
+    alike: list[str]  # detectors with these labels that are not clearly worse, best first
+
+    @property
+    def lead(self) -> float:
+        """Difference in AUROC from the best floor."""
+        return self.run["value"] - self.floor_value
+
+    @property
+    def rival(self) -> str:
+        """The best floor, in words."""
+        return literal(self.floor.removeprefix("floor: "))
+
+    @property
+    def is_above(self) -> bool:
+        """Whether it beats the best floor; without a test, whether its interval lies above it."""
+        return claims.side(self.test) > 0 if self.test else self.run["low"] > self.floor_value
+
+    @property
+    def name(self) -> str:
+        """Its name in Markdown, with the mark of a choice made in sight of test films."""
+        return f"{literal(self.run['method'])}{marked(self.dataset, self.run['method'])}"
+
+
+def labels_of(setting: str) -> str:
+    """Return which labels a setting has: NONE, FEW, ALL, or "" for a setting of its own."""
+    if setting.endswith("known abnormal"):
+        return "" if " and " in setting else FEW
+    return {"unlabelled": NONE, "supervised": ALL}.get(setting, "")
+
+
+def best(auroc: pd.DataFrame, tests: pd.DataFrame | None = None) -> list[Best]:
+    """Return the best detectors, data sets in the order of `auroc`, each from no to all labels.
+
+    `auroc` has rows of results per film over all films; of several seeds the median run counts.
+    """
+    compared = _pairs(tests)
+    methods = median_runs(auroc[~auroc["family"].isin([FLOOR, FUSION])])
+    methods = methods.assign(labels=methods["setting"].map(labels_of))
+    floors = auroc[auroc["family"].eq(FLOOR)].sort_values("value", ascending=False)
+    return [
+        _best(own, floors[floors["dataset"].eq(dataset)], compared)
+        for dataset in auroc.loc[auroc["family"].eq(FLOOR), "dataset"].unique()
+        for labels in IN_WORDS
+        if len(own := methods[methods["dataset"].eq(dataset) & methods["labels"].eq(labels)])
+    ]
+
+
+def _best(own: pd.DataFrame, floors: pd.DataFrame, compared: dict) -> Best:
+    """Return the best of the runs with the same labels on a data set."""
+    own = own.sort_values("value", ascending=False)
+    run = own.iloc[0].to_dict()
+    dataset, method = run["dataset"], run["method"]
+    tested = floors["method"].map(lambda floor: (dataset, method, floor) in compared)
+    floors = floors[tested] if tested.any() else floors
+    floor, value = floors.iloc[0][["method", "value"]]
+    others = [(name, compared.get((dataset, method, name))) for name in own["method"][1:]]
+    alike = [name for name, test in others if test and claims.side(test) <= 0]
+    test = compared.get((dataset, method, floor))
+    return Best(dataset, run["labels"], run, len(own), floor, value, test, alike)
+
+
+def _pairs(tests: pd.DataFrame | None) -> dict[tuple[str, str, str], dict]:
+    """Return each test by data set and methods, in both directions."""
+    pairs = {}
+    for test in [] if tests is None else tests.to_dict("records"):
+        a, b = test["method_a"], test["method_b"]
+        turned = {"difference": -test["difference"], "low": -test["high"], "high": -test["low"]}
+        pairs[test["dataset"], a, b] = test
+        pairs[test["dataset"], b, a] = test | turned
+    return pairs
+
+
+def recorded(paths: Iterable[str] = RECORDS) -> pd.DataFrame:
+    """Return the AUROC of each median run, and of the floors, on the real films of the record.
+
+    The experiments have the same films and protocols; of a method in several, the first counts.
+    """
+    existing = [ROOT / path for path in paths if (ROOT / path).exists()]
+    tables = [runs(pd.read_csv(path, dtype={"seed": str})) for path in existing]
+    floors = [rows[rows["family"].eq(FLOOR)] for rows in tables]
+    parts = [pd.DataFrame(columns=COLUMNS), *map(median_runs, tables), *floors]
+    return pd.concat([part for part in parts if len(part)] or parts).drop_duplicates(
+        ["dataset", "method"]
+    )
+
+
+def opening() -> str:
+    """Return what opens the answer on the films of this run."""
+    if provenance.holds_phantoms():
+        return "On **phantoms**, synthetic films that test the study and say nothing about patients"
+    return "On your own films"
+
+
+def summary(answers: list[Best], films: str) -> str:
+    """Say in three sentences which family is best, on which films, with how many labels, how sure.
+
+    `films` opens the first, as in `opening`. Markdown; "" without answers.
+    """
+    if not answers:
+        return ""
+    first, *others = filter(None, (_of_labels(answers, labels) for labels in IN_WORDS))
+    sentences = [f"{films}, by AUROC, {first}", "; ".join(others), _how_sure(answers)]
+    sentences = [f"{text}." for text in sentences if text]
+    return " ".join(re.sub(r"^\W*\w", lambda head: head[0].upper(), text) for text in sentences)
+
+
+def _of_labels(answers: list[Best], labels: str) -> str:
+    """The clause on the best detectors with these labels, by family."""
+    own = [one for one in answers if one.labels == labels]
+    families: dict[str, list[Best]] = {}
+    for one in (one for one in own if one.is_above):
+        families.setdefault(one.run["family"].replace("_", " "), []).append(one)
+    parts = [f"*{family}* for {_by_kind(best_ones)}" for family, best_ones in families.items()]
+    clauses = [f"the best detectors are of the family {', and of '.join(parts)}"] if parts else []
+    if none := [one for one in own if not one.is_above]:
+        clauses.append(f"none beats the best floor for {_by_kind(none)}")
+    settings = {one.run["setting"].replace("known ", "") for one in own}
+    shares = f" ({settings.pop()})" if labels == FEW and len(settings) == 1 else ""
+    return f"**{IN_WORDS[labels]}**{shares} {', and '.join(clauses)}" if own else ""
+
+
+def _by_kind(answers: list[Best]) -> str:
+    """Return kinds of films, each with its data sets and the AUROC of the best detector there."""
+    kinds: dict[str, list[str]] = {}
+    for one in answers:
+        words = f"{literal(one.dataset)} {one.run['value']:.3f}"
+        kinds.setdefault(kind_of(one.dataset), []).append(words)
+    return _listed([f"{kind or 'films'} ({', '.join(words)})" for kind, words in kinds.items()])
+
+
+def _how_sure(answers: list[Best]) -> str:
+    """The sentence on the tests of all answers, or that there are none."""
+    above, alike = sum(one.is_above for one in answers), sum(bool(one.alike) for one in answers)
+    head = f"**how sure**: of these {len(answers)} detectors {above}"
+    if all(one.test is None for one in answers):
+        return (
+            f"{head} have an interval above the AUROC of the best floor of their data set, which "
+            f"counts as beating it here, since the record has no paired tests; {FAVOURED}"
+        )
+    return (
+        f"{head} beat the best floor of their data set in a paired test after Holm's correction; "
+        f"{alike} cannot be distinguished from others with the same labels; {FAVOURED}"
+    )
+
+
+def table(answers: list[Best]) -> pd.DataFrame:
+    """Return data sets x labels: the best detector, its AUROC, its lead, and those alike."""
+    rows: dict[str, dict[str, str]] = {}
+    for one in answers:
+        test_films = f"{one.run['n']:.0f} test films, {one.run['base_rate']:.0%} abnormal"
+        head = {"data set": f"**{films_of(one.dataset)}**<br>{test_films}"}
+        rows.setdefault(one.dataset, head)[one.labels] = "<br>".join(_lines(one))
+    whole = pd.DataFrame(rows.values(), columns=["data set", *IN_WORDS])
+    return whole.fillna("none was trained")
+
+
+def _lines(one: Best) -> list[str]:
+    """Return the lines of a cell of the table."""
+    before = ", pre-trained" if pretraining(one.run["method"]) != "none" else ""
+    interval = claims.auroc(one.run["value"], one.run["low"], one.run["high"])
+    lead, test = f"{one.lead:+.3f} over {one.rival}", "not tested"
+    if one.test:
+        p_value = unbroken(with_sign(one.test["p_holm"]))
+        test = p_value if one.is_above else f"**not** significant ({p_value})"
+    return [
+        f"**{one.name}** ({one.run['family'].replace('_', ' ')}{before})",
+        interval,
+        f"{lead}, {test}",
+        *([f"not distinguishable from {_some(one.alike)}"] if one.alike else []),
+        f"best of {one.among}" if one.among > 1 else "the only one",
+    ]
+
+
+def advice(answers: list[Best], tests: pd.DataFrame | None = None) -> str:
+    """Say what to use with which labels, in one sentence per data set. Markdown."""
+    compared = _pairs(tests)
+    own = {
+        one.dataset: [other for other in answers if other.dataset == one.dataset] for one in answers
+    }
+    return "\n".join(
+        f"- **For {films_of(dataset)}**: {_steps(of_dataset, compared)}."
+        for dataset, of_dataset in own.items()
+    )
+
+
+def _steps(own: list[Best], compared: dict) -> str:
+    """Return what to use of the best detectors of one data set, from no to all labels."""
+    if not any(one.is_above for one in own):
+        best_one = max(own, key=lambda one: one.run["value"])
+        return (
+            f"use none of these detectors; the best, {_valued(best_one)}, does not beat the best "
+            f"floor, {best_one.rival} ({best_one.floor_value:.3f})"
+        )
+    steps, kept = [], None
+    for one in own:
+        test = kept and compared.get((one.dataset, one.run["method"], kept.run["method"]))
+        words, is_kept = _step(one, kept, test)
+        steps.append(f"{IN_WORDS[one.labels]} {words}")
+        kept = one if is_kept else kept
+    return "; ".join(steps)
+
+
+def _step(one: Best, kept: Best | None, test: Mapping | None) -> tuple[str, bool]:
+    """Return the words on a detector, and whether it is to be used.
+
+    `kept` is the one to use with fewer labels, if any; `test` compares the two.
+    """
+    if not one.is_above:
+        floor = f"{one.rival} ({one.floor_value:.3f})"
+        head = f"stay with {kept.name}" if kept else "use none"
+        return f"{head}, since {_valued(one)} does not beat {floor}", False
+    if kept is None:
+        alike = f" (not distinguishable: {_some(one.alike)})" if one.alike else ""
+        return f"use **{one.name}** ({one.run['value']:.3f}){alike}", True
+    if test is None:
+        change = one.run["value"] - kept.run["value"]
+        return f"{_valued(one)}, {change:+.3f} (not tested)", change > 0
+    change = f"({test['difference']:+.3f}, {with_sign(test['p_holm'])})"
+    if claims.side(test) > 0:
+        return f"use **{one.name}** ({one.run['value']:.3f}), clearly better {change}", True
+    if claims.side(test) < 0:
+        return f"stay with {kept.name}, clearly better than {_valued(one)} {change}", False
+    return f"{_valued(one)} is not distinguishable from {kept.name} {change}", False
+
+
+def _valued(one: Best) -> str:
+    return f"{one.name} ({one.run['value']:.3f})"
+
+
+def films_of(dataset: str) -> str:
+    """Return the kind of films and the data set, `chests (nih)`; its name alone if unknown."""
+    kind = kind_of(dataset)
+    return f"{kind} ({literal(dataset)})" if kind else literal(dataset)
+
+
+def kind_of(dataset: str) -> str:
+    """Return the kind of films of a data set, `chests`; "" for one without an entry."""
+    entry = _entries().get(dataset)
+    if entry is None:
+        return ""
+    adults = entry.get("body_part") or entry["body"]
+    return "children's chests" if dataset.startswith("kermany") else f"{adults}s"
+
+
+@cache
+def _entries() -> dict[str, dict]:
+    return load_entries()
+
+
+def note(answers: list[Best]) -> str:
+    """The sentence that explains the mark; empty if no answer has it."""
+    if not any(MARK in one.name for one in answers):
+        return ""
+    return (
+        f"{MARK}: optimistic, since something was chosen when test scores of the same films had "
+        "been seen (`params/choices.csv`)."
+    )
+
+
+def _some(names: list[str]) -> str:
+    """Return the first names, and how many there are more."""
+    shown = [literal(name) for name in names[:ALIKE_SHOWN]]
+    more = len(names) - len(shown)
+    return _listed([*shown, *([f"{more} more"] if more else [])])
+
+
+def _listed(words: list[str]) -> str:
+    """Return words with commas and a last `and`."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))

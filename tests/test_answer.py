@@ -1,0 +1,162 @@
+"""The answer names the best detector of each kind of labels, and claims no more than its tests."""
+
+import pandas as pd
+import pytest
+from bs4 import BeautifulSoup
+from nbconvert.filters import markdown2html
+
+from lib import prose
+from lib.comparison import answer
+from lib.comparison.tables import COLUMNS
+
+FILMS = "On **films**"
+SETTINGS = {
+    "vae": ("reconstruction", "unlabelled"),
+    "nsa": ("reconstruction", "unlabelled"),
+    "arae": ("one_class", "unlabelled"),
+    "deep_sad": ("few_labels", "5 % known normal + 5 % known abnormal"),
+    "resnet": ("supervised", "supervised"),
+    "ddad": ("reconstruction", "50 % known normal, 50 % contamination"),
+    "joined: logistic": ("fusion", "unlabelled, validation labels"),
+    "floor: knn": ("floor", "unlabelled"),
+    "floor: shortcut age": ("floor", "supervised"),
+}
+
+
+def results(dataset: str, **values) -> pd.DataFrame:
+    """AUROC per film of methods, which are named with `_` for `: `; of several seeds one each."""
+    names = {name.replace(": ", "_").replace(" ", "_"): name for name in SETTINGS}
+    rows = [
+        (dataset, names[key], SETTINGS[names[key]][0], str(seed), SETTINGS[names[key]][1], value)
+        for key, several in values.items()
+        for seed, value in enumerate(several if isinstance(several, tuple) else [several])
+    ]
+    table = pd.DataFrame(rows, columns=["dataset", "method", "family", "seed", "setting", "value"])
+    ends = {"low": table["value"] - 0.05, "high": table["value"] + 0.05}
+    whole = table.assign(level="image", group="all", metric="auroc", **ends, n=80, base_rate=0.4)
+    return whole[COLUMNS]
+
+
+def paired(dataset: str, *rows) -> pd.DataFrame:
+    """Tests: method a, method b, difference, p after Holm's correction."""
+    table = pd.DataFrame(rows, columns=["method_a", "method_b", "difference", "p_holm"])
+    low, high = table["difference"] - 0.04, table["difference"] + 0.04
+    return table.assign(dataset=dataset, low=low, high=high)
+
+
+@pytest.fixture(autouse=True)
+def unmarked(monkeypatch):
+    """Whatever params/choices.csv says of these methods."""
+    monkeypatch.setattr(answer, "marked", lambda dataset, method: "")
+
+
+@pytest.fixture
+def chests():
+    """On nih few labels help; all labels are not distinguishable from few."""
+    values = {"vae": 0.80, "nsa": (0.70, 0.82, 0.79), "arae": 0.60, "ddad": 0.99}
+    values |= {"deep_sad": 0.90, "resnet": 0.91, "floor_knn": 0.65, "floor_shortcut_age": 0.55}
+    auroc = results("nih", **values, joined_logistic=0.99)
+    tests = paired(
+        "nih",
+        ("nsa", "vae", -0.01, 0.9),
+        ("vae", "arae", 0.2, 0.001),
+        ("deep_sad", "vae", 0.1, 0.01),
+        ("deep_sad", "resnet", -0.01, 0.8),
+        ("vae", "floor: knn", 0.15, 0.002),
+        ("deep_sad", "floor: knn", 0.25, 0.0),
+        ("resnet", "floor: knn", 0.26, 0.0),
+    )
+    return auroc, tests
+
+
+@pytest.fixture
+def limbs():
+    """On mura nothing is above the floor, although every value is."""
+    auroc = results("mura", vae=0.56, deep_sad=0.58, floor_knn=0.54)
+    floors = [("vae", "floor: knn", 0.02, 0.7), ("deep_sad", "floor: knn", 0.04, 0.06)]
+    return auroc, paired("mura", *floors)
+
+
+def test_a_setting_counts_as_no_few_or_all_labels_or_has_none_of_these():
+    labels = [answer.labels_of(setting) for _, setting in SETTINGS.values()]
+    assert labels[2:7] == [answer.NONE, answer.FEW, answer.ALL, "", ""]
+    assert answer.labels_of("unlabelled and 5 % known normal + 5 % known abnormal") == ""
+
+
+def test_the_best_is_the_median_run_with_its_floor_its_test_and_those_alike(chests):
+    none, few, every = answer.best(*chests)
+    assert [one.run["method"] for one in (none, few, every)] == ["vae", "deep_sad", "resnet"]
+    assert none.alike == ["nsa"] and none.among == 3, "arae is clearly worse"
+    assert few.alike == [] and few.floor == "floor: knn" and few.lead == pytest.approx(0.25)
+    assert all(one.is_above for one in (none, few, every))
+
+
+def test_what_to_use_needs_a_test_to_prefer_more_labels(chests):
+    auroc, tests = chests
+    words = answer.advice(answer.best(auroc, tests), tests)
+    assert words.startswith("- **For chests (nih)**: without labels use **vae** (0.800)")
+    assert "(not distinguishable: nsa); with few labels use **deep&#95;sad**" in words
+    assert "clearly better (+0.100, p = 0.0100)" in words
+    assert words.endswith(
+        "with all labels resnet (0.910) is not distinguishable from deep&#95;sad (+0.010, p = "
+        "0.8000)."
+    )
+
+
+def test_where_nothing_beats_the_floor_the_answer_says_so(limbs, chests):
+    auroc, tests = (pd.concat(pair) for pair in zip(limbs, chests, strict=True))
+    answers = answer.best(auroc, tests)
+    words = answer.summary(answers, FILMS)
+    assert words.count("none beats the best floor for limbs (mura 0.5") == 2
+    assert "*reconstruction* for chests (nih 0.800)" in words
+    assert "of these 5 detectors 3 beat the best floor" in words
+    advice = answer.advice(answers, tests).splitlines()[0]
+    assert advice == (
+        "- **For limbs (mura)**: use none of these detectors; the best, deep&#95;sad (0.580), does "
+        "not beat the best floor, knn (0.540)."
+    )
+
+
+def test_the_summary_has_three_sentences_and_opens_with_the_films(chests):
+    words = answer.summary(answer.best(*chests), FILMS)
+    assert words.startswith("On **films**, by AUROC, **without labels** the best")
+    assert words.count(". **") == 2 and ". **With few labels** (5 % normal + 5 % abnormal)" in words
+    assert words.endswith(f"{answer.FAVOURED}.")
+    assert answer.summary([], FILMS) == answer.advice([]) == answer.note([]) == ""
+
+
+def test_the_table_has_a_row_per_data_set_and_says_what_is_not_significant(limbs, chests):
+    auroc, tests = (pd.concat(pair) for pair in zip(limbs, chests, strict=True))
+    table = answer.table(answer.best(auroc, tests))
+    page = BeautifulSoup(markdown2html(prose.table(table)), "html.parser")
+    mura, nih = (
+        [" ".join(cell.get_text(" ").split()) for cell in row("td")] for row in page("tr")[1:]
+    )
+    assert [cell.text for cell in page("th")] == ["data set", *answer.IN_WORDS]
+    assert mura[0].startswith("limbs (mura)") and mura[3] == "none was trained"
+    assert "+0.040 over knn, not significant (p = 0.0600)" in mura[2]
+    assert "+0.150 over knn, p = 0.0020" in nih[1]
+    assert "not distinguishable from nsa best of 3" in nih[1]
+    assert "not significant" not in "".join(nih) and "ddad" not in page.text
+
+
+def test_a_record_without_tests_claims_none(chests, tmp_path, monkeypatch):
+    auroc, _ = chests
+    values = {"vae": 0.70, "resnet": 0.95, "floor_knn": 0.65}
+    for name, table in {"main": auroc, "more": results("nih", **values)}.items():
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+    monkeypatch.setattr(answer, "ROOT", tmp_path)
+    answers = answer.best(answer.recorded(["main.csv", "more.csv", "missing.csv"]))
+    assert [one.run["value"] for one in answers] == [0.80, 0.90, 0.91], "the first of two counts"
+    assert all(one.test is None and one.is_above and not one.alike for one in answers)
+    words = f"{answer.summary(answers, FILMS)} {answer.advice(answers)} {answer.table(answers)}"
+    assert "clearly" not in words and "Holm" not in words and "p =" not in words
+    assert "the record has no paired tests" in words and "+0.100 (not tested)" in words
+    assert answer.best(answer.recorded(["missing.csv"])) == []
+
+
+def test_a_choice_in_sight_of_test_films_is_marked_and_explained(monkeypatch, chests):
+    monkeypatch.setattr(answer, "marked", lambda _, method: " †" * (method == "vae"))
+    answers = answer.best(*chests)
+    assert "**vae †**" in answer.table(answers)[answer.NONE][0]
+    assert answer.note(answers).startswith("†: optimistic") and answer.note(answers[1:]) == ""
