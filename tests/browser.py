@@ -1,5 +1,7 @@
-"""Opens a page in headless Chromium."""
+"""Opens pages in headless Chromium: as a reader has them, and driven as a reader would."""
 
+import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,7 +15,7 @@ QUIET = [
     "disable-sync",
     "no-first-run",
 ]
-FLAGS = ["headless", "no-sandbox", "disable-gpu", *QUIET, "enable-logging=stderr", "dump-dom"]
+FLAGS = ["headless", "no-sandbox", "disable-gpu", "hide-scrollbars", *QUIET]
 
 needs_chromium = pytest.mark.skipif(
     not shutil.which("chromium"), reason="needs chromium, which is not installed"
@@ -22,8 +24,96 @@ needs_chromium = pytest.mark.skipif(
 
 def opened(page: Path, profile: Path) -> tuple[BeautifulSoup, str]:
     """The page as the browser has it, and what it logged; `profile` is an empty folder."""
-    options = [f"--{flag}" for flag in FLAGS]
+    options = [f"--{flag}" for flag in (*FLAGS, "enable-logging=stderr", "dump-dom")]
     command = ["chromium", *options, f"--user-data-dir={profile}", page.as_uri()]
     browser = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert browser.returncode == 0
     return BeautifulSoup(browser.stdout, "html.parser"), browser.stderr
+
+
+class Browser:
+    """One window, which opens page after page, by Chromium's own protocol over two pipes.
+
+    `problems` are messages in the console, errors of scripts and violations of the page's content
+    policy since the last `open`; `requests` are the addresses that the page asked for.
+    """
+
+    def __init__(self, profile: Path):
+        hears, self._speaks = os.pipe()
+        self._hears, speaks = os.pipe()
+        options = " ".join(f"--{flag}" for flag in (*FLAGS, "remote-debugging-pipe"))
+        shell = f'exec chromium {options} --user-data-dir="$0" 3<&{hears} 4>&{speaks}'
+        self._process = subprocess.Popen(
+            ["bash", "-c", shell, str(profile)], pass_fds=(hears, speaks), stderr=subprocess.DEVNULL
+        )
+        os.close(hears)
+        os.close(speaks)
+        self._number, self._session, self._heard = 0, {}, b""
+        self.problems: list[str] = []
+        self.requests: list[str] = []
+        target = self.ask("Target.createTarget", url="about:blank")["targetId"]
+        session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self._session = {"sessionId": session}
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.ask(f"{domain}.enable")
+
+    def open(self, page: Path, width: int = 1000, height: int = 1200) -> None:
+        """Open a page in a window of this size, in pixels, and wait until it is loaded."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self.ask("Emulation.setDeviceMetricsOverride", **size)
+        self.problems, self.requests = [], []
+        self.ask("Page.navigate", url=page.as_uri())
+        while self._listen().get("method") != "Page.loadEventFired":
+            pass
+
+    def value(self, expression: str):
+        """The value of an expression of JavaScript on the page."""
+        asked = {"expression": expression, "returnByValue": True, "awaitPromise": True}
+        result = self.ask("Runtime.evaluate", **asked)
+        assert "exceptionDetails" not in result, result
+        return result["result"].get("value")
+
+    def press(self, key: str) -> None:
+        """Press and release a key, such as Enter or ArrowRight, where the focus is."""
+        code = {"Enter": 13, " ": 32, "ArrowLeft": 37, "ArrowRight": 39, "Tab": 9}[key]
+        text = {"Enter": "\r", " ": " "}.get(key, "")
+        asked = {"key": key, "windowsVirtualKeyCode": code, "text": text}
+        self.ask("Input.dispatchKeyEvent", type="keyDown", **asked)
+        self.ask("Input.dispatchKeyEvent", type="keyUp", **asked)
+
+    def ask(self, method: str, **parameters) -> dict:
+        self._number += 1
+        request = {"id": self._number, "method": method, "params": parameters, **self._session}
+        os.write(self._speaks, json.dumps(request).encode() + b"\0")
+        while (answer := self._listen()).get("id") != self._number:
+            pass
+        assert "error" not in answer, answer
+        return answer["result"]
+
+    def _listen(self) -> dict:
+        while b"\0" not in self._heard:
+            part = os.read(self._hears, 1 << 20)
+            assert part, "the browser has ended"
+            self._heard += part
+        line, self._heard = self._heard.split(b"\0", 1)
+        message = json.loads(line)
+        method, found = message.get("method"), message.get("params")
+        if method in ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded"):
+            self.problems.append(json.dumps(found))
+        if method == "Network.requestWillBeSent":
+            self.requests.append(found["request"]["url"])
+        return message
+
+    def close(self) -> None:
+        self.ask("Browser.close")
+        self._process.wait(timeout=60)
+        os.close(self._speaks)
+        os.close(self._hears)
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """A window of a browser, for all tests of this process."""
+    window = Browser(tmp_path_factory.mktemp("browser"))
+    yield window
+    window.close()
