@@ -14,9 +14,8 @@ from nbformat.v4 import new_markdown_cell
 from traitlets.config import Config
 
 from lib import ROOT
+from lib.prose import DECISIONS
 
-#: Decisions at many thresholds (lib.comparison.thresholds): on a page, a slider over its table.
-DECISIONS = "application/vnd.decisions+json"
 #: The formats of an output that a page shows, best first.
 SHOWN = [DECISIONS, "text/html", "text/markdown", "image/png", "image/jpeg", "text/plain"]
 #: Tags of cells that a page leaves out: what introduces the notebook, where its code displays a
