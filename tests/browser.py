@@ -22,6 +22,22 @@ needs_chromium = pytest.mark.skipif(
 )
 
 
+#: Tables and pictures that reach beyond the page or the frame they are in, in words.
+TOO_WIDE = """(() => {
+  const page = document.documentElement;
+  const found = page.scrollWidth > innerWidth ? [`the page: ${page.scrollWidth} px`] : [];
+  for (const one of document.querySelectorAll("main table, main img, main pre, .decide, .filter")) {
+    if (!one.checkVisibility()) continue;
+    const frame = one.closest(".scroll") ?? one;
+    const right = frame.getBoundingClientRect().right;
+    const cut = one.tagName === "TABLE" && frame.scrollWidth > frame.clientWidth + 1;
+    if (right > innerWidth || (cut && innerWidth > 640))
+      found.push(`${one.tagName} ${one.textContent.trim().slice(0, 60)}: ${frame.scrollWidth} px`);
+  }
+  return found;
+})()"""
+
+
 def opened(page: Path, profile: Path) -> tuple[BeautifulSoup, str]:
     """The page as the browser has it, and what it logged; `profile` is an empty folder."""
     options = [f"--{flag}" for flag in (*FLAGS, "enable-logging=stderr", "dump-dom")]
@@ -111,9 +127,22 @@ class Browser:
         os.close(self._hears)
 
 
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory):
-    """A window of a browser, for all tests of this process."""
-    window = Browser(tmp_path_factory.mktemp("browser"))
-    yield window
-    window.close()
+def problems(window: Browser, page: Path) -> list[str]:
+    """What is wrong with a page as a browser shows it, on a desk and on a phone."""
+    found = []
+    for width in (1000, 360):
+        window.open(page, width)
+        found += [f"at {width} px {words}" for words in window.value(TOO_WIDE)]
+    asked = [url for url in window.requests if not url.startswith(("data:", page.as_uri()))]
+    return [*found, *window.problems, *asked]
+
+
+def missing(page: BeautifulSoup) -> list[str]:
+    """Cells of tables that show a missing value as Python does; None may be a default."""
+    cells = [cell.text.strip() for cell in page(["td", "th"])]
+    bad = [text for text in cells if text in ("nan", "NaN", "<NA>", "NaT")]
+    for table in page("table"):
+        heads = [head.text for head in table("th")]
+        nones = [cell for cell in table("td") if cell.text.strip() == "None"]
+        bad += [] if "default" in heads else [f"None under {heads}" for _ in nones]
+    return bad
