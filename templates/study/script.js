@@ -11,7 +11,9 @@ const make = (name, properties, ...children) => {
 const text = (row, column) => row.cells[column].textContent.trim();
 const number = (words) => {
   const first = /^[<>†~\s]*([+\-−]?(?:\d[\d,]*\d|\d)?(?:\.\d+)?(?:e[+-]?\d+)?)/i.exec(words)[1];
-  return first ? Number(first.replace("−", "-").replace(/,/g, "")) : NaN;
+  if (!first) return NaN;
+  const value = Number(first.replace("−", "-").replace(/,/g, ""));
+  return words.startsWith("<") ? value * (1 - 1e-9) : value; // < 0.0001 comes before 0.0001
 };
 
 function order(rows, column) {
