@@ -70,10 +70,9 @@ def at_a_few(test: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFram
     for name, at in named.items():
         found = metrics.decide(test["label"], test["score"], at)
         recall, specificity = float(found.recall()), float(found.specificity())
-        flagged, ppv, npv = predictive(recall, specificity, base_rate)
-        flagged = f"{1000 * flagged:.0f}"
+        flagged, *values = predictive(recall, specificity, base_rate)
         score = f"{at:.4g}" if np.isfinite(at) else "above all"
-        rows.append([name, score, recall, specificity, flagged, ppv, npv])
+        rows.append([name, score, recall, specificity, f"{1000 * flagged:.0f}", *values])
     heads = ["threshold, set on", "score", "recall", "specificity", "flagged per 1,000", "PPV"]
     return pd.DataFrame(rows, columns=[*heads, "NPV"])
 
