@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import shutil
 import subprocess
 from pathlib import Path
@@ -108,8 +109,9 @@ class Browser:
 
     def _listen(self) -> dict:
         while b"\0" not in self._heard:
-            part = os.read(self._hears, 1 << 20)
-            assert part, "the browser has ended"
+            ready, _, _ = select.select([self._hears], [], [], 120)
+            part = os.read(self._hears, 1 << 20) if ready else b""
+            assert part, "the browser has ended, or is silent for two minutes"
             self._heard += part
         line, self._heard = self._heard.split(b"\0", 1)
         message = json.loads(line)

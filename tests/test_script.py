@@ -15,6 +15,8 @@ from lib import ROOT, metrics, prose, report
 from lib.comparison import operating_points
 from lib.report.rendering import render, script
 
+pytestmark = pytest.mark.seconds(30)
+
 METHODS = [f"joint_method_{n}_subspace" for n in range(20)]
 VALUES = [0.803, 0.1, 0.25, None, *np.linspace(0.3, 0.9, 16).round(3)]
 INTERVALS = ["" if v is None else prose.interval(v, v - 0.1, v + 0.1) for v in VALUES]
