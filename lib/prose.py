@@ -9,6 +9,9 @@ import pandas as pd
 
 from lib import burned_in
 
+#: The kind of an output with decisions at many thresholds: on a page, a slider over their table.
+DECISIONS = "application/vnd.decisions+json"
+
 
 def literal(text: str) -> str:
     """Write a word of the data so that Markdown and HTML show it as it is."""

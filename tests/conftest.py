@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from browser import Browser
 from filelock import FileLock
 
 from lib import ROOT
@@ -190,3 +191,11 @@ def _rebuild(folder: Path) -> Path:
     rebuilt = study.dvc("repro")
     assert rebuilt.returncode == 0, rebuilt.stdout[-3000:] + rebuilt.stderr[-3000:]
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """A window of Chromium, for all tests of this process that look at pages."""
+    window = Browser(tmp_path_factory.mktemp("browser"))
+    yield window
+    window.close()

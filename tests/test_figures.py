@@ -220,6 +220,26 @@ def test_red_grows_with_the_map_on_one_scale():
     assert f"{scale[1]:.3g}" in figure.get_label()
 
 
+def test_maps_lie_smoothly_over_films_that_are_large_enough_to_see():
+    films = np.zeros((2, 64, 64), np.uint8)
+    peak = np.zeros((2, 8, 8))
+    peak[:, 3, 3] = 1
+    for recon in (None, films):
+        figure = figures.residual_overlay(films, recon, peak, ["one", "two"])
+        assert {round(axes.get_window_extent().width) for axes in figure.axes} == {256}
+        assert figure.get_figwidth() * figure.dpi <= 860
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    box = figure.axes[2].get_window_extent()
+    page = np.asarray(canvas.buffer_rgba())[..., 0].astype(int)
+    top = round(len(page) - box.y1)
+    row = page[top + round(3.5 * 32), round(box.x0) : round(box.x1)]
+    assert np.abs(np.diff(row)).max() < 20 < row.max(), "no edge between the places of a coarse map"
+    assert row.argmax() == pytest.approx(3.5 * 32, abs=2)
+    side = figures.side_by_side(films, ["one", "two"], {"a": peak}, {"a": np.zeros(2)}, films)
+    assert side.axes[1].get_window_extent().width == pytest.approx(256)
+
+
 def test_large_films_keep_within_the_page_and_no_films_are_refused():
     large = np.zeros((3, 256, 256), np.uint8)
     for figure in (figures.films(large), figures.residual_overlay(large, large, large, "abc")):

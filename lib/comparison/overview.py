@@ -73,9 +73,16 @@ def ranked(auroc: pd.DataFrame) -> pd.DataFrame:
             ],
             "family": rows["family"].str.replace("_", " "),
             "pre-training": rows["method"].map(pretraining),
-            "known labels": rows["setting"].str.replace("known ", "").map(unbroken),
+            "known labels": rows["setting"]
+            .str.replace("known ", "")
+            .str.replace(" %", unbroken(" %")),
         }
     )
+
+
+def _labels(setting: str) -> str:
+    """Return a setting in short, which may break between two shares but not within one."""
+    return setting.replace("known ", "").replace(" %", unbroken(" %"))
 
 
 def pretraining(method: str) -> str:

@@ -18,6 +18,8 @@ from lib.phantoms.grades import Graded
 
 #: Pixels between cells, for a line of a title, and for the name of a row.
 GAP, LINE, MARGIN = 8, 15, 22
+#: Pixels of a film under a map, where the page is wide enough: small findings have to be seen.
+OVERLAID = 256
 
 
 @styled
@@ -136,7 +138,7 @@ def residual_overlay(
 ) -> Figure:
     """Draw film, reconstruction where there is one, and the map in red over the film.
 
-    All are (n, h, w); a coarser map is stretched. Red is more opaque where the map is larger, on
+    All are (n, h, w); a map is enlarged smoothly. Red is more opaque where the map is larger, on
     one scale for all films, which the figure states. Lesions (0/1 masks) are outlined in blue.
     """
     images, maps = np.asarray(images), np.asarray(maps, float)
@@ -145,7 +147,7 @@ def residual_overlay(
     kinds = ["map over the film"]
     if reconstructions is not None:
         kinds.insert(0, "reconstruction")
-    height, width = _cell(images)
+    height, width = _cell(images, OVERLAID)
     films_per_row = max(1, WIDTH // ((width + GAP) * (1 + len(kinds))))
     headings = [heading for title in titles for heading in (title, *kinds)]
     across = films_per_row * (1 + len(kinds))
@@ -178,7 +180,7 @@ def side_by_side(
     maps: Mapping[str, Sequence[np.ndarray | None]],
     ranks: Mapping[str, np.ndarray],
     lesions: np.ndarray,
-    columns: int = 6,
+    columns: int = 3,
 ) -> Figure:
     """Draw maps of several methods over the same films (n, h, w), at most `columns` side by side.
 
@@ -195,7 +197,9 @@ def side_by_side(
         for band in bands
         for n in range(len(images))
     ]
-    side = min(128, (WIDTH - MARGIN) // max(map(len, headings)) - GAP)
+    side = min(OVERLAID, (WIDTH - MARGIN) // max(map(len, headings)) - GAP)
+    pixels = max(np.shape(images)[1:])
+    side = side // pixels * pixels or side  # a film pixel is a whole number of screen pixels
     figure, rows = _cells(headings, side, side, margin=MARGIN)
     scales = {name: map_scale(np.array([m for m in maps[name] if m is not None])) for name in names}
     for number, (first, *others) in enumerate(rows):
@@ -242,11 +246,11 @@ def _without_text_of_any(pictures: Sequence[np.ndarray], maps: np.ndarray) -> li
     if provenance.holds_phantoms():
         return [*pictures, maps]
     height, width = np.shape(pictures[0])[1:]
-    nearest = {"dsize": (width, height), "interpolation": cv2.INTER_NEAREST}
+    smooth = {"dsize": (width, height), "interpolation": cv2.INTER_LINEAR}
     shown = []
     for *layers, values in zip(*pictures, maps, strict=True):
         boxes = np.concatenate([burned_in.text_boxes(layer) for layer in layers])
-        layers.append(cv2.resize(values, **nearest))
+        layers.append(cv2.resize(values, **smooth))
         shown.append([burned_in.hidden(layer, boxes) for layer in layers])
     return [np.array(layers) for layers in zip(*shown, strict=True)]
 
@@ -266,12 +270,15 @@ def opacity(values: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
 
 
 def overlay(axes: Axes, values: np.ndarray, scale: tuple[float, float], shape: tuple) -> None:
-    """Lay the map `values` in red over a film of `shape` (h, w)."""
+    """Lay the map `values` in red over a film of `shape` (h, w), without edges between its pixels.
+
+    Smooth as it is, it shows no detail that the map does not have.
+    """
     red = np.zeros((*values.shape, 4))
     red[..., 0] = 0.9
     red[..., 3] = opacity(values, scale)
     extent = (-0.5, shape[1] - 0.5, shape[0] - 0.5, -0.5)
-    axes.imshow(red, extent=extent, interpolation="nearest")
+    axes.imshow(red, extent=extent, interpolation="bilinear")
 
 
 def outline(axes: Axes, mask: np.ndarray) -> None:
@@ -305,13 +312,16 @@ def _listed(titles: Sequence[str]) -> str:
     return f" ({listed})" if listed else ""
 
 
-def _cell(images: Sequence[np.ndarray] | np.ndarray) -> tuple[int, int]:
-    """Return height and width of a cell: a whole multiple of the films', or 300 pixels at most."""
+def _cell(images: Sequence[np.ndarray] | np.ndarray, about: int = 140) -> tuple[int, int]:
+    """Return height and width of a cell: a whole multiple of the films', or 300 pixels at most.
+
+    Small films are enlarged to about so many pixels, of which three fit across a page.
+    """
     if len(images) == 0:
         raise ValueError("There is no film to draw.")
     height, width = np.max([np.shape(image) for image in images], axis=0)
     side = max(height, width)
-    zoom = max(1, round(140 / side)) if side <= 300 else 300 / side
+    zoom = max(1, min(round(about / side), WIDTH // 3 // side)) if side <= 300 else 300 / side
     return int(height * zoom), int(width * zoom)
 
 

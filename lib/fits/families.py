@@ -1,7 +1,7 @@
 """The families of methods in words and equations, from notebooks/families/*.md.
 
 A file has a title, the idea, and a section `## Limitations`. Equations are written `$$ x_{t} $$`,
-or `$x$` in a line, and typeset as plain HTML, as pages run no script.
+or `$x$` in a line, and typeset as plain HTML, without a script.
 """
 
 import html

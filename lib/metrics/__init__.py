@@ -7,7 +7,7 @@ optional `weight`: the count of each film. A bootstrap has one weight per resamp
 
 from lib.metrics.calibration import brier, calibration_bins, calibration_error, fit_probability
 from lib.metrics.decisions import Decisions, decide, threshold_for_recall, threshold_from_normals
-from lib.metrics.films import FEWEST, by_study
+from lib.metrics.films import FEWEST, by_study, divide
 from lib.metrics.intervals import Estimate, bootstrap, patient_weights, roc_band, t_interval
 from lib.metrics.pixels import aupro, pixel_counts, pointing_game, rank_pixels
 from lib.metrics.ranking import Ranking, auroc, average_precision, rank
@@ -27,6 +27,7 @@ __all__ = [
     "calibration_bins",
     "calibration_error",
     "decide",
+    "divide",
     "fit_probability",
     "holm",
     "paired_delong",

@@ -2,7 +2,8 @@
 
     python -m lib.report NOTEBOOK OUTPUT.html -p name value ...
 
-The page loads no external resource, runs no script, and ends with a trace of its origin.
+The page loads no external resource, runs no script but that of its template, and ends with a trace
+of its origin.
 """
 
 import sys

@@ -1,5 +1,7 @@
 """Render an executed notebook as one self-contained HTML page, by templates/study."""
 
+import base64
+import hashlib
 import os
 import re
 from pathlib import Path
@@ -12,9 +14,10 @@ from nbformat.v4 import new_markdown_cell
 from traitlets.config import Config
 
 from lib import ROOT
+from lib.prose import DECISIONS
 
 #: The formats of an output that a page shows, best first.
-SHOWN = ["text/html", "text/markdown", "image/png", "image/jpeg", "text/plain"]
+SHOWN = [DECISIONS, "text/html", "text/markdown", "image/png", "image/jpeg", "text/plain"]
 #: Tags of cells that a page leaves out: what introduces the notebook, where its code displays a
 #: title for this page, and a section of which there is nothing.
 NOTEBOOK_ONLY, IF_ANY = "notebook-only", "if-any"
@@ -60,6 +63,7 @@ def render(
         "failure": failure,
         "failed_cell": next((cell.number for cell in states if cell.state == "failed"), None),
         "trace": made,
+        **script(),
     }
     templates = {"extra_template_basedirs": [str(ROOT / "templates")], "template_name": "study"}
     exporter = HTMLExporter(
@@ -75,6 +79,13 @@ def render(
     text, _ = exporter.from_notebook_node(notebook, resources=resources)
     # A notebook may have many pages, or none here: a link to one leads to the first page's "Pages".
     return re.sub(r'href="[^":#]*?[\w-]+\.ipynb"', f'href="{home(output)}#Pages"', text)
+
+
+def script() -> dict[str, str]:
+    """Return the script of pages and its hash, by which their content policy lets it alone run."""
+    text = (ROOT / "templates/study/script.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return {"script": text, "script_hash": f"sha256-{digest}"}
 
 
 def own_title(notebook: NotebookNode) -> None:
