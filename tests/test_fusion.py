@@ -132,3 +132,16 @@ def test_each_seed_is_fused_with_itself_and_the_first_is_tested_against_its_part
     assert len(of_fusions) == 6 and set(of_fusions["method_b"]) == {"ours", "ours/top_k"}
     assert (of_fusions["difference"] > 0).all() and of_fusions["p_holm"].min() < 0.05
     assert len(tests) == 7, "and the detector against the floor"
+
+
+def test_a_fusion_with_a_rule_is_tested_as_a_detector():
+    cell = scored()
+    fused = fuse("label_free", Fusion(["ours", "ours/top_k"], "soft maximum"), [cell])
+    floor = Scored("limbs", "floor: knn", "floor", "", "unlabelled", films(seed=7), {})
+    tests = pd.DataFrame(of_pairs.paired_tests([cell], [floor], fused))
+    pairs = list(zip(tests["method_a"], tests["method_b"], strict=True))
+    floors = [("ours", "floor: knn"), ("label_free", "floor: knn")]
+    parts = [("label_free", "ours"), ("label_free", "ours/top_k")]
+    assert pairs == [("ours", "label_free"), *floors, *parts]
+    of_floors = tests[1:3]
+    assert of_floors["p_holm"].min() == pytest.approx(min(1, 2 * of_floors["p_value"].min()))

@@ -1,7 +1,7 @@
 """The answer of the study: per data set the best detector without, with few and with all labels.
 
-Read from results.csv and tests.csv. Score fusions have no test against the floors, and detectors
-that are given a pool of contaminated films have other films, so that both are left out. The best
+Read from results.csv and tests.csv. Fusions that are compared under several rules are left out, as
+are detectors with a pool of contaminated films, which have other films than the others. The best
 of several detectors is selected on the test films on which it is measured, which favours it: those
 with the same labels that no paired test tells apart from it are named with it.
 """
@@ -16,7 +16,6 @@ import pandas as pd
 from lib import ROOT, provenance
 from lib.comparison import claims
 from lib.comparison.choices import MARK, marked
-from lib.comparison.fusion import FUSION
 from lib.comparison.overview import pretraining
 from lib.comparison.scores import FLOOR
 from lib.comparison.tables import COLUMNS
@@ -80,7 +79,7 @@ def best(auroc: pd.DataFrame, tests: pd.DataFrame | None = None) -> list[Best]:
     `auroc` has rows of results per film over all films; of several seeds the median run counts.
     """
     compared = _pairs(tests)
-    methods = median_runs(auroc[~auroc["family"].isin([FLOOR, FUSION])])
+    methods = median_runs(runs(auroc))
     methods = methods.assign(labels=methods["setting"].map(labels_of))
     floors = auroc[auroc["family"].eq(FLOOR)].sort_values("value", ascending=False)
     return [
@@ -106,13 +105,17 @@ def _best(own: pd.DataFrame, floors: pd.DataFrame, compared: dict) -> Best:
 
 
 def _pairs(tests: pd.DataFrame | None) -> dict[tuple[str, str, str], dict]:
-    """Return each test by data set and methods, in both directions."""
-    pairs = {}
+    """Return each test by data set and methods, in both directions.
+
+    A fusion and its part are tested twice: among detectors, which comes first and counts here, and
+    among fusions and parts.
+    """
+    pairs: dict[tuple[str, str, str], dict] = {}
     for test in [] if tests is None else tests.to_dict("records"):
         a, b = test["method_a"], test["method_b"]
         turned = {"difference": -test["difference"], "low": -test["high"], "high": -test["low"]}
-        pairs[test["dataset"], a, b] = test
-        pairs[test["dataset"], b, a] = test | turned
+        pairs.setdefault((test["dataset"], a, b), test)
+        pairs.setdefault((test["dataset"], b, a), test | turned)
     return pairs
 
 

@@ -38,6 +38,11 @@ class Fused(NamedTuple):
     scored: Scored
     parts: list[Scored]
 
+    @property
+    def is_detector(self) -> bool:
+        """Whether it was declared with a rule, and is a detector of its name."""
+        return declared_name(self.scored.method) == self.scored.method
+
 
 def fuse(name: str, fusion: grid.Fusion, detectors: Iterable[Scored]) -> list[Fused]:
     """Return one fused score per rule and per seed with all parts.

@@ -17,11 +17,13 @@ def paired_tests(
 ) -> list[dict]:
     """Return paired DeLong tests over the patients of one data set, corrected per kind.
 
-    Kinds: two detectors; a detector and the best floor; a fusion and one of its parts.
+    Kinds: two detectors; a detector and the best floor; a fusion and one of its parts. A fusion
+    that was declared with a rule is a detector, too.
     """
-    first = _first_seeds(detectors)
     best = best_floor(floors)
     of_first_seed = [fusion for fusion in fused if fusion.scored.seed == detectors[0].seed]
+    declared = [fusion.scored for fusion in of_first_seed if fusion.is_detector]
+    first = [*_first_seeds(detectors), *declared]
     kinds = [
         combinations(first, 2),
         ((scored, floor) for scored in first for floor in best),
