@@ -180,7 +180,7 @@ def side_by_side(
     maps: Mapping[str, Sequence[np.ndarray | None]],
     ranks: Mapping[str, np.ndarray],
     lesions: np.ndarray,
-    columns: int = 3,
+    columns: int = 4,
 ) -> Figure:
     """Draw maps of several methods over the same films (n, h, w), at most `columns` side by side.
 
