@@ -52,8 +52,8 @@ def allow(root: Path, films: bool = False) -> None:
         raise BadData(f"The study has no pages yet: {AGAIN}.")
     if not films and not (provenance.holds_phantoms(root) and record.holds_phantoms()):
         raise BadData(
-            "The study is of films that are not phantoms, and pages, weights and scores tell of "
-            "the patients; nothing was published. If these films may be published, add FILMS=yes."
+            "The study is of films that are not phantoms, and its pages, weights and scores may "
+            "show patients: nothing was published. If these films may be, add FILMS=yes."
         )
 
 
