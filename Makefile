@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: study faults test lab data read reports record verify benchmark lock pictures
+.PHONY: study faults test lab data read reports record verify publish archive release benchmark lock pictures
 
 # Fits and their pages use all cores; stages that use one core run in a second lane. A failure in a lane recurs in the
 # last line, which reports it. `exec` passes signals for make on to the lanes.
@@ -55,6 +55,18 @@ WITH :=
 override export WITH := $(value WITH)
 verify: $(READY)           ## recompute every table from its scores, and compare the results with those in git; WITH=file: with others as well
 	python -m lib.verify -- "$$WITH"
+
+# BASE=https://host/folder: the address of the site, for its map of pages; FILMS=yes: films of patients as well.
+override export BASE := $(value BASE)
+publish: $(READY)          ## fill site/ with pages and tables, for any static host; BASE=address, FILMS=yes
+	@python -m lib.checklist
+	@python -m lib.publish --base "$$BASE" --films "$$FILMS"
+
+archive: $(READY)          ## source, results, scores, weights, pages and their hashes as one file in build/archive/; FILMS=yes
+	@python -m lib.archive --films "$$FILMS"
+
+release: $(READY)          ## CITATION.cff and the descriptions for archives, from pyproject.toml
+	python -m lib.release
 
 benchmark: $(READY)        ## speed of preprocessing and training here, compared with the previous benchmark
 	python -m lib.benchmark

@@ -27,7 +27,7 @@ FLOORS = [
     *("losses", "feature_detector", "feature_statistics", "grid_detector"),
     *("methods", "metrics", "floors", "prose", "figures", "fits"),
     *("comparison", "unlabelled", "report", "pages", "reader", "benchmark", "preflight", "lab"),
-    "verify",
+    *("verify", "release", "checklist", "publish", "archive"),
 ]
 
 FILMS = {".dcm", ".dicom", ".jpg", ".jpeg"}
