@@ -107,7 +107,8 @@ def best(auroc: pd.DataFrame) -> str:
         for kind, among in groups.items():
             for row in own[among[own.index]].nlargest(1, "value").itertuples():
                 interval = prose.ends(row.low, row.high)
-                words.append(f"{kind} {literal(row.method)} **{row.value:.3f}** {interval}")
+                name = literal(row.method.removeprefix(f"{FLOOR}: "))
+                words.append(f"{kind} {name} **{row.value:.3f}** {interval}")
         lines.append(f"- {literal(dataset)}: best {'; best '.join(words)}.")
     return "\n".join(lines)
 
