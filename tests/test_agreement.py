@@ -94,4 +94,7 @@ def test_table_and_sentence():
     assert table.loc[0, ["spearman", "low", "high"]].tolist() == pytest.approx([1, 1, 1])
     text = agreement.sentence(table)
     assert "1.00" in text and "8 methods" in text and "limb" not in text
+    assert "cannot be told" not in text
+    unsure = agreement.sentence(table.assign(low=-0.2))
+    assert "For chest films it cannot be told from 0" in unsure
     assert agreement.sentence(table.iloc[1:]) == ""

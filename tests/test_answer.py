@@ -136,7 +136,7 @@ def test_the_table_has_a_row_per_data_set_and_says_what_is_not_significant(limbs
     assert mura[0].startswith("limbs (mura)") and mura[3] == "none was trained"
     assert "+0.040 over knn, not significant (p = 0.0600)" in mura[2]
     assert "+0.150 over knn, p = 0.0020" in nih[1]
-    assert "not distinguishable from nsa best of 3" in nih[1]
+    assert "not distinguishable from nsa best of 3 detectors" in nih[1]
     assert "not significant" not in "".join(nih) and "ddad" not in page.text
 
 

@@ -12,7 +12,7 @@ from nbconvert.filters import markdown2html
 from lib import ROOT, ablations, grid, methods, params, prose, report
 from lib.comparison.tables import COLUMNS
 from lib.fits import method_card
-from lib.fits.catalogue import catalogue
+from lib.fits.catalogue import catalogue, has_map
 from lib.fits.families import FOLDER, family, typeset
 from lib.fits.keywords import keywords, meanings
 from lib.grid import Fit
@@ -194,3 +194,9 @@ def test_equations_are_typeset_without_script():
 def test_pages_find_the_files_of_families():
     assert {path.stem for path in FOLDER.glob("*.md")} == set(grid.families().values())
     assert FOLDER.is_relative_to(ROOT / "notebooks")
+
+
+def test_the_catalogue_says_which_methods_have_a_map():
+    with_map = {"padim", "patchcore_anywhere", "feature_flow", "lesion_head", "vae", "nsa"}
+    without = {"feature_distance", "linear_probe", "feature_deep_sad"}
+    assert {name for name in with_map | without if has_map(name)} == with_map

@@ -47,8 +47,8 @@ class Best(NamedTuple):
 
     @property
     def lead(self) -> float:
-        """Difference in AUROC from the best floor."""
-        return self.run["value"] - self.floor_value
+        """Difference in AUROC from the best floor: that of the test, if there is one."""
+        return self.test["difference"] if self.test else self.run["value"] - self.floor_value
 
     @property
     def rival(self) -> str:
@@ -105,17 +105,13 @@ def _best(own: pd.DataFrame, floors: pd.DataFrame, compared: dict) -> Best:
 
 
 def _pairs(tests: pd.DataFrame | None) -> dict[tuple[str, str, str], dict]:
-    """Return each test by data set and methods, in both directions.
-
-    A fusion and its part are tested twice: among detectors, which comes first and counts here, and
-    among fusions and parts.
-    """
+    """Return each test by data set and methods, in both directions."""
     pairs: dict[tuple[str, str, str], dict] = {}
     for test in [] if tests is None else tests.to_dict("records"):
         a, b = test["method_a"], test["method_b"]
         turned = {"difference": -test["difference"], "low": -test["high"], "high": -test["low"]}
-        pairs.setdefault((test["dataset"], a, b), test)
-        pairs.setdefault((test["dataset"], b, a), test | turned)
+        pairs[test["dataset"], a, b] = test
+        pairs[test["dataset"], b, a] = test | turned
     return pairs
 
 
@@ -216,7 +212,7 @@ def _lines(one: Best) -> list[str]:
         interval,
         f"{lead}, {test}",
         *([f"not distinguishable from {_some(one.alike)}"] if one.alike else []),
-        f"best of {one.among}" if one.among > 1 else "the only one",
+        f"best of {one.among} detectors" if one.among > 1 else "the only detector",
     ]
 
 

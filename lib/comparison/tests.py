@@ -18,14 +18,15 @@ def paired_tests(
     """Return paired DeLong tests over the patients of one data set, corrected per kind.
 
     Kinds: two detectors; a detector and the best floor; a fusion and one of its parts. A fusion
-    that was declared with a rule is a detector, too.
+    that was declared with a rule is a detector, too, but is compared with its parts once only.
     """
     best = best_floor(floors)
     of_first_seed = [fusion for fusion in fused if fusion.scored.seed == detectors[0].seed]
     declared = [fusion.scored for fusion in of_first_seed if fusion.is_detector]
     first = [*_first_seeds(detectors), *declared]
+    own = {(fusion.scored.method, part.method) for fusion in of_first_seed for part in fusion.parts}
     kinds = [
-        combinations(first, 2),
+        (pair for pair in combinations(first, 2) if (pair[1].method, pair[0].method) not in own),
         ((scored, floor) for scored in first for floor in best),
         ((fusion.scored, part) for fusion in of_first_seed for part in fusion.parts),
     ]

@@ -6,6 +6,9 @@ from lib import ROOT, ablations, grid, params
 from lib.fits import method_card
 from lib.fits.keywords import chain, keywords, photographs
 
+BASES = ("lib.detector", "lib.feature_detector")  # of methods with a map and without
+OF_A_MAP = ('"map"', "of_cells(")  # an output of that name, or what makes it of cells
+
 
 def catalogue(results: pd.DataFrame) -> pd.DataFrame:
     """Return the methods of the grids: one row each, with its AUROC on every data set of `results`.
@@ -39,12 +42,14 @@ def _in_catalogue(method: str, family: str) -> dict:
 
 
 def has_map(method: str) -> bool:
-    """Return whether a method has an anomaly map."""
-    modules = [
-        name for name in chain(f"lib.methods.{params.method_of(method)}") if "methods" in name
+    """Return whether a method has an anomaly map; pooled features have no places."""
+    if params.part(method, params.entry_of(method)).features == "pooled":
+        return False
+    modules = chain(f"lib.methods.{params.method_of(method)}")
+    sources = [
+        (ROOT / f"{name.replace('.', '/')}.py").read_text() for name in modules if name not in BASES
     ]
-    sources = [(ROOT / f"{name.replace('.', '/')}.py").read_text() for name in modules]
-    return any('"map"' in source for source in sources)
+    return any(words in source for source in sources for words in OF_A_MAP)
 
 
 def _pretraining(method: str, entry: dict) -> str:
