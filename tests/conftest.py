@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from browser import Browser
 from filelock import FileLock
 
 from lib import ROOT
@@ -196,6 +195,8 @@ def _rebuild(folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory):
     """A window of Chromium, for all tests of this process that look at pages."""
+    from browser import Browser  # which only pytest finds
+
     window = Browser(tmp_path_factory.mktemp("browser"))
     yield window
     window.close()
