@@ -402,6 +402,28 @@ def test_nothing_is_written_among_the_films(joined, films):
             folder.read(films, joined, output)
 
 
+def test_an_output_that_cannot_be_written_is_refused_before_films_are_read(films, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "output/answers.csv").mkdir(parents=True)
+    for output in (tmp_path / "file/below", tmp_path / "output"):
+        with pytest.raises(BadData, match="another folder|name a folder"):
+            folder.check_output(films, output)
+    (tmp_path / "film.dcm").touch()
+    with pytest.raises(BadData, match="another folder"):
+        folder.check_output(tmp_path / "film.dcm", tmp_path)
+    folder.check_output(tmp_path / "film.dcm", tmp_path / "build/read")  # not beside the film
+
+
+def test_a_table_belongs_to_a_page_and_holds_any_name(joined, films, no_text):
+    (films / "an\rodd, name.txt").write_text("not a film")
+    output = films.parent / "answers"
+    folder.read(films, joined, output)
+    table = pd.read_csv(output / "answers.csv", lineterminator="\n")
+    assert "an\rodd, name.txt" in set(table["path"])
+    (read_at,) = table["read at"].unique()
+    assert read_at in (output / "answers.html").read_text()
+
+
 def test_text_burned_into_a_film_is_hidden(tmp_path):
     """Also where the study's own films are phantoms, on which nobody is named."""
     film = cv2.resize(chest(3), (600, 720), interpolation=cv2.INTER_CUBIC)

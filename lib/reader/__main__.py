@@ -27,8 +27,8 @@ def main(arguments: list[str]) -> int:
     if not options.films:
         raise BadData("Name a film or a folder of films: make read FILMS=path.")
     place = Path(options.films)
-    folder.files_in(place)  # errors come before TensorFlow, whose import takes seconds
-    folder.check_output(place, options.output)
+    folder.check_output(place, options.output)  # errors come before TensorFlow, which takes seconds
+    folder.files_in(place)
     print(f"Detector: {choose(options.detector)}. {DISCLAIMER}", flush=True)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's notes on the machine
     answers = folder.read(place, Reader(options.detector), options.output)

@@ -72,7 +72,7 @@ def ready(dataset: str, seed: int = 0) -> list[str]:
 
 def _divided(name: str) -> tuple[str, str, int]:
     """Divide `data set/method/seed`, the last two of which may be missing."""
-    dataset, *rest = name.strip("/").split("/")
+    dataset, *rest = str(name).strip("/").split("/")
     method, seed = [*rest, "", "0"][0], [*rest[1:], "0"][0]
     if len(rest) > 2 or not seed.isdecimal():
         raise BadData(

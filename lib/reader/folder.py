@@ -3,8 +3,11 @@
 The table names the files and stays with whoever has the films; the page has no names.
 """
 
+import csv
 from collections import Counter
 from pathlib import Path
+
+import pandas as pd
 
 from lib import files
 from lib.datasets.listing import files_below
@@ -30,28 +33,39 @@ def files_in(place: Path) -> list[Path]:
 
 
 def check_output(place: Path, output: Path) -> None:
-    """Raise BadData if the output would be written among the user's films, or is a file."""
-    if output.resolve().is_relative_to(_root(place).resolve()):
+    """Raise BadData if the output would lie among the user's films, or cannot be written."""
+    folder, into = _root(place).resolve(), output.resolve()
+    if into.is_relative_to(folder) if place.is_dir() else into == folder:
         raise BadData(
             f"{output} lies in the folder of the films, into which nothing is written: name "
             "another folder with --output."
         )
-    if output.is_file():
-        raise BadData(f"{output} is a file: name a folder with --output.")
+    nearest = next(one for one in (into, *into.parents) if one.exists())
+    if not nearest.is_dir():
+        raise BadData(f"{nearest} is a file: name a folder with --output.")
+    for name in (TABLE, PAGE):
+        if (output / name).is_dir():
+            raise BadData(f"{output / name} is a folder: name another folder with --output.")
 
 
 def read(place: Path, reader: Reader, output: Path = OUTPUT) -> Answers:
-    """Read the films of `place`; write the table and the page into `output`, both or neither."""
+    """Read the films of `place`; write the table and the page into `output`.
+
+    Either replaces an earlier one as a whole. Both state when the films were read, by which a table
+    belongs to a page, should the process be killed between the two.
+    """
     check_output(place, output)
     answers = ranked(reader.read_all(files_in(place)), reader.context)
-    text = page(answers, TABLE)
+    read_at = f"{pd.Timestamp.now('UTC'):%Y-%m-%d %H:%M:%S} UTC"
+    text = page(answers, TABLE, read_at)
     with (
-        files.whole_file(output / TABLE) as unfinished_table,
         files.whole_file(output / PAGE) as unfinished_page,
+        files.whole_file(output / TABLE) as unfinished_table,
     ):
         unfinished_page.write_text(text, encoding="utf-8")
-        rows = table(answers, _root(place))
-        rows.to_csv(unfinished_table, index=False, errors=ODD_NAMES)
+        rows = table(answers, _root(place)).assign(**{"read at": read_at})
+        quoting = csv.QUOTE_NONNUMERIC  # a name may hold the end of a line
+        rows.to_csv(unfinished_table, index=False, errors=ODD_NAMES, quoting=quoting)
     return answers
 
 

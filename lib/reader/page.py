@@ -25,10 +25,11 @@ TEMPLATES = jinja2.Environment(
 )
 
 
-def page(answers: Answers, table: str) -> str:
+def page(answers: Answers, table: str, read_at: str) -> str:
     """Return the page as HTML, which loads nothing and runs no script.
 
-    `table` is the name of the file that says which number is which file.
+    `table` is the name of the file that says which number is which file, `read_at` when the films
+    were read, as that file says, too.
     """
     problems = pd.DataFrame(
         [(number, file.reason) for number, file in answers.refused], columns=["number", "reason"]
@@ -43,6 +44,7 @@ def page(answers: Answers, table: str) -> str:
         phantoms=provenance.holds_phantoms(),
         trace=provenance.trace(),
         table=table,
+        read_at=read_at,
     )
 
 
