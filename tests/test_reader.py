@@ -406,7 +406,7 @@ def test_an_output_that_cannot_be_written_is_refused_before_films_are_read(films
     (tmp_path / "file").write_text("mine")
     (tmp_path / "output/answers.csv").mkdir(parents=True)
     for output in (tmp_path / "file/below", tmp_path / "output"):
-        with pytest.raises(BadData, match="another folder|name a folder"):
+        with pytest.raises(BadData, match=r"another folder|name a folder"):
             folder.check_output(films, output)
     (tmp_path / "film.dcm").touch()
     with pytest.raises(BadData, match="another folder"):
