@@ -117,7 +117,7 @@ def test_measures_have_one_row_per_method_and_only_the_columns_there_are(interva
     table = overview.measures(rows, overview.RANKING, intervals)
     assert list(table) == ["method", "Brier score"]
     cells = [cell.text for cell in shown(table).tbody("td")]
-    values = ["0.200\xa0[0.100,\xa00.300]", "0.100\xa0[0.000,\xa00.200]"]
+    values = ["0.200[0.100,\xa00.300]", "0.100[0.000,\xa00.200]"]
     assert cells == [
         "vae",
         values[0] if intervals else "0.200",

@@ -234,9 +234,13 @@ def order(tests: pd.DataFrame) -> pd.DataFrame:
 
 
 def measures(rows: pd.DataFrame, columns: dict[str, str], intervals: bool = False) -> pd.DataFrame:
-    """Return one row per method, one column per available metric of `columns`."""
+    """Return one row per method, one column per available metric of `columns`.
+
+    `intervals` are shown below the values, since several next to them would not fit a page.
+    """
     shown = _intervals(rows, "value") if intervals else rows["value"]
-    rows = rows.assign(method=_named(rows, "method", "seed"), shown=shown)
+    below = [text.replace("&nbsp;", "<br>", 1) for text in shown] if intervals else shown
+    rows = rows.assign(method=_named(rows, "method", "seed"), shown=below)
     rows = rows[rows["metric"].isin(columns)]
     table = rows.pivot_table("shown", "method", "metric", aggfunc="first", sort=False)
     there = [metric for metric in columns if metric in table]
