@@ -5,11 +5,11 @@ The names of an export's files are often those of patients.
 
 from pathlib import Path
 
-import jinja2
 import pandas as pd
 
-from lib import ROOT, processes, provenance
+from lib import processes, provenance
 from lib.films import UnreadableFilm
+from lib.fits.underway import TEMPLATES
 from lib.prose import by_reason
 from lib.reader.answer import DISCLAIMER, Map
 from lib.reader.answers import Answered, Answers
@@ -18,11 +18,6 @@ from lib.reader.gate import LIMIT
 
 PICTURES = 100  # films with a picture; the others are in a table
 SIDE = 256  # pixels of the longer side of a picture
-TEMPLATES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader([ROOT / "templates", ROOT / "templates/study"]),
-    autoescape=True,
-    trim_blocks=True,
-)
 
 
 def page(answers: Answers, table: str, read_at: str) -> str:
