@@ -45,13 +45,14 @@ def write(root: Path = ROOT, films: bool = False) -> tuple[Path, dict[str, str]]
     `films`: also of films of patients, without their indices, which name files. Raises BadData as
     `lib.publish.site.publish` does, or if the code is that of no commit.
     """
-    allow(root, films)
-    pages, _ = pages_of_the_run(root / "reports", Record(root))
+    record = Record(root)
+    allow(record, films)
+    pages, _ = pages_of_the_run(root / "reports", record)
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
     folder = f"{project['name']}-{project['version']}"
     path, sums = root / f"build/archive/{folder}.tar.gz", {}
     with files.whole_file(path) as unfinished, _tar(unfinished) as archive:
-        for member in chain(source(root), results(root, pages)):
+        for member in chain(source(root), results(record, pages)):
             digest = hashlib.sha256(member.content).hexdigest()
             if member.name not in sums:
                 _add(archive, folder, member)
@@ -76,12 +77,12 @@ def source(root: Path) -> Iterator[Member]:
                 yield Member(member.name, content.read(), 0o755 if member.mode & 0o100 else 0o644)
 
 
-def results(root: Path, pages: list[Path]) -> Iterator[Member]:
+def results(record: Record, pages: list[Path]) -> Iterator[Member]:
     """Yield tables and pages, and of each fit its scores, weights, history and record.
 
     Raises BadData if one of these is not that of the last run.
     """
-    record = Record(root)
+    root = record.root
     paths = [*tables(root / "reports"), *pages]
     for folder, names in OF_RUN.items():
         if folder == "index" and not record.holds_phantoms():

@@ -26,8 +26,8 @@ def publish(root: Path = ROOT, base: str = "", films: bool = False) -> tuple[Pat
     published (see `allow`), if they are not those of the last run, or if a link is broken.
     """
     check_base(base)
-    allow(root, films)
     reports, record = root / "reports", Record(root)
+    allow(record, films)
     pages, left_out = pages_of_the_run(reports, record)
     with files.whole_folder(root / "site") as site:
         for path in sorted({*pages, *tables(reports)}):
@@ -42,15 +42,14 @@ def publish(root: Path = ROOT, base: str = "", films: bool = False) -> tuple[Pat
     return root / "site", [page.relative_to(reports).as_posix() for page in left_out]
 
 
-def allow(root: Path, films: bool = False) -> None:
+def allow(record: Record, films: bool = False) -> None:
     """Raise BadData if data/, or the last run, holds other films than phantoms.
 
     `films`: the user says that these may be shown. Raises BadData also if nothing has run.
     """
-    record = Record(root)
-    if not record.stages or not (root / "reports/index.html").exists():
+    if not record.stages or not (record.root / "reports/index.html").exists():
         raise BadData(f"The study has no pages yet: {AGAIN}.")
-    if not films and not (provenance.holds_phantoms(root) and record.holds_phantoms()):
+    if not films and not (provenance.holds_phantoms(record.root) and record.holds_phantoms()):
         raise BadData(
             "The study is of films that are not phantoms, and its pages, weights and scores may "
             "show patients: nothing was published. If these films may be, add FILMS=yes."
