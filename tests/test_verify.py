@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from test_comparison import CHANCE, GOOD, broken, build, changed, films_of_limbs, scores_of
 
 from lib import ROOT, ablations, files, grid, provenance
 from lib.comparison.compare import compare
@@ -18,7 +19,6 @@ from lib.fits import films
 from lib.fits.recipes import digest
 from lib.verify import machine, page, rows
 from lib.verify.__main__ import verify
-from tests.test_comparison import CHANCE, GOOD, broken, build, changed, films_of_limbs, scores_of
 
 assert build  # the fixture
 
