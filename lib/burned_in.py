@@ -2,7 +2,8 @@
 
 The package of RapidOCR (PP-OCRv6, Apache 2.0) contains its networks, so that nothing is downloaded.
 Only the positions of text are detected; no text is read. Lines with letters of 1 to 6 % of a film's
-height are found in any direction; a marker of one letter (L, R) is not a line and is kept.
+height are found in any direction; a marker of one letter (L, R) is not a line and is kept, and so
+are most words of two letters.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,7 +14,7 @@ import numpy as np
 
 SIDE = 768  # pixels of the longer side for text detection; a larger size does not improve it
 ENLARGED = 6  # largest factor of enlargement of smaller pictures
-LENGTH = 2  # least ratio of a line's length to its height
+LENGTH = 1.5  # least ratio of a line's length to its height; of one letter at most 1.3
 HEIGHT = 0.2  # largest height of a line as a share of the longer side; beyond it is anatomy
 MARGIN = 0.25  # hidden around a line, as a share of its height
 

@@ -13,6 +13,7 @@ them again.
 """
 
 import sys
+from collections.abc import Iterable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -58,7 +59,7 @@ def write_features(dataset: str, root: Path = ROOT) -> None:
     entry = load_entry(dataset, root)
     settings = {one.size: arrays.settings(dataset, {"size": one.size}, entry) for one in features}
     results = processes.each(
-        partial(_described, settings=settings, features=features),
+        partial(_described_files, settings=settings, features=features),
         batches,
         f"features of {dataset}",
         "batch",
@@ -84,22 +85,30 @@ def _type(one: Features) -> type:
     return np.uint8 if one.kind == "films" else np.float16
 
 
-def _described(paths: list[str], settings: dict, features: list[Features]) -> dict:
-    """Return {features: rows} of some films; each is read once, and each network runs once."""
-    prepared = [_prepared_film(path, settings) for path in paths]
-    films = {size: np.stack([sizes[size] for sizes in prepared]) for size in settings}
+def described(films: dict[int, np.ndarray], features: Iterable[Features]) -> dict:
+    """Return {features: rows} of films, {side in pixels: uint8 (n, s, s)}, as they are stored.
+
+    Each network runs once.
+    """
     networks: dict[tuple, list[Features]] = {}
     for one in features:
         networks.setdefault((one.size, one.weights, one.seed), []).append(one)
     rows = {}
-    for (size, *weights), described in networks.items():
+    for (size, *weights), of_network in networks.items():
         if weights[0]:
-            network = describer(tuple(one.kind for one in described), size, *weights)
+            network = describer(tuple(one.kind for one in of_network), size, *weights)
             values = network.predict_on_batch(to_float(films[size]))
         else:
             values = {"films": films[size]}
-        rows |= {one: values[one.kind].astype(_type(one), copy=False) for one in described}
+        rows |= {one: values[one.kind].astype(_type(one), copy=False) for one in of_network}
     return rows
+
+
+def _described_files(paths: list[str], settings: dict, features: list[Features]) -> dict:
+    """Return {features: rows} of the films of some files; each is read once."""
+    prepared = [_prepared_film(path, settings) for path in paths]
+    films = {size: np.stack([sizes[size] for sizes in prepared]) for size in settings}
+    return described(films, features)
 
 
 def _prepared_film(path: str, settings: dict) -> dict[int, np.ndarray]:

@@ -41,6 +41,12 @@ def test_a_plain_film_and_a_marker_of_one_letter_stay_as_they_are():
         np.testing.assert_array_equal(burned_in.without_text(grey), grey)
 
 
+@pytest.mark.parametrize("initials", ["MIA", "JON", "A.B.", "WSK"])
+def test_three_initials_are_text(initials):
+    for share in (0.02, 0.05):
+        assert len(burned_in.text_boxes(burned(film(1200), initials, share=share))) == 1
+
+
 def test_phantoms_show_no_text(tmp_path):
     draw(tmp_path / "phantoms", films=6, workers=1)
     paths = [path for path in tmp_path.rglob("*.*g") if "masks" not in path.parts]

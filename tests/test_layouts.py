@@ -4,6 +4,7 @@ import gzip
 import os
 import shutil
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -349,6 +350,22 @@ def test_links_are_followed_and_do_not_go_round_in_circles(tmp_path):
         "a/1.png",
         "b/2.png",
     ]
+
+
+def test_a_folder_that_cannot_be_opened_is_named(tmp_path, monkeypatch):
+    write_film(tmp_path / "films/a/1.png")
+    write_film(tmp_path / "films/closed/2.png")
+    scandir = os.scandir
+
+    def closed(path):
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    with pytest.raises(BadData, match="films/closed: the folder cannot be opened"):
+        files_below(tmp_path / "films")
+    assert files_below(tmp_path / "absent") == []
 
 
 def test_an_owners_films_may_be_links(tmp_path):

@@ -14,7 +14,7 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold
 
-from lib.phantoms import arms, cohorts, draw, grades
+from lib.phantoms import arms, cohorts, draw, drawing, grades
 
 FILMS, SEED = 200, 0
 SEEDS = (0, 1, 2)  # of the second and third half as many films
@@ -147,6 +147,27 @@ def test_rsna_films_are_dicom_of_both_encodings_and_polarities(folder):
     for path, film in zip(films_of(folder, "rsna"), films, strict=True):
         assert film.PatientID == path.stem and film.PatientAge.isdigit()
         assert film.pixel_array.shape == (film.Rows, film.Columns)
+
+
+TRUNK, THUMB, LITTLE_FINGER = (200, 520, 0), (-60, -60, 0), (30, -90, 0)  # mm
+
+
+def test_a_marker_names_the_side_of_the_patient():
+    seen = set()
+    for pair in cohorts.mura(160, seed=3):
+        frame, technique = drawing.scene(pair, seed=3)
+        if pair.body_part == "SHOULDER":  # from the front: a right arm is left of the trunk
+            right = frame.project(TRUNK)[0] > frame.project((0, 520, 0))[0]
+        elif pair.body_part == "HAND" and pair.view == "frontal":  # from behind
+            right = frame.project(THUMB)[0] < frame.project(LITTLE_FINGER)[0]
+        else:
+            continue
+        assert technique.marker == ("R" if right else "L")
+        seen.add((pair.body_part, technique.marker))
+    assert len(seen) == 4
+    for pair in cohorts.rsna(40, seed=3):
+        technique = drawing.scene(pair, seed=3)[1]
+        assert technique.marker == ("R" if technique.marker_at[0] < 0.5 else "L")
 
 
 @pytest.mark.parametrize("dataset", DATASETS)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from lib.errors import BadData
+
 FILM_COLUMNS = [
     *("image_id", "path", "patient_id", "study_id", "body_part", "view", "sex", "age"),
     *("finding", "label", "in_test_list"),
@@ -54,15 +56,25 @@ def files_below(folder: Path) -> list[Path]:
     """List all files below a folder, sorted, without hidden files, AppleDouble `._` and `__MACOSX`.
 
     Links to files and folders are followed, except a link to a folder above itself, which would
-    not terminate. Names that are not UTF-8 keep their bytes (surrogateescape).
+    not terminate. Names that are not UTF-8 keep their bytes (surrogateescape). Raises BadData if a
+    folder cannot be opened, whose films would be missing from the study without a word.
     """
     files = []
-    for parent, folders, names in os.walk(folder, followlinks=True):
+    for parent, folders, names in os.walk(folder, onerror=_cannot_open, followlinks=True):
         folders[:] = sorted(
             name for name in folders if is_visible(name) and not is_circular(Path(parent, name))
         )
         files += [Path(parent, name) for name in sorted(names) if is_visible(name)]
     return files
+
+
+def _cannot_open(reason: OSError) -> None:
+    """Raise BadData, unless the folder does not exist, which contains no file."""
+    if not isinstance(reason, (FileNotFoundError, NotADirectoryError)):
+        raise BadData(
+            f"{reason.filename}: the folder cannot be opened ({reason.strerror}): "
+            "make it readable, or move it away."
+        ) from None
 
 
 def is_circular(folder: Path) -> bool:

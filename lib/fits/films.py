@@ -1,6 +1,7 @@
 """The films of a fit: the index of its data set, and the arrays for training and scoring."""
 
 import hashlib
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
@@ -42,10 +43,7 @@ def index_and_phantoms(fit: Fit) -> tuple[pd.DataFrame, np.ndarray]:
     _check_phantoms(fit, plan["settings"]["body"], index)
     inputs = repr((plan["films"], plan["seed"], sorted(plan["settings"].items()))).encode()
     inputs += provenance.fingerprint("lib.preprocessing.phantoms").encode()
-    path = files.BUILD / f"prepared/phantoms-{hashlib.sha256(inputs).hexdigest()[:16]}.npy"
-    with files.locked(path):
-        if not path.exists():
-            phantoms.write_chests(path, **plan)
+    path = _written_once("phantoms", inputs, lambda path: phantoms.write_chests(path, **plan))
     return index, np.load(path, mmap_mode="r")
 
 
@@ -132,11 +130,18 @@ def _prepared(fit: Fit) -> Path:
     inputs = repr(sorted(settings.items())).encode()
     inputs += _hash_of_file(default, _changed(default)) + _hash_of_index(table, _changed(table))
     inputs += provenance.fingerprint("lib.preprocessing.arrays").encode()
-    name = hashlib.sha256(inputs).hexdigest()[:16]
-    path = files.BUILD / f"prepared/{fit.dataset}-{name}.npy"
+    index = load_index(table)
+    return _written_once(
+        fit.dataset, inputs, lambda path: arrays.write_films(index, ROOT / "data", path, settings)
+    )
+
+
+def _written_once(name: str, inputs: bytes, write: Callable[[Path], None]) -> Path:
+    """Return the path of an array determined by `inputs`, written first if it is missing."""
+    path = files.BUILD / f"prepared/{name}-{hashlib.sha256(inputs).hexdigest()[:16]}.npy"
     with files.locked(path):
         if not path.exists():
-            arrays.write_films(load_index(table), ROOT / "data", path, settings)
+            write(path)
     return path
 
 

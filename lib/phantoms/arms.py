@@ -1,7 +1,8 @@
 """Model the upper limb: a skeleton from fingertip to shoulder; a body part is a window on it.
 
 Coordinates in mm of a straight supinated right arm: x towards the trunk, y from the wrist (0)
-towards the shoulder (565), z towards the palm.
+towards the shoulder (565), z towards the palm, away from the reader: a right arm from behind, which
+is also how a left arm looks from the front.
 """
 
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ class Part:
     aspect: tuple[float, float] = (0.70, 0.9)
     flexed: bool = False
     turn: float = 1.0  # radians between the frontal and the lateral view
+    from_behind: bool = False  # usually displayed with the back of the hand towards the reader
 
 
 PARTS = {
@@ -36,6 +38,7 @@ PARTS = {
         | {f"proximal {k}": (0.3, 0.7) for k in (1, 2, 3, 4, 5)},
         tuple(f"knuckle {k}" for k in (1, 2, 3, 4, 5)),
         turn=1.1,
+        from_behind=True,
     ),
     "WRIST": Part(
         (0, 8),
@@ -45,6 +48,7 @@ PARTS = {
         ("wrist", "thumb base"),
         (0.68, 0.85),
         turn=1.5,
+        from_behind=True,
     ),
     "FINGER": Part(
         (0, -120),
@@ -53,6 +57,7 @@ PARTS = {
         {"proximal 3": (0.3, 0.7), "middle 3": (0.3, 0.7)},
         ("knuckle 3", "finger 3"),
         (0.5, 0.75),
+        from_behind=True,
     ),
     "FOREARM": Part(
         (0, 115),

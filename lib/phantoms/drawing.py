@@ -94,7 +94,14 @@ def _limb(twins: Twins, rng: np.random.Generator) -> tuple[Frame, Technique]:
     )
     loss = rng.uniform(0.02, 0.1) if rng.random() < 0.15 else 0.0
     return frame, _technique(
-        shape, rng, loss, tilt=0.1, brightness=0.3, flattest=-0.4, photons=(3.6, 4.8)
+        shape,
+        rng,
+        loss,
+        "R" if part.from_behind != frame.mirrored else "L",
+        tilt=0.1,
+        brightness=0.3,
+        flattest=-0.4,
+        photons=(3.6, 4.8),
     )
 
 
@@ -110,7 +117,7 @@ def _chest(twins: Twins, rng: np.random.Generator) -> tuple[tuple, Technique]:
     )
     loss = rng.uniform(0.01, 0.07) if rng.random() < 0.12 else 0.0
     technique = _technique(
-        stance.shape, rng, loss, tilt=0.04, brightness=0.0, flattest=-0.6, photons=(4.2, 5.0)
+        stance.shape, rng, loss, None, tilt=0.04, brightness=0.0, flattest=-0.6, photons=(4.2, 5.0)
     )
     return (stance, devices.drawn(twins.view, rng)), technique
 
@@ -119,6 +126,7 @@ def _technique(
     shape,
     rng: np.random.Generator,
     loss: float,
+    side: str | None,
     tilt: float,
     brightness: float,
     flattest: float,
@@ -126,8 +134,9 @@ def _technique(
 ) -> Technique:
     """Draw a technique.
 
-    loss: share of each side outside the exposed field; tilt: standard deviation of the field's
-    angle (radians); brightness: mean logarithm of the film's grey relative to the body's; flattest:
+    loss: share of each side outside the exposed field; side: the patient's side that the marker
+    names, R or L, None if the film shows both; tilt: standard deviation of the field's angle
+    (radians); brightness: mean logarithm of the film's grey relative to the body's; flattest:
     logarithm of the least contrast; photons: range of the decimal logarithm of their number.
     """
     size = np.array(shape[::-1])
@@ -137,6 +146,7 @@ def _technique(
     corners = (np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half) @ turn.T + size / 2
     if loss:
         corners += rng.normal(0, 0.012, (4, 2)) * size
+    column = rng.choice((0.06, 0.86)) + rng.uniform(-0.03, 0.03)
     return Technique(
         shape,
         plate=corners,
@@ -147,8 +157,8 @@ def _technique(
         gamma=rng.uniform(0.8, 1.15),
         brightness=np.exp(rng.normal(brightness, 0.15)),
         contrast=np.exp(rng.uniform(flattest, 0.15)),
-        marker=str(rng.choice(("R", "L"))),
-        marker_at=(rng.choice((0.06, 0.86)) + rng.uniform(-0.03, 0.03), rng.uniform(0.1, 0.25)),
+        marker=side or ("R" if column < 0.5 else "L"),  # the patient faces the reader
+        marker_at=(column, rng.uniform(0.1, 0.25)),
         marker_size=rng.uniform(0.5, 0.75),
         inverted=bool(rng.random() < 0.03),
     )

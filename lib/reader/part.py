@@ -52,12 +52,9 @@ class Part:
         return map_scale(self.scored.maps["map"]) if self.scored.maps else None
 
     def _inputs(self, images: np.ndarray) -> np.ndarray:
-        """Return what the detector reads: films, or features as the study stores them (float16)."""
-        films = to_float(images)
-        if not self.features or self.features.kind == "films":
-            return films
-        from lib.backbones import describer
+        """Return what the detector reads: films, or features as the study stores them."""
+        if not self.features:
+            return to_float(images)
+        from lib.features import described  # imports Keras
 
-        kind, size, weights, seed = self.features
-        described = describer((kind,), size, weights, seed).predict_on_batch(films)
-        return to_float(described[kind].astype(np.float16))
+        return to_float(described({self.features.size: images}, [self.features])[self.features])
