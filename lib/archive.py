@@ -11,7 +11,6 @@ import hashlib
 import io
 import subprocess
 import tarfile
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -22,6 +21,7 @@ from lib import ROOT, accidents, files, provenance
 from lib.errors import BadData
 from lib.publish.made import Record
 from lib.publish.site import allow, pages_of_the_run, tables
+from lib.release.project import Release
 
 SUMS = "SHA256SUMS"
 OF_RUN = {  # folder of build/ -> files in it
@@ -48,8 +48,8 @@ def write(root: Path = ROOT, films: bool = False) -> tuple[Path, dict[str, str]]
     record = Record(root)
     allow(record, films)
     pages, _ = pages_of_the_run(root / "reports", record)
-    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
-    folder = f"{project['name']}-{project['version']}"
+    release = Release.of(root)
+    folder = f"{release.name}-{release.version}"
     path, sums = root / f"build/archive/{folder}.tar.gz", {}
     with files.whole_file(path) as unfinished, _tar(unfinished) as archive:
         for member in chain(source(root), results(record, pages)):

@@ -16,8 +16,8 @@ from lib import ROOT, ablations, accidents, files, grid, params, provenance
 from lib.comparison import tables
 from lib.datasets.table import load_index
 from lib.errors import BadData
-from lib.fits.underway import TEMPLATES
 from lib.release.project import Release
+from lib.templates import rendered
 
 PAGE = files.REPORTS / "checklist.html"
 ITEMS = ROOT / "docs/checklist.yaml"
@@ -129,7 +129,8 @@ def is_of_site(place: str) -> bool:
 def write(page: Path = PAGE) -> list[Guideline]:
     """Write the page; return the check-lists. Raises BadData as `facts` does."""
     filled = guidelines(facts(), grid.datasets(), provenance.holds_phantoms())
-    text = TEMPLATES.get_template("checklist.html.j2").render(
+    text = rendered(
+        "checklist",
         guidelines=filled,
         source=provenance.data_source(),
         version=Release.of(ROOT).version,

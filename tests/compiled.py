@@ -1,5 +1,7 @@
 """Training with its updates compiled by XLA, as on a GPU: for tests, on the CPU."""
 
+import os
+
 import keras
 import numpy as np
 import pytest
@@ -9,6 +11,8 @@ from lib import methods
 from lib.collapse import Collapsed
 from lib.feature_statistics import FeatureStatistics
 from lib.fits.keywords import keywords
+
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")  # compiles sooner
 
 SMALL = {
     **{"image_size": 16, "batch_size": 8, "epochs": 1},

@@ -30,7 +30,15 @@ FILES = {
     "build/scores/mura/vae/0/scores.csv": "image_id,score\n1,0.5\n",
     "data/film.png": "a phantom",
     "build/phantoms/film.png": "a phantom",
-    "pyproject.toml": '[project]\nname = "study"\nversion = "1.2.3"\n',
+    "pyproject.toml": """[project]
+name = "study"
+version = "1.2.3"
+description = "A study"
+authors = [{name = "Somebody"}]
+keywords = []
+license = "MIT"
+""",
+    "CHANGELOG.md": "## 1.2.3 (unreleased)\n",
 }
 STAGES = {  # stage -> what it reads, what it makes
     "data": (["build/phantoms"], ["data"]),

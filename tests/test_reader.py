@@ -416,10 +416,11 @@ def test_an_output_that_cannot_be_written_is_refused_before_films_are_read(films
 
 def test_a_table_belongs_to_a_page_and_holds_any_name(joined, films, no_text):
     (films / "an\rodd, name.txt").write_text("not a film")
+    (films / "=1+1.txt").write_text("a formula to a spreadsheet")
     output = films.parent / "answers"
     folder.read(films, joined, output)
     table = pd.read_csv(output / "answers.csv", lineterminator="\n")
-    assert "an\rodd, name.txt" in set(table["path"])
+    assert {"an\rodd, name.txt", "./=1+1.txt"} <= set(table["path"])
     (read_at,) = table["read at"].unique()
     assert read_at in (output / "answers.html").read_text()
 
@@ -472,7 +473,8 @@ def test_the_command_prints_what_it_found_and_where(study, films, no_text, capsy
     assert "Films read by chests/padim/0: 4" in printed and str(output / "answers.html") in printed
     assert "Not a medical device" in printed and not any(name in printed for name in IDENTITY)
     assert main([str(films / "half.dcm"), *arguments[1:]]) == 1, "no film that can be read"
-    for wrong in ([""], [str(films.parent / "nowhere")], [str(films), "--output", str(films)]):
+    nowhere = str(films.parent / "nowhere")
+    for wrong in ([""], [nowhere], [str(films), "--output", str(films)], [nowhere, "--output", ""]):
         with pytest.raises(BadData):
             main(wrong)
 

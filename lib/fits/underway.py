@@ -10,22 +10,17 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-import jinja2
 import pandas as pd
 
-from lib import ROOT, ablations, files, grid, processes
+from lib import ablations, files, grid, processes
 from lib.datasets.table import load_index
 from lib.fits import landing, recipes, store
 from lib.grid import Fit
 from lib.metrics import auroc
+from lib.templates import rendered
 
 PAGE = files.REPORTS / "index.html"
 MARK = '<meta name="study" content="underway">'
-TEMPLATES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader([ROOT / "templates", ROOT / "templates/study"]),
-    autoescape=True,
-    trim_blocks=True,
-)
 SECONDS_A_FIT = 20  # on two cores, before any fit has ended
 
 
@@ -63,7 +58,8 @@ def renew_page(page: Path = PAGE) -> None:
         return
     fits = ablations.every_fit()
     finished = [fit for fit in fits if is_finished(fit)]
-    text = TEMPLATES.get_template("underway.html.j2").render(
+    text = rendered(
+        "underway",
         mark=MARK,
         finished=len(finished),
         total=len(fits),

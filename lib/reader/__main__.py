@@ -22,17 +22,19 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser("python -m lib.reader", description=__doc__, epilog=EPILOG)
     parser.add_argument("films", help="a film, or a folder with films at any depth")
     parser.add_argument("--detector", default="", help="data set/method/seed, as rsna/nsa/0")
-    parser.add_argument("--output", type=Path, default=folder.OUTPUT, help="a folder")
+    parser.add_argument("--output", default=str(folder.OUTPUT), help="a folder")
     options = parser.parse_args(arguments)
     if not options.films:
         raise BadData("Name a film or a folder of films: make read FILMS=path.")
-    place = Path(options.films)
-    folder.check_output(place, options.output)  # errors come before TensorFlow, which takes seconds
+    if not options.output:
+        raise BadData("Name a folder with --output, or leave it out.")
+    place, output = Path(options.films), Path(options.output)
+    folder.check_output(place, output)  # errors come before TensorFlow, which takes seconds
     folder.files_in(place)
     print(f"Detector: {choose(options.detector)}. {DISCLAIMER}", flush=True)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's notes on the machine
-    answers = folder.read(place, Reader(options.detector), options.output)
-    print(folder.summary(answers, options.output))
+    answers = folder.read(place, Reader(options.detector), output)
+    print(folder.summary(answers, output))
     return 0 if answers.read else 1
 
 

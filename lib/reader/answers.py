@@ -9,6 +9,8 @@ import pandas as pd
 from lib.reader.answer import DISCLAIMER, Answer, Context
 from lib.reader.film import Refused
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a formula begins
+
 
 class Answered(NamedTuple):
     """The answer for the film of this number."""
@@ -81,4 +83,6 @@ def _row(answer: Answer, root: Path) -> dict:
 
 
 def _path(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix()
+    """Return the path below `root`, with ./ before a name that spreadsheets read as a formula."""
+    name = path.relative_to(root).as_posix()
+    return f"./{name}" if name.startswith(FORMULA) else name

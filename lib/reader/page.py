@@ -9,12 +9,12 @@ import pandas as pd
 
 from lib import processes, provenance
 from lib.films import UnreadableFilm
-from lib.fits.underway import TEMPLATES
 from lib.prose import by_reason
 from lib.reader.answer import DISCLAIMER, Map
 from lib.reader.answers import Answered, Answers
 from lib.reader.drawing import thumbnail
 from lib.reader.gate import LIMIT
+from lib.templates import rendered
 
 PICTURES = 100  # films with a picture; the others are in a table
 SIDE = 256  # pixels of the longer side of a picture
@@ -29,7 +29,8 @@ def page(answers: Answers, table: str, read_at: str) -> str:
     problems = pd.DataFrame(
         [(number, file.reason) for number, file in answers.refused], columns=["number", "reason"]
     )
-    return TEMPLATES.get_template("reader.html.j2").render(
+    return rendered(
+        "reader",
         answers=answers,
         pictures=_pictures(answers.read[:PICTURES]),
         problems=by_reason(problems).to_dict("records") if len(problems) else [],

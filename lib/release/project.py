@@ -13,6 +13,7 @@ LICENCE_PAGE = "https://spdx.org/licenses/{}.html"
 class Release(NamedTuple):
     """What pyproject.toml and CHANGELOG.md say of the release."""
 
+    name: str
     title: str
     version: str
     authors: list[str]
@@ -28,6 +29,7 @@ class Release(NamedTuple):
         if not heading or heading[1] != project["version"]:
             raise BadData(f"CHANGELOG.md does not begin with version {project['version']}.")
         return cls(
+            project["name"],
             project["description"],
             project["version"],
             [author["name"] for author in project["authors"]],

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from lib import files
-from lib.fits.underway import TEMPLATES
+from lib.templates import rendered
 from lib.verify.rows import STATES, TOLERANCE, Compared, by_metric
 
 PAGE, BADGE = files.REPORTS / "verify.html", files.REPORTS / "verify.svg"
@@ -82,7 +82,8 @@ def _first(items: list[str], unit: str) -> Iterator[str]:
 def write(found: Verification) -> None:
     """Write reports/verify.html and reports/verify.svg."""
     names = dict.fromkeys(name for known in found.machines.values() for name in known)
-    text = TEMPLATES.get_template("verify.html.j2").render(
+    text = rendered(
+        "verify",
         found=found,
         sentences=list(sentences(found)),
         groups=by_metric(found.compared),
