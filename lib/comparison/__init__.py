@@ -16,6 +16,9 @@ lib.comparison` puts all of them together, into build/comparison/:
   and the floor that scores best on the test films (chosen there, which favours the floor), and
   between each fusion and its parts: paired DeLong tests over patients, Holm-corrected within the
   data set and kind. Of several seeds, the first. None of ablations.
+- `strata.csv`: AUROC within strata of body part, view, sex, age and size of the film, pooled over
+  strata, and crude over the same films (lib.comparison.strata); `pairs` counts the pairs of an
+  abnormal and a normal film.
 - `roc.csv`: ROC curves with pointwise bootstrap bands. `failures.csv`: fits without numbers.
 
 `python -m lib.comparison record` keeps the results of real films in reports/real/.

@@ -14,6 +14,7 @@ from lib.comparison.ablations import failures_of_ablation, judge_measured, rows_
 from lib.comparison.fusion import FUSION, fuse
 from lib.comparison.rows import enough, ranking, rows_of_films, rows_of_maps
 from lib.comparison.scores import FLOOR, Scored, check_patients, read_fits, read_floors
+from lib.comparison.strata import rows_of_strata
 from lib.comparison.tables import OF_ALL, OF_ONE, ORIGIN, RUN
 from lib.comparison.tests import paired_tests
 from lib.datasets.table import load_index
@@ -77,12 +78,13 @@ def _rows(detectors, variants, floors, fusions, weights, index, build) -> dict[s
     fused = [one for name, fusion in fusions.items() for one in fuse(name, fusion, detectors)]
     all_scored = [*detectors, *(fusion.scored for fusion in fused), *floors]
     title = f"measures of {index['dataset'].iloc[0]}"
-    results, rankings, curves = [], [], []
+    results, rankings, curves, within = [], [], [], []
     for scored in tqdm(all_scored, title, unit="detector"):
         maps = rows_of_maps(scored, len(weights), index, build)
         rows = [*rows_of_films(scored, weights, index), *maps]
         results += [_origin_columns(scored) | row for row in rows]
         curves += _curve(scored, weights)
+        within += [_origin_columns(scored) | row for row in rows_of_strata(scored, weights, index)]
         if scored.family not in (FLOOR, FUSION):
             rankings += [_run_columns(scored) | row for row in rows if _is_ranking(row)]
     for scored in tqdm(variants, f"{title}, ablations", unit="fit"):
@@ -91,6 +93,7 @@ def _rows(detectors, variants, floors, fusions, weights, index, build) -> dict[s
         "results": results,
         "rankings": rankings,
         "roc": curves,
+        "strata": within,
         "tests": paired_tests(detectors, floors, fused),
         "follows": [row for scored in detectors for row in floor_correlations(scored, floors)],
     }

@@ -7,7 +7,7 @@ import pandas as pd
 
 from lib import files
 from lib.ablations import ABLATION
-from lib.comparison import tests
+from lib.comparison import strata, tests
 from lib.comparison.scores import FLOOR
 from lib.errors import BadData
 from lib.grid import Fit
@@ -19,6 +19,7 @@ RUN = ["method", "variant", "seed"]  # a fit on one data set, including those of
 OF_ALL = {
     "results": COLUMNS,
     "tests": tests.COLUMNS,
+    "strata": [*ORIGIN, *strata.COLUMNS],
     "roc": ["dataset", "method", "seed", "fpr", "tpr", "low", "high"],
     "failures": ["dataset", "method", "seed", "reason"],
 }

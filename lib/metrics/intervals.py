@@ -6,7 +6,7 @@ that separates the labels perfectly, they do not show how far the truth may lie:
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,8 @@ from scipy.special import expit, logit
 from scipy.stats import t
 
 from lib.metrics.ranking import rank
+
+Name = TypeVar("Name")
 
 
 class Estimate(NamedTuple):
@@ -37,8 +39,10 @@ def patient_weights(patient_id: ArrayLike, resamples: int = 1000, seed: int = 0)
 
 
 def bootstrap(
-    measure: Callable[[np.ndarray], dict[str, np.ndarray]], weights: np.ndarray, level: float = 0.95
-) -> dict[str, Estimate]:
+    measure: Callable[[np.ndarray], dict[Name, np.ndarray]],
+    weights: np.ndarray,
+    level: float = 0.95,
+) -> dict[Name, Estimate]:
     """Return percentile intervals of each value of `measure(weight)`, by weights (resamples, n).
 
     Resamples without one of the labels are left out; chunks of 100 bound the memory. No ends where

@@ -26,6 +26,11 @@ class Ranking:
     def false_positive_rate(self) -> np.ndarray:
         return divide(self.false_positive, self.false_positive[..., -1:])
 
+    @property
+    def pairs(self) -> np.ndarray:
+        """The number of pairs of an abnormal and a normal film."""
+        return self.true_positive[..., -1] * self.false_positive[..., -1]
+
     def auroc(self) -> np.ndarray:
         """Return the area under the ROC curve; ties count one half."""
         return np.trapezoid(self.recall, self.false_positive_rate, axis=-1)
