@@ -68,7 +68,10 @@ RESULTS = pd.DataFrame(
 GROUPS = pd.DataFrame(
     {"group": ["all", "wrist"], "value": [0.8, 0.7], "low": [0.7, 0.5], "high": [0.9, 0.8]}
 ).assign(n=[100, 20])
-BINS = pd.DataFrame({"predicted": [0.1, 0.9], "observed": [0.2, 0.8], "n": [10, 20]})
+BINS = pd.DataFrame({"predicted": [0.1, 0.9, 0.5], "observed": [0.2, 0.8, 0.45], "n": [10, 20, 30]})
+BINS = BINS.assign(
+    low=[0.1, np.nan, 0.3], high=[0.4, np.nan, 0.6], curve=["logistic"] * 2 + ["isotonic"]
+)
 STEPS = [{"film": FILMS[0], "body": LESIONS[1]}, {"film": FILMS[1][:, 5:20].astype(np.uint16)}]
 
 SWEEP = pd.DataFrame(

@@ -29,6 +29,7 @@ area under the per-region overlap up to a false positive rate of .3. Intervals (
 over patients, empty where all resamples agree. n counts films (studies at `study`); base_rate is
 the abnormal share of these, at `pixel` and `box` of pixels. `threshold_normals_0.95` is that
 quantile of validation normals, `threshold_recall_0.90` finds that share of abnormal validation
-films; probabilities for `brier` and `calibration_error` are fitted on validation films.
+films; probabilities for `brier` and `calibration_error` are fitted on validation films, by a
+logistic curve and, for `brier_isotonic` and `calibration_error_isotonic`, an isotonic one.
 The setting of rows that need labels of validation films ends with `validation labels`.
 """

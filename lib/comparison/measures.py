@@ -12,6 +12,7 @@ from lib import files, metrics
 from lib.ablations import Ablation
 from lib.comparison.ablations import failures_of_ablation, judge_measured, rows_of_ablation
 from lib.comparison.fusion import FUSION, fuse
+from lib.comparison.reliability import rows_of_reliability
 from lib.comparison.rows import enough, ranking, rows_of_films, rows_of_maps
 from lib.comparison.scores import FLOOR, Scored, check_patients, read_fits, read_floors
 from lib.comparison.strata import rows_of_strata
@@ -96,6 +97,7 @@ def _rows(detectors, variants, floors, fusions, weights, index, build) -> dict[s
         "strata": within,
         "tests": paired_tests(detectors, floors, fused),
         "follows": [row for scored in detectors for row in floor_correlations(scored, floors)],
+        "reliability": [row for scored in detectors for row in _reliability(scored, weights)],
     }
 
 
@@ -136,6 +138,11 @@ def _curve(scored: Scored, weights: np.ndarray) -> list[dict]:
     test = scored.split("test")
     band = metrics.roc_band(test["label"], test["score"], weights, RATES)
     return [_origin_columns(scored) | point for point in band.to_dict("records")]
+
+
+def _reliability(scored: Scored, weights: np.ndarray) -> list[dict]:
+    of_fit = {"method": scored.method, "seed": scored.seed}
+    return [of_fit | row for row in rows_of_reliability(scored, weights)]
 
 
 def _origin_columns(scored: Scored) -> dict:

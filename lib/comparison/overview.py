@@ -13,6 +13,7 @@ from lib import ablations, prose
 from lib.comparison import choices, claims
 from lib.comparison.choices import marked
 from lib.comparison.fusion import FUSION, methods_of
+from lib.comparison.reliability import BRIER, ERROR
 from lib.comparison.rows import UNLIKE
 from lib.comparison.scores import FLOOR
 from lib.fits.keywords import photographs
@@ -23,8 +24,11 @@ RANKING = {
     "average_precision": "average precision",
     "recall_at_specificity_0.90": "recall at 90 % specificity",
     "specificity_at_recall_0.90": "specificity at 90 % recall",
-    "brier": "Brier score",
-    "calibration_error": "calibration error",
+}
+CALIBRATION = {
+    metrics[curve]: f"{words}, {curve}"
+    for words, metrics in (("Brier score", BRIER), ("calibration error", ERROR))
+    for curve in metrics
 }
 DECISIONS = {  # by the threshold
     words: {
@@ -242,6 +246,24 @@ def measures(rows: pd.DataFrame, columns: dict[str, str], intervals: bool = Fals
     table = rows.pivot_table("shown", "method", "metric", aggfunc="first", sort=False)
     there = [metric for metric in columns if metric in table]
     return table[there].rename(columns=columns).reset_index()
+
+
+def of_calibration(rows: pd.DataFrame) -> str:
+    """Per data set: the Brier score without information, and how many detectors are below it."""
+    lines = []
+    for dataset, own in rows[rows["metric"].isin(BRIER.values())].groupby("dataset", sort=False):
+        share = own["base_rate"].iloc[0]
+        counts = []
+        for curve, metric in BRIER.items():
+            values = own.loc[own["metric"].eq(metric), "value"]
+            better = int(values.lt(share * (1 - share)).sum())
+            counts.append(f"{better} of {len(values)} by the {curve} curve")
+        lines.append(
+            f"- {literal(dataset)}: {share:.0%} of the test films are abnormal, so that a score "
+            f"without information has a Brier score of {share * (1 - share):.3f}; below it are "
+            f"{' and '.join(counts)}."
+        )
+    return "\n".join(lines)
 
 
 def scores(rows: pd.DataFrame) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from lib import files, metrics, params
+from lib.comparison.reliability import BRIER, ERROR, probabilities
 from lib.comparison.scores import Scored, with_validation_labels
 
 FILM_COLUMNS = ["patient_id", "study_id", "body_part", "view", "finding", "label", "split", "score"]
@@ -15,7 +16,11 @@ FILM_COLUMNS = ["patient_id", "study_id", "body_part", "view", "finding", "label
 UNLIKE = "findings unlike drawn lesions"
 DECISIONS = ("recall", "specificity", "f1", "kappa")
 #: Measures whose threshold or probability is fitted with the labels of validation films.
-FITTED = ("brier", "calibration_error", *(f"{kind}_at_threshold_recall_0.90" for kind in DECISIONS))
+FITTED = (
+    *BRIER.values(),
+    *ERROR.values(),
+    *(f"{kind}_at_threshold_recall_0.90" for kind in DECISIONS),
+)
 
 Measure = Callable[[np.ndarray], dict[str, np.ndarray]]  # weights -> value by name
 
@@ -70,7 +75,7 @@ def _level(level, test, validation, weights, columns) -> Iterator[dict]:
         if enough(label):
             measure = ranking(label, score)
             if group == "all":
-                measure = _all_measures(label, score, validation["label"], validation["score"])
+                measure = _all_measures(label, score, validation)
             yield from _estimated(level, group, measure, weights[:, members], label)
 
 
@@ -109,12 +114,10 @@ def ranking(label: pd.Series, score: pd.Series, suffix: str = "") -> Measure:
     return measure
 
 
-def _all_measures(label, score, known_label, known_score) -> Measure:
-    """Return rankings, decisions and calibration; thresholds and probability from validation."""
-    thresholds = _thresholds(known_label, known_score)
-    rankings, probability = ranking(label, score), None
-    if known_label.nunique() > 1:
-        probability = metrics.fit_probability(known_label, known_score)(score)
+def _all_measures(label, score, validation: pd.DataFrame) -> Measure:
+    """Return rankings, decisions and calibration; thresholds and probabilities from validation."""
+    thresholds = _thresholds(validation["label"], validation["score"])
+    rankings, by_curve = ranking(label, score), probabilities(validation, score)
 
     def measure(weight):
         ranked, measures = metrics.rank(label, score, weight), rankings(weight)
@@ -123,9 +126,9 @@ def _all_measures(label, score, known_label, known_score) -> Measure:
         for name, threshold in thresholds.items():
             decisions = metrics.decide(label, score, threshold, weight)
             measures |= {f"{kind}_at_{name}": getattr(decisions, kind)() for kind in DECISIONS}
-        if probability is not None:
-            measures["brier"] = metrics.brier(label, probability, weight)
-            measures["calibration_error"] = metrics.calibration_error(label, probability, weight)
+        for curve, probability in by_curve.items():
+            measures[BRIER[curve]] = metrics.brier(label, probability, weight)
+            measures[ERROR[curve]] = metrics.calibration_error(label, probability, weight)
         return measures
 
     return measure

@@ -348,18 +348,29 @@ def _names(axes: Axes, names: list[str]) -> None:
 
 @styled
 def calibration(bins: pd.DataFrame) -> Figure:
-    """Draw the observed share of abnormal films over the predicted: predicted, observed, n."""
-    figure, (axes,) = panels(1, height=420)
-    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="perfect")
-    axes.plot(bins["predicted"], bins["observed"], color=BLUE, marker="o", label="observed")
-    for row in bins.itertuples():
-        place = (row.predicted, row.observed)
-        axes.annotate(f"{row.n:.0f}", place, (6, -10), textcoords="offset points", fontsize=8)
-    axes.set(xlabel="predicted probability", ylabel="share abnormal", xlim=(0, 1), ylim=(0, 1))
-    axes.set_aspect("equal")
-    axes.legend(loc="upper left")
-    entries = (f"{row.predicted:.2f} observed {row.observed:.2f}" for row in bins.itertuples())
-    return described(figure, f"Calibration; predicted against observed: {'; '.join(entries)}.")
+    """Draw the observed share of abnormal films over the predicted, one panel per curve.
+
+    `bins` has columns curve, predicted, observed, low, high, n, the last a number beside its mark.
+    """
+    curves = bins["curve"].unique()
+    figure, grid = panels(len(curves), columns=2, height=420)
+    entries = []
+    for axes, curve in zip(grid, curves, strict=True):
+        own = bins[bins["curve"].eq(curve)]
+        observed, low, high = own[["observed", "low", "high"]].to_numpy(float).T
+        ends = np.nan_to_num([observed - low, high - observed]).clip(0)
+        axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="perfect")
+        axes.errorbar(own["predicted"], observed, ends, fmt="o-", color=BLUE, label="observed")
+        for row in own.itertuples():
+            place = (row.predicted, row.observed)
+            axes.annotate(f"{row.n:.0f}", place, (6, -10), textcoords="offset points", fontsize=8)
+        axes.set(xlabel="predicted probability", ylabel="share abnormal", title=f"{curve} curve")
+        axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
+        values = zip(own["predicted"], observed, low, high, own["n"], strict=True)
+        points = "; ".join(f"{at:.2f} {_interval(*row)} of {n:.0f}" for at, *row, n in values)
+        entries.append(f"{curve} curve, predicted and observed share of n films: {points}")
+    legend_above(figure, grid[0])
+    return described(figure, f"Calibration with 95 % intervals. {'. '.join(entries)}.")
 
 
 def _interval(value: float, low: float, high: float) -> str:
