@@ -253,6 +253,23 @@ def test_perfect_maps_are_perfect_against_masks_and_boxes(build):
         for metric in ("auroc", "average_precision", "aupro", "best_dice", "pointing_game"):
             row = one(results, method="deep_svdd", level=level, metric=metric)
             assert (row["value"], row["n"], row["base_rate"]) == (1, 30, 0.0625)
+    assert one(results, method="deep_svdd", level="pixel", metric="iou")["value"] == 1
+    # No validation film has a box, by which the share that is flagged could be chosen.
+    assert results.query("metric == 'iou'")["level"].tolist() == ["pixel"]
+
+
+def test_the_share_that_is_flagged_is_that_of_validation_lesions(build):
+    """Twice as large in validation, a perfect map flags twice the lesion: half of it is right."""
+    index = load_index(build / "index/limbs.csv")
+    lesions = np.load(build / "images/limbs.lesions.npy")
+    lesions[index["split"].eq("validation") & index["label"].eq(1), 4:8, 8:12] = 1
+    np.save(build / "images/limbs.lesions.npy", lesions)
+    folder, ramp = files.scored(GOOD, build), np.linspace(0, 0.5, SIDE * SIDE).reshape(SIDE, SIDE)
+    kept = dict(np.load(folder / "maps.npz"))
+    np.savez(folder / "maps.npz", image_id=kept["image_id"], map=kept["map"] + ramp)
+    results = compare([GOOD], build)
+    assert one(results, method="deep_svdd", level="pixel", metric="iou")["value"] == 0.5
+    assert one(results, method="deep_svdd", level="pixel", metric="aupro")["value"] == 1
 
 
 def test_maps_of_another_size_are_brought_to_the_lesions(build):
@@ -267,7 +284,7 @@ def test_a_setting_says_whether_validation_labels_were_used(build):
     compare([GOOD], build)
     rows = table(build, "results").query("method in ('deep_svdd', 'floor: shortcut view')")
     with_labels = rows["setting"].str.endswith(", validation labels")
-    fitted = rows["metric"].str.contains("brier|calibration|threshold_recall")
+    fitted = rows["metric"].str.contains("brier|calibration|threshold_recall|iou")
     assert fitted.any() and (with_labels == fitted).all()
     assert one(rows, method="deep_svdd", metric="recall_at_threshold_normals_0.95")["setting"] == (
         "unlabelled"

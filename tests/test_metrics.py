@@ -150,6 +150,19 @@ def test_the_isotonic_curve_fits_what_no_logistic_curve_can():
     assert worst["logistic"] > 0.1
 
 
+def test_overlap_by_hand():
+    lesions, maps = np.zeros((3, 4, 4), bool), np.zeros((3, 4, 4))
+    lesions[:, 0] = True  # a quarter
+    maps[0, 0], maps[1, 1] = 1, 1  # all of it, and none of it
+    maps[2, 0, :2] = maps[2, 1, :2] = 1  # half of it, and as much beside it
+    everywhere = np.ones_like(lesions)
+    assert metrics.overlap(maps, lesions, everywhere, 1 / 4).tolist() == [1, 0, 1 / 3]
+    assert metrics.overlap(maps * 0, lesions, everywhere, 1 / 4).tolist() == [1 / 4] * 3
+    counted = everywhere.copy()
+    counted[:, 1] = False
+    assert metrics.overlap(maps, lesions, counted, 2 / 12).tolist() == [1, 4 / 12, 1 / 2]
+
+
 def test_study_takes_the_mean_score_and_any_label():
     films = pd.DataFrame(
         {

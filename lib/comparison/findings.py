@@ -107,7 +107,7 @@ def as_table(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows of results as pages show them: per film or study, measure, value, interval, n."""
     levels = {"image": "film", "study": "study", "pixel": "pixel", "box": "pixel, by boxes"}
     measure = rows["metric"].str.replace("_", " ").str.replace("auroc", "AUROC")
-    measure = measure.str.replace("aupro", "AUPRO")
+    measure = measure.str.replace("aupro", "AUPRO").str.replace("iou", "IoU")
     ends = zip(rows["low"], rows["high"], strict=True)
     return pd.DataFrame(
         {

@@ -44,6 +44,7 @@ PLACES = {
     "auroc": "AUROC over pixels",
     "average_precision": "average precision",
     "aupro": "AUPRO",
+    "iou": "IoU",
     "best_dice": "best Dice",
     "pointing_game": "pointing game",
 }

@@ -15,10 +15,11 @@ FILM_COLUMNS = ["patient_id", "study_id", "body_part", "view", "finding", "label
 #: The group of all normal films and of the abnormal ones none of whose findings looks drawn.
 UNLIKE = "findings unlike drawn lesions"
 DECISIONS = ("recall", "specificity", "f1", "kappa")
-#: Measures whose threshold or probability is fitted with the labels of validation films.
+#: Measures whose threshold or probability is fitted with labels or lesions of validation films.
 FITTED = (
     *BRIER.values(),
     *ERROR.values(),
+    "iou",
     *(f"{kind}_at_threshold_recall_0.90" for kind in DECISIONS),
 )
 
@@ -55,12 +56,14 @@ def rows_of_maps(scored: Scored, resamples: int, index: pd.DataFrame, build: Pat
     annotations = pd.read_csv(path, dtype=str, keep_default_na=False)
     exact = set(annotations["image_id"][annotations["mask"].ne("")])
     annotated = {"pixel": exact, "box": set(annotations["image_id"]) - exact}
-    test = set(index["image_id"][index["split"].eq("test")])
+    of_split = {split: set(films["image_id"]) for split, films in index.groupby("split")}
     rows = []
     for level, films in annotated.items():
-        in_level = np.isin(scored.maps["image_id"], sorted(films & test))
+        in_level = np.isin(scored.maps["image_id"], sorted(films & of_split.get("test", set())))
         if in_level.sum() >= metrics.FEWEST:
-            rows += _located(level, scored, in_level, resamples, index, build)
+            known = index["image_id"].isin(films & of_split.get("validation", set()))
+            flagged = _usual_share(scored.dataset, np.flatnonzero(known), build)
+            rows += _located(level, scored, in_level, flagged, resamples, index, build)
     return rows
 
 
@@ -151,10 +154,9 @@ def _estimated(level, group, measure: Measure, weights, label) -> Iterator[dict]
         yield {**shared, "metric": name, **estimate._asdict()}
 
 
-def _located(level, scored, in_level, resamples, index, build) -> Iterator[dict]:
+def _located(level, scored, in_level, flagged, resamples, index, build) -> Iterator[dict]:
     rows = pd.Index(index["image_id"]).get_indexer(scored.maps["image_id"][in_level])
-    lesions = _masks(files.images(scored.dataset, "lesions", build), rows)
-    counted = lesions | _masks(files.images(scored.dataset, "body", build), rows)
+    lesions, counted = _lesions_and_counted(scored.dataset, rows, build)
     width_and_height = lesions.shape[:0:-1]
     maps = np.array(
         [cv2.resize(stored, width_and_height) for stored in scored.maps["map"][in_level]]
@@ -162,13 +164,35 @@ def _located(level, scored, in_level, resamples, index, build) -> Iterator[dict]
     weights = metrics.patient_weights(index["patient_id"].iloc[rows], resamples)
     shared = {"level": level, "group": "all", "n": len(rows)}
     shared["base_rate"] = lesions.sum() / counted.sum()
-    for name, estimate in metrics.bootstrap(_location(maps, lesions, counted), weights).items():
-        yield {**shared, "metric": name, **estimate._asdict()}
+    measure = _location(maps, lesions, counted, flagged)
+    for name, estimate in metrics.bootstrap(measure, weights).items():
+        row = {**shared, "metric": name, **estimate._asdict()}
+        fitted = {"setting": with_validation_labels(scored.setting)}
+        yield row | (fitted if name in FITTED else {})
 
 
-def _location(maps: np.ndarray, lesions: np.ndarray, counted: np.ndarray) -> Measure:
+def _usual_share(dataset: str, rows: np.ndarray, build: Path) -> float | None:
+    """Return the median share of the body that lesions cover in these films, None for too few."""
+    if len(rows) < metrics.FEWEST:
+        return None
+    lesions, counted = _lesions_and_counted(dataset, rows, build)
+    return float(np.median(lesions.sum(axis=(1, 2)) / counted.sum(axis=(1, 2))))
+
+
+def _lesions_and_counted(dataset: str, rows: np.ndarray, build: Path):
+    lesions = _masks(files.images(dataset, "lesions", build), rows)
+    return lesions, lesions | _masks(files.images(dataset, "body", build), rows)
+
+
+def _location(
+    maps: np.ndarray, lesions: np.ndarray, counted: np.ndarray, flagged: float | None
+) -> Measure:
+    """Return the measures of maps; `iou` takes the share `flagged` of the body as lesion."""
     counts, hit = metrics.pixel_counts(maps, lesions, counted), metrics.pointing_game(maps, lesions)
     of_regions = metrics.pixel_counts(maps, lesions, counted, per_region=True)
+    of_films = {"pointing_game": hit}
+    if flagged is not None:
+        of_films["iou"] = metrics.overlap(maps, lesions, counted, flagged)
 
     def measure(weight):
         ranking = metrics.rank_pixels(*counts, weight)
@@ -177,7 +201,7 @@ def _location(maps: np.ndarray, lesions: np.ndarray, counted: np.ndarray) -> Mea
             "average_precision": ranking.average_precision(),
             "aupro": metrics.aupro(*of_regions, weight),
             "best_dice": ranking.best_dice(),
-            "pointing_game": weight @ hit / weight.sum(axis=-1),
+            **{name: weight @ one / weight.sum(axis=-1) for name, one in of_films.items()},
         }
 
     return measure

@@ -16,7 +16,7 @@ from lib.metrics.calibration import (
 from lib.metrics.decisions import Decisions, decide, threshold_for_recall, threshold_from_normals
 from lib.metrics.films import FEWEST, by_study, divide
 from lib.metrics.intervals import Estimate, bootstrap, patient_weights, roc_band, t_interval
-from lib.metrics.pixels import aupro, pixel_counts, pointing_game, rank_pixels
+from lib.metrics.pixels import aupro, overlap, pixel_counts, pointing_game, rank_pixels
 from lib.metrics.ranking import Ranking, auroc, average_precision, rank
 from lib.metrics.significance import holm, paired_delong, paired_t
 
@@ -38,6 +38,7 @@ __all__ = [
     "fit_isotonic",
     "fit_probability",
     "holm",
+    "overlap",
     "paired_delong",
     "paired_t",
     "patient_weights",
