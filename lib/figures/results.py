@@ -244,6 +244,36 @@ def _held(rows: pd.DataFrame, name: str) -> str:
 
 
 @styled
+def robustness(rows: pd.DataFrame, measure: str = "AUROC") -> Figure:
+    """Draw a measure over the strength of each perturbation, one panel each, a line per method.
+
+    `rows` of one data set have columns method, perturbation, strength, value; those of strength 0,
+    of unperturbed films, open every panel. Strengths are spaced evenly, not to scale.
+    """
+    whole = rows[rows["strength"].eq(0)].set_index("method")["value"]
+    perturbed = rows[rows["strength"].ne(0)]
+    groups = list(perturbed.groupby("perturbation", sort=False))
+    figure, grid = panels(len(groups), height=260)
+    low, high = min(0.5, rows["value"].min()), rows["value"].max()
+    looks = dict(zip(whole.index, zip(line_styles(len(whole)), cycle("os^DvPX")), strict=False))
+    entries = []
+    for axes, (name, own) in zip(grid, groups, strict=True):
+        steps = own["strength"].drop_duplicates().tolist()
+        axes.axhline(0.5, color=INK, linewidth=1, linestyle=":")
+        for method, (style, mark) in looks.items():
+            values = [whole[method], *own.loc[own["method"].eq(method), "value"]]
+            axes.plot(range(len(values)), values, marker=mark, label=method, **style)
+            numbers = ", ".join(f"{value:.2f}" for value in values)
+            entries.append(f"{name}, {method}: {numbers}")
+        axes.set_xticks(range(len(steps) + 1), ["none", *(f"{step:g}" for step in steps)])
+        axes.set(title=name, ylabel=measure, ylim=(low - 0.03, high + 0.03))
+    legend_above(figure, grid[0], columns=4)
+    return described(
+        figure, f"{measure} without and with perturbations, weak to strong. {'; '.join(entries)}."
+    )
+
+
+@styled
 def trend(
     means: pd.DataFrame, fits: pd.DataFrame, over: str, floor: Mapping[str, float] | None = None
 ) -> Figure:
