@@ -109,21 +109,27 @@ def _looks_undrawn(finding: pd.Series) -> pd.Series:
 def ranking(label: pd.Series, score: pd.Series, suffix: str = "") -> Measure:
     """Return the measures without threshold: auroc and average_precision, each + `suffix`."""
 
+    films = metrics.Sorted(label, score)
+
     def measure(weight):
-        ranked = metrics.rank(label, score, weight)
-        measures = {"auroc": ranked.auroc(), "average_precision": ranked.average_precision()}
-        return {name + suffix: value for name, value in measures.items()}
+        return {name + suffix: value for name, value in _of_ranking(films.ranking(weight)).items()}
 
     return measure
+
+
+def _of_ranking(ranked: metrics.Ranking) -> dict[str, np.ndarray]:
+    return {"auroc": ranked.auroc(), "average_precision": ranked.average_precision()}
 
 
 def _all_measures(label, score, validation: pd.DataFrame) -> Measure:
     """Return rankings, decisions and calibration; thresholds and probabilities from validation."""
     thresholds = _thresholds(validation["label"], validation["score"])
-    rankings, by_curve = ranking(label, score), probabilities(validation, score)
+    films, by_curve = metrics.Sorted(label, score), probabilities(validation, score)
 
     def measure(weight):
-        ranked, measures = metrics.rank(label, score, weight), rankings(weight)
+        weight = weight.astype(float)  # once, not in each product below
+        ranked = films.ranking(weight)
+        measures = _of_ranking(ranked)
         measures["recall_at_specificity_0.90"] = ranked.recall_at_specificity(0.90)
         measures["specificity_at_recall_0.90"] = ranked.specificity_at_recall(0.90)
         for name, threshold in thresholds.items():

@@ -81,19 +81,18 @@ def _rows(films: pd.DataFrame, weights: np.ndarray) -> Iterator[dict]:
 
 def _measure(films: pd.DataFrame, counted: dict[str, np.ndarray]):
     label, score = films["label"].to_numpy(), films["score"].to_numpy()
+    whole = metrics.Sorted(label, score)
+    parts = {name: metrics.Sorted(label[own], score[own]) for name, own in counted.items()}
 
     def measure(weight):
-        ranked = {
-            name: metrics.rank(label[members], score[members], weight[..., members])
-            for name, members in counted.items()
-        }
+        ranked = {name: parts[name].ranking(weight[..., own]) for name, own in counted.items()}
         areas = {(name, WITHIN): one.auroc() for name, one in ranked.items()}
         pairs = {name: one.pairs for name, one in ranked.items()}
         ordered = sum(np.nan_to_num(areas[name, WITHIN]) * pairs[name] for name in counted)
         pooled = metrics.divide(ordered, sum(pairs.values()))
-        crude = metrics.auroc(label, score, weight)
-        whole = {CRUDE: crude, POOLED: pooled, DIFFERENCE: pooled - crude}
-        return {(ALL, name): value for name, value in whole.items()} | areas
+        crude = whole.ranking(weight).auroc()
+        over_all = {CRUDE: crude, POOLED: pooled, DIFFERENCE: pooled - crude}
+        return {(ALL, name): value for name, value in over_all.items()} | areas
 
     return measure
 

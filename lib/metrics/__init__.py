@@ -17,7 +17,7 @@ from lib.metrics.decisions import Decisions, decide, threshold_for_recall, thres
 from lib.metrics.films import FEWEST, by_study, divide
 from lib.metrics.intervals import Estimate, bootstrap, patient_weights, roc_band, t_interval
 from lib.metrics.pixels import aupro, overlap, pixel_counts, pointing_game, rank_pixels
-from lib.metrics.ranking import Ranking, auroc, average_precision, rank
+from lib.metrics.ranking import Ranking, Sorted, auroc, average_precision, rank
 from lib.metrics.significance import holm, paired_delong, paired_t
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Decisions",
     "Estimate",
     "Ranking",
+    "Sorted",
     "aupro",
     "auroc",
     "average_precision",
