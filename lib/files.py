@@ -106,6 +106,11 @@ def unlabelled(dataset: str, build: Path | None = None) -> Path:
     return (build or BUILD) / f"unlabelled/{dataset}.csv"
 
 
+def robustness(dataset: str, build: Path | None = None) -> Path:
+    """Return the path of the AUROC of fits on perturbed films of a data set."""
+    return (build or BUILD) / f"robustness/{dataset}.csv"
+
+
 def compared(build: Path | None = None) -> Path:
     """Return the folder of the tables of all data sets."""
     return (build or BUILD) / "comparison"

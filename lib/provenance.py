@@ -28,7 +28,10 @@ NOT_COPIED = "not copied yet"  # in place of the hash of films not yet copied to
 BEING_WRITTEN = 5  # seconds after its last change during which dvc.lock may be unfinished
 FINGERPRINTS = ROOT / "build/code"
 STAGES = {  # file in build/code/ -> the module that the stage runs
-    **{name: f"lib.{name}" for name in ("phantoms", "features", "floors", "comparison")},
+    **{
+        name: f"lib.{name}"
+        for name in ("phantoms", "features", "floors", "comparison", "robustness")
+    },
     **{"films": "lib.preprocessing", "scores": "lib.fits.score"},
 }
 PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn", "opencv-python-headless")

@@ -213,7 +213,37 @@ def test_a_threshold_that_cannot_be_set_has_no_rows_and_the_others_do(build):
     named = set(compare([GOOD], build, resamples=20)["metric"])
     assert {"auroc", "recall_at_threshold_normals_0.95", "specificity_at_recall_0.90"} <= named
     assert not {name for name in named if "threshold_recall" in name}
-    assert not {"brier", "calibration_error"} & named
+    assert not {name for name in named if "brier" in name or "calibration" in name}
+
+
+def test_probabilities_are_fitted_on_validation_films_alone(build):
+    """Scores of validation films turned round turn the curves, while AUROC stays as it is."""
+    before = compare([GOOD], build)
+    index, scores = load_index(build / "index/limbs.csv"), scores_of(GOOD, build)
+    validation = scores["image_id"].isin(index["image_id"][index["split"].eq("validation")])
+    scores["score"] = scores["score"].where(~validation, -scores["score"])
+    scores.to_csv(files.scored(GOOD, build) / "scores.csv", index=False)
+    after = compare([GOOD], build)
+    same, *changed = (
+        (one(before, method="deep_svdd", metric=name), one(after, method="deep_svdd", metric=name))
+        for name in ("auroc", "brier", "brier_isotonic")
+    )
+    assert same[0]["value"] == same[1]["value"]
+    assert all(now["value"] > earlier["value"] + 0.05 for earlier, now in changed)
+
+
+def test_the_reliability_of_a_fit_is_that_of_its_probabilities(build):
+    compare([GOOD, CHANCE], build)
+    bins, index = measures_of(GOOD, build).reliability, load_index(build / "index/limbs.csv")
+    films = index.merge(scores_of(GOOD, build))
+    validation, test = (films[films["split"].eq(split)] for split in ("validation", "test"))
+    for curve, fit in metrics.CURVES.items():
+        own = bins[bins["curve"].eq(curve)]
+        assert own["n"].sum() == len(test)
+        assert np.average(own["observed"], weights=own["n"]) == pytest.approx(test["label"].mean())
+        mean = fit(validation["label"], validation["score"])(test["score"]).mean()
+        assert np.average(own["predicted"], weights=own["n"]) == pytest.approx(mean)
+        assert (own["low"].fillna(0) <= own["observed"]).all()
 
 
 def test_perfect_maps_are_perfect_against_masks_and_boxes(build):
@@ -223,6 +253,23 @@ def test_perfect_maps_are_perfect_against_masks_and_boxes(build):
         for metric in ("auroc", "average_precision", "aupro", "best_dice", "pointing_game"):
             row = one(results, method="deep_svdd", level=level, metric=metric)
             assert (row["value"], row["n"], row["base_rate"]) == (1, 30, 0.0625)
+    assert one(results, method="deep_svdd", level="pixel", metric="iou")["value"] == 1
+    # No validation film has a box, by which the share that is flagged could be chosen.
+    assert results.query("metric == 'iou'")["level"].tolist() == ["pixel"]
+
+
+def test_the_share_that_is_flagged_is_that_of_validation_lesions(build):
+    """Twice as large in validation, a perfect map flags twice the lesion: half of it is right."""
+    index = load_index(build / "index/limbs.csv")
+    lesions = np.load(build / "images/limbs.lesions.npy")
+    lesions[index["split"].eq("validation") & index["label"].eq(1), 4:8, 8:12] = 1
+    np.save(build / "images/limbs.lesions.npy", lesions)
+    folder, ramp = files.scored(GOOD, build), np.linspace(0, 0.5, SIDE * SIDE).reshape(SIDE, SIDE)
+    kept = dict(np.load(folder / "maps.npz"))
+    np.savez(folder / "maps.npz", image_id=kept["image_id"], map=kept["map"] + ramp)
+    results = compare([GOOD], build)
+    assert one(results, method="deep_svdd", level="pixel", metric="iou")["value"] == 0.5
+    assert one(results, method="deep_svdd", level="pixel", metric="aupro")["value"] == 1
 
 
 def test_maps_of_another_size_are_brought_to_the_lesions(build):
@@ -237,7 +284,7 @@ def test_a_setting_says_whether_validation_labels_were_used(build):
     compare([GOOD], build)
     rows = table(build, "results").query("method in ('deep_svdd', 'floor: shortcut view')")
     with_labels = rows["setting"].str.endswith(", validation labels")
-    fitted = rows["metric"].str.contains("brier|calibration|threshold_recall")
+    fitted = rows["metric"].str.contains("brier|calibration|threshold_recall|iou")
     assert fitted.any() and (with_labels == fitted).all()
     assert one(rows, method="deep_svdd", metric="recall_at_threshold_normals_0.95")["setting"] == (
         "unlabelled"

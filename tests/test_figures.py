@@ -68,7 +68,19 @@ RESULTS = pd.DataFrame(
 GROUPS = pd.DataFrame(
     {"group": ["all", "wrist"], "value": [0.8, 0.7], "low": [0.7, 0.5], "high": [0.9, 0.8]}
 ).assign(n=[100, 20])
-BINS = pd.DataFrame({"predicted": [0.1, 0.9], "observed": [0.2, 0.8], "n": [10, 20]})
+BINS = pd.DataFrame({"predicted": [0.1, 0.9, 0.5], "observed": [0.2, 0.8, 0.45], "n": [10, 20, 30]})
+BINS = BINS.assign(
+    low=[0.1, np.nan, 0.3], high=[0.4, np.nan, 0.6], curve=["logistic"] * 2 + ["isotonic"]
+)
+PERTURBED = pd.DataFrame(
+    [
+        (method, name, strength, 0.9 - drop * strength)
+        for method, drop in (("vae", 0.1), ("resnet", 0.3))
+        for name, strengths in (("none", [0]), ("noise", [0.1, 0.2]), ("inversion", [1]))
+        for strength in strengths
+    ],
+    columns=["method", "perturbation", "strength", "value"],
+)
 STEPS = [{"film": FILMS[0], "body": LESIONS[1]}, {"film": FILMS[1][:, 5:20].astype(np.uint16)}]
 
 SWEEP = pd.DataFrame(
@@ -125,6 +137,7 @@ EVERY_FIGURE = {
     "glance": lambda: figures.glance(RESULTS),
     "forest": lambda: figures.forest(GROUPS),
     "calibration": lambda: figures.calibration(BINS),
+    "robustness": lambda: figures.robustness(PERTURBED),
     "samples": lambda: figures.samples(DRAWN, EPOCHS),
     "chain": lambda: figures.chain(DRAWN[:, :3], TITLES[:3]),
     "sweep": lambda: figures.sweep(SWEEP),

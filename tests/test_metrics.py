@@ -122,9 +122,45 @@ def test_brier_and_calibration_error():
     # bin .9-1: three films, mean .95, rate 2/3; bin 0-.1: one film, .05 against 0
     expected = 3 / 4 * (0.95 - 2 / 3) + 1 / 4 * 0.05
     assert metrics.calibration_error(label, probability) == pytest.approx(expected)
-    bins = metrics.calibration_bins(label, probability)
+    weights = np.array([[1, 1, 1, 1], [0, 2, 2, 0], [3, 0, 1, 0]])
+    bins = metrics.reliability(label, probability, weights)
     assert bins["n"].tolist() == [1, 3]
     assert bins["observed"].tolist() == pytest.approx([0, 2 / 3])
+    ends = np.quantile([2 / 3, 1 / 2, 3 / 4], [0.025, 0.975])
+    assert bins[["low", "high"]].loc[1].tolist() == pytest.approx(ends)
+    assert bins["low"].isna().tolist() == [True, False]  # one film, whose label never varies
+
+
+def test_the_isotonic_curve_pools_what_falls_and_keeps_within_its_ends():
+    """By hand: the shares 0, 1, 0, 1 of scores 1 to 4; the second and third are pooled."""
+    probability = metrics.fit_isotonic([0, 1, 0, 1], [1.0, 2.0, 3.0, 4.0])
+    assert probability([1, 2, 3, 4]) == pytest.approx([0, 0.5, 0.5, 1])
+    assert probability([-99, 99]) == pytest.approx([0, 1])
+
+
+def test_the_isotonic_curve_fits_what_no_logistic_curve_can():
+    rng = np.random.default_rng(0)
+    score = rng.uniform(size=20000)
+    truth = np.where(score < 0.3, 0.1, np.where(score < 0.7, 0.5, 0.6))
+    label = rng.random(len(score)) < truth
+    worst = {
+        name: np.abs(fit(label, score)(score) - truth).max() for name, fit in metrics.CURVES.items()
+    }
+    assert np.mean(np.abs(metrics.fit_isotonic(label, score)(score) - truth)) < 0.02
+    assert worst["logistic"] > 0.1
+
+
+def test_overlap_by_hand():
+    lesions, maps = np.zeros((3, 4, 4), bool), np.zeros((3, 4, 4))
+    lesions[:, 0] = True  # a quarter
+    maps[0, 0], maps[1, 1] = 1, 1  # all of it, and none of it
+    maps[2, 0, :2] = maps[2, 1, :2] = 1  # half of it, and as much beside it
+    everywhere = np.ones_like(lesions)
+    assert metrics.overlap(maps, lesions, everywhere, 1 / 4).tolist() == [1, 0, 1 / 3]
+    assert metrics.overlap(maps * 0, lesions, everywhere, 1 / 4).tolist() == [1 / 4] * 3
+    counted = everywhere.copy()
+    counted[:, 1] = False
+    assert metrics.overlap(maps, lesions, counted, 2 / 12).tolist() == [1, 4 / 12, 1 / 2]
 
 
 def test_study_takes_the_mean_score_and_any_label():

@@ -114,8 +114,8 @@ def test_the_floor_is_in_the_heading_and_small_numbers_keep_no_sign():
 @pytest.mark.parametrize("intervals", [False, True])
 def test_measures_have_one_row_per_method_and_only_the_columns_there_are(intervals):
     rows = results_of(("vae", "brier", 0.2), ("nsa", "brier", 0.1), ("nsa", "auroc", 0.9))
-    table = overview.measures(rows, overview.RANKING, intervals)
-    assert list(table) == ["method", "Brier score"]
+    table = overview.measures(rows, overview.CALIBRATION, intervals)
+    assert list(table) == ["method", "Brier score, logistic"]
     cells = [cell.text for cell in shown(table).tbody("td")]
     values = ["0.200[0.100,\xa00.300]", "0.100[0.000,\xa00.200]"]
     assert cells == [

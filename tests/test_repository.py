@@ -25,8 +25,8 @@ FLOORS = [
     *("source", "networks", "noise", "lesions", "collapse", "engine", "detector", "samples"),
     *("bodies", "reconstruction", "standardisation", "tensor_files", "backbones", "features"),
     *("losses", "feature_detector", "feature_statistics", "grid_detector"),
-    *("methods", "metrics", "floors", "prose", "figures", "templates", "fits"),
-    *("comparison", "unlabelled", "report", "pages", "reader", "benchmark", "preflight", "lab"),
+    *("methods", "metrics", "floors", "prose", "figures", "templates", "fits", "comparison"),
+    *("robustness", "unlabelled", "report", "pages", "reader", "benchmark", "preflight", "lab"),
     *("verify", "release", "checklist", "publish", "archive"),
 ]
 

@@ -16,16 +16,22 @@ lib.comparison` puts all of them together, into build/comparison/:
   and the floor that scores best on the test films (chosen there, which favours the floor), and
   between each fusion and its parts: paired DeLong tests over patients, Holm-corrected within the
   data set and kind. Of several seeds, the first. None of ablations.
+- `strata.csv`: AUROC within strata of body part, view, sex, age and size of the film, pooled over
+  strata, and crude over the same films (lib.comparison.strata); `pairs` counts the pairs of an
+  abnormal and a normal film.
 - `roc.csv`: ROC curves with pointwise bootstrap bands. `failures.csv`: fits without numbers.
 
 `python -m lib.comparison record` keeps the results of real films in reports/real/.
 
 Levels: `image`; `study`, the mean over its views; `pixel` and `box`, maps against exact masks or
 against filled boxes, over the pixels of body and lesions of annotated test films; `aupro` is the
-area under the per-region overlap up to a false positive rate of .3. Intervals (95 %) are bootstraps
+area under the per-region overlap up to a false positive rate of .3; `iou` takes as lesion the
+highest pixels of a film's map, as large a share of its body as lesions have in the median annotated
+validation film. Intervals (95 %) are bootstraps
 over patients, empty where all resamples agree. n counts films (studies at `study`); base_rate is
 the abnormal share of these, at `pixel` and `box` of pixels. `threshold_normals_0.95` is that
 quantile of validation normals, `threshold_recall_0.90` finds that share of abnormal validation
-films; probabilities for `brier` and `calibration_error` are fitted on validation films.
+films; probabilities for `brier` and `calibration_error` are fitted on validation films, by a
+logistic curve and, for `brier_isotonic` and `calibration_error_isotonic`, an isotonic one.
 The setting of rows that need labels of validation films ends with `validation labels`.
 """

@@ -7,6 +7,7 @@ import pandas as pd
 
 from lib import files, metrics, prose
 from lib.comparison import claims
+from lib.comparison.reliability import COLUMNS as OF_RELIABILITY
 from lib.comparison.rows import enough
 from lib.comparison.tables import COLUMNS, Measures, measures_of
 from lib.datasets.table import load_index
@@ -22,7 +23,8 @@ def measured(fit: Fit, build: Path | None = None) -> tuple[Measures, str]:
         measures = measures_of(fit, build)
     except BadData as error:
         empty = pd.DataFrame(columns=COLUMNS), pd.DataFrame(columns=["fpr", "tpr", "low", "high"])
-        return Measures(*empty, {}, pd.Series(dtype=float)), str(error)
+        without = pd.Series(dtype=float), pd.DataFrame(columns=OF_RELIABILITY)
+        return Measures(*empty, {}, *without), str(error)
     if len(measures.results):
         return measures, ""
     outside = (
@@ -105,7 +107,7 @@ def as_table(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows of results as pages show them: per film or study, measure, value, interval, n."""
     levels = {"image": "film", "study": "study", "pixel": "pixel", "box": "pixel, by boxes"}
     measure = rows["metric"].str.replace("_", " ").str.replace("auroc", "AUROC")
-    measure = measure.str.replace("aupro", "AUPRO")
+    measure = measure.str.replace("aupro", "AUPRO").str.replace("iou", "IoU")
     ends = zip(rows["low"], rows["high"], strict=True)
     return pd.DataFrame(
         {

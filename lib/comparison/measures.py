@@ -12,8 +12,10 @@ from lib import files, metrics
 from lib.ablations import Ablation
 from lib.comparison.ablations import failures_of_ablation, judge_measured, rows_of_ablation
 from lib.comparison.fusion import FUSION, fuse
+from lib.comparison.reliability import rows_of_reliability
 from lib.comparison.rows import enough, ranking, rows_of_films, rows_of_maps
 from lib.comparison.scores import FLOOR, Scored, check_patients, read_fits, read_floors
+from lib.comparison.strata import rows_of_strata
 from lib.comparison.tables import OF_ALL, OF_ONE, ORIGIN, RUN
 from lib.comparison.tests import paired_tests
 from lib.datasets.table import load_index
@@ -77,12 +79,13 @@ def _rows(detectors, variants, floors, fusions, weights, index, build) -> dict[s
     fused = [one for name, fusion in fusions.items() for one in fuse(name, fusion, detectors)]
     all_scored = [*detectors, *(fusion.scored for fusion in fused), *floors]
     title = f"measures of {index['dataset'].iloc[0]}"
-    results, rankings, curves = [], [], []
+    results, rankings, curves, within = [], [], [], []
     for scored in tqdm(all_scored, title, unit="detector"):
         maps = rows_of_maps(scored, len(weights), index, build)
         rows = [*rows_of_films(scored, weights, index), *maps]
         results += [_origin_columns(scored) | row for row in rows]
         curves += _curve(scored, weights)
+        within += [_origin_columns(scored) | row for row in rows_of_strata(scored, weights, index)]
         if scored.family not in (FLOOR, FUSION):
             rankings += [_run_columns(scored) | row for row in rows if _is_ranking(row)]
     for scored in tqdm(variants, f"{title}, ablations", unit="fit"):
@@ -91,8 +94,10 @@ def _rows(detectors, variants, floors, fusions, weights, index, build) -> dict[s
         "results": results,
         "rankings": rankings,
         "roc": curves,
+        "strata": within,
         "tests": paired_tests(detectors, floors, fused),
         "follows": [row for scored in detectors for row in floor_correlations(scored, floors)],
+        "reliability": [row for scored in detectors for row in _reliability(scored, weights)],
     }
 
 
@@ -133,6 +138,11 @@ def _curve(scored: Scored, weights: np.ndarray) -> list[dict]:
     test = scored.split("test")
     band = metrics.roc_band(test["label"], test["score"], weights, RATES)
     return [_origin_columns(scored) | point for point in band.to_dict("records")]
+
+
+def _reliability(scored: Scored, weights: np.ndarray) -> list[dict]:
+    of_fit = {"method": scored.method, "seed": scored.seed}
+    return [of_fit | row for row in rows_of_reliability(scored, weights)]
 
 
 def _origin_columns(scored: Scored) -> dict:

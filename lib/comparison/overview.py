@@ -13,6 +13,7 @@ from lib import ablations, prose
 from lib.comparison import choices, claims
 from lib.comparison.choices import marked
 from lib.comparison.fusion import FUSION, methods_of
+from lib.comparison.reliability import BRIER, ERROR
 from lib.comparison.rows import UNLIKE
 from lib.comparison.scores import FLOOR
 from lib.fits.keywords import photographs
@@ -23,8 +24,11 @@ RANKING = {
     "average_precision": "average precision",
     "recall_at_specificity_0.90": "recall at 90 % specificity",
     "specificity_at_recall_0.90": "specificity at 90 % recall",
-    "brier": "Brier score",
-    "calibration_error": "calibration error",
+}
+CALIBRATION = {
+    metrics[curve]: f"{words}, {curve}"
+    for words, metrics in (("Brier score", BRIER), ("calibration error", ERROR))
+    for curve in metrics
 }
 DECISIONS = {  # by the threshold
     words: {
@@ -40,6 +44,7 @@ PLACES = {
     "auroc": "AUROC over pixels",
     "average_precision": "average precision",
     "aupro": "AUPRO",
+    "iou": "IoU",
     "best_dice": "best Dice",
     "pointing_game": "pointing game",
 }
@@ -65,7 +70,7 @@ def ranked(auroc: pd.DataFrame) -> pd.DataFrame:
     rows = auroc.sort_values("value", ascending=False)
     return pd.DataFrame(
         {
-            "method": _with_marks(_named(rows, "method", "seed"), rows, "method"),
+            "method": _with_marks(named(rows, "method", "seed"), rows, "method"),
             "AUROC [95 % interval]": _aurocs(rows),
             "films (abnormal)": [
                 unbroken(f"{n:.0f} ({share:.0%})")
@@ -137,8 +142,8 @@ def pairs(tests: pd.DataFrame) -> pd.DataFrame:
     rows = tests.sort_values("difference", ascending=False)
     return pd.DataFrame(
         {
-            "a": _named(rows, "method_a", "seed_a"),
-            "b": _named(rows, "method_b", "seed_b"),
+            "a": named(rows, "method_a", "seed_a"),
+            "b": named(rows, "method_b", "seed_b"),
             "AUROC of a minus b [95 % interval]": _intervals(rows, "difference", "+"),
             "p": rows["p_value"].map(prose.p_value),
             "p (Holm)": rows["p_holm"].map(prose.p_value),
@@ -161,7 +166,7 @@ def of_floors(tests: pd.DataFrame) -> str:
     """Per data set: which detectors beat the best floor after Holm's correction, and which not."""
     lines = []
     for dataset, rows in tests.groupby("dataset", sort=False):
-        names, sides = pd.Series(_named(rows, "method_a", "seed_a")), claims.sides(rows).to_numpy()
+        names, sides = pd.Series(named(rows, "method_a", "seed_a")), claims.sides(rows).to_numpy()
         uncorrected = rows["low"].gt(0).to_numpy() & (sides == 0)
         kinds = {
             "above it, but not after the correction": names[uncorrected],
@@ -207,7 +212,7 @@ def of_curves(rows: pd.DataFrame) -> str:
     rows = rows[~rows["family"].isin([FLOOR, FUSION]) & rows["seed"].ne("mean")]
     lines = []
     for dataset, of_dataset in rows.groupby("dataset", sort=False):
-        ordered = of_dataset.assign(name=_named(of_dataset, "method", "seed")).sort_values("value")
+        ordered = of_dataset.assign(name=named(of_dataset, "method", "seed")).sort_values("value")
         ends = ordered.iloc[[0, -1][: len(ordered)]]
         recall = " to ".join(f"{row['value']:.2f} ({row['name']})" for _, row in ends.iterrows())
         lines.append(
@@ -219,9 +224,7 @@ def of_curves(rows: pd.DataFrame) -> str:
 
 def order(tests: pd.DataFrame) -> pd.DataFrame:
     """Return which methods each method clearly exceeds or falls below, after Holm's correction."""
-    both = tests.assign(
-        a=_named(tests, "method_a", "seed_a"), b=_named(tests, "method_b", "seed_b")
-    )
+    both = tests.assign(a=named(tests, "method_a", "seed_a"), b=named(tests, "method_b", "seed_b"))
     turned = both.assign(a=both["b"], b=both["a"], difference=-both["difference"])
     both = pd.concat([both, turned], ignore_index=True)
     sides = claims.sides(both)
@@ -238,13 +241,30 @@ def measures(rows: pd.DataFrame, columns: dict[str, str], intervals: bool = Fals
 
     `intervals` are shown below the values, since several next to them would not fit a page.
     """
-    shown = _intervals(rows, "value") if intervals else rows["value"]
-    below = [text.replace("&nbsp;", "<br>", 1) for text in shown] if intervals else shown
-    rows = rows.assign(method=_named(rows, "method", "seed"), shown=below)
+    shown = above_intervals(rows) if intervals else rows["value"]
+    rows = rows.assign(method=named(rows, "method", "seed"), shown=shown)
     rows = rows[rows["metric"].isin(columns)]
     table = rows.pivot_table("shown", "method", "metric", aggfunc="first", sort=False)
     there = [metric for metric in columns if metric in table]
     return table[there].rename(columns=columns).reset_index()
+
+
+def of_calibration(rows: pd.DataFrame) -> str:
+    """Per data set: the Brier score without information, and how many detectors are below it."""
+    lines = []
+    for dataset, own in rows[rows["metric"].isin(BRIER.values())].groupby("dataset", sort=False):
+        share = own["base_rate"].iloc[0]
+        counts = []
+        for curve, metric in BRIER.items():
+            values = own.loc[own["metric"].eq(metric), "value"]
+            better = int(values.lt(share * (1 - share)).sum())
+            counts.append(f"{better} of {len(values)} by the {curve} curve")
+        lines.append(
+            f"- {literal(dataset)}: {share:.0%} of the test films are abnormal, so that a score "
+            f"without information has a Brier score of {share * (1 - share):.3f}; below it are "
+            f"{' and '.join(counts)}."
+        )
+    return "\n".join(lines)
 
 
 def scores(rows: pd.DataFrame) -> pd.DataFrame:
@@ -253,7 +273,7 @@ def scores(rows: pd.DataFrame) -> pd.DataFrame:
     names = rows["metric"].str.removeprefix("auroc_of_").str.replace("_", " ")
     return pd.DataFrame(
         {
-            "method": _named(rows, "method", "seed"),
+            "method": named(rows, "method", "seed"),
             "score": names.map(literal),
             "AUROC [95 % interval]": _aurocs(rows),
         }
@@ -262,7 +282,7 @@ def scores(rows: pd.DataFrame) -> pd.DataFrame:
 
 def unlike(rows: pd.DataFrame) -> pd.DataFrame:
     """AUROC over findings that look like no drawn lesion, the best first, and over all findings."""
-    rows = rows.assign(method=_named(rows, "method", "seed"), shown=_intervals(rows, "value"))
+    rows = rows.assign(method=named(rows, "method", "seed"), shown=_intervals(rows, "value"))
     order = rows[rows["group"].eq(UNLIKE)].sort_values("value", ascending=False)["method"]
     table = rows.pivot_table("shown", "method", "group", aggfunc="first")
     shown = table.loc[order, [UNLIKE, "all"]].rename(columns={"all": "all findings"})
@@ -281,7 +301,7 @@ def differences(rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _named(rows: pd.DataFrame, method: str, seed: str) -> list[str]:
+def named(rows: pd.DataFrame, method: str, seed: str) -> list[str]:
     """Return methods, with seeds if there are several."""
     several = rows.loc[rows[seed].ne("") & rows[seed].notna(), seed].nunique() > 1
     return [
@@ -306,3 +326,8 @@ def _intervals(rows: pd.DataFrame, value: str, sign: str = "") -> list[str]:
     form = f"{sign}z.3f"  # z: no -0.000
     numbers = rows[[value, "low", "high"]].itertuples(index=False)
     return [unbroken(prose.interval(mean, low, high, form)) for mean, low, high in numbers]
+
+
+def above_intervals(rows: pd.DataFrame, sign: str = "") -> list[str]:
+    """Return the value of each row above its interval, where several in a row fit a page so."""
+    return [text.replace("&nbsp;", "<br>", 1) for text in _intervals(rows, "value", sign)]

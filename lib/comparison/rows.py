@@ -8,14 +8,20 @@ import numpy as np
 import pandas as pd
 
 from lib import files, metrics, params
+from lib.comparison.reliability import BRIER, ERROR, probabilities
 from lib.comparison.scores import Scored, with_validation_labels
 
 FILM_COLUMNS = ["patient_id", "study_id", "body_part", "view", "finding", "label", "split", "score"]
 #: The group of all normal films and of the abnormal ones none of whose findings looks drawn.
 UNLIKE = "findings unlike drawn lesions"
 DECISIONS = ("recall", "specificity", "f1", "kappa")
-#: Measures whose threshold or probability is fitted with the labels of validation films.
-FITTED = ("brier", "calibration_error", *(f"{kind}_at_threshold_recall_0.90" for kind in DECISIONS))
+#: Measures whose threshold or probability is fitted with labels or lesions of validation films.
+FITTED = (
+    *BRIER.values(),
+    *ERROR.values(),
+    "iou",
+    *(f"{kind}_at_threshold_recall_0.90" for kind in DECISIONS),
+)
 
 Measure = Callable[[np.ndarray], dict[str, np.ndarray]]  # weights -> value by name
 
@@ -50,12 +56,14 @@ def rows_of_maps(scored: Scored, resamples: int, index: pd.DataFrame, build: Pat
     annotations = pd.read_csv(path, dtype=str, keep_default_na=False)
     exact = set(annotations["image_id"][annotations["mask"].ne("")])
     annotated = {"pixel": exact, "box": set(annotations["image_id"]) - exact}
-    test = set(index["image_id"][index["split"].eq("test")])
+    of_split = {split: set(films["image_id"]) for split, films in index.groupby("split")}
     rows = []
     for level, films in annotated.items():
-        in_level = np.isin(scored.maps["image_id"], sorted(films & test))
+        in_level = np.isin(scored.maps["image_id"], sorted(films & of_split.get("test", set())))
         if in_level.sum() >= metrics.FEWEST:
-            rows += _located(level, scored, in_level, resamples, index, build)
+            known = index["image_id"].isin(films & of_split.get("validation", set()))
+            flagged = _usual_share(scored.dataset, np.flatnonzero(known), build)
+            rows += _located(level, scored, in_level, flagged, resamples, index, build)
     return rows
 
 
@@ -70,7 +78,7 @@ def _level(level, test, validation, weights, columns) -> Iterator[dict]:
         if enough(label):
             measure = ranking(label, score)
             if group == "all":
-                measure = _all_measures(label, score, validation["label"], validation["score"])
+                measure = _all_measures(label, score, validation)
             yield from _estimated(level, group, measure, weights[:, members], label)
 
 
@@ -101,31 +109,35 @@ def _looks_undrawn(finding: pd.Series) -> pd.Series:
 def ranking(label: pd.Series, score: pd.Series, suffix: str = "") -> Measure:
     """Return the measures without threshold: auroc and average_precision, each + `suffix`."""
 
+    films = metrics.Sorted(label, score)
+
     def measure(weight):
-        ranked = metrics.rank(label, score, weight)
-        measures = {"auroc": ranked.auroc(), "average_precision": ranked.average_precision()}
-        return {name + suffix: value for name, value in measures.items()}
+        return {name + suffix: value for name, value in _of_ranking(films.ranking(weight)).items()}
 
     return measure
 
 
-def _all_measures(label, score, known_label, known_score) -> Measure:
-    """Return rankings, decisions and calibration; thresholds and probability from validation."""
-    thresholds = _thresholds(known_label, known_score)
-    rankings, probability = ranking(label, score), None
-    if known_label.nunique() > 1:
-        probability = metrics.fit_probability(known_label, known_score)(score)
+def _of_ranking(ranked: metrics.Ranking) -> dict[str, np.ndarray]:
+    return {"auroc": ranked.auroc(), "average_precision": ranked.average_precision()}
+
+
+def _all_measures(label, score, validation: pd.DataFrame) -> Measure:
+    """Return rankings, decisions and calibration; thresholds and probabilities from validation."""
+    thresholds = _thresholds(validation["label"], validation["score"])
+    films, by_curve = metrics.Sorted(label, score), probabilities(validation, score)
 
     def measure(weight):
-        ranked, measures = metrics.rank(label, score, weight), rankings(weight)
+        weight = weight.astype(float)  # once, not in each product below
+        ranked = films.ranking(weight)
+        measures = _of_ranking(ranked)
         measures["recall_at_specificity_0.90"] = ranked.recall_at_specificity(0.90)
         measures["specificity_at_recall_0.90"] = ranked.specificity_at_recall(0.90)
         for name, threshold in thresholds.items():
             decisions = metrics.decide(label, score, threshold, weight)
             measures |= {f"{kind}_at_{name}": getattr(decisions, kind)() for kind in DECISIONS}
-        if probability is not None:
-            measures["brier"] = metrics.brier(label, probability, weight)
-            measures["calibration_error"] = metrics.calibration_error(label, probability, weight)
+        for curve, probability in by_curve.items():
+            measures[BRIER[curve]] = metrics.brier(label, probability, weight)
+            measures[ERROR[curve]] = metrics.calibration_error(label, probability, weight)
         return measures
 
     return measure
@@ -148,10 +160,9 @@ def _estimated(level, group, measure: Measure, weights, label) -> Iterator[dict]
         yield {**shared, "metric": name, **estimate._asdict()}
 
 
-def _located(level, scored, in_level, resamples, index, build) -> Iterator[dict]:
+def _located(level, scored, in_level, flagged, resamples, index, build) -> Iterator[dict]:
     rows = pd.Index(index["image_id"]).get_indexer(scored.maps["image_id"][in_level])
-    lesions = _masks(files.images(scored.dataset, "lesions", build), rows)
-    counted = lesions | _masks(files.images(scored.dataset, "body", build), rows)
+    lesions, counted = _lesions_and_counted(scored.dataset, rows, build)
     width_and_height = lesions.shape[:0:-1]
     maps = np.array(
         [cv2.resize(stored, width_and_height) for stored in scored.maps["map"][in_level]]
@@ -159,13 +170,35 @@ def _located(level, scored, in_level, resamples, index, build) -> Iterator[dict]
     weights = metrics.patient_weights(index["patient_id"].iloc[rows], resamples)
     shared = {"level": level, "group": "all", "n": len(rows)}
     shared["base_rate"] = lesions.sum() / counted.sum()
-    for name, estimate in metrics.bootstrap(_location(maps, lesions, counted), weights).items():
-        yield {**shared, "metric": name, **estimate._asdict()}
+    measure = _location(maps, lesions, counted, flagged)
+    for name, estimate in metrics.bootstrap(measure, weights).items():
+        row = {**shared, "metric": name, **estimate._asdict()}
+        fitted = {"setting": with_validation_labels(scored.setting)}
+        yield row | (fitted if name in FITTED else {})
 
 
-def _location(maps: np.ndarray, lesions: np.ndarray, counted: np.ndarray) -> Measure:
+def _usual_share(dataset: str, rows: np.ndarray, build: Path) -> float | None:
+    """Return the median share of the body that lesions cover in these films, None for too few."""
+    if len(rows) < metrics.FEWEST:
+        return None
+    lesions, counted = _lesions_and_counted(dataset, rows, build)
+    return float(np.median(lesions.sum(axis=(1, 2)) / counted.sum(axis=(1, 2))))
+
+
+def _lesions_and_counted(dataset: str, rows: np.ndarray, build: Path):
+    lesions = _masks(files.images(dataset, "lesions", build), rows)
+    return lesions, lesions | _masks(files.images(dataset, "body", build), rows)
+
+
+def _location(
+    maps: np.ndarray, lesions: np.ndarray, counted: np.ndarray, flagged: float | None
+) -> Measure:
+    """Return the measures of maps; `iou` takes the share `flagged` of the body as lesion."""
     counts, hit = metrics.pixel_counts(maps, lesions, counted), metrics.pointing_game(maps, lesions)
     of_regions = metrics.pixel_counts(maps, lesions, counted, per_region=True)
+    of_films = {"pointing_game": hit}
+    if flagged is not None:
+        of_films["iou"] = metrics.overlap(maps, lesions, counted, flagged)
 
     def measure(weight):
         ranking = metrics.rank_pixels(*counts, weight)
@@ -174,7 +207,7 @@ def _location(maps: np.ndarray, lesions: np.ndarray, counted: np.ndarray) -> Mea
             "average_precision": ranking.average_precision(),
             "aupro": metrics.aupro(*of_regions, weight),
             "best_dice": ranking.best_dice(),
-            "pointing_game": weight @ hit / weight.sum(axis=-1),
+            **{name: weight @ one / weight.sum(axis=-1) for name, one in of_films.items()},
         }
 
     return measure

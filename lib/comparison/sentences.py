@@ -11,6 +11,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from lib import prose
 from lib.comparison import claims
+from lib.comparison.reliability import BRIER
 from lib.comparison.rows import UNLIKE
 from lib.grid import Fit
 
@@ -80,6 +81,21 @@ def decisions(results: pd.DataFrame) -> str:
                 f"specificity of {_interval(at[f'specificity_at_{name}'])} on test films."
             )
     return " ".join(sentences)
+
+
+def calibration(results: pd.DataFrame) -> str:
+    """Say how good the probabilities of both curves are, and a constant one."""
+    at = _of_films(results)
+    if BRIER["logistic"] not in at:
+        return ""
+    share = results.query("level == 'image' and group == 'all'")["base_rate"].iloc[0]
+    curves = " and ".join(
+        f"{_interval(at[metric])} by the {curve} curve" for curve, metric in BRIER.items()
+    )
+    return (
+        f"The Brier score is {curves}; the constant probability {share:.2f}, the share of abnormal "
+        f"test films, would have {share * (1 - share):.3f}."
+    )
 
 
 def groups(rows: pd.DataFrame) -> str:

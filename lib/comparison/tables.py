@@ -7,7 +7,7 @@ import pandas as pd
 
 from lib import files
 from lib.ablations import ABLATION
-from lib.comparison import tests
+from lib.comparison import reliability, strata, tests
 from lib.comparison.scores import FLOOR
 from lib.errors import BadData
 from lib.grid import Fit
@@ -19,6 +19,7 @@ RUN = ["method", "variant", "seed"]  # a fit on one data set, including those of
 OF_ALL = {
     "results": COLUMNS,
     "tests": tests.COLUMNS,
+    "strata": [*ORIGIN, *strata.COLUMNS],
     "roc": ["dataset", "method", "seed", "fpr", "tpr", "low", "high"],
     "failures": ["dataset", "method", "seed", "reason"],
 }
@@ -27,6 +28,7 @@ OF_ONE = {
     "rankings": [*RUN, "scores", "metric", "value", "low", "high", "n", "base_rate"],
     "broken": [*RUN, "reason"],  # fits without numbers
     "follows": ["method", "seed", "floor", "correlation"],
+    "reliability": ["method", "seed", *reliability.COLUMNS],
 }
 
 
@@ -37,14 +39,15 @@ class Measures(NamedTuple):
     curve: pd.DataFrame  # fpr, tpr, low, high
     against_floor: dict  # the paired test with the floor that is best on the test films
     follows: pd.Series  # rank correlation with each floor over normal films, strongest first
+    reliability: pd.DataFrame  # columns of lib.comparison.reliability
 
 
 def measures_of(fit: Fit, build: Path | None = None) -> Measures:
     """Return the measures of a fit. Raises BadData if they have not been computed."""
     tables = read_measures(fit.dataset, build)
     identity = {"method": fit.method, "seed": str(fit.seed)}
-    results, curve, follows = (
-        _of(tables[name], identity) for name in ("results", "roc", "follows")
+    results, curve, follows, bins = (
+        _of(tables[name], identity) for name in ("results", "roc", "follows", "reliability")
     )
     pairs = tables["tests"]
     pairs = pairs[pairs["method_b"].str.startswith(FLOOR)]
@@ -54,6 +57,7 @@ def measures_of(fit: Fit, build: Path | None = None) -> Measures:
         curve,
         against[0] if against else {},
         follows.set_index("floor")["correlation"],
+        bins,
     )
 
 

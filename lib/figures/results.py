@@ -244,6 +244,36 @@ def _held(rows: pd.DataFrame, name: str) -> str:
 
 
 @styled
+def robustness(rows: pd.DataFrame, measure: str = "AUROC") -> Figure:
+    """Draw a measure over the strength of each perturbation, one panel each, a line per method.
+
+    `rows` of one data set have columns method, perturbation, strength, value; those of strength 0,
+    of unperturbed films, open every panel. Strengths are spaced evenly, not to scale.
+    """
+    whole = rows[rows["strength"].eq(0)].set_index("method")["value"]
+    perturbed = rows[rows["strength"].ne(0)]
+    groups = list(perturbed.groupby("perturbation", sort=False))
+    figure, grid = panels(len(groups), height=260)
+    low, high = min(0.5, rows["value"].min()), rows["value"].max()
+    looks = dict(zip(whole.index, zip(line_styles(len(whole)), cycle("os^DvPX")), strict=False))
+    entries = []
+    for axes, (name, own) in zip(grid, groups, strict=True):
+        steps = own["strength"].drop_duplicates().tolist()
+        axes.axhline(0.5, color=INK, linewidth=1, linestyle=":")
+        for method, (style, mark) in looks.items():
+            values = [whole[method], *own.loc[own["method"].eq(method), "value"]]
+            axes.plot(range(len(values)), values, marker=mark, label=method, **style)
+            numbers = ", ".join(f"{value:.2f}" for value in values)
+            entries.append(f"{name}, {method}: {numbers}")
+        axes.set_xticks(range(len(steps) + 1), ["none", *(f"{step:g}" for step in steps)])
+        axes.set(title=name, ylabel=measure, ylim=(low - 0.03, high + 0.03))
+    legend_above(figure, grid[0], columns=4)
+    return described(
+        figure, f"{measure} without and with perturbations, weak to strong. {'; '.join(entries)}."
+    )
+
+
+@styled
 def trend(
     means: pd.DataFrame, fits: pd.DataFrame, over: str, floor: Mapping[str, float] | None = None
 ) -> Figure:
@@ -348,18 +378,29 @@ def _names(axes: Axes, names: list[str]) -> None:
 
 @styled
 def calibration(bins: pd.DataFrame) -> Figure:
-    """Draw the observed share of abnormal films over the predicted: predicted, observed, n."""
-    figure, (axes,) = panels(1, height=420)
-    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="perfect")
-    axes.plot(bins["predicted"], bins["observed"], color=BLUE, marker="o", label="observed")
-    for row in bins.itertuples():
-        place = (row.predicted, row.observed)
-        axes.annotate(f"{row.n:.0f}", place, (6, -10), textcoords="offset points", fontsize=8)
-    axes.set(xlabel="predicted probability", ylabel="share abnormal", xlim=(0, 1), ylim=(0, 1))
-    axes.set_aspect("equal")
-    axes.legend(loc="upper left")
-    entries = (f"{row.predicted:.2f} observed {row.observed:.2f}" for row in bins.itertuples())
-    return described(figure, f"Calibration; predicted against observed: {'; '.join(entries)}.")
+    """Draw the observed share of abnormal films over the predicted, one panel per curve.
+
+    `bins` has columns curve, predicted, observed, low, high, n, the last a number beside its mark.
+    """
+    curves = bins["curve"].unique()
+    figure, grid = panels(len(curves), columns=2, height=420)
+    entries = []
+    for axes, curve in zip(grid, curves, strict=True):
+        own = bins[bins["curve"].eq(curve)]
+        observed, low, high = own[["observed", "low", "high"]].to_numpy(float).T
+        ends = np.nan_to_num([observed - low, high - observed]).clip(0)
+        axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="perfect")
+        axes.errorbar(own["predicted"], observed, ends, fmt="o-", color=BLUE, label="observed")
+        for row in own.itertuples():
+            place = (row.predicted, row.observed)
+            axes.annotate(f"{row.n:.0f}", place, (6, -10), textcoords="offset points", fontsize=8)
+        axes.set(xlabel="predicted probability", ylabel="share abnormal", title=f"{curve} curve")
+        axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
+        values = zip(own["predicted"], observed, low, high, own["n"], strict=True)
+        points = "; ".join(f"{at:.2f} {_interval(*row)} of {n:.0f}" for at, *row, n in values)
+        entries.append(f"{curve} curve, predicted and observed share of n films: {points}")
+    legend_above(figure, grid[0])
+    return described(figure, f"Calibration with 95 % intervals. {'. '.join(entries)}.")
 
 
 def _interval(value: float, low: float, high: float) -> str:

@@ -5,31 +5,41 @@ optional `weight`: the count of each film. A bootstrap has one weight per resamp
 (resamples, n), and gives the measure of all resamples at once, shape (resamples,).
 """
 
-from lib.metrics.calibration import brier, calibration_bins, calibration_error, fit_probability
+from lib.metrics.calibration import (
+    CURVES,
+    brier,
+    calibration_error,
+    fit_isotonic,
+    fit_probability,
+    reliability,
+)
 from lib.metrics.decisions import Decisions, decide, threshold_for_recall, threshold_from_normals
 from lib.metrics.films import FEWEST, by_study, divide
 from lib.metrics.intervals import Estimate, bootstrap, patient_weights, roc_band, t_interval
-from lib.metrics.pixels import aupro, pixel_counts, pointing_game, rank_pixels
-from lib.metrics.ranking import Ranking, auroc, average_precision, rank
+from lib.metrics.pixels import aupro, overlap, pixel_counts, pointing_game, rank_pixels
+from lib.metrics.ranking import Ranking, Sorted, auroc, average_precision, rank
 from lib.metrics.significance import holm, paired_delong, paired_t
 
 __all__ = [
+    "CURVES",
     "FEWEST",
     "Decisions",
     "Estimate",
     "Ranking",
+    "Sorted",
     "aupro",
     "auroc",
     "average_precision",
     "bootstrap",
     "brier",
     "by_study",
-    "calibration_bins",
     "calibration_error",
     "decide",
     "divide",
+    "fit_isotonic",
     "fit_probability",
     "holm",
+    "overlap",
     "paired_delong",
     "paired_t",
     "patient_weights",
@@ -37,6 +47,7 @@ __all__ = [
     "pointing_game",
     "rank",
     "rank_pixels",
+    "reliability",
     "roc_band",
     "t_interval",
     "threshold_for_recall",

@@ -5,11 +5,13 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from lib.metrics.films import checked, divide
+from lib.metrics.intervals import bootstrap
 
 
 def fit_probability(label: ArrayLike, score: ArrayLike) -> Callable[[ArrayLike], np.ndarray]:
@@ -20,6 +22,20 @@ def fit_probability(label: ArrayLike, score: ArrayLike) -> Callable[[ArrayLike],
     label, score, _ = checked(label, score)
     curve = make_pipeline(StandardScaler(), LogisticRegression()).fit(score[:, None], label)
     return lambda new: curve.predict_proba(np.asarray(new, float)[:, None])[:, 1]
+
+
+def fit_isotonic(label: ArrayLike, score: ArrayLike) -> Callable[[ArrayLike], np.ndarray]:
+    """Return a function from scores to probabilities: the best curve that never falls.
+
+    Zadrozny and Elkan 2002, doi 10.1145/775047.775151. Scores beyond those it was fitted to have
+    the probability of the nearest one. With few films it fits their noise.
+    """
+    label, score, _ = checked(label, score)
+    return IsotonicRegression(out_of_bounds="clip").fit(score, label).predict
+
+
+#: Curves from scores to probabilities, by name.
+CURVES = {"logistic": fit_probability, "isotonic": fit_isotonic}
 
 
 def brier(label: ArrayLike, probability: ArrayLike, weight: ArrayLike | None = None) -> np.ndarray:
@@ -37,15 +53,32 @@ def calibration_error(
     above 0.
     """
     label, probability, weight = checked(label, probability, weight)
-    member = np.minimum((probability * bins).astype(int), bins - 1)[:, None] == np.arange(bins)
+    member = _bin(probability, bins)[:, None] == np.arange(bins)
     gap = weight @ (member * (probability - label)[:, None])
     return divide(np.abs(gap).sum(axis=-1), weight.sum(axis=-1))
 
 
-def calibration_bins(label: ArrayLike, probability: ArrayLike, bins: int = 10) -> pd.DataFrame:
-    """Count films by equal bins of probability: predicted, observed, n, one row per filled bin."""
+def reliability(
+    label: ArrayLike, probability: ArrayLike, weights: np.ndarray, bins: int = 10
+) -> pd.DataFrame:
+    """Return the share of abnormal films by equal bins of probability, one row per filled bin.
+
+    Columns: mean predicted probability, observed share with the low and high end of its interval by
+    weights (resamples, n), n films.
+    """
     label, probability, _ = checked(label, probability)
     films = pd.DataFrame({"predicted": probability, "observed": label, "n": 1})
-    member = np.minimum((probability * bins).astype(int), bins - 1)
+    member = _bin(probability, bins)
     rows = films.groupby(member).agg({"predicted": "mean", "observed": "mean", "n": "sum"})
-    return rows.reset_index(drop=True)
+    inside = member[:, None] == rows.index.to_numpy()
+
+    def observed(weight):
+        shares = divide(weight @ (inside * label[:, None]), weight @ inside.astype(float))
+        return dict(zip(rows.index, np.moveaxis(shares, -1, 0), strict=True))
+
+    estimates = pd.DataFrame.from_dict(bootstrap(observed, weights), "index")
+    return rows.assign(low=estimates["low"], high=estimates["high"]).reset_index(drop=True)
+
+
+def _bin(probability: np.ndarray, bins: int) -> np.ndarray:
+    return np.minimum((probability * bins).astype(int), bins - 1)

@@ -5,8 +5,8 @@ Where the values that an interval is computed from are all equal, as in the boot
 that separates the labels perfectly, they do not show how far the truth may lie: the ends are NaN.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,12 @@ from numpy.typing import ArrayLike
 from scipy.special import expit, logit
 from scipy.stats import t
 
-from lib.metrics.ranking import rank
+from lib.metrics.ranking import Sorted
+
+Name = TypeVar("Name")
+
+#: Weights that are worked through together: a megabyte as floats.
+CACHED = 2**17
 
 
 class Estimate(NamedTuple):
@@ -36,16 +41,24 @@ def patient_weights(patient_id: ArrayLike, resamples: int = 1000, seed: int = 0)
     return times.astype(np.int16)[:, patient_of_film]
 
 
+def blocks(weights: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield weights (resamples, n) in blocks of resamples that a core's cache holds as floats."""
+    rows = max(1, CACHED // max(1, weights.shape[1]))
+    for start in range(0, len(weights), rows):
+        yield weights[start : start + rows]
+
+
 def bootstrap(
-    measure: Callable[[np.ndarray], dict[str, np.ndarray]], weights: np.ndarray, level: float = 0.95
-) -> dict[str, Estimate]:
+    measure: Callable[[np.ndarray], dict[Name, np.ndarray]],
+    weights: np.ndarray,
+    level: float = 0.95,
+) -> dict[Name, Estimate]:
     """Return percentile intervals of each value of `measure(weight)`, by weights (resamples, n).
 
-    Resamples without one of the labels are left out; chunks of 100 bound the memory. No ends where
-    all resamples agree.
+    Resamples without one of the labels are left out. No ends where all resamples agree.
     """
     value = measure(np.ones(weights.shape[1]))
-    chunks = [measure(weights[start : start + 100]) for start in range(0, len(weights), 100)]
+    chunks = [measure(block) for block in blocks(weights)]
     drawn = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in value}
     tails = ((1 - level) / 2, (1 + level) / 2)
     ends = {name: _quantiles(draws[np.isfinite(draws)], tails) for name, draws in drawn.items()}
@@ -60,14 +73,12 @@ def roc_band(
     level: float = 0.95,
 ) -> pd.DataFrame:
     """Return the ROC curve and its pointwise bootstrap band: fpr, tpr, low, high per rate."""
-    chunks = [
-        rank(label, score, weights[start : start + 100]).recall_on(false_positive_rate)
-        for start in range(0, len(weights), 100)
-    ]
+    films = Sorted(label, score)
+    chunks = [films.ranking(block).recall_on(false_positive_rate) for block in blocks(weights)]
     drawn = np.concatenate(chunks)
     drawn = drawn[np.isfinite(drawn).all(axis=1)]
     low, high = np.quantile(drawn, ((1 - level) / 2, (1 + level) / 2), axis=0)
-    recall = rank(label, score).recall_on(false_positive_rate)
+    recall = films.ranking().recall_on(false_positive_rate)
     return pd.DataFrame({"fpr": false_positive_rate, "tpr": recall, "low": low, "high": high})
 
 

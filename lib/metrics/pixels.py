@@ -71,6 +71,20 @@ def aupro(region: np.ndarray, other: np.ndarray, weight: ArrayLike | None = None
     return rank_pixels(region, other, weight).recall_up_to(MOST_FALSE_POSITIVES)
 
 
+def overlap(maps: np.ndarray, lesions: np.ndarray, counted: np.ndarray, share: float) -> np.ndarray:
+    """Return the intersection over union of each film's lesions and its highest pixels, (m,).
+
+    maps (m, h, w), lesions and counted (m, h, w) bool. The `share` of the counted pixels that is
+    highest in a film is flagged, at least one of them, with all that share the last value.
+    """
+    unions = []
+    for values, lesion, inside in zip(maps, lesions & counted, counted, strict=True):
+        highest = max(1, round(share * inside.sum()))
+        flagged = inside & (values >= np.partition(values[inside], -highest)[-highest])
+        unions.append((flagged & lesion).sum() / (flagged | lesion).sum())
+    return np.array(unions)
+
+
 def pointing_game(maps: np.ndarray, lesions: np.ndarray) -> np.ndarray:
     """Return whether each film's map peaks inside its lesion, (m,).
 

@@ -26,9 +26,16 @@ class Ranking:
     def false_positive_rate(self) -> np.ndarray:
         return divide(self.false_positive, self.false_positive[..., -1:])
 
+    @property
+    def pairs(self) -> np.ndarray:
+        """The number of pairs of an abnormal and a normal film."""
+        return self.true_positive[..., -1] * self.false_positive[..., -1]
+
     def auroc(self) -> np.ndarray:
         """Return the area under the ROC curve; ties count one half."""
-        return np.trapezoid(self.recall, self.false_positive_rate, axis=-1)
+        hits, alarms = self.true_positive, self.false_positive
+        twice = np.einsum("...i,...i", np.diff(alarms), hits[..., 1:] + hits[..., :-1])
+        return divide(twice / 2, self.pairs)
 
     def recall_up_to(self, rate: float) -> np.ndarray:
         """Return the mean recall over false positive rates from 0 to `rate`; ties as in auroc."""
@@ -40,9 +47,9 @@ class Ranking:
 
     def average_precision(self) -> np.ndarray:
         """Return the mean precision over the steps in recall; by chance it is the base rate."""
-        flagged = self.true_positive + self.false_positive
-        precision = self.true_positive / np.maximum(flagged, 1e-12)
-        return (np.diff(self.recall, axis=-1) * precision[..., 1:]).sum(axis=-1)
+        hits, flagged = self.true_positive, (self.true_positive + self.false_positive)[..., 1:]
+        precision = hits[..., 1:] / np.maximum(flagged, 1e-12)
+        return divide(np.einsum("...i,...i", np.diff(hits), precision), hits[..., -1])
 
     def recall_at_specificity(self, specificity: float) -> np.ndarray:
         """Return the best recall among thresholds that keep at least this specificity."""
@@ -67,19 +74,30 @@ class Ranking:
         return read.reshape(*self.recall.shape[:-1], -1)
 
 
-def rank(label: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None) -> Ranking:
-    """Rank films: label and score (n,), weight (..., n).
+class Sorted:
+    """Films sorted once by their scores, to be ranked under the weights of many resamples."""
 
-    Raises ValueError for labels other than 0 and 1 and for scores that are not finite.
-    """
-    label, score, weight = checked(label, score, weight)
-    order = np.argsort(-score, kind="stable")
-    end_of_tie = np.flatnonzero(np.diff(score[order], append=-np.inf))
-    abnormal, weight = label[order] == 1, weight[..., order]
-    return Ranking(
-        counts_from_zero(weight * abnormal, end_of_tie),
-        counts_from_zero(weight * ~abnormal, end_of_tie),
-    )
+    def __init__(self, label: ArrayLike, score: ArrayLike):
+        """Sort films: label and score (n,).
+
+        Raises ValueError for labels other than 0 and 1 and for scores that are not finite.
+        """
+        label, score, _ = checked(label, score)
+        self.order = np.argsort(-score, kind="stable")
+        self.end_of_tie = np.flatnonzero(np.diff(score[self.order], append=-np.inf))
+        self.abnormal = label[self.order] == 1
+
+    def ranking(self, weight: ArrayLike | None = None) -> Ranking:
+        """Return the counts of films with these weights, (..., n), each 1 unless given."""
+        films = len(self.order)
+        weight = np.ones(films) if weight is None else np.asarray(weight)[..., self.order]
+        kinds = (weight * self.abnormal, weight * ~self.abnormal)
+        return Ranking(*(counts_from_zero(kind, self.end_of_tie) for kind in kinds))
+
+
+def rank(label: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None) -> Ranking:
+    """Rank films: label and score (n,), weight (..., n), as `Sorted` does, which sorts once."""
+    return Sorted(label, score).ranking(weight)
 
 
 def auroc(label: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None) -> np.ndarray:
@@ -96,8 +114,11 @@ def average_precision(
 
 def counts_from_zero(weight: np.ndarray, ends: np.ndarray) -> np.ndarray:
     """Return the sums of weight (..., n) up to each of the ends, after a 0: (..., ends + 1)."""
-    counts = np.cumsum(weight, axis=-1)[..., ends]
-    return np.concatenate([np.zeros_like(counts[..., :1]), counts], axis=-1)
+    counts = np.zeros((*weight.shape[:-1], weight.shape[-1] + 1))
+    np.cumsum(weight, axis=-1, out=counts[..., 1:])
+    if len(ends) == weight.shape[-1]:  # each film is a threshold of its own
+        return counts
+    return counts[..., np.concatenate([[0], ends + 1])]
 
 
 def _best(value: np.ndarray, cost: np.ndarray, limit: float) -> np.ndarray:

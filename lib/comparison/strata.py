@@ -1,0 +1,112 @@
+"""AUROC within strata of a film's circumstances, and pooled over strata, beside the crude one.
+
+A detector may read who was imaged, and how, in place of the disease, wherever abnormal films differ
+in that from normal ones. The pooled AUROC compares only films of the same stratum: it is the share
+of abnormal-normal pairs of one stratum that are ordered rightly, over all strata, so that each
+stratum counts by its pairs (Janes and Pepe 2009, doi 10.1093/biomet/asp002, with strata weighted by
+pairs in the place of abnormal films). A score that is the circumstance alone has 0.5.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from lib import metrics
+from lib.comparison.rows import enough
+from lib.comparison.scores import Scored
+
+AGES = {0: "0-17", 18: "18-39", 40: "40-64", 65: "65+"}  # in years, by the first one
+QUARTERS = ("smallest quarter", "second quarter", "third quarter", "largest quarter")
+ALL = "all"  # the stratum of rows on all films, and on all strata pooled
+CRUDE = WITHIN = "auroc"
+POOLED, DIFFERENCE = "auroc_pooled", "auroc_pooled_minus_crude"
+COLUMNS = ["circumstance", "stratum", "metric", "value", "low", "high", "n", "base_rate", "pairs"]
+
+
+def strata(index: pd.DataFrame) -> pd.DataFrame:
+    """Return the stratum of each film of an index, "" where it is not known, by circumstance.
+
+    Age is in groups of AGES. The size of a film (width x height of the original in pixels) is by
+    quarter of the training films.
+    """
+    return pd.DataFrame(
+        {
+            "body part": index["body_part"],
+            "view": index["view"],
+            "sex": index["sex"],
+            "age": _age_group(index["age"]),
+            "film size": _quarter(index["width"] * index["height"], index["split"].eq("train")),
+        }
+    )
+
+
+def rows_of_strata(scored: Scored, weights: np.ndarray, index: pd.DataFrame) -> Iterator[dict]:
+    """Yield the rows of COLUMNS of a detector, by circumstance; weights (resamples, test films).
+
+    Of each circumstance: the crude AUROC over the films whose stratum is known, the pooled one, its
+    difference from the crude one, and the AUROC within each stratum with enough films of either
+    label. Each comes with the abnormal-normal pairs that it counts. None of a circumstance in which
+    all films are alike, or without such a stratum.
+    """
+    test = scored.split("test")
+    own = strata(index).set_index(index["image_id"]).loc[test["image_id"]].reset_index(drop=True)
+    for circumstance, stratum in own.items():
+        known = stratum.ne("").to_numpy()
+        if stratum[known].nunique() > 1:
+            films = test.loc[known, ["label", "score"]].assign(stratum=stratum[known])
+            for row in _rows(films.reset_index(drop=True), weights[:, known]):
+                yield {"circumstance": circumstance} | row
+
+
+def _rows(films: pd.DataFrame, weights: np.ndarray) -> Iterator[dict]:
+    by_name = films.groupby("stratum", sort=True).indices
+    counted = {
+        name: members for name, members in by_name.items() if enough(films["label"][members])
+    }
+    if not counted:
+        return
+    label = films["label"]
+    estimates = metrics.bootstrap(_measure(films, counted), weights)
+    of_strata = {name: label[members] for name, members in counted.items()}
+    pairs = {name: _pairs(own) for name, own in of_strata.items()}
+    pooled = pd.concat(of_strata.values())
+    places = [(ALL, CRUDE, label, _pairs(label))]
+    places += [(ALL, name, pooled, sum(pairs.values())) for name in (POOLED, DIFFERENCE)]
+    places += [(name, WITHIN, own, pairs[name]) for name, own in of_strata.items()]
+    for stratum, metric, own, number in places:
+        row = {"stratum": stratum, "metric": metric, **estimates[stratum, metric]._asdict()}
+        yield row | {"n": len(own), "base_rate": own.mean(), "pairs": number}
+
+
+def _measure(films: pd.DataFrame, counted: dict[str, np.ndarray]):
+    label, score = films["label"].to_numpy(), films["score"].to_numpy()
+    whole = metrics.Sorted(label, score)
+    parts = {name: metrics.Sorted(label[own], score[own]) for name, own in counted.items()}
+
+    def measure(weight):
+        ranked = {name: parts[name].ranking(weight[..., own]) for name, own in counted.items()}
+        areas = {(name, WITHIN): one.auroc() for name, one in ranked.items()}
+        pairs = {name: one.pairs for name, one in ranked.items()}
+        ordered = sum(np.nan_to_num(areas[name, WITHIN]) * pairs[name] for name in counted)
+        pooled = metrics.divide(ordered, sum(pairs.values()))
+        crude = whole.ranking(weight).auroc()
+        over_all = {CRUDE: crude, POOLED: pooled, DIFFERENCE: pooled - crude}
+        return {(ALL, name): value for name, value in over_all.items()} | areas
+
+    return measure
+
+
+def _pairs(label: pd.Series) -> int:
+    return int(label.eq(1).sum() * label.eq(0).sum())
+
+
+def _age_group(age: pd.Series) -> pd.Series:
+    groups = pd.cut(age, [*AGES, np.inf], right=False, labels=list(AGES.values()))
+    return groups.astype(object).fillna("")
+
+
+def _quarter(size: pd.Series, training: pd.Series) -> pd.Series:
+    """Return the quarter of the training films, of equal sizes the lower; fewer with equal ends."""
+    ends = size[training].quantile([0.25, 0.5, 0.75]).to_numpy()
+    return pd.Series(QUARTERS, dtype=object)[np.searchsorted(ends, size)].set_axis(size.index)
