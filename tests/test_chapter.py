@@ -88,8 +88,8 @@ def test_methods_and_floors_are_in_one_table_best_first(whole):
 
 def test_the_result_of_a_chapter_counts_what_is_clear(whole):
     words = chapter.result(whole).replace("&nbsp;", " ")
-    assert "that of **dmsad**, 0.800 [0.750, 0.850], over 80 test films, 25% of them" in words
-    assert "abnormal; labels: unlabelled. The" in words
+    assert "that of **dmsad**, 0.800 [0.750, 0.850], on phantoms, 80 test films, 20 " in words
+    assert "of them abnormal; labels: unlabelled. The" in words
     assert "The best floor, knn, has 0.600; it is clearly exceeded by 1 of 2 methods" in words
     assert words.endswith("correction): dmsad.")
     unclear = whole._replace(tests=whole.tests.assign(p_holm=0.06))
@@ -226,7 +226,7 @@ def judged(low, high, value=0.1):
     one = ablations.find("contamination", "mura")
     differences = pd.DataFrame(
         {"method": "deep_sad", "short": ["5 %"], "reference": "0 %", "value": value, "seeds": 3}
-    ).assign(low=low, high=high)
+    ).assign(low=low, high=high, n=80, base_rate=0.25)
     means = pd.DataFrame({"method": "deep_sad", "short": ["0 %", "5 %"], "value": [0.5, 0.6]})
     fits = pd.DataFrame(
         {"method": "deep_sad", "short": "5 %", "seed": [1, 0] * 2, "value": [0.1, 0.2, 0.3, 0.4]}
@@ -246,7 +246,8 @@ def judged(low, high, value=0.1):
 def test_the_verdict_on_an_ablation(ends, kind, counted):
     shown = judged(*ends)
     assert verdicts.verdicts(shown)[0].startswith(f"deep_sad: **{kind}**: 5 % (+0.100 [")
-    assert counted in verdicts.result(shown)
+    words = verdicts.result(shown)
+    assert counted in words and "on phantoms, 80 test films, 20 of them abnormal: of 1" in words
     assert "for lack of fits" in verdicts.verdict(shown, "vae")
 
 

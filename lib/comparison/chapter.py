@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from lib import ablations, grid, prose
-from lib.comparison import choices, claims
+from lib.comparison import choices, claims, findings
 from lib.comparison.ablations import judge
 from lib.comparison.scores import FLOOR
 from lib.comparison.tables import Measures, read_measures
@@ -151,8 +151,8 @@ def result(chapter: Chapter) -> str:
     floor = chapter.auroc[chapter.auroc["family"].eq(FLOOR)]
     auroc = claims.auroc(*best[["value", "low", "high"]])
     sentence = (
-        f"The highest AUROC is that of **{best['method']}**, {auroc}, over {best['n']:.0f} test "
-        f"films, {best['base_rate']:.0%} of them abnormal; labels: {best['setting']}. "
+        f"The highest AUROC is that of **{best['method']}**, {auroc}, "
+        f"{findings.tested(best['n'], best['base_rate'])}; labels: {best['setting']}. "
     )
     if floor.empty or tests.empty:
         return sentence

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lib import files, metrics, prose
+from lib import files, metrics, prose, provenance
 from lib.comparison import claims
 from lib.comparison.rows import enough
 from lib.comparison.tables import COLUMNS, Measures, measures_of
@@ -44,6 +44,24 @@ def unmeasured(dataset: str, build: Path | None = None) -> str:
     )
 
 
+def films_in_words() -> str:
+    """Return what kind of films the study is of: `phantoms` or `real films`."""
+    return "phantoms" if provenance.holds_phantoms() else "real films"
+
+
+def tested(films: float, base_rate: float) -> str:
+    """Return where a result is from: `on phantoms, 80 test films, 30 of them abnormal`."""
+    counted = f"{films:.0f} test films, {films * base_rate:.0f} of them abnormal"
+    return f"on {films_in_words()}, {counted}"
+
+
+def tested_on(dataset: str, build: Path | None = None) -> str:
+    """Return the same for the test films of known label of a data set, which may have none."""
+    index = load_index(files.index(dataset, build))
+    label = index.loc[index["split"].eq("test"), "label"].dropna()
+    return tested(len(label), label.mean() if len(label) else 0)
+
+
 def thresholds(validation: pd.DataFrame) -> dict[str, float]:
     """Return the thresholds that validation films (label, score) can set, by name.
 
@@ -70,8 +88,8 @@ def result(info: dict, measures: Measures) -> str:
     if len(auroc):
         value = auroc.iloc[0]
         sentences = [
-            f"AUROC **{value['value']:.3f}** {prose.ends(value['low'], value['high'])} over "
-            f"{value['n']:.0f} test films, {value['base_rate']:.0%} of them abnormal."
+            f"AUROC **{value['value']:.3f}** {prose.ends(value['low'], value['high'])} "
+            f"{tested(value['n'], value['base_rate'])}."
         ]
         if claims.is_wrong_way(value["high"]):
             sentences.append(f"Its interval lies below 0.5: the score **{claims.WRONG_WAY}**.")
