@@ -14,8 +14,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from lib import ROOT, provenance
-from lib.comparison import claims
-from lib.comparison.choices import MARK, marked
+from lib.comparison import choices, claims
+from lib.comparison.choices import marked
 from lib.comparison.overview import pretraining
 from lib.comparison.scores import FLOOR
 from lib.comparison.tables import COLUMNS
@@ -216,7 +216,7 @@ def _lines(one: Best) -> list[str]:
         f"**{one.name}** ({one.run['family'].replace('_', ' ')}{before})",
         interval,
         f"{lead}, {test}",
-        *([f"not distinguishable from {_some(one.alike)}"] if one.alike else []),
+        *([f"not distinguishable from {_some(one)}"] if one.alike else []),
         f"best of {one.among} detectors" if one.among > 1 else "the only detector",
     ]
 
@@ -260,7 +260,7 @@ def _step(one: Best, kept: Best | None, test: Mapping | None) -> tuple[str, bool
         head = f"stay with {kept.name}" if kept else "use none"
         return f"{head}, since {_valued(one)} does not beat {floor}", False
     if kept is None:
-        alike = f" (not distinguishable: {_some(one.alike)})" if one.alike else ""
+        alike = f" (not distinguishable: {_some(one)})" if one.alike else ""
         return f"use **{one.name}** ({one.run['value']:.3f}){alike}", True
     if test is None:
         change = one.run["value"] - kept.run["value"]
@@ -299,17 +299,13 @@ def _entries() -> dict[str, dict]:
 
 def note(answers: list[Best]) -> str:
     """The sentence that explains the mark; empty if no answer has it."""
-    if not any(MARK in one.name for one in answers):
-        return ""
-    return (
-        f"{MARK}: optimistic, since something was chosen when test scores of the same films had "
-        "been seen (`params/choices.csv`)."
-    )
+    return choices.note("".join(one.name for one in answers))
 
 
-def _some(names: list[str]) -> str:
-    """Return the first names, and how many there are more."""
-    shown = [literal(name) for name in names[:ALIKE_SHOWN]]
+def _some(one: Best) -> str:
+    """Return the first names of those alike, and how many there are more."""
+    names = one.alike
+    shown = [f"{literal(name)}{marked(one.dataset, name)}" for name in names[:ALIKE_SHOWN]]
     more = len(names) - len(shown)
     return listed([*shown, *([f"{more} more"] if more else [])])
 

@@ -13,6 +13,18 @@ from lib.datasets.table import load_index
 from lib.errors import BadData
 from lib.grid import Fit
 
+#: Parts of the names of metrics in words.
+METRICS = {
+    "at_threshold_normals_0.95": "at the threshold of 5 % false alarms",
+    "at_threshold_recall_0.90": "at the threshold of 90 % recall",
+    "at_specificity_0.90": "at 90 % specificity",
+    "at_recall_0.90": "at 90 % recall",
+    "auroc": "AUROC",
+    "aupro": "AUPRO",
+    "f1": "F1",
+    "brier": "Brier score",
+    "best_dice": "best Dice",
+}
 FEW = 30  # films in training, or of either label in the test, below which a page warns
 
 
@@ -65,13 +77,14 @@ def tested_on(dataset: str, build: Path | None = None) -> str:
 def thresholds(validation: pd.DataFrame) -> dict[str, float]:
     """Return the thresholds that validation films (label, score) can set, by name.
 
-    The 95 % quantile of normal films, and the score that finds 90 % of the abnormal ones.
+    The 95 % quantile of normal films, of which 5 % are then false alarms, and the score that finds
+    90 % of the abnormal ones.
     """
     known = validation[validation["label"].notna()]
     by_name = {}
     if known["label"].eq(0).any():
         normals = known.loc[known["label"].eq(0), "score"]
-        by_name["95 % of normals"] = metrics.threshold_from_normals(normals)
+        by_name["5 % false alarms"] = metrics.threshold_from_normals(normals)
     if known["label"].eq(1).any():
         by_name["90 % recall"] = metrics.threshold_for_recall(known["label"], known["score"])
     return by_name
@@ -119,11 +132,17 @@ def few_films(info: dict, auroc: Mapping) -> str:
     )
 
 
+def in_words(metric: str) -> str:
+    """Return a metric of results.csv in words: `recall at the threshold of 5 % false alarms`."""
+    for name, words in METRICS.items():
+        metric = metric.replace(name, words)
+    return metric.replace("_", " ")
+
+
 def as_table(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows of results as pages show them: per film or study, measure, value, interval, n."""
     levels = {"image": "film", "study": "study", "pixel": "pixel", "box": "pixel, by boxes"}
-    measure = rows["metric"].str.replace("_", " ").str.replace("auroc", "AUROC")
-    measure = measure.str.replace("aupro", "AUPRO")
+    measure = rows["metric"].map(in_words)
     ends = zip(rows["low"], rows["high"], strict=True)
     return pd.DataFrame(
         {
