@@ -13,9 +13,11 @@ import pandas as pd
 
 from lib import ROOT, files
 from lib.comparison.answer import ALL, FEW, IN_WORDS, NONE, Best, in_sentences, listed, note
+from lib.comparison.fusion import methods_of
 from lib.datasets.table import load_index
 from lib.datasets.training import training_set
-from lib.prose import ends, interval, literal, table, unbroken
+from lib.fits.method_card import docstring
+from lib.prose import interval, literal, table, unbroken
 
 FILMS = "reports/real/films.csv"
 #: The data set of the record that stands for a kind of real films: one with all kinds of labels.
@@ -93,10 +95,8 @@ def as_table(found: list[Kind]) -> str:
 def _films(kind: Kind) -> str:
     run = next(iter(kind.answers.values())).run
     abnormal = run["n"] * run["base_rate"]
-    source = "real" if kind.is_real else "phantoms"
-    return (
-        f"**{kind.words}**<br>({source})<br>{run['n']:.0f} test films,<br>{abnormal:.0f} abnormal"
-    )
+    source = "real films" if kind.is_real else "phantoms"
+    return f"**{kind.words}**<br>{source}<br>{run['n']:.0f} test films,<br>{abnormal:.0f} abnormal"
 
 
 def _cell(kind: Kind, labels: str) -> list[str]:
@@ -110,14 +110,14 @@ def _cell(kind: Kind, labels: str) -> list[str]:
         f"**{one.name}**",
         unbroken(interval(*values)),
         f"{number} {'normal' if labels == NONE else 'labelled'} films",
-        f"{one.lead:+.3f} on {one.rival}{not_above}",
+        f"{one.lead:+.3f} over {one.rival}{not_above}",
     ]
 
 
 def summary(found: list[Kind]) -> str:
-    """Say in three sentences what to use on real films, with how many labels, how far to trust it.
+    """Say in three sentences what is best on real films, with how many labels, how far to trust it.
 
-    Markdown; "" without real films.
+    A list in Markdown; "" without real films.
     """
     real = [kind for kind in found if kind.is_real]
     if not real:
@@ -128,14 +128,13 @@ def summary(found: list[Kind]) -> str:
         for labels in (FEW, ALL)
         if clauses[labels]
     )
-    return in_sentences(
-        [
-            f"On **real films**, **{IN_WORDS[NONE]}** ({_range(real, NONE)} normal films to learn "
-            f"from), {clauses[NONE]}",
-            with_labels,
-            _trust(real),
-        ]
-    )
+    sentences = [
+        f"On **real films**, **{IN_WORDS[NONE]}** ({_range(real, NONE)} normal films to learn "
+        f"from), {clauses[NONE]}",
+        with_labels,
+        _trust(real),
+    ]
+    return "\n".join(f"- {in_sentences([text])}" for text in sentences if text)
 
 
 def _best(real: list[Kind], labels: str) -> str:
@@ -144,7 +143,7 @@ def _best(real: list[Kind], labels: str) -> str:
     not_above = []
     for kind in real:
         if one := kind.answers.get(labels):
-            number = f"{one.run['value']:.3f} {ends(one.run['low'], one.run['high'])}"
+            number = f"{one.run['value']:.3f}"
             if one.is_above:
                 methods.setdefault(one.name, []).append(f"{kind.words} ({number})")
             else:
@@ -153,7 +152,8 @@ def _best(real: list[Kind], labels: str) -> str:
                     f"{one.rival} {one.floor_value:.3f})"
                 )
     parts = [f"**{name}** for {listed(films)}" for name, films in methods.items()]
-    best = [f"best are {listed(parts)}"] if parts else []
+    verb = "is" if len(parts) == 1 else "are"
+    best = [f"best by AUROC {verb} {listed(parts)}"] if parts else []
     return ", but ".join([*best, *not_above])
 
 
@@ -175,6 +175,20 @@ def _trust(real: list[Kind]) -> str:
         f"detectors on the {films[0]} to {films[-1]} test films that it is measured on, which "
         f"favours it, and intervals reach up to {widest:.2f} to either side"
     )
+
+
+def methods(found: list[Kind]) -> str:
+    """Say what each detector of the table is, in the words of its file, as a list in Markdown."""
+    names = [one.run["method"] for kind in found for one in kind.answers.values()]
+    claims = {name: _what_it_is(name) for name in names}
+    return "\n".join(f"- **{literal(name)}**: {claim}." for name, claim in claims.items())
+
+
+def _what_it_is(name: str) -> str:
+    parts = methods_of(name)
+    if parts:
+        return f"a fixed fusion of the scores of {listed([literal(part) for part in parts])}"
+    return literal(docstring(name).claim)
 
 
 def notes(found: list[Kind]) -> str:

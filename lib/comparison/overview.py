@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pandas as pd
 
 from lib import ablations, prose
-from lib.comparison import choices, claims
+from lib.comparison import choices, claims, findings
 from lib.comparison.choices import marked
 from lib.comparison.fusion import FUSION, methods_of
 from lib.comparison.rows import UNLIKE
@@ -115,7 +115,8 @@ def best(auroc: pd.DataFrame) -> str:
                 interval = prose.ends(row.low, row.high)
                 name = literal(row.method.removeprefix(f"{FLOOR}: ")) + marked(dataset, row.method)
                 words.append(f"{kind} {name} **{row.value:.3f}** {interval}")
-        lines.append(f"- {literal(dataset)}: best {'; best '.join(words)}.")
+        films = findings.tested(own["n"].iloc[0], own["base_rate"].iloc[0])
+        lines.append(f"- {literal(dataset)}, {films}: best {'; best '.join(words)}.")
     return "\n".join(lines)
 
 
