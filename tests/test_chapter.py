@@ -88,8 +88,8 @@ def test_methods_and_floors_are_in_one_table_best_first(whole):
 
 def test_the_result_of_a_chapter_counts_what_is_clear(whole):
     words = chapter.result(whole).replace("&nbsp;", " ")
-    assert "that of **dmsad**, 0.800 [0.750, 0.850], over 80 test films, 25% of them" in words
-    assert "abnormal; labels: unlabelled. The" in words
+    assert "that of **dmsad**, 0.800 [0.750, 0.850], on phantoms, 80 test films, 20 " in words
+    assert "of them abnormal; labels: none. The" in words
     assert "The best floor, knn, has 0.600; it is clearly exceeded by 1 of 2 methods" in words
     assert words.endswith("correction): dmsad.")
     unclear = whole._replace(tests=whole.tests.assign(p_holm=0.06))
@@ -101,32 +101,33 @@ def test_the_result_of_a_chapter_counts_what_is_clear(whole):
 
 def test_maps_are_ranked_by_where_they_point(whole):
     places = chapter.where_maps_point(whole)
-    assert places["method"].tolist() == ["dmsad", "deep_sad"]
+    assert places["method"].tolist() == ["dmsad", "deep_sad †"]
     assert places["share of the body"].tolist() == ["25.0%"] * 2
     words = chapter.of_maps(places)
-    assert "for dmsad, on 40% of 80 films and least often for deep_sad (10%)" in words
+    assert "for dmsad, on 40% of 80 films and least often for deep_sad † (10%)" in words
     assert "least" not in chapter.of_maps(places[:1])
     assert chapter.where_maps_point(whole._replace(places=whole.places[:0])).empty
 
 
 def test_the_films_of_a_chapter_in_words():
     ranks = {"one": np.array([0.5, 0.9, 1.0]), "other": np.array([0.1, 0.7, 0.8])}
-    shown = Compared(*[np.zeros((3, 2, 2))] * 2, ["normal", "detected", "detected"], {}, ranks)
+    maps = {"one": np.zeros((3, 2, 2))}
+    shown = Compared(*[np.zeros((3, 2, 2))] * 2, ["normal", "detected", "detected"], maps, ranks)
     lines = chapter.of_films(shown).splitlines()
     assert lines[0] == (
         "- normal: averaged over methods, 30% of the test films have a lower score "
         "(10% to 50% by film and method)."
     )
     assert "averaged over methods, 80% and 90% of" in lines[1] and "70% to 100%" in lines[1]
+    assert lines[2].startswith("- other has no map; from the first film to the last, 10%, 70%, 80%")
 
 
 def test_a_fit_is_shown_among_the_best_floors(monkeypatch):
     floors = table(*(row(f"floor: {n}", "floor", n / 10, seed="") for n in range(1, 6)))
     monkeypatch.setattr(chapter, "read_measures", lambda dataset: {"results": floors})
     own = table(row("vae", "reconstruction", 0.45))
-    measures = Measures(
-        own, NOTHING, pair_with_floor("vae", -0.05, 0.00001), pd.Series(dtype=float)
-    )
+    of_floor = pair_with_floor("vae", -0.05, 0.00001)
+    measures = Measures(own, NOTHING, of_floor, pd.Series(dtype=float), NOTHING)
     rows = chapter.floors_of(Fit("mura", "vae"), measures)
     assert rows[""].tolist() == ["**vae**", "floor: 5", "floor: 4", "floor: 3"]
     assert rows["p (Holm)"].tolist() == ["<&nbsp;0.0001", "", "", ""]
@@ -226,7 +227,7 @@ def judged(low, high, value=0.1):
     one = ablations.find("contamination", "mura")
     differences = pd.DataFrame(
         {"method": "deep_sad", "short": ["5 %"], "reference": "0 %", "value": value, "seeds": 3}
-    ).assign(low=low, high=high)
+    ).assign(low=low, high=high, n=80, base_rate=0.25)
     means = pd.DataFrame({"method": "deep_sad", "short": ["0 %", "5 %"], "value": [0.5, 0.6]})
     fits = pd.DataFrame(
         {"method": "deep_sad", "short": "5 %", "seed": [1, 0] * 2, "value": [0.1, 0.2, 0.3, 0.4]}
@@ -246,7 +247,8 @@ def judged(low, high, value=0.1):
 def test_the_verdict_on_an_ablation(ends, kind, counted):
     shown = judged(*ends)
     assert verdicts.verdicts(shown)[0].startswith(f"deep_sad: **{kind}**: 5 % (+0.100 [")
-    assert counted in verdicts.result(shown)
+    words = verdicts.result(shown)
+    assert counted in words and "on phantoms, 80 test films, 20 of them abnormal: of 1" in words
     assert "for lack of fits" in verdicts.verdict(shown, "vae")
 
 

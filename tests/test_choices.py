@@ -65,6 +65,9 @@ def test_the_paragraph_names_what_the_marks_in_the_table_are():
     )
     page = BeautifulSoup(markdown2html(overview.leaderboards(rows)), "html.parser")
     assert [row.td.text for row in page.tbody("tr")] == ["lesion_deep_sad †", "vae"]
+    assert (
+        page("p")[-1].text == BeautifulSoup(markdown2html(choices.note("†")), "html.parser").p.text
+    )
     assert page.p.text == (
         "† marks results that are optimistic, since something was chosen when test scores of the "
         "same films had been seen: the method itself (lesion_deep_sad, on nih_peers)."
@@ -75,3 +78,22 @@ def test_the_paragraph_names_what_the_marks_in_the_table_are():
         {"method_a": ["lesion_deep_sad"], "seed_a": "0", "method_b": "floor: knn", "seed_b": ""}
     ).assign(dataset="nih_peers", difference=0.1, low=0.0, high=0.2, p_value=0.1, p_holm=0.1)
     assert overview.against_floor(tests)["method"].tolist() == ["lesion&#95;deep&#95;sad †"]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        overview.ranked,
+        lambda rows: overview.measures(rows, {"auroc": "AUROC"}),
+        lambda rows: overview.scores(rows.assign(metric="auroc_of_logits")),
+        lambda rows: overview.unlike(pd.concat([rows, rows.assign(group=overview.UNLIKE)])),
+        lambda rows: overview.differences(rows.assign(family="ablation: x")),
+        lambda rows: choices.with_marks(rows),
+        lambda rows: pd.DataFrame({"method": [overview.best(rows)]}),
+    ],
+)
+def test_every_table_and_figure_marks_the_same_methods(table):
+    row = results_of(("lesion_deep_sad", "auroc", 0.8)).assign(group="all")
+    for dataset, times in {"nih_peers": 1, "kermany224": 0}.items():
+        words = "".join(map(str, table(row.assign(dataset=dataset)).to_numpy().ravel()))
+        assert words.count(choices.MARK) == times, dataset

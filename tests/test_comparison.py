@@ -735,7 +735,7 @@ def test_nothing_is_measured_of_normals_alone_and_a_sentence_says_so(build):
     sentence = findings.unmeasured("limbs", build)
     assert sentence.endswith("120 are normal and 0 abnormal, but at least 5 of each are needed.")
     validation = pd.DataFrame({"label": [0.0, 0.0, np.nan], "score": [1, 3, 9]})
-    assert findings.thresholds(validation) == {"95 % of normals": pytest.approx(2.9)}
+    assert findings.thresholds(validation) == {"5 % false alarms": pytest.approx(2.9)}
 
 
 def test_films_without_a_label_change_no_number_of_the_others(build, monkeypatch):

@@ -53,12 +53,20 @@ def test_the_same_films_are_compared_with_the_maps_and_ranks_of_each_fit():
     assert shown.ranks["other"].tolist() == pytest.approx([n / 19 for n in numbers])
 
 
-def test_a_map_that_a_fit_did_not_keep_is_none():
-    kept = [*range(10), 17, 18, 19, 10]
-    shown = examples.compared({"one": finished(np.arange(FILMS), kept), "other": finished(0, [])})
-    assert shown.films[:, 0, 0].tolist()[2:] == [19, 18, 10, 17]
-    assert all(one is None for one in shown.maps["other"])
-    assert (shown.ranks["other"] == 0).all(), "films of the same score rank alike"
+def test_a_film_without_a_map_is_not_shown_nor_a_fit_without_maps():
+    one, other = finished(np.arange(FILMS), [*range(10), 17, 18, 10, 19]), finished(0, range(19))
+    shown = examples.compared(
+        {"one": one, "other": other, "no map": finished(0, [])._replace(maps={})}
+    )
+    assert shown.films[:, 0, 0].tolist()[2:] == [18, 17, 10, 17], "19 has no map of the other"
+    assert list(shown.maps) == ["one", "other"] and list(shown.ranks) == ["one", "other", "no map"]
+    assert (shown.ranks["no map"] == 0).all(), "films of the same score rank alike"
+
+
+def test_the_scale_of_maps_is_that_of_normal_films():
+    fit = finished(np.arange(FILMS), range(5, FILMS))
+    low, high = examples.scale_of_maps(fit)
+    assert low == 9 and high == 2 * 19 - 9, "9 is the largest normal map; 19 is everywhere 19"
 
 
 def test_a_fit_alone_is_not_most_of_them():

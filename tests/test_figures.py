@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from itertools import pairwise
 
 import matplotlib as mpl
 import numpy as np
@@ -117,14 +118,15 @@ PAIRED = pd.DataFrame(
 PAIRED_MEANS = PAIRED.groupby(["method", "variant"], sort=False)["value"].mean().reset_index()
 VARIANTS = ["corrected", "as published"]
 
-SEEN = {f"method_{n}": [*MAPS[:4], None] for n in range(7)}
+SEEN = {f"method_{n}": MAPS for n in range(7)}
 RANKS = {name: np.linspace(0, 1, 5) for name in SEEN}
+SCALES = dict.fromkeys(SEEN, (0.0, 1.0))
 
 EVERY_FIGURE = {
     "films": lambda: figures.films(FILMS, TITLES, lesions=LESIONS),
     "preprocessing_steps": lambda: figures.preprocessing_steps(STEPS, ["upright", "fails"]),
     "residual_overlay": lambda: figures.residual_overlay(FILMS, FILMS[::-1], MAPS, TITLES, LESIONS),
-    "side_by_side": lambda: figures.side_by_side(FILMS, TITLES, SEEN, RANKS, LESIONS),
+    "side_by_side": lambda: figures.side_by_side(FILMS, TITLES, SEEN, RANKS, LESIONS, SCALES),
     "coarse_map": lambda: figures.residual_overlay(FILMS, None, MAPS[:, ::4, ::4], TITLES),
     "counts": lambda: figures.counts(INDEX),
     "distribution": lambda: figures.distribution(INDEX),
@@ -223,14 +225,27 @@ def test_red_grows_with_the_map_on_one_scale():
     values = np.linspace(-1, 2, 50)
     red = opacity(values, scale)
     assert (np.diff(red) >= 0).all() and red[0] == 0 and red[-1] == 0.85
-    assert opacity(np.array([scale[1] / 2]), scale) == pytest.approx(0.425)
+    assert opacity(np.array([sum(scale) / 2]), scale) == pytest.approx(0.425)
     assert opacity(np.zeros((2, 2)), map_scale(np.zeros((1, 2, 2)))).max() == 0
-    assert map_scale(np.array([np.nan, -2.0, 3.0]))[0] == -2
+    assert map_scale(np.array([[[np.nan, -2.0, -2.0]]]))[0] == -2
     figure = figures.residual_overlay(FILMS, None, MAPS, TITLES)
     overlays = [image.get_array() for axes in figure.axes for image in axes.images[1:]]
     for layer, values in zip(overlays, MAPS, strict=True):
         np.testing.assert_allclose(layer[..., 3], opacity(values, scale))
     assert f"{scale[1]:.3g}" in figure.get_label()
+
+
+@pytest.mark.parametrize("level", [0.0, 5.0, -3.0])
+def test_no_film_is_red_all_over_and_normal_ones_stay_clear(level):
+    noise = RANDOM.random((41, 16, 16))
+    maps = level + noise  # whatever a map has on healthy tissue
+    maps[30:, 4:8, 4:8] += 3  # lesions
+    maps[40] += 2  # a film that is unusual everywhere
+    scale = map_scale(maps, np.arange(41) < 30)
+    half_red = (opacity(maps, scale) > 0.425).mean(axis=(1, 2))
+    assert np.median(half_red[:30]) < 0.01 and half_red.max() <= 0.5
+    assert np.median(opacity(maps[:30], scale)) == 0
+    assert (half_red[30:40] > 0.04).all(), "lesions are seen all the same"
 
 
 def test_maps_lie_smoothly_over_films_that_are_large_enough_to_see():
@@ -249,7 +264,9 @@ def test_maps_lie_smoothly_over_films_that_are_large_enough_to_see():
     row = page[top + round(3.5 * 32), round(box.x0) : round(box.x1)]
     assert np.abs(np.diff(row)).max() < 20 < row.max(), "no edge between the places of a coarse map"
     assert row.argmax() == pytest.approx(3.5 * 32, abs=2)
-    side = figures.side_by_side(films, ["one", "two"], {"a": peak}, {"a": np.zeros(2)}, films)
+    side = figures.side_by_side(
+        films, ["one", "two"], {"a": peak}, {"a": np.zeros(2)}, films, {"a": (0, 1)}
+    )
     assert side.axes[1].get_window_extent().width == pytest.approx(256)
 
 
@@ -315,6 +332,23 @@ def test_leaderboard_ranks_methods_and_marks_floors():
     assert [dot.get_markerfacecolor() == "white" for dot in dots] == [False, False, True]
     for axes in (mura, nih):
         assert [0.5, 0.5] in [list(line.get_xdata()) for line in axes.get_lines()]
+
+
+@pytest.mark.parametrize("name", ["leaderboard", "forest", "glance"])
+def test_intervals_are_legible_on_a_phone(name):
+    long = [f"joint_deep_sad_with_a_long_name_{n} †" for n in range(40)]
+    table = RESULTS.loc[[0] * 40].assign(method=long, group=long, n=20, low=0.5, high=0.9)
+    figure = getattr(figures, name)(table)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    assert figure.get_figwidth() * figure.dpi <= 520
+    words = figure.findobj(lambda one: isinstance(one, Text) and one.get_text().strip())
+    on_a_phone = 368 / (figure.get_figwidth() * figure.dpi)  # 400 pixels but for margins
+    assert min(text.get_fontsize() for text in words) * figure.dpi / 72 * on_a_phone >= 8
+    (axes,) = figure.axes
+    assert axes.get_window_extent().width > 200, "names leave room for intervals"
+    boxes = [label.get_window_extent() for label in axes.get_yticklabels()]
+    assert all(above.y0 >= below.y1 for above, below in pairwise(boxes)), "lines do not overlap"
 
 
 def of_one_set(**methods):
@@ -516,7 +550,12 @@ OF_FILMS = {
         NAMED, NAMED[::-1], np.abs(NAMED - NAMED[::-1].astype(float)), ["one", "two"]
     ),
     "side_by_side": lambda: figures.side_by_side(
-        NAMED[:1], ["one"], {"a": [NAMED[0] / 255.0]}, {"a": np.zeros(1)}, 0 * NAMED[:1]
+        NAMED[:1],
+        ["one"],
+        {"a": NAMED[:1] / 255.0},
+        {"a": np.zeros(1)},
+        0 * NAMED[:1],
+        {"a": (0, 1)},
     ),
 }
 
@@ -540,18 +579,21 @@ def test_figures_and_report_need_no_tensorflow():
 
 
 def test_methods_are_compared_film_by_film_on_scales_of_their_own():
-    maps = {"weak": [one / 1000 for one in MAPS], "strong": [*MAPS[:4], None], "third_one": MAPS}
-    ranks = {name: np.array([0, 0.25, 0.5, 0.75, 1]) for name in maps}
-    figure = figures.side_by_side(FILMS, TITLES, maps, ranks, LESIONS, columns=2)
+    maps = {"weak": MAPS / 1000, "strong": MAPS, "third_one": MAPS}
+    ranks = {name: np.array([0, 0.25, 0.5, 0.75, 1]) for name in [*maps, "without"]}
+    scales = {name: map_scale(of_method) for name, of_method in maps.items()}
+    figure = figures.side_by_side(FILMS, TITLES, maps, ranks, LESIONS, scales, columns=2)
     rows = [figure.axes[start : start + 3] for start in range(0, 15, 3)]
     assert [axes.get_title("left") for axes in rows[0]] == ["film", "weak 0%", "strong 0%"]
     assert [axes.get_title("left") for axes in rows[3]] == ["", "75%", "75%"]
     assert [axes.get_title("left") for axes in figure.axes[15:17]] == ["film", "third one 0%"]
     weak, strong = (axes.images[1].get_array()[..., 3] for axes in rows[2][1:])
     np.testing.assert_allclose(weak, strong, rtol=1e-2, atol=1e-3)
-    assert not rows[4][2].images and rows[4][2].texts[0].get_text() == "no map stored"
+    assert all(len(axes.images) == 2 for row in rows for axes in row[1:]), "a map in each place"
     assert rows[1][0].collections and not rows[0][0].collections, "the lesion is outlined"
-    assert "shoulder: weak 100%, strong 100%" in figure.get_label()
+    assert "shoulder: weak 100%, strong 100%, third_one 100%, without 100%" in figure.get_label()
+    alone = figures.side_by_side(FILMS, TITLES, {}, ranks, LESIONS, {})
+    assert [len(axes.images) for axes in alone.axes] == [1] * 5, "without a map the films alone"
 
 
 def test_each_family_has_a_panel_with_its_methods_best_first_and_the_others_behind():

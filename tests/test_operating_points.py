@@ -47,13 +47,13 @@ def test_predictive_values_follow_bayes():
 def test_what_a_card_embeds_is_json_that_names_no_film(monkeypatch):
     shown = []
     monkeypatch.setattr(operating_points, "display", lambda data, raw: shown.append(data))
-    operating_points.show(films(60), {"95 % of normals": 1.5})
+    operating_points.show(films(60), {"5 % false alarms": 1.5})
     numbers = shown[0][operating_points.DECISIONS]
     assert "patient" not in json.dumps(numbers, allow_nan=False)
     assert set(numbers) == {"steps", "start", "base_rate"} and numbers["base_rate"] == 0.5
     assert numbers["steps"][numbers["start"]][0] == 1.5 and numbers["steps"][-1] == [None, 0, 1]
     table = shown[0]["text/markdown"]
-    assert "95 % of normals | 1.5" in table and len(table.splitlines()) == 2 + 1 + 3
+    assert "5 % false alarms | 1.5" in table and len(table.splitlines()) == 2 + 1 + 3
 
 
 def test_the_table_agrees_with_the_counts_of_films():

@@ -161,11 +161,27 @@ def test_the_best_are_named_within_equal_pre_training(monkeypatch):
     auroc = results_of(*((name, "auroc", 0.5 + n / 50) for n, name in enumerate(names)))
     auroc.loc[5, "family"] = "floor"
     assert overview.best(auroc) == (
-        "- limbs: best floor knn **0.600** [0.500, 0.700]; best detector without "
+        "- limbs, on phantoms, 90 test films, 36 of them abnormal: best floor knn **0.600** "
+        "[0.500, 0.700]; best detector without "
         "pre-training on photographs mere&#58; rank average **0.580** [0.480, 0.680]; best "
         "detector with it joined **0.560** [0.460, 0.660]."
     )
     assert overview.best(auroc[:2]).count("best") == 1
+
+
+def test_networks_that_learn_from_labels_and_have_none_are_counted_apart():
+    untaught = "In the ablation x: ValueError: ResNet learns from labelled films of both"
+    untaught += " classes; it was given 0 normal and 0 abnormal ones."
+    other = "ValueError: ResNet learns from labelled films of both classes; it was given 9 normal"
+    failures = pd.DataFrame(
+        [("limbs", "resnet_few", n, untaught) for n in range(3)] + [("limbs", "resnet", 0, other)],
+        columns=["dataset", "method", "seed", "reason"],
+    )
+    assert overview.unintended(failures)["method"].tolist() == ["resnet"]
+    words = overview.of_intended(failures)
+    assert words.startswith("3 fits have no") or words.startswith("3 further fits have no")
+    assert "resnet&#95;few)" in words and overview.of_intended(failures[3:]) == ""
+    assert overview.unintended(failures[:0]).empty
 
 
 def test_what_pre_training_is_worth_is_said_with_intervals():

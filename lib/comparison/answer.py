@@ -14,8 +14,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from lib import ROOT, provenance
-from lib.comparison import claims
-from lib.comparison.choices import MARK, marked
+from lib.comparison import choices, claims
+from lib.comparison.choices import marked
 from lib.comparison.overview import pretraining
 from lib.comparison.scores import FLOOR
 from lib.comparison.tables import COLUMNS
@@ -25,10 +25,10 @@ from lib.prose import literal, unbroken, with_sign
 
 NONE, FEW, ALL = "no labels", "few labels", "all labels"
 IN_WORDS = {NONE: "without labels", FEW: "with few labels", ALL: "with all labels"}
-#: What opens the answer on the films of the record.
-REAL = "On the **real films** of the record"
 #: The experiments of the record on real films, each at one commit.
 RECORDS = ("reports/real/results.csv", "reports/real/pretrained/results.csv")
+#: Who is on the films of data sets whose entry does not say so, by the first letters of its name.
+PEOPLE = {"kermany": "children's ", "nih_peers": "adults' "}
 ALIKE_SHOWN = 3  # methods that are named
 FAVOURED = "each was selected on the test films that it is measured on, which favours it"
 
@@ -132,8 +132,8 @@ def recorded(paths: Iterable[str] = RECORDS) -> pd.DataFrame:
 def opening() -> str:
     """Return what opens the answer on the films of this run."""
     if provenance.holds_phantoms():
-        return "On **phantoms**, synthetic films that test the study and say nothing about patients"
-    return "On your own films"
+        return "On **phantoms**"
+    return "On **real films** of your own"
 
 
 def summary(answers: list[Best], films: str) -> str:
@@ -145,7 +145,12 @@ def summary(answers: list[Best], films: str) -> str:
         return ""
     first, *others = filter(None, (_of_labels(answers, labels) for labels in IN_WORDS))
     sentences = [f"{films}, by AUROC, {first}", "; ".join(others), _how_sure(answers)]
-    sentences = [f"{text}." for text in sentences if text]
+    return in_sentences(sentences)
+
+
+def in_sentences(clauses: Iterable[str]) -> str:
+    """Return clauses as sentences, each with a capital and a full stop; empty ones are left out."""
+    sentences = [f"{text}." for text in clauses if text]
     return " ".join(re.sub(r"^\W*\w", lambda head: head[0].upper(), text) for text in sentences)
 
 
@@ -170,7 +175,7 @@ def _by_kind(answers: list[Best]) -> str:
     for one in answers:
         words = f"{literal(one.dataset)} {one.run['value']:.3f}"
         kinds.setdefault(kind_of(one.dataset), []).append(words)
-    return _listed([f"{kind or 'films'} ({', '.join(words)})" for kind, words in kinds.items()])
+    return listed([f"{kind or 'films'} ({', '.join(words)})" for kind, words in kinds.items()])
 
 
 def _how_sure(answers: list[Best]) -> str:
@@ -211,7 +216,7 @@ def _lines(one: Best) -> list[str]:
         f"**{one.name}** ({one.run['family'].replace('_', ' ')}{before})",
         interval,
         f"{lead}, {test}",
-        *([f"not distinguishable from {_some(one.alike)}"] if one.alike else []),
+        *([f"not distinguishable from {_some(one)}"] if one.alike else []),
         f"best of {one.among} detectors" if one.among > 1 else "the only detector",
     ]
 
@@ -255,7 +260,7 @@ def _step(one: Best, kept: Best | None, test: Mapping | None) -> tuple[str, bool
         head = f"stay with {kept.name}" if kept else "use none"
         return f"{head}, since {_valued(one)} does not beat {floor}", False
     if kept is None:
-        alike = f" (not distinguishable: {_some(one.alike)})" if one.alike else ""
+        alike = f" (not distinguishable: {_some(one)})" if one.alike else ""
         return f"use **{one.name}** ({one.run['value']:.3f}){alike}", True
     if test is None:
         change = one.run["value"] - kept.run["value"]
@@ -283,8 +288,8 @@ def kind_of(dataset: str) -> str:
     entry = _entries().get(dataset)
     if entry is None:
         return ""
-    adults = entry.get("body_part") or entry["body"]
-    return "children's chests" if dataset.startswith("kermany") else f"{adults}s"
+    people = [words for begin, words in PEOPLE.items() if dataset.startswith(begin)]
+    return f"{''.join(people)}{entry.get('body_part') or entry['body']}s"
 
 
 @cache
@@ -294,21 +299,17 @@ def _entries() -> dict[str, dict]:
 
 def note(answers: list[Best]) -> str:
     """The sentence that explains the mark; empty if no answer has it."""
-    if not any(MARK in one.name for one in answers):
-        return ""
-    return (
-        f"{MARK}: optimistic, since something was chosen when test scores of the same films had "
-        "been seen (`params/choices.csv`)."
-    )
+    return choices.note("".join(one.name for one in answers))
 
 
-def _some(names: list[str]) -> str:
-    """Return the first names, and how many there are more."""
-    shown = [literal(name) for name in names[:ALIKE_SHOWN]]
+def _some(one: Best) -> str:
+    """Return the first names of those alike, and how many there are more."""
+    names = one.alike
+    shown = [f"{literal(name)}{marked(one.dataset, name)}" for name in names[:ALIKE_SHOWN]]
     more = len(names) - len(shown)
-    return _listed([*shown, *([f"{more} more"] if more else [])])
+    return listed([*shown, *([f"{more} more"] if more else [])])
 
 
-def _listed(words: list[str]) -> str:
+def listed(words: list[str]) -> str:
     """Return words with commas and a last `and`."""
     return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from lib.comparison import claims
+from lib.comparison import choices, claims
 from lib.comparison.tables import read_measures, without_ablations
 from lib.fits import method_card
 
@@ -24,7 +24,8 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame()
     films = rows["part"] + " (" + rows["n"].astype(int).astype(str) + ")"
     several = rows["seed"].nunique() > 1
-    fit = rows["method"] + (", seed " + rows["seed"] if several else "")
+    names = choices.with_marks(rows)["method"]
+    fit = names + (", seed " + rows["seed"] if several else "")
     wide = rows.assign(films=films, method=fit).pivot(
         index="method", columns="films", values="value"
     )

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from lib import ablations, grid, prose
-from lib.comparison import choices, claims
+from lib.comparison import choices, claims, findings
 from lib.comparison.ablations import judge
 from lib.comparison.scores import FLOOR
 from lib.comparison.tables import Measures, read_measures
@@ -150,9 +150,11 @@ def result(chapter: Chapter) -> str:
     clear = tests.loc[claims.sides(tests).gt(0), "method_a"]
     floor = chapter.auroc[chapter.auroc["family"].eq(FLOOR)]
     auroc = claims.auroc(*best[["value", "low", "high"]])
+    mark = choices.marked(chapter.dataset, best["method"])
+    labels = {"unlabelled": "none", "supervised": "all"}.get(best["setting"], best["setting"])
     sentence = (
-        f"The highest AUROC is that of **{best['method']}**, {auroc}, over {best['n']:.0f} test "
-        f"films, {best['base_rate']:.0%} of them abnormal; labels: {best['setting']}. "
+        f"The highest AUROC is that of **{best['method']}{mark}**, {auroc}, "
+        f"{findings.tested(best['n'], best['base_rate'])}; labels: {labels}. "
     )
     if floor.empty or tests.empty:
         return sentence
@@ -166,7 +168,7 @@ def result(chapter: Chapter) -> str:
 
 
 def of_films(compared: Compared) -> str:
-    """Say how far the methods agree on the films shown."""
+    """Say how far the methods agree on the films shown, and what methods without a map say."""
     ranks = pd.DataFrame(compared.ranks)
     lines = []
     for kind, rows in ranks.groupby(np.array(compared.titles), sort=False):
@@ -175,6 +177,12 @@ def of_films(compared: Compared) -> str:
         lines.append(
             f"- {kind}: averaged over methods, {' and '.join(means)} of the test films have a "
             f"lower score ({extent} by film and method)."
+        )
+    for name in sorted(compared.ranks.keys() - compared.maps.keys()):
+        shares = ", ".join(f"{share:.0%}" for share in compared.ranks[name])
+        lines.append(
+            f"- {prose.literal(name)} has no map; from the first film to the last, {shares} of the "
+            "test films have a lower score."
         )
     return "\n".join(lines)
 
@@ -196,7 +204,8 @@ def where_maps_point(chapter: Chapter) -> pd.DataFrame:
     if chapter.places.empty:
         return pd.DataFrame()
     keys = ["method", "seed", "level", "n", "base_rate"]
-    table = chapter.places.pivot_table("value", keys, "metric", sort=False).reset_index()
+    places = choices.with_marks(chapter.places)
+    table = places.pivot_table("value", keys, "metric", sort=False).reset_index()
     table = table.sort_values("pointing_game", ascending=False)
     table["base_rate"] = table["base_rate"].map("{:.1%}".format)
     names = {

@@ -43,6 +43,23 @@ def marked(dataset: str, method: str) -> str:
     return f" {MARK}" if chosen_in_sight(dataset, method) else ""
 
 
+def with_marks(rows: pd.DataFrame, method: str = "method") -> pd.DataFrame:
+    """Return rows with the column `dataset`, their methods with marks, as figures show them."""
+    pairs = zip(rows["dataset"], rows[method], strict=True)
+    return rows.assign(**{method: [f"{name}{marked(dataset, name)}" for dataset, name in pairs]})
+
+
+def note(shown: str) -> str:
+    """The sentence that explains the mark below a table or text; empty if it is not in there."""
+    if MARK not in shown:
+        return ""
+    return (
+        f"{MARK}: optimistic on these films, since something was chosen when test scores of the "
+        "same films had been seen (`params/choices.csv`); on other films the same method may have "
+        "no mark."
+    )
+
+
 def paragraph(pairs: Iterable[tuple[str, str]]) -> str:
     """The paragraph above tables with these pairs of data set and method; empty without marks."""
     rows = [

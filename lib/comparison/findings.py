@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lib import files, metrics, prose
+from lib import files, metrics, prose, provenance
 from lib.comparison import claims
 from lib.comparison.reliability import COLUMNS as OF_RELIABILITY
 from lib.comparison.rows import enough
@@ -14,6 +14,19 @@ from lib.datasets.table import load_index
 from lib.errors import BadData
 from lib.grid import Fit
 
+#: Parts of the names of metrics in words.
+METRICS = {
+    "at_threshold_normals_0.95": "at the threshold of 5 % false alarms",
+    "at_threshold_recall_0.90": "at the threshold of 90 % recall",
+    "at_specificity_0.90": "at 90 % specificity",
+    "at_recall_0.90": "at 90 % recall",
+    "auroc": "AUROC",
+    "aupro": "AUPRO",
+    "iou": "IoU",
+    "f1": "F1",
+    "brier": "Brier score",
+    "best_dice": "best Dice",
+}
 FEW = 30  # films in training, or of either label in the test, below which a page warns
 
 
@@ -46,16 +59,35 @@ def unmeasured(dataset: str, build: Path | None = None) -> str:
     )
 
 
+def films_in_words() -> str:
+    """Return what kind of films the study is of: `phantoms` or `real films`."""
+    return "phantoms" if provenance.holds_phantoms() else "real films"
+
+
+def tested(films: float, base_rate: float) -> str:
+    """Return where a result is from: `on phantoms, 80 test films, 30 of them abnormal`."""
+    counted = f"{films:.0f} test films, {films * base_rate:.0f} of them abnormal"
+    return f"on {films_in_words()}, {counted}"
+
+
+def tested_on(dataset: str, build: Path | None = None) -> str:
+    """Return the same for the test films of known label of a data set, which may have none."""
+    index = load_index(files.index(dataset, build))
+    label = index.loc[index["split"].eq("test"), "label"].dropna()
+    return tested(len(label), label.mean() if len(label) else 0)
+
+
 def thresholds(validation: pd.DataFrame) -> dict[str, float]:
     """Return the thresholds that validation films (label, score) can set, by name.
 
-    The 95 % quantile of normal films, and the score that finds 90 % of the abnormal ones.
+    The 95 % quantile of normal films, of which 5 % are then false alarms, and the score that finds
+    90 % of the abnormal ones.
     """
     known = validation[validation["label"].notna()]
     by_name = {}
     if known["label"].eq(0).any():
         normals = known.loc[known["label"].eq(0), "score"]
-        by_name["95 % of normals"] = metrics.threshold_from_normals(normals)
+        by_name["5 % false alarms"] = metrics.threshold_from_normals(normals)
     if known["label"].eq(1).any():
         by_name["90 % recall"] = metrics.threshold_for_recall(known["label"], known["score"])
     return by_name
@@ -72,8 +104,8 @@ def result(info: dict, measures: Measures) -> str:
     if len(auroc):
         value = auroc.iloc[0]
         sentences = [
-            f"AUROC **{value['value']:.3f}** {prose.ends(value['low'], value['high'])} over "
-            f"{value['n']:.0f} test films, {value['base_rate']:.0%} of them abnormal."
+            f"AUROC **{value['value']:.3f}** {prose.ends(value['low'], value['high'])} "
+            f"{tested(value['n'], value['base_rate'])}."
         ]
         if claims.is_wrong_way(value["high"]):
             sentences.append(f"Its interval lies below 0.5: the score **{claims.WRONG_WAY}**.")
@@ -103,11 +135,17 @@ def few_films(info: dict, auroc: Mapping) -> str:
     )
 
 
+def in_words(metric: str) -> str:
+    """Return a metric of results.csv in words: `recall at the threshold of 5 % false alarms`."""
+    for name, words in METRICS.items():
+        metric = metric.replace(name, words)
+    return metric.replace("_", " ")
+
+
 def as_table(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows of results as pages show them: per film or study, measure, value, interval, n."""
     levels = {"image": "film", "study": "study", "pixel": "pixel", "box": "pixel, by boxes"}
-    measure = rows["metric"].str.replace("_", " ").str.replace("auroc", "AUROC")
-    measure = measure.str.replace("aupro", "AUPRO").str.replace("iou", "IoU")
+    measure = rows["metric"].map(in_words)
     ends = zip(rows["low"], rows["high"], strict=True)
     return pd.DataFrame(
         {

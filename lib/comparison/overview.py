@@ -5,12 +5,12 @@ others take rows of results.csv or of tests.csv and return a table for `prose.ta
 named with its seed where the rows have several.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 import pandas as pd
 
 from lib import ablations, prose
-from lib.comparison import choices, claims
+from lib.comparison import choices, claims, findings
 from lib.comparison.choices import marked
 from lib.comparison.fusion import FUSION, methods_of
 from lib.comparison.reliability import BRIER, ERROR
@@ -36,10 +36,12 @@ DECISIONS = {  # by the threshold
         for metric in ("recall", "specificity", "f1", "kappa")
     }
     for threshold, words in {
-        "normals_0.95": "95 % of the normal validation films are below it",
-        "recall_0.90": "90 % of the abnormal validation films are above it",
+        "normals_0.95": "5 % false alarms: 95 % of the normal validation films are below it",
+        "recall_0.90": "90 % recall: 90 % of the abnormal validation films are above it",
     }.items()
 }
+#: What the reason of a fit says that learns from labels and was given none.
+UNTAUGHT = "learns from labelled films of both classes; it was given 0 normal and 0 abnormal ones"
 PLACES = {
     "auroc": "AUROC over pixels",
     "average_precision": "average precision",
@@ -51,11 +53,15 @@ PLACES = {
 
 
 def per_data_set(rows: pd.DataFrame, table: Callable[[pd.DataFrame], pd.DataFrame]) -> str:
-    """Return the table of each data set under its name, in Markdown; "" where there are no rows."""
-    return "\n\n".join(
-        f"**{literal(dataset)}**\n\n{prose.table(table(of_dataset))}"
-        for dataset, of_dataset in rows.groupby("dataset", sort=False)
-    )
+    """Return the table of each data set under its name, in Markdown; "" where there are no rows.
+
+    A table with marks is explained below it.
+    """
+    parts = []
+    for dataset, of_dataset in rows.groupby("dataset", sort=False):
+        shown = prose.table(table(of_dataset))
+        parts += [f"**{literal(dataset)}**", shown, choices.note(shown)]
+    return "\n\n".join(filter(None, parts))
 
 
 def leaderboards(auroc: pd.DataFrame) -> str:
@@ -70,7 +76,7 @@ def ranked(auroc: pd.DataFrame) -> pd.DataFrame:
     rows = auroc.sort_values("value", ascending=False)
     return pd.DataFrame(
         {
-            "method": _with_marks(named(rows, "method", "seed"), rows, "method"),
+            "method": named(rows, "method", "seed"),
             "AUROC [95 % interval]": _aurocs(rows),
             "films (abnormal)": [
                 unbroken(f"{n:.0f} ({share:.0%})")
@@ -112,9 +118,10 @@ def best(auroc: pd.DataFrame) -> str:
         for kind, among in groups.items():
             for row in own[among[own.index]].nlargest(1, "value").itertuples():
                 interval = prose.ends(row.low, row.high)
-                name = literal(row.method.removeprefix(f"{FLOOR}: "))
+                name = literal(row.method.removeprefix(f"{FLOOR}: ")) + marked(dataset, row.method)
                 words.append(f"{kind} {name} **{row.value:.3f}** {interval}")
-        lines.append(f"- {literal(dataset)}: best {'; best '.join(words)}.")
+        films = findings.tested(own["n"].iloc[0], own["base_rate"].iloc[0])
+        lines.append(f"- {literal(dataset)}, {films}: best {'; best '.join(words)}.")
     return "\n".join(lines)
 
 
@@ -154,8 +161,6 @@ def pairs(tests: pd.DataFrame) -> pd.DataFrame:
 def against_floor(tests: pd.DataFrame) -> pd.DataFrame:
     """Return differences in AUROC from the best floor, the same for all detectors."""
     table = pairs(tests)
-    rows = tests.sort_values("difference", ascending=False)
-    table["a"] = _with_marks(table["a"], rows, "method_a")
     difference = table.columns[2]
     words = difference.replace("a minus b", f"it minus {table['b'].iloc[0]}")
     renamed = {"a": "method", difference: words}
@@ -181,6 +186,27 @@ def of_floors(tests: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
+def unintended(failures: pd.DataFrame) -> pd.DataFrame:
+    """Return the fits without numbers that were to have some; all but those of `of_intended`."""
+    return failures[~failures["reason"].str.contains(UNTAUGHT)]
+
+
+def of_intended(failures: pd.DataFrame) -> str:
+    """Say how many fits have no numbers as intended: networks that learn from labels, given none.
+
+    They complete an ablation of labels, whose reference has none. "" without such fits.
+    """
+    rows = failures[failures["reason"].str.contains(UNTAUGHT)]
+    if rows.empty:
+        return ""
+    names = ", ".join(map(literal, rows["method"].unique()))
+    return (
+        f"{len(rows)} {'further ' * (len(rows) < len(failures))}fits have no numbers as intended: "
+        f"in an ablation of labels, networks that learn from labels alone ({names}) were given "
+        "none."
+    )
+
+
 def of_fusions(tests: pd.DataFrame) -> str:
     """Per fusion: whether it beats each of its parts after Holm's correction."""
     lines = []
@@ -188,7 +214,9 @@ def of_fusions(tests: pd.DataFrame) -> str:
         beats = claims.sides(parts).gt(0).all()
         words = "beats each of its parts" if beats else "does not clearly beat each of its parts"
         least = f"least difference {parts['difference'].min():+.3f}"
-        lines.append(f"- {literal(dataset)}: {literal(name)} {words} ({least}).")
+        lines.append(
+            f"- {literal(dataset)}: {literal(name)}{marked(dataset, name)} {words} ({least})."
+        )
     return "\n".join(lines)
 
 
@@ -204,6 +232,7 @@ def curves(roc: pd.DataFrame, auroc: pd.DataFrame) -> Iterator[tuple[str, pd.Dat
         shown = shown[["dataset", "method", "seed", "family", "value"]]
         drawn = roc.merge(shown, on=["dataset", "method", "seed"])
         names = {"method": "name", "value": "auroc"}
+        drawn = choices.with_marks(drawn)
         yield dataset, drawn.rename(columns=names), "".join(floors["method"])
 
 
@@ -294,7 +323,7 @@ def differences(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "ablation": rows["family"].str.partition(": ")[2].str.replace("_", " "),
-            "method": rows["method"].map(literal),
+            "method": named(rows, "method", "seed"),
             "variant": rows["setting"].map(literal),
             "difference in AUROC [95 % interval]": _intervals(rows, "value", "+"),
         }
@@ -302,18 +331,13 @@ def differences(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def named(rows: pd.DataFrame, method: str, seed: str) -> list[str]:
-    """Return methods, with seeds if there are several."""
+    """Return methods, with seeds if there are several, and the marks of choices made in sight."""
     several = rows.loc[rows[seed].ne("") & rows[seed].notna(), seed].nunique() > 1
     return [
         literal(f"{name}, seed {one}" if several and one and pd.notna(one) else name)
-        for name, one in zip(rows[method], rows[seed], strict=True)
+        + marked(dataset, name)
+        for dataset, name, one in zip(rows["dataset"], rows[method], rows[seed], strict=True)
     ]
-
-
-def _with_marks(names: Iterable[str], rows: pd.DataFrame, method: str) -> list[str]:
-    """Return the names of methods with the marks of choices made in sight."""
-    triples = zip(names, rows["dataset"], rows[method], strict=True)
-    return [f"{name}{marked(dataset, one)}" for name, dataset, one in triples]
 
 
 def _aurocs(rows: pd.DataFrame) -> list[str]:

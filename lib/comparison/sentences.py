@@ -72,8 +72,8 @@ def decisions(results: pd.DataFrame) -> str:
     at = _of_films(results)
     sentences = []
     for name, words in {
-        "threshold_normals_0.95": "below which 95 % of normal validation films lie",
-        "threshold_recall_0.90": "which finds 90 % of abnormal validation films",
+        "threshold_normals_0.95": "of 5 % false alarms, above 95 % of normal validation films,",
+        "threshold_recall_0.90": "of 90 % recall, which finds 90 % of abnormal validation films,",
     }.items():
         if f"recall_at_{name}" in at:
             sentences.append(

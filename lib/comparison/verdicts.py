@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 import pandas as pd
 
 from lib import prose
-from lib.comparison import claims
+from lib.comparison import claims, findings
 from lib.comparison.ablations import Judged
 from lib.comparison.tests import CLEAR
 
@@ -67,10 +67,12 @@ def result(judged: Judged) -> str:
     table = judged.differences
     if table.empty:
         return "No difference could be measured: see the fits that failed."
+    films = table.iloc[0]
     above, below = table[table["low"] > 0], table[table["high"] < 0]
     reference = table["reference"].iloc[0]
     counted = (
-        f"Of {len(table)} differences in AUROC from `{reference}`, clearly above 0 "
+        f"Measured {findings.tested(films['n'], films['base_rate'])}: of {len(table)} differences "
+        f"in AUROC from `{reference}`, clearly above 0 "
         f"({judged.ablation.above}): {len(above)}; clearly below 0 ({judged.ablation.below}): "
         f"{len(below)}"
     )

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lib import burned_in, provenance
-from lib.figures.style import DPI, GREY, SKY, WIDTH, described, short, styled
+from lib.figures.style import DPI, SKY, WIDTH, described, short, styled
 from lib.phantoms.grades import Graded
 
 #: Pixels between cells, for a line of a title, and for the name of a row.
@@ -135,11 +135,13 @@ def residual_overlay(
     maps: np.ndarray,
     titles: Sequence[str],
     lesions: np.ndarray | None = None,
+    scale: tuple[float, float] | None = None,
 ) -> Figure:
     """Draw film, reconstruction where there is one, and the map in red over the film.
 
     All are (n, h, w); a map is enlarged smoothly. Red is more opaque where the map is larger, on
-    one scale for all films, which the figure states. Lesions (0/1 masks) are outlined in blue.
+    one `scale` (`map_scale`) for all films, which the figure states; without one, that of these
+    maps. Lesions (0/1 masks) are outlined in blue.
     """
     images, maps = np.asarray(images), np.asarray(maps, float)
     pictures = [images] if reconstructions is None else [images, np.asarray(reconstructions)]
@@ -154,7 +156,7 @@ def residual_overlay(
     rows = [headings[start : start + across] for start in range(0, len(headings), across)]
     figure, cells = _cells(rows, height, width, foot=LINE + GAP)
     film_cells = iter(cell for row in cells for cell in row)
-    scale = map_scale(maps)
+    scale = scale or map_scale(maps)
     for n, layers in enumerate(zip(*pictures, strict=True)):
         *columns, over = (next(film_cells) for _ in range(1 + len(kinds)))
         for axes, layer in zip([*columns, over], [*layers, layers[0]], strict=True):
@@ -177,21 +179,23 @@ def residual_overlay(
 def side_by_side(
     images: np.ndarray,
     titles: Sequence[str],
-    maps: Mapping[str, Sequence[np.ndarray | None]],
+    maps: Mapping[str, np.ndarray],
     ranks: Mapping[str, np.ndarray],
     lesions: np.ndarray,
+    scales: Mapping[str, tuple[float, float]],
     columns: int = 4,
 ) -> Figure:
     """Draw maps of several methods over the same films (n, h, w), at most `columns` side by side.
 
-    A row is a film: itself with its lesion outlined, then per method its map (h, w) in red over the
-    film, on a scale per method, under the share of test films with a lower score, `ranks`
-    (n,) in [0, 1]. Without a map the share is alone.
+    A row is a film: itself with its lesion outlined, then per method its map, of (n, h, w), in red
+    over the film, on the scale of the method (`map_scale`), under the share of test films with a
+    lower score, `ranks` (n,) in [0, 1]. Without any map there are the films alone.
     """
     names = list(maps)
     words = {name: name.replace("_", " ") for name in names}
-    wide = -(-len(names) // -(-len(names) // columns))  # as many in each band, or one fewer
-    bands = [names[start : start + wide] for start in range(0, len(names), wide)]
+    several = -(-len(names) // columns) or 1
+    wide = -(-len(names) // several)  # as many in each band, or one fewer
+    bands = [names[number * wide : (number + 1) * wide] for number in range(several)]
     headings = [
         ["film" * (n == 0), *(f"{words[name] * (n == 0)} {ranks[name][n]:.0%}" for name in band)]
         for band in bands
@@ -201,23 +205,18 @@ def side_by_side(
     pixels = max(np.shape(images)[1:])
     side = side // pixels * pixels or side  # a film pixel is a whole number of screen pixels
     figure, rows = _cells(headings, side, side, margin=MARGIN)
-    scales = {name: map_scale(np.array([m for m in maps[name] if m is not None])) for name in names}
     for number, (first, *others) in enumerate(rows):
         band, n = bands[number // len(images)], number % len(images)
         first.set_ylabel(short(titles[n], side // 6), fontsize=9)
         draw(first, *without_text([images[n]]))
         outline(first, lesions[n])
         for axes, name in zip(others, band, strict=False):
-            if maps[name][n] is not None:
-                values = np.asarray(maps[name][n], float)
-                film, values = _without_text_of_any([images[n][None]], values[None])
-                draw(axes, film[0])
-                overlay(axes, values[0], scales[name], film[0].shape)
-            else:
-                middle = {"transform": axes.transAxes, "ha": "center", "va": "center"}
-                axes.text(0.5, 0.5, "no map stored", fontsize=8, color=GREY, **middle)
+            values = np.asarray(maps[name][n], float)
+            film, values = _without_text_of_any([images[n][None]], values[None])
+            draw(axes, film[0])
+            overlay(axes, values[0], scales[name], film[0].shape)
     shares = [
-        f"{title}: " + ", ".join(f"{name} {ranks[name][n]:.0%}" for name in names)
+        f"{title}: " + ", ".join(f"{name} {ranks[name][n]:.0%}" for name in ranks)
         for n, title in enumerate(titles)
     ]
     text = f"{len(images)} films with maps of {len(names)} methods; test films with a lower score, "
@@ -255,11 +254,20 @@ def _without_text_of_any(pictures: Sequence[np.ndarray], maps: np.ndarray) -> li
     return [np.array(layers) for layers in zip(*shown, strict=True)]
 
 
-def map_scale(maps: np.ndarray) -> tuple[float, float]:
-    """Return the map values drawn clear and fully red: 0 (or the least) and the 99.5 % quantile."""
-    finite = maps[np.isfinite(maps)]
-    low = min(0.0, float(finite.min())) if finite.size else 0.0
-    high = float(np.quantile(finite, 0.995)) if finite.size else 1.0
+def map_scale(maps: np.ndarray, is_normal: np.ndarray | None = None) -> tuple[float, float]:
+    """Return the values of maps (n, h, w) that are drawn clear and fully red.
+
+    Clear is what 95 % of the pixels of normal films (`is_normal` (n,); all films where none is) do
+    not exceed, whatever the level of the map on healthy tissue. Fully red is the 99.5 % quantile of
+    all films, and so far up that no more than half of any film is in the upper half of the scale.
+    """
+    maps = np.where(np.isfinite(maps), maps, np.nan).astype(float)
+    if not np.isfinite(maps).any():
+        return 0.0, 1.0
+    reference = maps if is_normal is None or not np.any(is_normal) else maps[is_normal]
+    low = float(np.nanquantile(reference, 0.95))
+    middles = [float(np.nanmedian(one)) for one in maps if np.isfinite(one).any()]
+    high = max(float(np.nanquantile(maps, 0.995)), 2 * max(middles) - low)
     return low, high if high > low else low + 1.0
 
 

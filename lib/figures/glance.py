@@ -3,12 +3,10 @@
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from lib.ablations import ABLATION
 from lib.figures.style import (
     BLUE,
-    DPI,
     GREEN,
     GREY,
     INK,
@@ -18,10 +16,10 @@ from lib.figures.style import (
     VERMILLION,
     described,
     short,
+    stacked,
     styled,
 )
 
-PHONE = 520  # pixels: text of a wider picture is too small on a phone
 MOST = 15  # rows per data set
 OF_A_FAMILY = 3
 FLOOR, FUSION, SHORTCUT = "floor", "fusion", "floor: shortcut "
@@ -80,12 +78,7 @@ def glance(results: pd.DataFrame) -> Figure:
     best = best_of_families(results)
     datasets = list(results["dataset"].unique())
     rows = [best["dataset"].eq(dataset).sum() for dataset in datasets]
-    layout = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06, hspace=0.02)
-    size = (PHONE / DPI, (110 + sum(75 + 22 * count for count in rows)) / DPI)
-    figure = Figure(size, dpi=DPI, layout=layout)
-    grid = figure.subplots(
-        len(datasets), sharex=True, squeeze=False, height_ratios=[count + 2 for count in rows]
-    )[:, 0]
+    figure, grid = stacked([75 + 22 * count for count in rows], above=110)
     entries = []
     for axes, dataset in zip(grid, datasets, strict=True):
         floors = results[results["dataset"].eq(dataset) & results["family"].eq(FLOOR)]
@@ -113,7 +106,6 @@ def _panel(axes: Axes, best: pd.DataFrame, floors: pd.DataFrame) -> str:
     axes.set_yticks(range(len(best)), [short(name, 30) for name in best["method"]])
     axes.set_ylim(len(best) - 0.5, -0.5)
     axes.grid(axis="y", visible=False)
-    axes.tick_params(labelbottom=True)
     words = ", ".join(f"{row.method} {row.value:.2f}" for row in best.itertuples())
     return "; ".join([words, *(f"best {k} {v:.2f}" for k, v in highest.items())]) + "."
 

@@ -22,8 +22,11 @@ from lib.figures.style import (
     line_styles,
     panels,
     short,
+    stacked,
     styled,
 )
+
+BESIDE = 40  # letters of a name that leave room for its interval on a phone
 
 
 @styled
@@ -146,14 +149,14 @@ def _marked(axes: Axes, value: float, text: str, height: float) -> None:
 
 @styled
 def leaderboard(results: pd.DataFrame, measure: str = "AUROC", chance: float = 0.5) -> Figure:
-    """Draw methods by their value with its interval, best first, one panel per data set.
+    """Draw methods by their value with its interval, best first, data sets below one another.
 
     `results` has columns dataset, method, family, value, low, high; several rows of a method
     (seeds) share a line. The floors (family "floor") are hollow and grey.
     """
     datasets = list(results["dataset"].unique())
-    longest = max(results.groupby("dataset")["method"].nunique())
-    figure, grid = panels(len(datasets), columns=2, height=100 + 26 * longest)
+    methods = results.groupby("dataset")["method"].nunique()
+    figure, grid = stacked([75 + 22 * methods[dataset] for dataset in datasets])
     entries = []
     for axes, dataset in zip(grid, datasets, strict=True):
         rows = results[results["dataset"] == dataset]
@@ -164,10 +167,11 @@ def leaderboard(results: pd.DataFrame, measure: str = "AUROC", chance: float = 0
             places = place + np.linspace(-0.34, 0.34, len(runs) + 2)[1:-1]
             _dots(axes, runs, places, {"color": GREY, "mfc": "white"} if floor else {"color": BLUE})
         axes.axvline(chance, color=INK, linewidth=1, linestyle=":")
-        _names(axes, order.index)
-        axes.set(title=short(dataset, 40), xlabel=measure)
+        _names(axes, order.index, BESIDE)
+        axes.set_title(short(dataset, 40))
         ranks = ", ".join(f"{name} {value:.2f}" for name, value in order.items())
         entries.append(f"{dataset}: {ranks}")
+    grid[-1].set_xlabel(f"{measure} [95 % interval]")
     grid[0].plot([], [], "o", color=BLUE, label="method")
     grid[0].plot([], [], "o", color=GREY, mfc="white", label="floor (no detector)")
     legend_above(figure, grid[0])
@@ -177,11 +181,12 @@ def leaderboard(results: pd.DataFrame, measure: str = "AUROC", chance: float = 0
 @styled
 def forest(groups: pd.DataFrame, measure: str = "AUROC", chance: float = 0.5) -> Figure:
     """Draw a value with its interval for each group: columns group, value, low, high and n."""
-    figure, (axes,) = panels(1, height=100 + 28 * len(groups))
+    figure, (axes,) = stacked([75 + 22 * len(groups)], above=0)
     _dots(axes, groups, np.arange(len(groups)), {"color": BLUE})
     axes.axvline(chance, color=INK, linewidth=1, linestyle=":")
-    names = [f"{group} (n = {n})" for group, n in zip(groups["group"], groups["n"], strict=True)]
-    _names(axes, names)
+    pairs = list(zip(groups["group"], groups["n"], strict=True))
+    names = [f"{group} (n = {n})" for group, n in pairs]
+    _names(axes, [f"{short(group, BESIDE - 11)} (n = {n})" for group, n in pairs], BESIDE)
     axes.set_xlabel(f"{measure} [95 % interval]")
     intervals = groups[["value", "low", "high"]].itertuples(index=False)
     entries = [f"{name} {_interval(*row)}" for name, row in zip(names, intervals, strict=True)]
@@ -370,8 +375,8 @@ def _dots(axes: Axes, rows: pd.DataFrame, places: np.ndarray, style: dict) -> No
     axes.errorbar(value, places, xerr=[below, above], fmt="o", markersize=6, **style)
 
 
-def _names(axes: Axes, names: list[str]) -> None:
-    axes.set_yticks(range(len(names)), [short(name) for name in names])
+def _names(axes: Axes, names: Sequence[str], width: int = 60) -> None:
+    axes.set_yticks(range(len(names)), [short(name, width) for name in names])
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.grid(axis="y", visible=False)
 

@@ -1,5 +1,6 @@
 """What all figures share: colours, fonts, a description, and how they are displayed."""
 
+from collections.abc import Sequence
 from io import BytesIO
 from itertools import cycle, islice
 
@@ -16,6 +17,8 @@ from lib.metrics import FEWEST
 DPI = 100
 #: The width of a page's column, in pixels.
 WIDTH = 840
+#: The width of a figure whose text a phone shows large enough to read, in pixels.
+PHONE = 520
 
 #: Okabe and Ito's colours, which people with any colour vision can tell apart.
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
@@ -70,6 +73,19 @@ def panels(number: int, columns: int = 3, height: int = 300) -> tuple[Figure, li
     for axes in grid[number:]:
         axes.remove()
     return figure, list(grid[:number])
+
+
+def stacked(heights: Sequence[int], above: int = 80) -> tuple[Figure, list[Axes]]:
+    """Return a figure PHONE pixels wide, with a panel of each height (pixels) below one another.
+
+    All have one horizontal axis, and each its numbers; `above` pixels are for a legend.
+    """
+    layout = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06, hspace=0.02)
+    figure = Figure((PHONE / DPI, (above + sum(heights)) / DPI), dpi=DPI, layout=layout)
+    grid = figure.subplots(len(heights), sharex=True, squeeze=False, height_ratios=heights)
+    for axes in grid[:, 0]:
+        axes.tick_params(labelbottom=True, labelsize=9)
+    return figure, list(grid[:, 0])
 
 
 def legend_above(figure: Figure, axes: Axes, columns: int | None = None) -> None:

@@ -1,5 +1,7 @@
 """The catalogue of methods: what each is, needs and scores, read without importing TensorFlow."""
 
+from collections.abc import Callable
+
 import pandas as pd
 
 from lib import ROOT, ablations, grid, params
@@ -10,12 +12,14 @@ BASES = ("lib.detector", "lib.feature_detector")  # of methods with a map and wi
 OF_A_MAP = ('"map"', "of_cells(")  # an output of that name, or what makes it of cells
 
 
-def catalogue(results: pd.DataFrame) -> pd.DataFrame:
+def catalogue(
+    results: pd.DataFrame, mark: Callable[[str, str], str] = lambda dataset, method: ""
+) -> pd.DataFrame:
     """Return the methods of the grids: one row each, with its AUROC on every data set of `results`.
 
     Columns method, family, labels, map, pre-training, `AUROC on` each data set (means over seeds)
     and paper (a Markdown link); display it with `Markdown(prose.table(...))`. `results` are rows of
-    reports/results.csv.
+    reports/results.csv; `mark` gives what follows the number of a method on a data set.
     """
     rows = results.query("level == 'image' and group == 'all' and metric == 'auroc'")
     families = {name: one for name, one in grid.families().items() if name in params.methods()}
@@ -25,7 +29,10 @@ def catalogue(results: pd.DataFrame) -> pd.DataFrame:
     table = pd.DataFrame([_in_catalogue(name, families[name]) for name in families])
     for dataset, of_dataset in measured.groupby("dataset", sort=False):
         values = of_dataset.groupby("method")["value"].mean()
-        table[f"AUROC on {dataset}"] = [values.get(method) for method in families]
+        table[f"AUROC on {dataset}"] = [
+            f"{values[method]:.3f}{mark(dataset, method)}" if method in values else ""
+            for method in families
+        ]
     return table[[*table.columns.drop("paper"), "paper"]]
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from lib import files
+from lib.figures.films import map_scale
 from lib.fits.store import Finished
 
 
@@ -34,7 +35,7 @@ class Compared(NamedTuple):
     films: np.ndarray  # uint8 (n, h, w)
     lesions: np.ndarray  # 0/1 (n, h, w)
     titles: list[str]
-    maps: dict[str, list[np.ndarray | None]]  # of each fit, (h, w) per film; None was not kept
+    maps: dict[str, np.ndarray]  # of each fit that has maps, (n, h, w)
     ranks: dict[str, np.ndarray]  # of each fit, (n,): the share of test films with a lower score
 
 
@@ -64,6 +65,12 @@ def examples(fit: Finished, each: int = 2) -> Examples:
     )
 
 
+def scale_of_maps(fit: Finished) -> tuple[float, float]:
+    """Return the map values of a fit that are drawn clear and fully red (`figures.map_scale`)."""
+    normal = fit.scores.loc[fit.scores["label"].eq(0), "image_id"]
+    return map_scale(fit.maps["map"], np.isin(fit.maps["image_id"], normal))
+
+
 def near_and_far(fit: Finished, parts: int = 3, each: int = 2) -> Shown:
     """Return `each` test films of lowest and of highest score of the commonest body parts.
 
@@ -87,16 +94,17 @@ def compared(fits: Mapping[str, Finished], each: int = 2) -> Compared:
     """Return `each` normal films, abnormal films detected by most fits and missed by most fits.
 
     By the mean of the ranks that the fits of one data set give a test film: normal films near the
-    median, abnormal films with the highest and with the lowest mean, among the films of which most
-    fits kept a map.
+    median, abnormal films with the highest and with the lowest mean, among the films of which all
+    fits that have maps kept one.
     """
     first = next(iter(fits.values()))
     test = first.scores[first.scores["split"].eq("test")]
     ranks = pd.DataFrame({name: _ranks(fit)[test["image_id"]] for name, fit in fits.items()})
     ranks.index = test.index
-    kept = pd.DataFrame({name: _with_maps(fit, test["image_id"]) for name, fit in fits.items()})
-    films = test.assign(rank=ranks.mean(axis=1), kept=kept.sum(axis=1).to_numpy())
-    normal, abnormal = (_best_kept(films[films["label"].eq(label)], each) for label in (0, 1))
+    with_maps = {name: fit for name, fit in fits.items() if fit.maps}
+    kept = [test["image_id"].isin(fit.maps["image_id"]).to_numpy() for fit in with_maps.values()]
+    films = test.assign(rank=ranks.mean(axis=1))[np.all(kept, axis=0)].sort_values("rank")
+    normal, abnormal = (films[films["label"].eq(label)] for label in (0, 1))
     middle = normal.loc[normal["rank"].sub(normal["rank"].median()).abs().sort_values().index]
     by_most = " by most" if len(fits) > 1 else ""
     selected = pd.concat(
@@ -110,7 +118,7 @@ def compared(fits: Mapping[str, Finished], each: int = 2) -> Compared:
     return Compared(
         *_films_and_lesions(first, selected.index),
         list(selected["kind"]),
-        {name: _maps(fit, selected["image_id"]) for name, fit in fits.items()},
+        {name: _maps(fit, selected["image_id"]) for name, fit in with_maps.items()},
         {name: ranks.loc[selected.index, name].to_numpy() for name in fits},
     )
 
@@ -121,19 +129,10 @@ def _ranks(fit: Finished) -> pd.Series:
     return (test.rank(method="min") - 1) / max(1, len(test) - 1)
 
 
-def _with_maps(fit: Finished, image_id: pd.Series) -> pd.Series:
-    return image_id.isin(fit.maps.get("image_id", []))
-
-
-def _best_kept(films: pd.DataFrame, each: int) -> pd.DataFrame:
-    """Return films with the most maps, at least as many as are shown, by increasing mean rank."""
-    least = films["kept"].sort_values(ascending=False).head(2 * each).min()
-    return films[films["kept"].ge(least)].sort_values("rank")
-
-
-def _maps(fit: Finished, image_id: pd.Series) -> list[np.ndarray | None]:
-    place = {name: number for number, name in enumerate(fit.maps.get("image_id", []))}
-    return [fit.maps["map"][place[name]] if name in place else None for name in image_id]
+def _maps(fit: Finished, image_id: pd.Series) -> np.ndarray:
+    """Return the maps (n, h, w) of films, all of which the fit kept."""
+    place = pd.Index(fit.maps["image_id"]).get_indexer(image_id)
+    return fit.maps["map"][place]
 
 
 def _films_and_lesions(fit: Finished, rows) -> tuple[np.ndarray, np.ndarray]:

@@ -165,7 +165,7 @@ def published(fit: Fit, results: pd.DataFrame) -> pd.DataFrame:
     """Return what others published of its method, and what is measured here.
 
     Columns data set, labels, measure, ours, published, source, note. `results` are the rows of the
-    fit; ours is there where its data set has the name of theirs.
+    fit; ours is there where its data set has the name of theirs, and no column if nowhere.
     """
     rows = pd.read_csv(PUBLISHED, dtype=str, keep_default_na=False)
     rows = rows[rows["method"].eq(fit.method)]
@@ -180,7 +180,8 @@ def published(fit: Fit, results: pd.DataFrame) -> pd.DataFrame:
     table = rows.assign(measure=measure, ours=ours).rename(
         columns={"dataset": "data set", "value": "published"}
     )
-    return table[["data set", "labels", "measure", "ours", "published", "source", "note"]]
+    shown = ["data set", "labels", "measure", "ours", "published", "source", "note"]
+    return table[shown] if any(ours) else table[shown].drop(columns="ours")
 
 
 def about_published() -> str:

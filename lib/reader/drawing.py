@@ -64,7 +64,7 @@ def thumbnail(path: Path, shape: tuple[int, int], small_map: Map | None, side: i
 
 def scale_of(small_map: Map) -> tuple[float, float]:
     """Return the map values drawn clear and fully red."""
-    return small_map.scale or map_scale(small_map.values)
+    return small_map.scale or map_scale(small_map.values[None])
 
 
 @styled

@@ -46,10 +46,14 @@ class Part:
 
     @cached_property
     def scale(self) -> tuple[float, float] | None:
-        """The map values drawn clear and fully red, as over the test films that have maps."""
+        """The map values drawn clear and fully red, as over the test films with maps."""
         from lib.figures.films import map_scale
 
-        return map_scale(self.scored.maps["map"]) if self.scored.maps else None
+        if not self.scored.maps:
+            return None
+        films = self.scored.films
+        is_normal = np.isin(self.scored.maps["image_id"], films["image_id"][films["label"].eq(0)])
+        return map_scale(self.scored.maps["map"], is_normal)
 
     def _inputs(self, images: np.ndarray) -> np.ndarray:
         """Return what the detector reads: films, or features as the study stores them."""

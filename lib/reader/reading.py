@@ -24,7 +24,7 @@ from lib.reader.part import Outputs, Part
 
 #: The labels of validation films that set a threshold, by its name (`findings.thresholds`).
 LABELS = {
-    "95 % of normals": "normal validation films, no abnormal one",
+    "5 % false alarms": "normal validation films, no abnormal one",
     "90 % recall": "normal and abnormal validation films",
 }
 

@@ -14,6 +14,7 @@ sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 from lib.report.command import main
 from lib.report.failures import explain, undescribed_picture
+from lib.report.folding import folded
 from lib.report.page import run
 from lib.report.parameters import known_parameters, typed
 from lib.report.privacy import without_film_names
@@ -23,6 +24,7 @@ from lib.report.running import number_cells
 __all__ = [
     "anchor",
     "explain",
+    "folded",
     "home",
     "known_parameters",
     "main",

@@ -67,6 +67,21 @@ for (const table of document.querySelectorAll("main table")) {
   if (rows.length > 15) filterable(table, rows);
 }
 
+/* A table that is wider than its frame says that it goes on, and moves by the keyboard. */
+function continued(table) {
+  const frame = table.closest(".scroll") ?? table;
+  const more = make("p", { className: "more", hidden: true }, "More columns to the right: move the table sideways →");
+  frame.before(more);
+  const update = () => {
+    more.hidden = frame.scrollWidth <= frame.clientWidth + 1;
+    if (!more.hidden) frame.tabIndex = 0;
+  };
+  new ResizeObserver(update).observe(frame);
+  update();
+}
+
+document.querySelectorAll("main table").forEach(continued);
+
 /* A threshold to move: what it does to films with the reader's own share of abnormal ones. */
 const percent = (share) => (Number.isFinite(share) ? `${(100 * share).toFixed(1)} %` : "no film");
 

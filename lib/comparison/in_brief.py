@@ -1,0 +1,200 @@
+"""What to use on which films, in one small table: real films of the record, and phantoms of limbs.
+
+A row is a kind of films, a column a kind of labels; a cell names the best detector, its AUROC, the
+labelled training films that it was given, and its lead over the best floor. Real films are those of
+the record (reports/real/), limbs the phantoms of this run, since the record has no limbs but knees.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import pandas as pd
+
+from lib import ROOT, files
+from lib.comparison.answer import ALL, FEW, IN_WORDS, NONE, Best, in_sentences, listed, note
+from lib.comparison.fusion import methods_of
+from lib.datasets.table import load_index
+from lib.datasets.training import training_set
+from lib.fits.method_card import docstring
+from lib.prose import interval, literal, table, unbroken
+
+FILMS = "reports/real/films.csv"
+#: The data set of the record that stands for a kind of real films: one with all kinds of labels.
+REAL = {
+    "adults' chests": "nih_peers",
+    "children's chests": "kermany224_peers",
+    "knees": "knee_oa_peers_labels",
+}
+#: The data set of phantoms of a kind of films that the record lacks.
+PHANTOMS = {"limbs": "mura"}
+SHARE = re.compile(r"([\d.]+) % known (normal|abnormal)")
+
+
+class Kind(NamedTuple):
+    """A kind of films with its best detectors."""
+
+    words: str
+    is_real: bool
+    answers: Mapping[str, Best]  # by labels: NONE, FEW, ALL
+    training: pd.DataFrame  # its training films, as in an index
+
+
+def kinds(on_real: Iterable[Best], on_phantoms: Iterable[Best]) -> list[Kind]:
+    """Return the kinds of films of which there is an answer, real ones first."""
+    found = []
+    for is_real, named, answers in ((True, REAL, on_real), (False, PHANTOMS, on_phantoms)):
+        answers = list(answers)
+        for words, dataset in named.items():
+            if own := {one.labels: one for one in answers if one.dataset == dataset}:
+                read = recorded_training if is_real else training_of_run
+                found.append(Kind(words, is_real, own, read(dataset)))
+    return found
+
+
+def training_of_run(dataset: str) -> pd.DataFrame:
+    """Return the index of a data set of this run."""
+    return load_index(files.index(dataset))
+
+
+def recorded_training(dataset: str) -> pd.DataFrame:
+    """Return as many normal and abnormal training films as the record counts, as an index."""
+    counts = pd.read_csv(ROOT / FILMS).query("dataset == @dataset and split == 'train'").iloc[0]
+    label = [0.0] * counts["normal"] + [1.0] * counts["abnormal"]
+    names = [f"{number:06}" for number in range(len(label))]
+    films = pd.DataFrame({"image_id": names, "patient_id": names, "label": label})
+    return films.assign(dataset=dataset, split="train", body_part="")
+
+
+def labelled(kind: Kind, labels: str) -> int:
+    """Return how many training films of known label the best detector was given.
+
+    Without labels: the training films, which are taken to be normal.
+    """
+    setting = kind.answers[labels].run["setting"]
+    shares = {name: float(share) / 100 for share, name in SHARE.findall(setting)}
+    films = training_set(kind.training, shares or {NONE: "none", ALL: "all"}[labels])
+    return len(films) if labels == NONE else int(films["y"].notna().sum())
+
+
+def as_table(found: list[Kind]) -> str:
+    """Return the table in Markdown."""
+    rows = [
+        {
+            "films": _films(kind),
+            **{
+                IN_WORDS[labels]: "<br>".join(_cell(kind, labels)) or "none was trained"
+                for labels in IN_WORDS
+            },
+        }
+        for kind in found
+    ]
+    return table(pd.DataFrame(rows))
+
+
+def _films(kind: Kind) -> str:
+    run = next(iter(kind.answers.values())).run
+    abnormal = run["n"] * run["base_rate"]
+    source = "real films" if kind.is_real else "phantoms"
+    return f"**{kind.words}**<br>{source}<br>{run['n']:.0f} test films,<br>{abnormal:.0f} abnormal"
+
+
+def _cell(kind: Kind, labels: str) -> list[str]:
+    if labels not in kind.answers:
+        return []
+    one = kind.answers[labels]
+    number = f"{labelled(kind, labels):,}"
+    values = one.run["value"], one.run["low"], one.run["high"]
+    not_above = "" if one.is_above else ", **not** clearly above"
+    return [
+        f"**{one.name}**",
+        unbroken(interval(*values)),
+        f"{number} {'normal' if labels == NONE else 'labelled'} films",
+        f"{one.lead:+.3f} over {one.rival}{not_above}",
+    ]
+
+
+def summary(found: list[Kind]) -> str:
+    """Say in three sentences what is best on real films, with how many labels, how far to trust it.
+
+    A list in Markdown; "" without real films.
+    """
+    real = [kind for kind in found if kind.is_real]
+    if not real:
+        return ""
+    clauses = {labels: _best(real, labels) for labels in IN_WORDS}
+    with_labels = "; ".join(
+        f"**{IN_WORDS[labels]}** ({_range(real, labels)} labelled films), {clauses[labels]}"
+        for labels in (FEW, ALL)
+        if clauses[labels]
+    )
+    sentences = [
+        f"On **real films**, **{IN_WORDS[NONE]}** ({_range(real, NONE)} normal films to learn "
+        f"from), {clauses[NONE]}",
+        with_labels,
+        _trust(real),
+    ]
+    return "\n".join(f"- {in_sentences([text])}" for text in sentences if text)
+
+
+def _best(real: list[Kind], labels: str) -> str:
+    """The clause on the best detectors with these labels, each with its films and AUROC."""
+    methods: dict[str, list[str]] = {}
+    not_above = []
+    for kind in real:
+        if one := kind.answers.get(labels):
+            number = f"{one.run['value']:.3f}"
+            if one.is_above:
+                methods.setdefault(one.name, []).append(f"{kind.words} ({number})")
+            else:
+                not_above.append(
+                    f"for {kind.words} none is clearly above the best floor ({one.name} {number}, "
+                    f"{one.rival} {one.floor_value:.3f})"
+                )
+    parts = [f"**{name}** for {listed(films)}" for name, films in methods.items()]
+    verb = "is" if len(parts) == 1 else "are"
+    best = [f"best by AUROC {verb} {listed(parts)}"] if parts else []
+    return ", but ".join([*best, *not_above])
+
+
+def _range(real: list[Kind], labels: str) -> str:
+    """The least and the greatest number of films given with these labels."""
+    numbers = sorted({labelled(kind, labels) for kind in real if labels in kind.answers})
+    return " to ".join(f"{number:,}" for number in dict.fromkeys([numbers[0], numbers[-1]]))
+
+
+def _trust(real: list[Kind]) -> str:
+    """The sentence on how far these numbers are to be trusted."""
+    every = [one for kind in real for one in kind.answers.values()]
+    films = sorted({round(one.run["n"]) for one in every})
+    above = sum(one.is_above for one in every)
+    widest = max(one.run["high"] - one.run["low"] for one in every) / 2
+    return (
+        f"**How far to trust it**: {above} of these {len(every)} have an interval above the AUROC "
+        f"of their best floor; each was selected among up to {max(one.among for one in every)} "
+        f"detectors on the {films[0]} to {films[-1]} test films that it is measured on, which "
+        f"favours it, and intervals reach up to {widest:.2f} to either side"
+    )
+
+
+def methods(found: list[Kind]) -> str:
+    """Say what each detector of the table is, in the words of its file, as a list in Markdown."""
+    names = [one.run["method"] for kind in found for one in kind.answers.values()]
+    claims = {name: _what_it_is(name) for name in names}
+    return "\n".join(f"- **{literal(name)}**: {claim}." for name, claim in claims.items())
+
+
+def _what_it_is(name: str) -> str:
+    parts = methods_of(name)
+    if parts:
+        return f"a fixed fusion of the scores of {listed([literal(part) for part in parts])}"
+    return literal(docstring(name).claim)
+
+
+def notes(found: list[Kind]) -> str:
+    """Return what the table leaves open: the data sets of its rows, and its mark."""
+    names = [
+        f"{kind.words}: {literal(next(iter(kind.answers.values())).dataset)}" for kind in found
+    ]
+    mark = note([one for kind in found for one in kind.answers.values()])
+    return " ".join(filter(None, [f"Data sets: {'; '.join(names)}." if names else "", mark]))

@@ -1,0 +1,61 @@
+"""The first table says what to use on which real films, from the tables of the record alone."""
+
+import pandas as pd
+import pytest
+from bs4 import BeautifulSoup
+from nbconvert.filters import markdown2html
+from test_answer import paired, results, unmarked
+
+from lib.comparison import answer, in_brief
+
+__all__ = ["unmarked"]  # a fixture that pytest finds here
+
+
+@pytest.fixture
+def found(monkeypatch, tmp_path):
+    """Real chests, for which few labels are not above the floor, and phantoms of limbs."""
+    values = {"vae": 0.80, "deep_sad": 0.68, "resnet": 0.91, "floor_knn": 0.65}
+    on_real = answer.best(results("nih_peers", **values))
+    counts = [("nih_peers", "train", 95, 100, 0), ("nih_peers", "test", 48, 32, 0)]
+    films = pd.DataFrame(counts, columns=["dataset", "split", "normal", "abnormal", "unknown"])
+    (tmp_path / "reports/real").mkdir(parents=True)
+    films.to_csv(tmp_path / in_brief.FILMS, index=False)
+    monkeypatch.setattr(in_brief, "ROOT", tmp_path)
+    limbs = in_brief.recorded_training("nih_peers")
+    monkeypatch.setattr(in_brief, "training_of_run", lambda dataset: limbs[:50])
+    auroc = results("mura", vae=0.70, floor_knn=0.6)
+    on_phantoms = answer.best(auroc, paired("mura", ("vae", "floor: knn", 0.1, 0.01)))
+    return in_brief.kinds(on_real, on_phantoms)
+
+
+def test_real_films_come_first_with_the_films_that_a_detector_was_given(found):
+    page = BeautifulSoup(markdown2html(in_brief.as_table(found)), "html.parser")
+    real, phantoms = (
+        [" ".join(cell.get_text(" ").split()) for cell in row("td")] for row in page("tr")[1:]
+    )
+    assert real[0] == "adults' chests real films 80 test films, 32 abnormal"
+    assert real[1] == "vae 0.800 [0.750, 0.850] 95 normal films +0.150 over knn"
+    # 5 % + 5 % of 100 films, 95 of which are normal
+    assert real[2].endswith("10 labelled films +0.030 over knn, not clearly above")
+    assert real[3].endswith("195 labelled films +0.260 over knn")
+    assert phantoms[0].startswith("limbs phantoms") and "50 normal films" in phantoms[1]
+    assert phantoms[2:] == ["none was trained"] * 2
+
+
+def test_the_three_sentences_are_of_real_films_alone(found):
+    words = in_brief.summary(found)
+    assert words.startswith("- On **real films**, **without labels** (95 normal films to learn")
+    assert "none is clearly above the best floor (deep&#95;sad 0.680, knn 0.650)" in words
+    assert "(195 labelled films), best by AUROC is **resnet** for adults' chests (0.910)" in words
+    assert "2 of these 3 have an interval above" in words and len(words.splitlines()) == 3
+    assert "limbs" not in words and in_brief.summary(found[1:]) == ""
+
+
+def test_the_record_of_this_study_fills_the_table():
+    found = in_brief.kinds(answer.best(answer.recorded()), [])
+    assert [kind.words for kind in found] == list(in_brief.REAL)
+    assert all(set(kind.answers) == set(answer.IN_WORDS) for kind in found)
+    explained = in_brief.methods(found)
+    assert "- **label&#95;free**: a fixed fusion of the scores of feature" in explained
+    named = [one.name.removesuffix(" †") for kind in found for one in kind.answers.values()]
+    assert all(f"- **{name}**: " in explained for name in named)
