@@ -26,7 +26,8 @@ FLOORS = [
     *("bodies", "reconstruction", "standardisation", "tensor_files", "backbones", "features"),
     *("losses", "feature_detector", "feature_statistics", "grid_detector"),
     *("methods", "metrics", "floors", "prose", "figures", "fits"),
-    *("comparison", "unlabelled", "report", "pages", "reader", "benchmark", "preflight", "lab"),
+    *("comparison", "unlabelled", "report", "pages", "reader", "export", "benchmark"),
+    *("preflight", "lab"),
     *("verify", "release", "checklist", "publish", "archive"),
 ]
 

@@ -16,6 +16,7 @@ import tensorflow as tf
 from keras import ops
 
 from lib.detector import Detector
+from lib.engine import BACKEND
 from lib.errors import BadData
 from lib.export import operations  # noqa: F401, it extends tf2onnx
 
@@ -73,7 +74,7 @@ class Graph(keras.Model):
     def drawn(self) -> bool:
         """Whether films are reconstructed; what methods on features reconstruct are these."""
         has_one = type(self.detector).reconstruction is not Detector.reconstruction
-        return has_one and not hasattr(self.detector, "reads") and self.maps
+        return has_one and not hasattr(self.detector, "reads")
 
 
 def write(
@@ -83,8 +84,9 @@ def write(
 
     Raises BadData with the reason if ONNX does not have what the detector computes.
     """
+    if BACKEND != "tensorflow":
+        raise BadData(f"Detectors are exported from TensorFlow: KERAS_BACKEND is {BACKEND}.")
     graph = Graph(detector, score_name, maps, stored)
-    graph.drawn  # noqa: B018
     films = keras.InputSpec(shape=(None, size, size, 1), dtype="float32", name=FILMS)
     nodes = _nodes(graph, size)
     _check(type(detector).__name__, nodes)
@@ -119,7 +121,9 @@ def _tidied(path: Path, title: str) -> list[str]:
     model = onnx.load(path)
     unknown = {node.op_type for node in model.graph.node if not onnx.defs.has(node.op_type)}
     if unknown:
-        raise BadData(f"{title} cannot be exported: ONNX has no {' and no '.join(sorted(unknown))}.")
+        raise BadData(
+            f"{title} cannot be exported: ONNX has no {' and no '.join(sorted(unknown))}."
+        )
     for value in [*model.graph.input, *model.graph.output]:
         value.type.tensor_type.shape.dim[0].dim_param = "n"
     onnx.checker.check_model(model)
