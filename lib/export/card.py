@@ -6,37 +6,24 @@ from lib.fits import method_card
 from lib.grid import Fit
 from lib.reader.answer import DISCLAIMER
 
-OF_A_FIT = """import json, sys
-import numpy as np, onnxruntime
-from PIL import Image
-
-about = json.load(open("detector.json"))
-picture = np.asarray(Image.open(sys.argv[1]), np.float32)  # size x size pixels, 0 to 255
-low, high = picture.min(), picture.max()
-films = ((picture - low) * (2 / max(high - low, 1)) - 1)[None, ..., None]
-graph = onnxruntime.InferenceSession(about["file"])
-score = graph.run(["score"], {"films": films})[0][0]
-print(score, "percentile among normal films:", 100 * np.mean(np.less(about["normals"], score)))
-"""
-OF_A_FUSION = """import json, sys
+CODE = """import json, sys
 import numpy as np, onnxruntime
 from PIL import Image
 
 about, scores = json.load(open("detector.json")), []
-rule = about["rule"]
-for part, file in zip(about["parts"], sys.argv[1:]):  # a picture of size x size pixels per part
+for part, file in zip({parts}, sys.argv[1:]):  # a picture of part["size"] pixels a side
     picture = np.asarray(Image.open(file), np.float32)
     low, high = picture.min(), picture.max()
     films = ((picture - low) * (2 / max(high - low, 1)) - 1)[None, ..., None]
     graph = onnxruntime.InferenceSession(part["file"])
-    scores.append(float(graph.run(["score"], {"films": films})[0][0]))
-{standardised}score = {formula}
+    scores.append(float(graph.run(["score"], {{"films": films}})[0][0]))
+{joined}
 print(score, "percentile among normal films:", 100 * np.mean(np.less(about["normals"], score)))
 """
-STANDARDISED = 'z = (np.array(scores) - rule["mean"]) / rule["deviation"]\n'
+STANDARDISED = 'z = (np.array(scores) - rule["mean"]) / rule["deviation"]'
 PREPARED = """from lib.films import read_film
 from lib.preprocessing import prepare
-picture = prepare(read_film("film.dcm"), **about["preprocessing"]).image
+picture = prepare(read_film("film.dcm"), **part["preprocessing"]).image
 """
 PHANTOMS = (
     "It learned from phantoms, which are synthetic radiographs: its scores of films of patients "
@@ -118,14 +105,16 @@ def _maps(parts: list[dict]) -> str:
 
 
 def _use(about: dict) -> str:
+    parts, joined = "[about]", ["score = scores[0]"]
     if "rule" in about:
-        standardised = STANDARDISED if "mean" in about["rule"] else ""
-        code = OF_A_FUSION.format(standardised=standardised, formula=about["rule"]["formula"])
-    else:
-        code = OF_A_FIT
+        parts, joined = 'about["parts"]', ['rule = about["rule"]']
+        joined += [STANDARDISED] if "mean" in about["rule"] else []
+        joined.append(f"score = {about['rule']['formula']}")
+    code = CODE.format(parts=parts, joined="\n".join(joined))
     return (
         "The graphs take films as the study prepares them, by the settings in `preprocessing`. In "
-        f"the folder of the study, for each graph:\n\n```python\n{PREPARED}```\n\n"
+        "the folder of the study, where `part` is this description or one of its `parts`:\n\n"
+        f"```python\n{PREPARED}```\n\n"
         "Written as a PNG, such a picture is scored in this folder with `onnxruntime`, `numpy` and "
         f"`pillow` alone:\n\n```python\n{code}```"
     )

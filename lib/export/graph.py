@@ -21,6 +21,7 @@ from lib.errors import BadData
 from lib.export import operations  # noqa: F401, it extends tf2onnx
 
 FILMS = "films"  # the name of the input
+OPSET = 18  # of the operations of ONNX, the last that tf2onnx writes
 #: Why a detector cannot be exported, by an operation of its graph.
 REASONS = {
     "PyFunc": "its scores are confined to the body on the film, which OpenCV finds",
@@ -96,7 +97,8 @@ def write(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of Keras about an older NumPy
         logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
-        graph.export(path, format="onnx", verbose=False, input_signature=[films])
+        options = {"verbose": False, "opset_version": OPSET}
+        graph.export(path, format="onnx", input_signature=[films], **options)
     return Written(_tidied(path, type(detector).__name__), without_map)
 
 
