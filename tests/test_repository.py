@@ -26,8 +26,8 @@ FLOORS = [
     *("bodies", "reconstruction", "standardisation", "tensor_files", "backbones", "features"),
     *("losses", "feature_detector", "feature_statistics", "grid_detector"),
     *("methods", "metrics", "floors", "prose", "figures", "templates", "fits", "comparison"),
-    *("unlabelled", "report", "pages", "reader", "robustness", "preflight", "lab"),
-    *("benchmark", "verify", "release", "checklist", "publish", "archive"),
+    *("unlabelled", "report", "pages", "reader", "export", "robustness", "lab"),
+    *("preflight", "benchmark", "verify", "release", "checklist", "publish", "archive"),
 ]
 
 FILMS = {".dcm", ".dicom", ".jpg", ".jpeg"}

@@ -70,7 +70,7 @@ class Reader:
             return []
         outputs = [part.outputs(self._images(films, part.settings)) for part in self.parts]
         scores = np.column_stack([one.scores for one in outputs])
-        fused = self._joined(scores) if self.choice.rule else scores[:, 0]
+        fused = self.fused(scores) if self.choice.rule else scores[:, 0]
         unlike = self.gate.unlikeness(self._images(films, self.settings[0]))
         leading = self._leading(scores, outputs)
         return [
@@ -92,7 +92,7 @@ class Reader:
         place = self.settings.index(settings)
         return np.stack([film.images[place] for film in films])
 
-    def _joined(self, scores: np.ndarray) -> np.ndarray:
+    def fused(self, scores: np.ndarray) -> np.ndarray:
         """Return fused scores (n,) from those of the parts (n, k), as the comparison fuses them."""
         films = self.scored.films
         stored = np.column_stack([_in_order(part.scored, films) for part in self.parts])

@@ -1,0 +1,35 @@
+"""Export a trained detector: python -m lib.export DETECTOR."""
+
+import argparse
+import os
+import sys
+
+from lib import accidents
+from lib.errors import BadData
+from lib.export.folder import export
+from lib.fits.store import FitFailed
+from lib.reader.answer import DISCLAIMER
+from lib.reader.choice import choose
+
+
+def main(arguments: list[str]) -> None:
+    """Export the detector and print the folder's name."""
+    parser = argparse.ArgumentParser("python -m lib.export", description=__doc__)
+    parser.add_argument("detector", nargs="?", default="", help="data set/method/seed")
+    name = parser.parse_args(arguments).detector
+    print(f"Detector: {choose(name)}. {DISCLAIMER}", flush=True)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's notes on the machine
+    print(f"Exported to {export(name)}. Its README.md says how to use it.")
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except (BadData, FitFailed) as error:
+        sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit("Interrupted: nothing was written.")
+    except Exception as error:
+        if not (sentence := accidents.accident(error)):
+            raise
+        sys.exit(f"{sentence} Nothing was written.")

@@ -1,0 +1,64 @@
+"""Whether an exported graph gives the scores of the detector that it was made from."""
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from lib import files
+from lib.datasets.table import load_index
+from lib.errors import BadData
+from lib.fits.films import index_and_images
+from lib.preprocessing import to_float
+from lib.reader.part import Part
+
+FILMS = 64  # validation films that are compared
+TOGETHER = 32  # films in a batch
+LARGEST = 1e-4  # difference, as a share of the range of scores of validation films
+#: The same of methods on features, which are rounded to float16: one halfway between two numbers
+#: is rounded one way or the other, by Keras with another number of films in a batch as well.
+LARGEST_OF_FEATURES = 1e-3
+
+
+def run(path: Path, films: np.ndarray) -> dict[str, np.ndarray]:
+    """Return {output: values} of films float32 (n, s, s, 1) by onnxruntime."""
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    batches = [films[start : start + TOGETHER] for start in range(0, len(films), TOGETHER)]
+    values = [session.run(names, {"films": batch}) for batch in batches]
+    return {name: np.concatenate(of_name) for name, *of_name in zip(names, *values, strict=True)}
+
+
+def difference(part: Part, path: Path) -> float:
+    """Return the largest difference in score on validation films, as a share of their range.
+
+    Raises BadData if it is larger than LARGEST, or LARGEST_OF_FEATURES.
+    """
+    pictures = validation_films(part)
+    batches = range(0, len(pictures), TOGETHER)
+    scores = [part.outputs(pictures[start : start + TOGETHER]).scores for start in batches]
+    exported = run(path, to_float(pictures))["score"]
+    validation = part.scored.split("validation")["score"]
+    share = float(np.abs(exported - np.concatenate(scores)).max() / np.ptp(validation))
+    rounded = part.features and part.features.kind != "films"
+    largest = LARGEST_OF_FEATURES if rounded else LARGEST
+    if not share <= largest:
+        raise BadData(
+            f"{part.fit} cannot be exported: scores of the graph differ by {share:.1e} of the "
+            f"range of the scores of validation films, more than {largest}."
+        )
+    return share
+
+
+def validation_films(part: Part) -> np.ndarray:
+    """Return FILMS validation films or all, if fewer, uint8 (n, s, s), as the part reads them."""
+    features = part.features
+    if features and features.kind != "films":
+        films = features._replace(kind="films", weights="", seed=0)
+        index = load_index(files.index(part.fit.dataset))
+        path = files.features(part.fit.dataset, "films", films.folder)
+        pictures = np.load(path, mmap_mode="r")
+    else:
+        index, pictures = index_and_images(part.fit)
+    rows = np.flatnonzero(index["split"].eq("validation"))[:FILMS]
+    return np.asarray(pictures[rows])

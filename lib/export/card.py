@@ -1,0 +1,120 @@
+"""README.md of an exported detector: a model card, with Python that scores a film."""
+
+from lib import provenance
+from lib.comparison import findings
+from lib.fits import method_card
+from lib.grid import Fit
+from lib.reader.answer import DISCLAIMER
+
+CODE = """import json, sys
+import numpy as np, onnxruntime
+from PIL import Image
+
+about, scores = json.load(open("detector.json")), []
+for part, file in zip({parts}, sys.argv[1:]):  # a picture of part["size"] pixels a side
+    picture = np.asarray(Image.open(file), np.float32)
+    low, high = picture.min(), picture.max()
+    films = ((picture - low) * (2 / max(high - low, 1)) - 1)[None, ..., None]
+    graph = onnxruntime.InferenceSession(part["file"])
+    scores.append(float(graph.run(["score"], {{"films": films}})[0][0]))
+{joined}
+print(score, "percentile among normal films:", 100 * np.mean(np.less(about["normals"], score)))
+"""
+STANDARDISED = 'z = (np.array(scores) - rule["mean"]) / rule["deviation"]'
+PREPARED = """from lib.films import read_film
+from lib.preprocessing import prepare
+picture = prepare(read_film("film.dcm"), **part["preprocessing"]).image
+"""
+PHANTOMS = (
+    "It learned from phantoms, which are synthetic radiographs: its scores of films of patients "
+    "mean nothing."
+)
+
+
+def card(about: dict) -> str:
+    """Return the README of a detector as detector.json describes it, in Markdown."""
+    parts = about.get("parts", [about])
+    methods = [part["fit"].split("/")[1] for part in parts]
+    sections = [
+        f"# Detector {about['detector']}",
+        f"**{DISCLAIMER}** {PHANTOMS if provenance.holds_phantoms() else ''}".strip(),
+        "\n".join(_method(name) for name in dict.fromkeys(methods)),
+        _fusion(about),
+        f"Labels it learned from: {about['setting']}. Data: {about['dataset']} "
+        f"({about['films']}), split by patient. Commit {about['commit']}, profile "
+        f"{about['profile']}, seed {about['seed']}.",
+        "## Results",
+        _results(about),
+        "## Scores",
+        "Larger is more abnormal. A score has no unit of its own: compare it with `normals`, the "
+        f"scores of {len(about['normals'])} normal validation films in `detector.json`.",
+        "\n".join(
+            f"- Threshold “{name}”: {score:.6g}, set with labels of {about['labels'][name]}."
+            for name, score in about["thresholds"].items()
+        ),
+        _probability(about["calibration"]),
+        _maps(parts),
+        "A film whose unlikeness (`gate`) is beyond the limit is unlike those that the detector "
+        "learned from: another part of the body, another device, a photograph. Its score means "
+        "nothing.",
+        "## Use",
+        _use(about),
+        "## Limits",
+        "A low score does not mean that a film is normal, and a high one does not say what is "
+        "abnormal. Thresholds, percentiles and probabilities are those of the validation films of "
+        "this data set; other devices, patients and base rates change them. Graph and detector "
+        "agree on validation films to "
+        f"{max(part['difference'] for part in parts):.1e} of the range of their scores.",
+    ]
+    return "\n\n".join(filter(None, sections)) + "\n"
+
+
+def _method(name: str) -> str:
+    known = method_card.docstring(name)
+    return f"- {method_card.name_of(name)}: {known.claim}. {method_card.paper(name)}"
+
+
+def _fusion(about: dict) -> str:
+    if "rule" not in about:
+        return ""
+    return (
+        f"Their scores are joined by the rule “{about['rule']['name']}”, whose constants are in "
+        "`detector.json`. The map shown is that of the part that is most deviations above its "
+        "normal validation films."
+    )
+
+
+def _results(about: dict) -> str:
+    measures, reason = findings.measured(Fit(about["dataset"], about["method"], seed=about["seed"]))
+    info = {name: about[name] for name in ("dataset", "method", "setting")}
+    return reason or findings.result(info, measures)
+
+
+def _probability(constants: dict | None) -> str:
+    if constants is None:
+        return "Scores are not calibrated, since validation films are of one class."
+    return (
+        f"The probability in `calibration` assumes that {constants['base_rate']:.0%} of the films "
+        "are abnormal; with fewer it is lower."
+    )
+
+
+def _maps(parts: list[dict]) -> str:
+    reasons = dict.fromkeys(part["without_map"] for part in parts if part["without_map"])
+    return " ".join(reasons)
+
+
+def _use(about: dict) -> str:
+    parts, joined = "[about]", ["score = scores[0]"]
+    if "rule" in about:
+        parts, joined = 'about["parts"]', ['rule = about["rule"]']
+        joined += [STANDARDISED] if "mean" in about["rule"] else []
+        joined.append(f"score = {about['rule']['formula']}")
+    code = CODE.format(parts=parts, joined="\n".join(joined))
+    return (
+        "The graphs take films as the study prepares them, by the settings in `preprocessing`. In "
+        "the folder of the study, where `part` is this description or one of its `parts`:\n\n"
+        f"```python\n{PREPARED}```\n\n"
+        "Written as a PNG, such a picture is scored in this folder with `onnxruntime`, `numpy` and "
+        f"`pillow` alone:\n\n```python\n{code}```"
+    )

@@ -1,0 +1,65 @@
+"""Write a trained detector into a folder, whole or not at all: graphs, description and card."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from lib import files
+from lib.errors import BadData
+from lib.reader.choice import Choice, choose
+from lib.reader.reading import Reader
+
+OUTPUT = files.BUILD / "export"
+GRAPH, GATE, ABOUT, CARD = "detector.onnx", "gate.onnx", "detector.json", "README.md"
+
+
+def place_of(choice: Choice, output: Path = OUTPUT) -> Path:
+    """Return the folder of a detector. Raises BadData if it exists."""
+    place = output / str(choice).replace("/", "-").replace(" ", "-")
+    if place.exists():
+        raise BadData(f"{place} exists: remove or rename it to export {choice} again.")
+    return place
+
+
+def export(name: str = "", output: Path = OUTPUT) -> Path:
+    """Export the detector of a name, `data set/method/seed`; return the folder.
+
+    Raises BadData if it is unknown or not trained, if its folder exists, and with the reason if it
+    cannot be exported.
+    """
+    choice = choose(name)
+    place = place_of(choice, output)
+    reader = Reader(str(choice))
+    with files.whole_folder(place) as folder:
+        _fill(folder, reader)
+    return place
+
+
+def _fill(folder: Path, reader: Reader) -> None:
+    # TensorFlow takes seconds to import: errors in the request come before.
+    from lib.export import agreement, graph
+    from lib.export.card import card
+    from lib.export.description import description, of_part
+    from lib.reader.gate import SIDE
+
+    parts = []
+    for part, file in zip(reader.parts, _graphs(reader.choice), strict=True):
+        written = graph.write(part.detector, part.settings["size"], folder / file, part.score_name)
+        parts.append(of_part(part, file, written, agreement.difference(part, folder / file)))
+    features_as_they_are = {"score_name": "mahalanobis", "maps": False, "stored": False}
+    graph.write(reader.gate.detector, SIDE, folder / GATE, **features_as_they_are)
+    about = description(reader, parts, GATE)
+    (folder / CARD).write_text(card(about), encoding="utf-8")
+    about["sha256"] = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
+    (folder / ABOUT).write_text(json.dumps(about, indent=1, allow_nan=False), encoding="utf-8")
+
+
+def _graphs(choice: Choice) -> list[str]:
+    """Return the name of the file of each part."""
+    if not choice.rule:
+        return [GRAPH]
+    return [f"{part.replace('/', '-')}.onnx" for part in choice.parts]
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
