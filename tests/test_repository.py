@@ -171,6 +171,14 @@ def imports(path) -> set[str]:
     return found
 
 
+def test_tests_import_one_another_by_name():
+    """tests/ is a package only where the study's own folder is on the path, as it is not in CI."""
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            package = node.module if isinstance(node, ast.ImportFrom) else ""
+            assert not package.startswith("tests"), f"{named(path)} imports {package}"
+
+
 def test_no_file_names_a_folder_of_one_machine():
     for path in committed():
         text = path.read_text(errors="ignore")
