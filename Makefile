@@ -71,7 +71,7 @@ archive: $(READY)          ## source, results, scores, weights, pages and their 
 release: $(READY)          ## CITATION.cff and the descriptions for archives, from pyproject.toml
 	python -m lib.release
 
-benchmark: $(READY)        ## speed of preprocessing and training here, compared with the previous benchmark
+benchmark: $(READY)        ## speed of preprocessing, training and measures here, compared with the previous benchmark
 	python -m lib.benchmark
 
 # All packages are pinned with hashes, including uv, which installs in seconds what takes pip minutes.

@@ -1,4 +1,4 @@
-"""Measure the speed of preprocessing and training on this machine: `make benchmark`.
+"""Measure the speed of preprocessing, training and measures on this machine: `make benchmark`.
 
 Since speeds depend on the machine, each is given with a ratio measured in the same run, and
 compared with the earlier speed in reports/benchmarks.csv.
@@ -15,12 +15,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib import ROOT, files, grid, params
+from lib import ROOT, files, grid, metrics, params
+from lib.comparison.rows import ranking
 from lib.datasets.table import load_index
 from lib.preprocessing.arrays import settings, write_films
 
 KEPT = files.REPORTS / "benchmarks.csv"
 FILMS = 256
+TEST_FILMS, RESAMPLES = 25_000, 1000
 
 
 def preprocessing_speed() -> list[dict]:
@@ -94,6 +96,36 @@ def diffusion_speed() -> list[dict]:
     ]  # fmt: skip
 
 
+def measures_speed() -> list[dict]:
+    """Measure test films/s of AUROC and average precision of a detector, with 1,000 resamples.
+
+    scikit-learn weights the films of each resample; ten of its resamples are timed.
+    """
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    random = np.random.default_rng(0)
+    label = random.permutation(TEST_FILMS) % 5 < 3
+    score = random.normal(size=TEST_FILMS) + label
+    weights = metrics.patient_weights(np.arange(TEST_FILMS) // 9, RESAMPLES)
+
+    def one_by_one():
+        for weight in weights[:10]:
+            roc_auc_score(label, score, sample_weight=weight)
+            average_precision_score(label, score, sample_weight=weight)
+
+    measure = ranking(pd.Series(label.astype(float)), pd.Series(score))
+    reference = "scikit-learn"
+    seconds = {
+        reference: _seconds(one_by_one) * RESAMPLES / 10,
+        "in blocks": _seconds(partial(metrics.bootstrap, measure, weights)),
+    }
+    size = f"{TEST_FILMS:,} films, {RESAMPLES:,} resamples"
+    return [
+        _row("measures", f"{name}, {size}", TEST_FILMS / own, seconds[reference] / own, reference)
+        for name, own in seconds.items()
+    ]
+
+
 def machine() -> str:
     """Describe this machine in words."""
     return f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}"
@@ -129,7 +161,9 @@ def _row(task: str, subject: str, speed: float, ratio: float, reference: str) ->
 
 
 if __name__ == "__main__":
-    table = pd.DataFrame(preprocessing_speed() + training_speed() + diffusion_speed())
+    table = pd.DataFrame(
+        preprocessing_speed() + training_speed() + diffusion_speed() + measures_speed()
+    )
     shown = table
     if KEPT.exists():
         previous = pd.read_csv(KEPT)[["task", "subject", "films_per_s"]]

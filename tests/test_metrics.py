@@ -150,6 +150,36 @@ def test_the_isotonic_curve_fits_what_no_logistic_curve_can():
     assert worst["logistic"] > 0.1
 
 
+def test_films_sorted_once_agree_with_scikit_learn_under_weights_and_ties():
+    rng = np.random.default_rng(3)
+    label, score = rng.integers(0, 2, 300), rng.integers(0, 40, 300).astype(float)
+    weights = rng.integers(0, 4, (7, 300)).astype(np.int16)
+    ranked = metrics.Sorted(label, score).ranking(weights)
+    for weight, auroc, precision in zip(
+        weights, ranked.auroc(), ranked.average_precision(), strict=True
+    ):
+        assert auroc == pytest.approx(roc_auc_score(label, score, sample_weight=weight))
+        assert precision == pytest.approx(
+            average_precision_score(label, score, sample_weight=weight)
+        )
+    alone = metrics.Sorted(label, score).ranking(weights[0])
+    assert alone.pairs == weights[0][label == 1].sum() * weights[0][label == 0].sum()
+
+
+def test_the_size_of_blocks_changes_no_interval(monkeypatch, films):
+    label, score = films
+    weights = metrics.patient_weights(np.arange(len(label)) // 2, 50)
+    results = []
+    for cached in (1, 3 * len(label), 2**17):
+        monkeypatch.setattr("lib.metrics.intervals.CACHED", cached)
+        results.append(
+            metrics.bootstrap(
+                lambda weight: {"auroc": metrics.auroc(label, score, weight)}, weights
+            )
+        )
+    assert results[0] == results[1] == results[2]
+
+
 def test_overlap_by_hand():
     lesions, maps = np.zeros((3, 4, 4), bool), np.zeros((3, 4, 4))
     lesions[:, 0] = True  # a quarter

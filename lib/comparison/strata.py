@@ -85,7 +85,10 @@ def _measure(films: pd.DataFrame, counted: dict[str, np.ndarray]):
     parts = {name: metrics.Sorted(label[own], score[own]) for name, own in counted.items()}
 
     def measure(weight):
-        ranked = {name: parts[name].ranking(weight[..., own]) for name, own in counted.items()}
+        ranked = {
+            name: parts[name].ranking(np.take(weight, own, axis=-1))
+            for name, own in counted.items()
+        }
         areas = {(name, WITHIN): one.auroc() for name, one in ranked.items()}
         pairs = {name: one.pairs for name, one in ranked.items()}
         ordered = sum(np.nan_to_num(areas[name, WITHIN]) * pairs[name] for name in counted)

@@ -395,7 +395,7 @@ def calibration(bins: pd.DataFrame) -> Figure:
         observed, low, high = own[["observed", "low", "high"]].to_numpy(float).T
         ends = np.nan_to_num([observed - low, high - observed]).clip(0)
         axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="perfect")
-        axes.errorbar(own["predicted"], observed, ends, fmt="o-", color=BLUE, label="observed")
+        axes.errorbar(own["predicted"], observed, ends, fmt="o", color=BLUE, label="observed")
         for row in own.itertuples():
             place = (row.predicted, row.observed)
             axes.annotate(f"{row.n:.0f}", place, (6, -10), textcoords="offset points", fontsize=8)

@@ -83,16 +83,24 @@ class Sorted:
         Raises ValueError for labels other than 0 and 1 and for scores that are not finite.
         """
         label, score, _ = checked(label, score)
-        self.order = np.argsort(-score, kind="stable")
-        self.end_of_tie = np.flatnonzero(np.diff(score[self.order], append=-np.inf))
-        self.abnormal = label[self.order] == 1
+        order = np.argsort(-score, kind="stable")
+        end_of_tie = np.flatnonzero(np.diff(score[order], append=-np.inf))
+        self.films = len(score)
+        # Of either label, its films in order and how many of them are at or above each threshold.
+        abnormal = label[order] == 1
+        self.by_label = [
+            (order[kind], np.concatenate([[0], np.cumsum(kind)[end_of_tie]]))
+            for kind in (abnormal, ~abnormal)
+        ]
 
     def ranking(self, weight: ArrayLike | None = None) -> Ranking:
         """Return the counts of films with these weights, (..., n), each 1 unless given."""
-        films = len(self.order)
-        weight = np.ones(films) if weight is None else np.asarray(weight)[..., self.order]
-        kinds = (weight * self.abnormal, weight * ~self.abnormal)
-        return Ranking(*(counts_from_zero(kind, self.end_of_tie) for kind in kinds))
+        weight = np.ones(self.films) if weight is None else np.asarray(weight)
+        sums = [
+            np.take(_sums_from_zero(np.take(weight, films, axis=-1)), ends, axis=-1)
+            for films, ends in self.by_label
+        ]
+        return Ranking(*sums)
 
 
 def rank(label: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None) -> Ranking:
@@ -114,11 +122,13 @@ def average_precision(
 
 def counts_from_zero(weight: np.ndarray, ends: np.ndarray) -> np.ndarray:
     """Return the sums of weight (..., n) up to each of the ends, after a 0: (..., ends + 1)."""
-    counts = np.zeros((*weight.shape[:-1], weight.shape[-1] + 1))
-    np.cumsum(weight, axis=-1, out=counts[..., 1:])
-    if len(ends) == weight.shape[-1]:  # each film is a threshold of its own
-        return counts
-    return counts[..., np.concatenate([[0], ends + 1])]
+    return np.take(_sums_from_zero(weight), np.concatenate([[0], ends + 1]), axis=-1)
+
+
+def _sums_from_zero(weight: np.ndarray) -> np.ndarray:
+    sums = np.zeros((*weight.shape[:-1], weight.shape[-1] + 1))
+    np.cumsum(weight, axis=-1, out=sums[..., 1:])
+    return sums
 
 
 def _best(value: np.ndarray, cost: np.ndarray, limit: float) -> np.ndarray:
