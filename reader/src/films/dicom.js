@@ -1,0 +1,1 @@
+export async function readDicom() { throw new Error("later"); }

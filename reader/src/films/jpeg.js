@@ -1,0 +1,1 @@
+export function readJpeg() { throw new Error("later"); }

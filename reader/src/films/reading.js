@@ -1,0 +1,30 @@
+// Read a film according to its kind: lib/films/reading.py.
+
+import { range } from "../preprocessing/numbers.js";
+import { kindOf } from "./kinds.js";
+import { readPng } from "./png.js";
+import { Refusal } from "./refusals.js";
+
+const READERS = {
+  PNG: async (bytes) => readPng(bytes),
+  JPEG: async (bytes) => (await import("./jpeg.js")).readJpeg(bytes),
+  DICOM: async (bytes) => (await import("./dicom.js")).readDicom(bytes),
+};
+
+/** read_film: the grey levels of a film, larger = brighter, from the bytes of its file. */
+export async function readFilm(bytes) {
+  const film = await READERS[kindOf(bytes)](bytes).catch(refuse);
+  const [least, most] = range(film.data);
+  if (!(Number.isFinite(least) && Number.isFinite(most))) throw new Refusal("grey levels that are not finite");
+  if (least === most) throw new Refusal("one grey level");
+  return film;
+}
+
+/** On malformed bytes parsers throw almost any error, whose message may quote the file. */
+function refuse(error) {
+  if (error instanceof Refusal) throw error;
+  if (error instanceof RangeError && /alloc|length/i.test(error.message)) {
+    throw new Refusal("too large for the memory of this browser");
+  }
+  throw new Refusal("truncated or damaged");
+}
