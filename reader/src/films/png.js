@@ -5,12 +5,13 @@ import { Unzlib } from "fflate";
 
 import { picture } from "../opencv.js";
 import { greyOf } from "./colours.js";
+import { orientationIn, upright } from "./exif.js";
 import { checkSize, Refusal } from "./refusals.js";
 
 const SIGNATURE = 8; // bytes
 const CRITICAL = ["IHDR", "PLTE", "IDAT", "IEND"];
 
-/** read_picture: the grey levels of a PNG. Transparency is dropped. */
+/** read_picture: the grey levels of a PNG, turned upright. Transparency is dropped. */
 export function readPng(bytes) {
   const chunks = chunksOf(bytes);
   const header = chunks[0]?.type === "IHDR" ? chunks[0].data : null;
@@ -21,7 +22,9 @@ export function readPng(bytes) {
   checkUnpacked(chunks, view);
   // The others hold texts and profiles, some of them packed.
   const critical = chunks.filter(({ type }) => CRITICAL.includes(type));
-  return grey(decode(joined(bytes.subarray(0, SIGNATURE), critical), { checkCrc: true }));
+  const image = grey(decode(joined(bytes.subarray(0, SIGNATURE), critical), { checkCrc: true }));
+  const exif = chunks.find(({ type }) => type === "eXIf");
+  return exif ? upright(image, orientationIn(exif.data)) : image;
 }
 
 function chunksOf(bytes) {
