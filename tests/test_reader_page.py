@@ -1,30 +1,36 @@
 """The reader in the browser: the same pictures and scores as in Python, and nothing leaves it."""
 
+import io
 import json
 import shutil
+import struct
 import subprocess
 import threading
+import zlib
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import cv2
 import numpy as np
 import onnxruntime
+import pandas as pd
 import pytest
-from browser import needs_chromium
+from browser import TOO_WIDE, needs_chromium
 from PIL import ExifTags, Image
 from pydicom.pixels.encoders import RLELosslessEncoder
 from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
     RLELossless,
 )
-from written_films import DEEP, GREY, as_bytes, table, write_dicom
+from written_films import DEEP, GREY, as_bytes, as_tiff, table, write_dicom
 
 from lib import ROOT, phantoms
-from lib.films import read_film
+from lib.films import UnreadableFilm, read_film
 from lib.preprocessing import normalise, prepare, to_float
+from lib.reader.answer import DISCLAIMER
 
 pytest.importorskip("onnx", reason="needs onnx, which writes a small detector")
 from small_detector import write_detector
@@ -89,6 +95,25 @@ DIALECTS = {
     "YBR": {"pixels": np.dstack([GREY, GREY[::-1], GREY]), "PhotometricInterpretation": "YBR_FULL"},
     "bare header": {"pixels": DEEP, "without": ["BitsStored", "HighBit"]},
 }
+LIST = """[...document.querySelectorAll("#films li")].map((one) => ({
+  name: one.querySelector("button").textContent, words: one.querySelector("span").textContent }))"""
+#: The text that the button saves.
+SAVED = """new Promise((resolve) => {
+  const address = URL.createObjectURL;
+  URL.createObjectURL = (file) => (file.text().then(resolve), address(file));
+  document.getElementById("save").click();
+  URL.createObjectURL = address;
+})"""
+#: A worker as the page starts it, which asks another server.
+ASK_IN_WORKER = """(address) => new Promise((resolve) => {
+  const code = `fetch("${address}").then(() => postMessage("sent"), () => postMessage("refused"))`;
+  const worker = new Worker(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
+  worker.onmessage = ({ data }) => resolve(data);
+})"""
+#: Controls and pictures without a name for those who do not see them.
+UNNAMED = """[...document.querySelectorAll("button, input, canvas, svg, section, article")].filter(
+  (one) => !(one.labels?.length || one.ariaLabel || one.textContent.trim())).map(
+  (one) => one.outerHTML)"""
 #: The grey levels of the film as it is shown.
 FILM = """(() => {
   const drawn = document.querySelector("#film canvas");
@@ -248,3 +273,105 @@ def test_dialects_of_dicom_and_pictures_are_read_as_by_python(page, detectors, t
     add(page, paths)
     for path in paths:
         check(page, path, detectors)
+
+
+def chunk(kind, content):
+    body = kind + content
+    return len(content).to_bytes(4) + body + zlib.crc32(body).to_bytes(4)
+
+
+def png(width, height, packed):
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    parts = [chunk(b"IHDR", header), chunk(b"IDAT", packed), chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+BLACK = {"pixels": np.zeros_like(GREY)}
+HUGE = {"Rows": 20000, "Columns": 20000}
+BOMB = "implausible size: a decompression bomb"
+#: Files that are not read, with the reason; None: that of Python.
+BAD = {
+    "empty.png": (b"", None),
+    "letter.png": (b"Dear colleague", None),
+    "page.dcm": (b"<!DOCTYPE html><html>", None),
+    "letter.pdf": (b"%PDF-1.7", None),
+    "huge.png": (png(20000, 20000, b""), "implausible size: 20000 x 20000 pixels"),
+    "small.png": (png(9, 9, b""), None),
+    "cut.png": (as_bytes(GREY, "PNG")[:-400], None),
+    "cut.jpg": (as_bytes(SMOOTH, "JPEG")[:400], None),
+    "bomb.png": (
+        png(64, 64, zlib.compress(bytes(2**26))),
+        "implausible size: a decompression bomb",
+    ),
+    "film.tif": (as_tiff(GREY), "TIFF, which this page does not read: convert it to PNG"),
+    "deflated.dcm": ({"syntax": DeflatedExplicitVRLittleEndian}, None),
+    "huge.dcm": (HUGE, None),
+    "black.dcm": (BLACK, None),
+    "cut.dcm": ({"data": GREY.tobytes()[:600]}, None),
+    "report.dcm": ({"Modality": "SR", "data": b"", "without": ["Rows", "Columns"]}, None),
+    "frames.dcm": ({"NumberOfFrames": 2, "data": GREY.tobytes() * 2}, None),
+    "damaged.dcm": ({"syntax": JPEG2000Lossless, "data": [b"film"]}, None),
+}
+
+
+def test_a_file_that_is_not_read_has_its_reason_and_the_others_go_on(page, tmp_path):
+    expected = {}
+    for name, (content, reason) in BAD.items():
+        path = tmp_path / name
+        if isinstance(content, bytes):
+            path.write_bytes(content)
+        else:
+            write_dicom(path, **content)
+        if reason is None:
+            with pytest.raises(UnreadableFilm) as refused:
+                read_film(path)
+        expected[path] = reason or str(refused.value)
+    good = write_dicom(tmp_path / "last, good.dcm")
+    add(page, [*expected, good])
+    shown = {one["name"]: one["words"] for one in page.value(LIST)}
+    for path, reason in expected.items():
+        assert shown[path.name] == f"not read: {reason}", path
+    assert "percentile" in shown[good.name] and DISCLAIMER in shown[good.name]
+    look_at(page, good)
+    assert not page.problems
+
+
+def test_the_table_of_all_answers_has_a_row_per_film_and_detector(page, tmp_path):
+    add(page, [write_dicom(tmp_path / "=film.dcm"), written(tmp_path / "note.png", b"note")])
+    rows = pd.read_csv(io.StringIO(page.value(SAVED))).set_index("file")
+    assert set(rows.loc["'=film.dcm", "detector"]) == set(SETTINGS)
+    assert rows.loc["note.png", "reason"] == "not an image"
+    assert set(rows["note"]) == {DISCLAIMER}
+
+
+def test_nothing_leaves_the_page_nor_its_worker(page):
+    """A server on another port, which would answer, is never asked."""
+    asked = []
+
+    class Other(Silent):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response(200)
+            self.send_header("Access-Control-Allow-Origin", "*")
+            self.end_headers()
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Other) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = json.dumps(f"http://127.0.0.1:{server.server_port}/")
+        assert page.value(f"fetch({address}).then(() => 'sent', () => 'refused')") == "refused"
+        assert page.value(f"({ASK_IN_WORKER})({address})") == "refused"
+        server.shutdown()
+    assert not asked
+    page.problems.clear()
+
+
+def test_the_page_fits_a_phone_and_has_names_for_its_controls(page, site, films):
+    page.open(site, 360)
+    wait(page, '"ready" in document.body.dataset')
+    add(page, films[:1])
+    look_at_first = "document.querySelector('#film .card')"
+    wait(page, look_at_first)
+    assert page.value(TOO_WIDE) == []
+    unnamed = page.value(UNNAMED)
+    assert unnamed == []
+    assert not page.problems

@@ -2,6 +2,11 @@
 
 export const DISCLAIMER = "Not a medical device; for research.";
 
+export const UNLIKE = "Unlike the films that the detector learned from: its score means nothing.";
+
+/** Whether a film is beyond the limit of the detector's gate; a detector without one has no opinion. */
+export const isUnlike = (unlike, { gate }) => gate != null && unlike > gate.limit;
+
 /** The percentile of a score among sorted scores, 0 to 100; ties count half (lib/reader/answer.py). */
 export function percentile(score, sorted) {
   const [below, upTo] = [sorted.filter((one) => one < score), sorted.filter((one) => one <= score)];

@@ -11,7 +11,7 @@ const MOST = 4; // detectors at once
 
 const part = (id) => document.getElementById(id);
 const reader = new Reader();
-const films = []; // {name, file, answers: Map of detector -> score, or reason}
+const films = []; // {name, file, answers: Map of detector -> {score, unlike}, or reason}
 let detectors = []; // those in use: {name, facts}
 let looked; // the film that is looked at
 let lastFilm = Promise.resolve();
@@ -72,14 +72,12 @@ async function read(film) {
   const names = detectors.map(({ name }) => name);
   try {
     const { answers } = await reader.read(film.file, names);
-    film.answers = new Map(answers.map(({ score }, n) => [names[n], score]));
+    film.answers = new Map(answers.map((answer, n) => [names[n], answer]));
   } catch (error) {
-    film.reason = reasonOf(error);
+    film.reason = error.message;
   }
   list();
 }
-
-const reasonOf = (error) => (error.name === "NotReadableError" ? "cannot be opened" : error.message);
 
 /** Show a film with its answers; it is read again, so that memory does not grow with the films. */
 async function look(film) {
@@ -90,7 +88,7 @@ async function look(film) {
     const section = view(film.name, await reader.read(film.file, names, true), detectors, baseRate());
     if (looked === film) part("film").replaceChildren(section);
   } catch (error) {
-    part("film").replaceChildren(make("p", { class: "reason" }, `${film.name} is not read: ${reasonOf(error)}.`));
+    part("film").replaceChildren(make("p", { class: "reason" }, `${film.name} is not read: ${error.message}.`));
   }
 }
 

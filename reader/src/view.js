@@ -1,6 +1,6 @@
 // One film with the answers of the detectors, as a section of the page.
 
-import { abnormalShares, DISCLAIMER, flags, percentile } from "./answer.js";
+import { abnormalShares, DISCLAIMER, flags, isUnlike, percentile, UNLIKE } from "./answer.js";
 import { canvas, drawMap, histogram } from "./drawing.js";
 import { make, slider } from "./elements.js";
 
@@ -37,7 +37,7 @@ export function view(name, read, detectors, baseRate) {
 function card(answer, detector, read, baseRate, look) {
   const { name, facts } = detector;
   const overlay = answer.map && canvas({ ...read.shown, data: [] }, `Map of ${name} in red over the film`);
-  const redraw = () => overlay && drawMap(overlay, answer.map, facts.map_scale, look);
+  const redraw = () => overlay && drawMap(overlay, answer.map, answer.scale, look);
   redraw();
   const place = percentile(answer.score, facts.normals);
   const element = make(
@@ -46,6 +46,7 @@ function card(answer, detector, read, baseRate, look) {
     make("h3", {}, name),
     make("p", { class: "disclaimer" }, DISCLAIMER),
     make("p", {}, `Score ${answer.score.toPrecision(4)}: percentile ${place.toFixed(0)} among ${facts.normals.length} normal validation films.`),
+    isUnlike(answer.unlike, facts) ? make("p", { class: "unlike" }, UNLIKE) : null,
     histogram(answer.score, facts),
     make("ul", {}, flags(answer.score, facts).map((flag) => flagged(flag, facts, baseRate))),
     make(
@@ -54,7 +55,7 @@ function card(answer, detector, read, baseRate, look) {
       overlay
         ? make("figure", {}, make("div", { class: "stack" }, canvas(read.shown, `Film below the map of ${name}`), overlay), make("figcaption", {}, "map over the film"))
         : make("p", {}, "This method has no map."),
-      make("figure", {}, prepared(answer, name), make("figcaption", {}, `what the detector sees, ${facts.size} x ${facts.size} pixels`)),
+      make("figure", {}, prepared(answer, name), make("figcaption", {}, `what the detector sees, ${answer.image.width} x ${answer.image.height} pixels`)),
     ),
   );
   return { element, redraw };

@@ -2,7 +2,7 @@
 
 import { LARGEST_FILE, Refusal } from "./refusals.js";
 
-const HEAD = 512;
+export const HEAD = 512; // bytes from which the kind is recognised
 const PREAMBLE = 132; // bytes, the last four of which are DICM
 
 const READ = { PNG: /^\x89PNG\r\n\x1a\n/, JPEG: /^\xff\xd8\xff/ };
@@ -33,11 +33,11 @@ const NO_FILMS = {
   XML: /^(\xef\xbb\xbf)?\s*<\?xml/,
 };
 
-/** kind_of: PNG, JPEG or DICOM, by the bytes of a file. Refuses others. */
-export function kindOf(bytes) {
-  if (!bytes.length) throw new Refusal("empty file");
-  if (bytes.length > LARGEST_FILE) throw new Refusal("implausible size: more than 512 MB");
-  const head = String.fromCharCode(...bytes.subarray(0, HEAD));
+/** kind_of: PNG, JPEG or DICOM, by the first bytes of a file and its size in bytes. Refuses others. */
+export function kindOf(bytes, size) {
+  if (!size) throw new Refusal("empty file");
+  if (size > LARGEST_FILE) throw new Refusal("implausible size: more than 512 MB");
+  const head = String.fromCharCode(...bytes);
   if (missingPreamble(head) !== null) return "DICOM";
   const kind = first(READ, head);
   if (kind) return kind;

@@ -1,7 +1,7 @@
 // Read a film according to its kind: lib/films/reading.py.
 
 import { range } from "../preprocessing/numbers.js";
-import { kindOf } from "./kinds.js";
+import { HEAD, kindOf } from "./kinds.js";
 import { readPng } from "./png.js";
 import { Refusal } from "./refusals.js";
 
@@ -11,14 +11,18 @@ const READERS = {
   DICOM: async (bytes) => (await import("./dicom.js")).readDicom(bytes),
 };
 
-/** read_film: the grey levels of a film, larger = brighter, from the bytes of its file. */
-export async function readFilm(bytes) {
-  const film = await READERS[kindOf(bytes)](bytes).catch(refuse);
+/** read_film: the grey levels of a film (a File), larger = brighter. Throws a Refusal. */
+export async function readFilm(file) {
+  const kind = kindOf(await bytesOf(file.slice(0, HEAD)), file.size);
+  const bytes = await bytesOf(file);
+  const film = await READERS[kind](bytes).catch(refuse);
   const [least, most] = range(film.data);
   if (!(Number.isFinite(least) && Number.isFinite(most))) throw new Refusal("grey levels that are not finite");
   if (least === most) throw new Refusal("one grey level");
   return film;
 }
+
+const bytesOf = async (file) => new Uint8Array(await file.arrayBuffer());
 
 /** On malformed bytes parsers throw almost any error, whose message may quote the file. */
 function refuse(error) {
