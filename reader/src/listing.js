@@ -3,13 +3,19 @@
 import { DISCLAIMER, flags, isUnlike, percentile, UNLIKE } from "./answer.js";
 import { make } from "./elements.js";
 
-/** Return the rows of the list; a click, or Enter, on a film calls `look`. */
-export function listed(films, detectors, looked, look) {
-  return films.map((film) => {
-    const current = film === looked ? "true" : null;
-    const button = make("button", { type: "button", "aria-current": current, onclick: () => look(film) }, film.name);
-    return make("li", {}, button, " ", make("span", { class: film.reason ? "reason" : "small" }, words(film, detectors)));
-  });
+/** Return a row of the list for a film; a click, or Enter, calls `look`. */
+export function row(film, look) {
+  const button = make("button", { type: "button", onclick: look }, film.name);
+  return make("li", {}, button, " ", make("span"));
+}
+
+/** Show in its row what is known of a film, and whether it is the one that is looked at. */
+export function update(element, film, detectors, isLooked) {
+  const [button, span] = element.children;
+  button.toggleAttribute("aria-current", isLooked);
+  if (isLooked) button.setAttribute("aria-current", "true");
+  span.className = film.reason ? "reason" : "small";
+  span.textContent = words(film, detectors);
 }
 
 function words({ answers, reason }, detectors) {

@@ -3,7 +3,7 @@
 import { table } from "./csv.js";
 import { filesOf } from "./dropped.js";
 import { make } from "./elements.js";
-import { listed } from "./listing.js";
+import { row, update } from "./listing.js";
 import { Reader } from "./reader.js";
 import { view } from "./view.js";
 
@@ -11,9 +11,10 @@ const MOST = 4; // detectors at once
 
 const part = (id) => document.getElementById(id);
 const reader = new Reader();
-const films = []; // {name, file, answers: Map of detector -> {score, unlike}, or reason}
+const films = []; // {name, file, row, answers: Map of detector -> {score, unlike}, or reason}
 let detectors = []; // those in use: {name, facts}
 let looked; // the film that is looked at
+let latestChoice; // of detectors, that is being loaded or in use
 let lastFilm = Promise.resolve();
 
 /** Say what happens, for readers of screens as well. */
@@ -40,11 +41,17 @@ async function choose() {
   const names = boxes.filter((box) => box.checked).map((box) => box.value);
   for (const box of boxes) box.disabled = !box.checked && names.length >= MOST;
   say("Loading.");
+  const choice = (latestChoice = {});
+  let loaded;
   try {
-    detectors = await Promise.all(names.map(async (name) => ({ name, facts: await reader.load(name) })));
+    loaded = await Promise.all(names.map(async (name) => ({ name, facts: await reader.load(name) })));
   } catch (error) {
     return say(`A detector cannot be loaded: ${error.message}.`);
   }
+  if (latestChoice !== choice) return; // others were chosen meanwhile
+  detectors = loaded;
+  part("films").replaceChildren();
+  looked = undefined;
   await add(films.splice(0).map(({ file }) => file));
   say("Ready.");
 }
@@ -55,15 +62,17 @@ function sample(path) {
   return make("li", {}, make("button", { type: "button", onclick }, name));
 }
 
-/** Read files, one after another, and look at the first of them. */
+/** Read files, one after another, and look at the first of them as soon as it is read. */
 function add(files) {
-  for (const file of files) {
+  files.forEach((file, n) => {
     const film = { name: file.webkitRelativePath || file.path || file.name, file };
+    film.row = row(film, () => look(film));
     films.push(film);
+    part("films").append(film.row);
+    list(film);
     lastFilm = lastFilm.then(() => read(film));
-  }
-  list();
-  if (files.length) lastFilm = lastFilm.then(() => look(looked && films.includes(looked) ? looked : films.find((film) => film.file === files[0])));
+    if (n === 0) lastFilm = lastFilm.then(() => look(film));
+  });
   return lastFilm;
 }
 
@@ -76,28 +85,32 @@ async function read(film) {
   } catch (error) {
     film.reason = error.message;
   }
-  list();
+  list(film);
 }
 
 /** Show a film with its answers; it is read again, so that memory does not grow with the films. */
 async function look(film) {
+  if (!films.includes(film)) return;
+  const before = looked;
   looked = film;
-  list();
+  for (const one of [before, film]) if (one) list(one);
   const names = detectors.map(({ name }) => name);
-  try {
-    const section = view(film.name, await reader.read(film.file, names, true), detectors, baseRate());
-    if (looked === film) part("film").replaceChildren(section);
-  } catch (error) {
-    part("film").replaceChildren(make("p", { class: "reason" }, `${film.name} is not read: ${error.message}.`));
-  }
+  const shown = await reader.read(film.file, names, true).then(
+    (read) => view(film.name, read, detectors, baseRate()),
+    (error) => make("p", { class: "reason" }, `${film.name} is not read: ${error.message}.`),
+  );
+  if (looked !== film) return; // another one was chosen meanwhile
+  part("film").replaceChildren(shown);
+  say(`${film.name} is shown.`);
 }
 
 const baseRate = () => Number(part("base-rate").value) / 100;
 
-function list() {
-  part("films").replaceChildren(...listed(films, detectors, looked, look));
-  const done = films.filter((film) => film.answers || film.reason).length;
-  part("count").textContent = films.length ? `${done} of ${films.length} files read` : "";
+/** Show in the list what is known of a film. */
+function list(film) {
+  update(film.row, film, detectors, film === looked);
+  const done = films.filter((one) => one.answers || one.reason).length;
+  part("count").textContent = `${done} of ${films.length} files read`;
   part("save").disabled = !done;
 }
 

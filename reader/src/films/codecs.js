@@ -10,11 +10,12 @@ const LOADERS = {
   jpeg2000: () => import("@cornerstonejs/codec-openjpeg/decodewasmjs"),
 };
 const CLASSES = { jpeg: "JPEGDecoder", jpegLs: "JpegLSDecoder", jpeg2000: "J2KDecoder" };
+const QUIET = { print: () => {}, printErr: () => {} }; // their words may quote a film
 const loading = new Map();
 
 const loaded = (name) => {
   const locateFile = (file) => new URL(file, import.meta.url).href;
-  if (!loading.has(name)) loading.set(name, LOADERS[name]().then((module) => module.default({ locateFile })));
+  if (!loading.has(name)) loading.set(name, LOADERS[name]().then((module) => module.default({ locateFile, ...QUIET })));
   return loading.get(name);
 };
 
