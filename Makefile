@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: study faults test lab data read reports export record verify publish archive release benchmark lock pictures
+.PHONY: study faults test lab data read export reader reports record verify publish archive release benchmark lock pictures
 
 # Fits and their pages use all cores; stages that use one core run in a second lane. A failure in a lane recurs in the
 # last line, which reports it. `exec` passes signals for make on to the lanes.
@@ -47,6 +47,12 @@ read: $(READY)             ## make read FILMS=path DETECTOR=rsna/nsa/0: a film o
 
 export: $(READY)           ## make export DETECTOR=rsna/nsa/0: the detector as ONNX, with all needed to use it elsewhere, into build/export/
 	@python -m lib.export -- "$$DETECTOR"
+
+# Of this study's targets only this one needs Node. Scripts of its packages are not run.
+reader:                    ## a page in reports/reader/ that reads films in the browser, with the detectors of `make export`
+	@npm --version >/dev/null 2>&1 || { echo "make reader needs Node 20 or later with npm (Debian: apt install nodejs npm)."; exit 1; }
+	npm ci --prefix reader --ignore-scripts --no-audit --no-fund --loglevel=error
+	node reader/build.js
 
 reports: $(READY)          ## read the pages in a browser, on this machine only
 	python -m http.server --bind 127.0.0.1 --directory reports 8000

@@ -74,12 +74,15 @@ class Browser:
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.ask(f"{domain}.enable")
 
-    def open(self, page: Path, width: int = 1000, height: int = 1200) -> None:
-        """Open a page in a window of this size, in pixels, and wait until it is loaded."""
+    def open(self, page: Path | str, width: int = 1000, height: int = 1200) -> None:
+        """Open a page in a window of this size, in pixels, and wait until it is loaded.
+
+        `page` is a file, or an address.
+        """
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.ask("Emulation.setDeviceMetricsOverride", **size)
         self.problems, self.requests = [], []
-        self.ask("Page.navigate", url=page.as_uri())
+        self.ask("Page.navigate", url=page if isinstance(page, str) else page.as_uri())
         while self._listen().get("method") != "Page.loadEventFired":
             pass
 
@@ -89,6 +92,12 @@ class Browser:
         result = self.ask("Runtime.evaluate", **asked)
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
+
+    def choose(self, selector: str, paths: list[Path]) -> None:
+        """Choose files in an input of the page, as in the dialogue that it opens."""
+        page = self.ask("DOM.getDocument")["root"]["nodeId"]
+        found = self.ask("DOM.querySelector", nodeId=page, selector=selector)["nodeId"]
+        self.ask("DOM.setFileInputFiles", nodeId=found, files=[str(path) for path in paths])
 
     def press(self, key: str) -> None:
         """Press and release a key, such as Enter or ArrowRight, where the focus is."""

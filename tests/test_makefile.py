@@ -42,12 +42,22 @@ def test_the_targets_are_found():
     assert {"study", "faults", "test", "lab", "data", "benchmark", "lock"} <= set(TARGETS)
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", [target for target in TARGETS if target != "reader"])
 def test_the_programs_that_a_target_calls_are_installed(target):
     programs = re.findall(r"^(?:exec )?([\w./]+) ", commands(target), re.MULTILINE)
     assert programs, "make would run nothing"
     for name in {Path(program).name for program in programs}:
         assert shutil.which(name) or Path(sys.executable).with_name(name).exists(), name
+
+
+def test_a_reader_without_node_is_refused_in_a_sentence(tmp_path):
+    for name in ("sh", "bash"):
+        (tmp_path / name).symlink_to(shutil.which(name))
+    make = [shutil.which("make"), "-o", ".venv/ready", "reader"]
+    environment = {"PATH": str(tmp_path)}
+    run = subprocess.run(make, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert run.returncode == 2
+    assert run.stdout.startswith("make reader needs Node") and "install nodejs" in run.stdout
 
 
 def test_the_modules_that_make_calls_can_be_run():

@@ -1,0 +1,92 @@
+// A detector of the study as `make export` writes it: one network (ONNX), or the parts of a fusion.
+
+import * as ort from "onnxruntime-web/wasm";
+
+import { joined, standardised } from "./fusion.js";
+import { cv, filtered, picture } from "./opencv.js";
+import { prepare } from "./preprocessing/film.js";
+import { toFloat } from "./preprocessing/network_input.js";
+
+// More threads need headers that a static host does not send.
+ort.env.wasm.numThreads = 1;
+ort.env.wasm.wasmPaths = { wasm: new URL("ort-wasm-simd-threaded.wasm", import.meta.url).href };
+
+export class Detector {
+  /** Load a detector from its folder, the address of which ends in a slash. */
+  static async load(folder) {
+    const facts = await (await fetched("detector.json", folder)).json();
+    const parts = facts.parts ?? [{ file: "detector.onnx", ...facts }];
+    const files = [...parts.map(({ file }) => file), ...(facts.gate ? [facts.gate.file] : [])];
+    const networks = await Promise.all(files.map((file) => network(file, folder)));
+    return new Detector(facts, parts, networks);
+  }
+
+  constructor(facts, parts, networks) {
+    this.facts = facts;
+    this.parts = parts.map((part, n) => ({ ...part, network: networks[n] }));
+    this.gate = networks[parts.length];
+  }
+
+  /**
+   * Return the answer for a film: its score; its map (of a fusion, that of the part that is most
+   * certain), with the scale, the prepared picture and its matrix; and how unlike the film is.
+   */
+  async answer(film) {
+    const prepared = once((settings) => prepare(film, settings));
+    const outputs = [];
+    for (const { network, preprocessing, size } of this.parts) {
+      const { image, matrix } = prepared({ ...preprocessing, size });
+      outputs.push({ ...(await run(network, image)), image, matrix });
+    }
+    const scores = outputs.map(({ score }) => score);
+    const shown = leading(outputs, standardised(scores, this.facts.rule));
+    const scale = this.parts[shown].map_scale;
+    const unlike = this.gate ? await this.#unlikeness(prepared) : null;
+    return { score: joined(scores, this.facts.rule), scale, unlike, ...without(outputs[shown], "score") };
+  }
+
+  /** unlikeness: of a film, in the unit of the gate (lib/reader/gate.py). */
+  async #unlikeness(prepared) {
+    const { preprocessing, size, middle, spread } = this.facts.gate;
+    const { image } = prepared(preprocessing);
+    const interpolation = image.width > size ? cv.INTER_AREA : cv.INTER_LINEAR;
+    const seen = filtered(image, (mat, result) => cv.resize(mat, result, new cv.Size(size, size), 0, 0, interpolation));
+    return ((await run(this.gate, seen)).score - middle) / spread;
+  }
+}
+
+async function fetched(file, folder) {
+  const found = await fetch(new URL(file, folder));
+  if (!found.ok) throw new Error(`${file} is missing`);
+  return found;
+}
+
+async function network(file, folder) {
+  const bytes = await (await fetched(file, folder)).arrayBuffer();
+  return ort.InferenceSession.create(bytes, { executionProviders: ["wasm"] });
+}
+
+async function run(network, image) {
+  const films = new ort.Tensor("float32", toFloat(image), [1, image.height, image.width, 1]);
+  const { score, map } = await network.run({ films });
+  const [, height, width] = map?.dims ?? [];
+  return { score: score.data[0], map: map ? picture(map.data, width, height) : null };
+}
+
+/** The number of the part whose map is shown: of those with one, that with the largest value. */
+function leading(outputs, values) {
+  const places = outputs.flatMap(({ map }, n) => (map ? [n] : []));
+  return places.reduce((best, n) => (values[n] > values[best] ? n : best), places[0] ?? 0);
+}
+
+/** A function that computes the result for each settings once. */
+function once(compute) {
+  const results = new Map();
+  return (settings) => {
+    const key = JSON.stringify(Object.entries(settings).sort());
+    if (!results.has(key)) results.set(key, compute(settings));
+    return results.get(key);
+  };
+}
+
+const without = (object, name) => Object.fromEntries(Object.entries(object).filter(([key]) => key !== name));

@@ -1,0 +1,136 @@
+// The page: films come in, answers are listed, one film is looked at.
+
+import { table } from "./csv.js";
+import { filesOf } from "./dropped.js";
+import { make } from "./elements.js";
+import { row, update } from "./listing.js";
+import { Reader } from "./reader.js";
+import { view } from "./view.js";
+
+const MOST = 4; // detectors at once
+
+const part = (id) => document.getElementById(id);
+const reader = new Reader();
+const films = []; // {name, file, row, answers: Map of detector -> {score, unlike}, or reason}
+let detectors = []; // those in use: {name, facts}
+let looked; // the film that is looked at
+let latestChoice; // of detectors, that is being loaded or in use
+let lastFilm = Promise.resolve();
+
+/** Say what happens, for readers of screens as well. */
+const say = (words) => (part("status").textContent = words);
+
+async function start() {
+  const { models, samples } = await (await fetch("models/index.json")).json();
+  const choices = models.map((name, n) => choice(name, n === 0));
+  part("detectors").append(...choices);
+  part("samples").append(...samples.map(sample));
+  await choose();
+  say("Ready.");
+  document.body.dataset.ready = "";
+}
+
+function choice(name, checked) {
+  const box = make("input", { type: "checkbox", value: name, checked, onchange: choose });
+  return make("li", {}, make("label", {}, box, ` ${name}`));
+}
+
+/** Load the detectors that are chosen, up to four, and read the films again. */
+async function choose() {
+  const boxes = [...part("detectors").querySelectorAll("input")];
+  const names = boxes.filter((box) => box.checked).map((box) => box.value);
+  for (const box of boxes) box.disabled = !box.checked && names.length >= MOST;
+  say("Loading.");
+  const choice = (latestChoice = {});
+  let loaded;
+  try {
+    loaded = await Promise.all(names.map(async (name) => ({ name, facts: await reader.load(name) })));
+  } catch (error) {
+    return say(`A detector cannot be loaded: ${error.message}.`);
+  }
+  if (latestChoice !== choice) return; // others were chosen meanwhile
+  detectors = loaded;
+  part("films").replaceChildren();
+  looked = undefined;
+  await add(films.splice(0).map(({ file }) => file));
+  say("Ready.");
+}
+
+function sample(path) {
+  const name = path.split("/").at(-1);
+  const onclick = async () => add([new File([await (await fetch(path)).blob()], name)]);
+  return make("li", {}, make("button", { type: "button", onclick }, name));
+}
+
+/** Read files, one after another, and look at the first of them as soon as it is read. */
+function add(files) {
+  files.forEach((file, n) => {
+    const film = { name: file.webkitRelativePath || file.path || file.name, file };
+    film.row = row(film, () => look(film));
+    films.push(film);
+    part("films").append(film.row);
+    list(film);
+    lastFilm = lastFilm.then(() => read(film));
+    if (n === 0) lastFilm = lastFilm.then(() => look(film));
+  });
+  return lastFilm;
+}
+
+async function read(film) {
+  if (!films.includes(film)) return;
+  const names = detectors.map(({ name }) => name);
+  try {
+    const { answers } = await reader.read(film.file, names);
+    film.answers = new Map(answers.map((answer, n) => [names[n], answer]));
+  } catch (error) {
+    film.reason = error.message;
+  }
+  list(film);
+}
+
+/** Show a film with its answers; it is read again, so that memory does not grow with the films. */
+async function look(film) {
+  if (!films.includes(film)) return;
+  const before = looked;
+  looked = film;
+  for (const one of [before, film]) if (one) list(one);
+  const names = detectors.map(({ name }) => name);
+  const shown = await reader.read(film.file, names, true).then(
+    (read) => view(film.name, read, detectors, baseRate()),
+    (error) => make("p", { class: "reason" }, `${film.name} is not read: ${error.message}.`),
+  );
+  if (looked !== film) return; // another one was chosen meanwhile
+  part("film").replaceChildren(shown);
+  say(`${film.name} is shown.`);
+}
+
+const baseRate = () => Number(part("base-rate").value) / 100;
+
+/** Show in the list what is known of a film. */
+function list(film) {
+  update(film.row, film, detectors, film === looked);
+  const done = films.filter((one) => one.answers || one.reason).length;
+  part("count").textContent = `${done} of ${films.length} files read`;
+  part("save").disabled = !done;
+}
+
+function save() {
+  const address = URL.createObjectURL(new Blob([table(films, detectors)], { type: "text/csv" }));
+  make("a", { href: address, download: "answers.csv" }).click();
+  URL.revokeObjectURL(address);
+}
+
+for (const id of ["files", "folder"]) {
+  part(id).addEventListener("change", ({ target }) => {
+    add([...target.files]);
+    target.value = "";
+  });
+}
+document.addEventListener("dragover", (event) => event.preventDefault());
+document.addEventListener("drop", async (event) => {
+  event.preventDefault();
+  add(await filesOf(event.dataTransfer));
+});
+part("base-rate").addEventListener("change", () => looked && look(looked));
+part("save").addEventListener("click", save);
+start().catch((error) => say(`The page cannot start: ${error.message}`));

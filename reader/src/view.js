@@ -1,0 +1,77 @@
+// One film with the answers of the detectors, as a section of the page.
+
+import { abnormalShares, DISCLAIMER, flags, isUnlike, percentile, UNLIKE } from "./answer.js";
+import { canvas, drawMap, histogram } from "./drawing.js";
+import { make, slider } from "./elements.js";
+
+const percent = (share) => `${(100 * share).toFixed(0)} %`;
+
+/** Return the section of a film: `read` is what the worker answers with `show`. */
+export function view(name, read, detectors, baseRate) {
+  const look = { opacity: 0.85, least: 0 };
+  const cards = read.answers.map((answer, n) => card(answer, detectors[n], read, baseRate, look));
+  const redraw = (change) => {
+    Object.assign(look, change);
+    for (const { redraw } of cards) redraw();
+  };
+  return make(
+    "section",
+    { class: "film", "aria-label": `Film ${name}` },
+    make("h2", { tabindex: -1 }, name),
+    make("p", { class: "small" }, `${read.width} x ${read.height} pixels`),
+    make(
+      "div",
+      { class: "controls" },
+      slider("Opacity of the red", 85, (opacity) => redraw({ opacity })),
+      slider("Red from this share of the map's scale on", 0, (least) => redraw({ least })),
+    ),
+    make(
+      "div",
+      { class: "cards" },
+      make("figure", {}, canvas(read.shown, `Film ${name}`), make("figcaption", {}, "film")),
+      cards.map(({ element }) => element),
+    ),
+  );
+}
+
+function card(answer, detector, read, baseRate, look) {
+  const { name, facts } = detector;
+  const overlay = answer.map && canvas({ ...read.shown, data: [] }, `Map of ${name} in red over the film`);
+  const redraw = () => overlay && drawMap(overlay, answer.map, answer.scale, look);
+  redraw();
+  const place = percentile(answer.score, facts.normals);
+  const element = make(
+    "article",
+    { class: "card", "aria-label": `Answer of ${name}`, "data-detector": name, "data-score": answer.score },
+    make("h3", {}, name),
+    make("p", { class: "disclaimer" }, DISCLAIMER),
+    make("p", {}, `Score ${answer.score.toPrecision(4)}: percentile ${place.toFixed(0)} among ${facts.normals.length} normal validation films.`),
+    isUnlike(answer.unlike, facts) ? make("p", { class: "unlike" }, UNLIKE) : null,
+    histogram(answer.score, facts),
+    make("ul", {}, flags(answer.score, facts).map((flag) => flagged(flag, facts, baseRate))),
+    make(
+      "div",
+      { class: "pictures" },
+      overlay
+        ? make("figure", {}, make("div", { class: "stack" }, canvas(read.shown, `Film below the map of ${name}`), overlay), make("figcaption", {}, "map over the film"))
+        : make("p", {}, "This method has no map."),
+      make("figure", {}, prepared(answer, name), make("figcaption", {}, `what the detector sees, ${answer.image.width} x ${answer.image.height} pixels`)),
+    ),
+  );
+  return { element, redraw };
+}
+
+function prepared({ image }, name) {
+  const drawn = canvas(image, `The film as prepared for ${name}`);
+  drawn.classList.add("prepared");
+  return drawn;
+}
+
+function flagged({ name, threshold, flagged }, facts, baseRate) {
+  const shares = abnormalShares(threshold, facts, baseRate);
+  const share = flagged ? shares.flagged : shares.others;
+  const words = Number.isFinite(share)
+    ? `: where ${percent(baseRate)} of the films are abnormal, so are ${percent(share)} of the films ${flagged ? "flagged" : "not flagged"} there.`
+    : ".";
+  return make("li", { class: flagged ? "flagged" : "" }, make("strong", {}, flagged ? "Flagged" : "Not flagged"), ` at “${name}” (${threshold.toPrecision(4)})${words}`);
+}

@@ -1,0 +1,377 @@
+"""The reader in the browser: the same pictures and scores as in Python, and nothing leaves it."""
+
+import io
+import json
+import shutil
+import struct
+import subprocess
+import threading
+import zlib
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import cv2
+import numpy as np
+import onnxruntime
+import pandas as pd
+import pytest
+from browser import TOO_WIDE, needs_chromium
+from PIL import ExifTags, Image
+from pydicom.pixels.encoders import RLELosslessEncoder
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    RLELossless,
+)
+from written_films import DEEP, GREY, as_bytes, as_tiff, table, write_dicom
+
+from lib import ROOT, phantoms
+from lib.films import UnreadableFilm, read_film
+from lib.preprocessing import normalise, prepare, to_float
+from lib.reader.answer import DISCLAIMER
+
+pytest.importorskip("onnx", reason="needs onnx, which writes a small detector")
+from small_detector import write_detector
+
+pytestmark = [
+    pytest.mark.seconds(60),
+    needs_chromium,
+    pytest.mark.skipif(not shutil.which("npm"), reason="needs Node, which is not installed"),
+]
+
+SETTINGS = {
+    "chests": {"size": 64, "body": "chest", "equalize": "clahe"},
+    "limbs": {"size": 96, "body": "limb", "equalize": "histogram", "mask": True},
+}
+CHOOSE_ALL = """document.querySelectorAll("#detectors input:not(:checked)").forEach(
+  (box) => box.click())"""
+LOOK = """(name) => {
+  document.getElementById("film").replaceChildren();
+  [...document.querySelectorAll("#films button")].find((one) => one.textContent === name).click();
+}"""
+SMOOTH = cv2.GaussianBlur(np.uint8(np.random.default_rng(0).integers(0, 256, (60, 50))), (0, 0), 2)
+SMOOTH = np.uint8(cv2.normalize(SMOOTH, None, 0, 255, cv2.NORM_MINMAX))
+RUNS = {
+    **{"rows": 30, "columns": 40, "samples_per_pixel": 1, "bits_allocated": 16, "bits_stored": 16},
+    **{"pixel_representation": 0, "number_of_frames": 1},
+    **{"photometric_interpretation": "MONOCHROME2", "encoding_plugin": "pydicom"},
+}
+SIGNED = (DEEP.astype(np.int16) - 2048) & 0x0FFF
+DIALECTS = {
+    "implicit": {"pixels": DEEP, "syntax": ImplicitVRLittleEndian},
+    "JPEG": {"syntax": JPEGBaseline8Bit, "data": [as_bytes(GREY, "JPEG", quality=95)]},
+    "JPEG 2000": {
+        **{"pixels": DEEP, "syntax": JPEG2000Lossless},
+        "data": [as_bytes(DEEP, "JPEG2000", no_jp2=True)],
+    },
+    "runs": {
+        **{"pixels": DEEP, "syntax": RLELossless},
+        "data": [RLELosslessEncoder.encode(DEEP, **RUNS)],
+    },
+    "negative": {"PhotometricInterpretation": "MONOCHROME1"},
+    "inverse": {"PresentationLUTShape": "INVERSE"},
+    "signed": {"pixels": SIGNED, "BitsStored": 12, "HighBit": 11, "PixelRepresentation": 1},
+    "high bits": {"pixels": DEEP << 4 | 3, "BitsStored": 12, "HighBit": 15},
+    "window": {
+        **{"pixels": DEEP, "BitsStored": 12, "RescaleSlope": "2", "RescaleIntercept": "-100"},
+        **{"WindowCenter": ["900", "9"], "WindowWidth": ["600", "9"]},
+    },
+    "sigmoid": {
+        "pixels": DEEP,
+        "WindowCenter": 900,
+        "WindowWidth": 600,
+        "VOILUTFunction": "SIGMOID",
+    },
+    "useless window": {"pixels": DEEP, "WindowCenter": "60000", "WindowWidth": "100"},
+    "table": {"pixels": DEEP, "VOILUTSequence": table(np.sqrt(np.arange(4096)) * 60)},
+    "padding": {
+        "pixels": np.pad(DEEP + 500, 5),
+        "PixelPaddingValue": 0,
+        "PixelPaddingRangeLimit": 9,
+    },
+    "colours": {"pixels": np.dstack([GREY, GREY[::-1], GREY[:, ::-1]])},
+    "YBR": {"pixels": np.dstack([GREY, GREY[::-1], GREY]), "PhotometricInterpretation": "YBR_FULL"},
+    "bare header": {"pixels": DEEP, "without": ["BitsStored", "HighBit"]},
+}
+LIST = """[...document.querySelectorAll("#films li")].map((one) => ({
+  name: one.querySelector("button").textContent, words: one.querySelector("span").textContent }))"""
+#: The text that the button saves.
+SAVED = """new Promise((resolve) => {
+  const address = URL.createObjectURL;
+  URL.createObjectURL = (file) => (file.text().then(resolve), address(file));
+  document.getElementById("save").click();
+  URL.createObjectURL = address;
+})"""
+#: A worker as the page starts it, which asks another server.
+ASK_IN_WORKER = """(address) => new Promise((resolve) => {
+  const code = `fetch("${address}").then(() => postMessage("sent"), () => postMessage("refused"))`;
+  const worker = new Worker(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
+  worker.onmessage = ({ data }) => resolve(data);
+})"""
+#: Controls and pictures without a name for those who do not see them.
+UNNAMED = """[...document.querySelectorAll("button, input, canvas, svg, section, article")].filter(
+  (one) => !(one.labels?.length || one.ariaLabel || one.textContent.trim())).map(
+  (one) => one.outerHTML)"""
+#: The grey levels of the film as it is shown.
+FILM = """(() => {
+  const drawn = document.querySelector("#film canvas");
+  const { data } = drawn.getContext("2d").getImageData(0, 0, drawn.width, drawn.height);
+  return [...data].filter((_, n) => n % 4 === 0);
+})()"""
+#: The score that a detector's answer shows, and the grey levels of the picture that it saw.
+ANSWER = """(name) => {
+  const card = document.querySelector(`[data-detector="${name}"]`);
+  const drawn = card.querySelector("canvas.prepared");
+  const { data } = drawn.getContext("2d").getImageData(0, 0, drawn.width, drawn.height);
+  return { score: Number(card.dataset.score), image: [...data].filter((_, n) => n % 4 === 0) };
+}"""
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory):
+    """Phantoms of each kind, PNG and DICOM, and one of 16 bits."""
+    drawn, folder = tmp_path_factory.mktemp("drawn") / "phantoms", tmp_path_factory.mktemp("films")
+    phantoms.draw(drawn, 4, workers=1)
+    shutil.rmtree(drawn / "masks")
+    paths = sorted(path for path in drawn.rglob("*") if path.suffix in (".png", ".dcm"))
+    films = [shutil.copy(path, folder / f"film {n}{path.suffix}") for n, path in enumerate(paths)]
+    deep = read_film(paths[0]).astype(np.uint16) * 200
+    deep += np.random.default_rng(0).integers(0, 200, deep.shape, dtype=np.uint16)
+    cv2.imwrite(str(folder / "deep.png"), deep)
+    return [*films, folder / "deep.png"]
+
+
+@pytest.fixture(scope="module")
+def detectors(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("export")
+    random = np.random.default_rng(0)
+    for name, settings in SETTINGS.items():
+        normals, abnormals = random.normal(0.1, 0.02, 40), random.normal(0.14, 0.02, 40)
+        write_detector(folder / name, settings, normals.tolist(), abnormals.tolist())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def site(detectors, tmp_path_factory):
+    """The address of the page, built from its sources and served on this machine only."""
+    reader, target = ROOT / "reader", tmp_path_factory.mktemp("site")
+    if not (reader / "node_modules").exists():
+        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        fetched = subprocess.run(command, cwd=reader, capture_output=True, text=True)
+        if fetched.returncode:
+            pytest.skip("needs the packages of reader/, which cannot be fetched")
+    command = ["node", reader / "build.js", detectors, target / "no phantoms", target]
+    built = subprocess.run(command, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    handler = partial(Silent, directory=target)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/index.html"
+        server.shutdown()
+
+
+class Silent(SimpleHTTPRequestHandler):
+    def log_message(self, *words):
+        pass
+
+
+@pytest.fixture(scope="module")
+def page(site, browser):
+    browser.open(site)
+    wait(browser, '"ready" in document.body.dataset')
+    browser.value(CHOOSE_ALL)
+    wait(browser, "document.querySelectorAll('#detectors :checked').length === 2")
+    return browser
+
+
+def wait(window, condition):
+    """Wait until a condition holds on the page, at most a minute."""
+    looks = f"""new Promise((resolve) => {{
+      const start = Date.now();
+      const look = () => ({condition}) ? resolve("") : Date.now() - start > 60000
+        ? resolve(document.body.innerText) : setTimeout(look, 20);
+      look();
+    }})"""
+    assert window.value(looks) == "", f"still not: {condition}"
+
+
+def turned(orientation):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    return exif
+
+
+def written(path, content):
+    path.write_bytes(content)
+    return path
+
+
+def look_at(window, path):
+    """Look at a film of the list; return the answers of all detectors."""
+    window.value(f"({LOOK})({json.dumps(path.name)})")
+    wait(window, "document.querySelector('#film .card')")
+    answers = {name: window.value(f"({ANSWER})({json.dumps(name)})") for name in SETTINGS}
+    return answers | {"film": window.value(FILM)}
+
+
+def add(window, paths):
+    """Choose files, and wait until all are read."""
+    count = int(window.value("document.querySelectorAll('#films li').length")) + len(paths)
+    window.choose("#files", paths)
+    wait(
+        window, f"document.getElementById('count').textContent === '{count} of {count} files read'"
+    )
+
+
+def check(window, path, detectors):
+    """The pictures that detectors see, and their scores, are those of Python."""
+    film = read_film(path)
+    found = look_at(window, path)
+    if with_losses(path):
+        # Decoders differ by a grey level, which the equalisation of a flat film may spread.
+        apart = np.abs(normalise(film) - np.array(found["film"], float).reshape(film.shape))
+        assert np.mean(apart <= 2) == 1, (path, apart.max())
+        return
+    for name, settings in SETTINGS.items():
+        image = prepare(film, **settings).image
+        apart = np.abs(np.array(found[name]["image"]) - image.ravel())
+        assert np.mean(apart <= 1) >= 0.995, (path, name, apart.max())
+        facts = json.loads((detectors / name / "detector.json").read_text())
+        network = onnxruntime.InferenceSession(detectors / name / "detector.onnx")
+        (score,) = network.run(["score"], {"films": to_float(image[None])})[0]
+        spread = np.ptp(facts["normals"] + facts["abnormals"])
+        assert abs(found[name]["score"] - score) <= 1e-3 * spread, (path, name)
+
+
+def with_losses(path):
+    """Whether it is a DICOM coded as JPEG, which Python decodes with another library."""
+    return path.suffix == ".dcm" and b"1.2.840.10008.1.2.4.50" in path.read_bytes()[:1000]
+
+
+def test_pictures_and_scores_are_those_of_python(page, films, detectors):
+    add(page, films)
+    assert {with_losses(path) for path in films} == {True, False}
+    for path in films:
+        check(page, path, detectors)
+
+
+def test_dialects_of_dicom_and_pictures_are_read_as_by_python(page, detectors, tmp_path):
+    pictures = {
+        "grey.jpg": as_bytes(SMOOTH, "JPEG", quality=90),
+        "colours.jpg": as_bytes(np.dstack([SMOOTH, SMOOTH[::-1], SMOOTH]), "JPEG"),
+        "turned.jpg": as_bytes(SMOOTH, "JPEG", exif=turned(6)),
+        "turned.png": as_bytes(SMOOTH, "PNG", exif=turned(5)),
+        "colours.png": as_bytes(np.dstack([GREY, GREY[::-1], GREY]), "PNG"),
+        "alpha.png": as_bytes(np.dstack([GREY] * 3 + [GREY[::-1]]), "PNG"),
+    }
+    paths = [written(tmp_path / name, content) for name, content in pictures.items()]
+    paths += [write_dicom(tmp_path / f"{name}.dcm", **tags) for name, tags in DIALECTS.items()]
+    plain = write_dicom(tmp_path / "plain.dcm").read_bytes()
+    paths.append(written(tmp_path / "no preamble.dcm", plain[132:]))
+    add(page, paths)
+    for path in paths:
+        check(page, path, detectors)
+
+
+def chunk(kind, content):
+    body = kind + content
+    return len(content).to_bytes(4) + body + zlib.crc32(body).to_bytes(4)
+
+
+def png(width, height, packed):
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    parts = [chunk(b"IHDR", header), chunk(b"IDAT", packed), chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+BLACK = {"pixels": np.zeros_like(GREY)}
+HUGE = {"Rows": 20000, "Columns": 20000}
+BOMB = "implausible size: a decompression bomb"
+#: Files that are not read, with the reason; None: that of Python.
+BAD = {
+    "empty.png": (b"", None),
+    "letter.png": (b"Dear colleague", None),
+    "page.dcm": (b"<!DOCTYPE html><html>", None),
+    "letter.pdf": (b"%PDF-1.7", None),
+    "huge.png": (png(20000, 20000, b""), "implausible size: 20000 x 20000 pixels"),
+    "small.png": (png(9, 9, b""), None),
+    "cut.png": (as_bytes(GREY, "PNG")[:-400], None),
+    "cut.jpg": (as_bytes(SMOOTH, "JPEG")[:400], None),
+    "bomb.png": (
+        png(64, 64, zlib.compress(bytes(2**26))),
+        "implausible size: a decompression bomb",
+    ),
+    "film.tif": (as_tiff(GREY), "TIFF, which this page does not read: convert it to PNG"),
+    "deflated.dcm": ({"syntax": DeflatedExplicitVRLittleEndian}, None),
+    "huge.dcm": (HUGE, None),
+    "black.dcm": (BLACK, None),
+    "cut.dcm": ({"data": GREY.tobytes()[:600]}, None),
+    "report.dcm": ({"Modality": "SR", "data": b"", "without": ["Rows", "Columns"]}, None),
+    "frames.dcm": ({"NumberOfFrames": 2, "data": GREY.tobytes() * 2}, None),
+    "damaged.dcm": ({"syntax": JPEG2000Lossless, "data": [b"film"]}, None),
+}
+
+
+def test_a_file_that_is_not_read_has_its_reason_and_the_others_go_on(page, tmp_path):
+    expected = {}
+    for name, (content, reason) in BAD.items():
+        path = tmp_path / name
+        if isinstance(content, bytes):
+            path.write_bytes(content)
+        else:
+            write_dicom(path, **content)
+        if reason is None:
+            with pytest.raises(UnreadableFilm) as refused:
+                read_film(path)
+        expected[path] = reason or str(refused.value)
+    good = write_dicom(tmp_path / "last, good.dcm")
+    add(page, [*expected, good])
+    shown = {one["name"]: one["words"] for one in page.value(LIST)}
+    for path, reason in expected.items():
+        assert shown[path.name] == f"not read: {reason}", path
+    assert "percentile" in shown[good.name] and DISCLAIMER in shown[good.name]
+    look_at(page, good)
+    assert not page.problems
+
+
+def test_the_table_of_all_answers_has_a_row_per_film_and_detector(page, tmp_path):
+    add(page, [write_dicom(tmp_path / "=film.dcm"), written(tmp_path / "note.png", b"note")])
+    rows = pd.read_csv(io.StringIO(page.value(SAVED))).set_index("file")
+    assert set(rows.loc["'=film.dcm", "detector"]) == set(SETTINGS)
+    assert rows.loc["note.png", "reason"] == "not an image"
+    assert set(rows["note"]) == {DISCLAIMER}
+
+
+def test_nothing_leaves_the_page_nor_its_worker(page):
+    """A server on another port, which would answer, is never asked."""
+    asked = []
+
+    class Other(Silent):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response(200)
+            self.send_header("Access-Control-Allow-Origin", "*")
+            self.end_headers()
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Other) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = json.dumps(f"http://127.0.0.1:{server.server_port}/")
+        assert page.value(f"fetch({address}).then(() => 'sent', () => 'refused')") == "refused"
+        assert page.value(f"({ASK_IN_WORKER})({address})") == "refused"
+        server.shutdown()
+    assert not asked
+    page.problems.clear()
+
+
+def test_the_page_fits_a_phone_and_has_names_for_its_controls(page, site, films):
+    page.open(site, 360)
+    wait(page, '"ready" in document.body.dataset')
+    add(page, films[:1])
+    look_at_first = "document.querySelector('#film .card')"
+    wait(page, look_at_first)
+    assert page.value(TOO_WIDE) == []
+    unnamed = page.value(UNNAMED)
+    assert unnamed == []
+    assert not page.problems
