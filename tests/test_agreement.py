@@ -96,5 +96,5 @@ def test_table_and_sentence():
     assert "1.00" in text and "8 methods" in text and "limb" not in text
     assert "cannot be told" not in text
     unsure = agreement.sentence(table.assign(low=-0.2))
-    assert "For chest films it cannot be told from 0" in unsure
+    assert "For chest films it cannot be distinguished from 0" in unsure
     assert agreement.sentence(table.iloc[1:]) == ""

@@ -155,12 +155,16 @@ def test_tables_of_the_grid_leave_out_ablations(small_study):
 
 def test_every_result_says_on_which_films_it_was_measured(all_pages):
     for name, page in all_pages.items():
-        heading = page.find("h2", string=re.compile("^(Result|The answer)"))
-        assert heading, name
-        section = [one.get_text(" ") for one in heading.find_all_next()[:60]]
-        words = " ".join(" ".join(section).split())
+        heading = page.find("h2", id=re.compile("^(Result|The-answer)$"))
+        words = " ".join(one for one in heading.find_all_next(string=True, limit=150))
         assert re.search("phantoms|real films", words), name
-        assert re.search(r"\d+ test films, \d+ (of them )?abnormal", words), name
+        assert re.search(r"\d+ test films,\s+\d+ (of them )?abnormal", words), name
+
+
+def test_the_first_page_answers_for_real_films_before_phantoms(all_pages):
+    words = " ".join(all_pages["index.html"].main.get_text(" ").split())
+    assert 0 < words.index("On real films") < words.index("On phantoms")
+    assert not all_pages["index.html"].find("a", href="checklist.html"), "none was made here"
 
 
 def test_no_page_speaks_of_itself_in_the_names_of_the_code(all_pages):

@@ -124,8 +124,8 @@ def sentence(table: pd.DataFrame) -> str:
     ]
     unsure = [row.body for row in known.itertuples() if row.low <= 0]
     verdict = (
-        f" For {' and '.join(unsure)} films it cannot be told from 0: which detector is best on "
-        "phantoms does not say which is best on real films."
+        f" For {' and '.join(unsure)} films it cannot be distinguished from 0: which detector is "
+        "best on phantoms does not say which is best on real films."
     )
     return (
         "The order of the methods on phantoms, compared with their order on real films: Spearman "

@@ -40,8 +40,10 @@ DECISIONS = {  # by the threshold
         "recall_0.90": "90 % recall: 90 % of the abnormal validation films are above it",
     }.items()
 }
-#: What the reason of a fit says that learns from labels and was given none.
-UNTAUGHT = "learns from labelled films of both classes; it was given 0 normal and 0 abnormal ones"
+#: What is recorded of a network in a variant without labels that needs known abnormal films.
+UNTAUGHT = (
+    r"unlabelled: .*learns from labelled films .* it was given \d+ normal and 0 abnormal ones"
+)
 PLACES = {
     "auroc": "AUROC over pixels",
     "average_precision": "average precision",
@@ -192,7 +194,7 @@ def unintended(failures: pd.DataFrame) -> pd.DataFrame:
 
 
 def of_intended(failures: pd.DataFrame) -> str:
-    """Say how many fits have no numbers as intended: networks that learn from labels, given none.
+    """Say how many fits have no numbers as intended: they need known abnormal films and have none.
 
     They complete an ablation of labels, whose reference has none. "" without such fits.
     """
@@ -202,8 +204,8 @@ def of_intended(failures: pd.DataFrame) -> str:
     names = ", ".join(map(literal, rows["method"].unique()))
     return (
         f"{len(rows)} {'further ' * (len(rows) < len(failures))}fits have no numbers as intended: "
-        f"in an ablation of labels, networks that learn from labels alone ({names}) were given "
-        "none."
+        f"in an ablation of labels, networks that learn from known abnormal films ({names}) were "
+        "given none."
     )
 
 
