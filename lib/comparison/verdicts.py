@@ -45,6 +45,12 @@ def contrasts(judged: Judged, methods: Collection[str]) -> list[str]:
     ]
 
 
+def table_of_contrasts(contrasts: pd.DataFrame) -> pd.DataFrame:
+    """Return contrasts as the page of an ablation shows them."""
+    columns = ["method", "against", "short", "value", "sd", "low", "high", "seeds", "p_holm"]
+    return contrasts[columns].rename(columns={"short": "variant", "sd": "SD", "p_holm": "p (Holm)"})
+
+
 def _of_contrast(rows: pd.DataFrame, number: int) -> str:
     """Where differences are clear after the correction over `number` contrasts, and their range."""
     sides = claims.sides(rows.rename(columns={"value": "difference"}))
