@@ -59,3 +59,9 @@ def test_the_record_of_this_study_fills_the_table():
     assert "- **label&#95;free**: a fixed fusion of the scores of feature" in explained
     named = [one.name.removesuffix(" †") for kind in found for one in kind.answers.values()]
     assert all(f"- **{name}**: " in explained for name in named)
+
+
+def test_a_method_of_the_record_that_this_run_does_not_have_is_said_to_be_so(found):
+    kind = found[0]._replace(answers={"none": found[0].answers[answer.NONE]})
+    kind.answers["none"].run["method"] = "feature_distance_448000"
+    assert "that the parameters of this run do not have" in in_brief.methods([kind])

@@ -188,7 +188,10 @@ def _what_it_is(name: str) -> str:
     parts = methods_of(name)
     if parts:
         return f"a fixed fusion of the scores of {listed([literal(part) for part in parts])}"
-    return literal(docstring(name).claim)
+    try:
+        return literal(docstring(name).claim)
+    except FileNotFoundError:  # an entry of the parameters that the record was made with
+        return "recorded with an entry that the parameters of this run do not have"
 
 
 def notes(found: list[Kind]) -> str:
