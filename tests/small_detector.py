@@ -20,7 +20,7 @@ def write_detector(folder, preprocessing, normals, abnormals):
         "seed": 0,
         "size": size,
         "preprocessing": preprocessing,
-        "thresholds": {"95 % of normals": float(np.quantile(normals, 0.95))},
+        "thresholds": {"5 % false alarms": float(np.quantile(normals, 0.95))},
         "normals": sorted(normals),
         "abnormals": sorted(abnormals),
         "map_scale": [0.0, 0.5],

@@ -35,10 +35,21 @@ from lib.reader.answer import DISCLAIMER
 pytest.importorskip("onnx", reason="needs onnx, which writes a small detector")
 from small_detector import write_detector
 
+OLDEST = 20  # version of Node
+
+
+def has_node():
+    """Whether Node and npm are installed, and not older than the page's tools ask for."""
+    if not (shutil.which("npm") and shutil.which("node")):
+        return False
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True).stdout
+    return int(version.removeprefix("v").split(".")[0]) >= OLDEST
+
+
 pytestmark = [
     pytest.mark.seconds(60),
     needs_chromium,
-    pytest.mark.skipif(not shutil.which("npm"), reason="needs Node, which is not installed"),
+    pytest.mark.skipif(not has_node(), reason=f"needs Node {OLDEST} or later with npm"),
 ]
 
 SETTINGS = {
