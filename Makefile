@@ -19,7 +19,7 @@ ifeq ($(shell command -v nvidia-smi),)
 	-exec python -m lib.lanes films
 	-exec python -m lib.lanes features
 	-exec python -m lib.lanes "-s fits scores" "-s floors exploration preprocessing"
-	-exec python -m lib.lanes measures "-s robustness"
+	-exec python -m lib.lanes "-s measures" "-s robustness"
 	-exec python -m lib.lanes "-s cards chapters" "-s ablation first-fit one-film unlabelled"
 endif
 	python -m lib.lanes "$(PAGES)"
