@@ -80,3 +80,11 @@ def test_examples_are_quiet_and_loud_of_each_label():
     assert shown.films[:, 0, 0].tolist() == [1, 2, 8, 9, 19, 18, 10, 11]
     assert (shown.maps[:, 0, 0] == shown.films[:, 0, 0]).all()
     assert shown.titles[0] == "normal: 1" and shown.titles[-1] == "miss: 11"
+
+
+def test_films_are_compared_without_any_map():
+    fit = finished(np.arange(FILMS), range(FILMS))
+    shown = examples.compared({"one": fit._replace(maps={})})
+    assert not shown.maps and len(shown.films) == 6
+    assert shown.titles == ["normal"] * 2 + ["detected"] * 2 + ["missed"] * 2
+    assert shown.films[2:, 0, 0].tolist() == [19, 18, 10, 11]

@@ -102,8 +102,9 @@ def compared(fits: Mapping[str, Finished], each: int = 2) -> Compared:
     ranks = pd.DataFrame({name: _ranks(fit)[test["image_id"]] for name, fit in fits.items()})
     ranks.index = test.index
     with_maps = {name: fit for name, fit in fits.items() if fit.maps}
-    kept = [test["image_id"].isin(fit.maps["image_id"]).to_numpy() for fit in with_maps.values()]
-    films = test.assign(rank=ranks.mean(axis=1))[np.all(kept, axis=0)].sort_values("rank")
+    films = test.assign(rank=ranks.mean(axis=1)).sort_values("rank")
+    for fit in with_maps.values():
+        films = films[films["image_id"].isin(fit.maps["image_id"])]
     normal, abnormal = (films[films["label"].eq(label)] for label in (0, 1))
     middle = normal.loc[normal["rank"].sub(normal["rank"].median()).abs().sort_values().index]
     by_most = " by most" if len(fits) > 1 else ""
