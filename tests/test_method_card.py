@@ -202,3 +202,10 @@ def test_the_catalogue_says_which_methods_have_a_map():
     with_map = {"padim", "patchcore_anywhere", "feature_flow", "lesion_head", "vae", "nsa"}
     without = {"feature_distance", "linear_probe", "feature_deep_sad"}
     assert {name for name in with_map | without if has_map(name)} == with_map
+
+
+def test_each_entry_of_a_method_has_its_own_paper():
+    papers = {"cutpaste": "2104.04015", "fpi": "2011.04197", "pii": "2107.02622"}
+    papers["nsa"] = "2109.15222"
+    for entry, number in papers.items():
+        assert f"arxiv.org/abs/{number}" in method_card.paper(entry)

@@ -222,13 +222,18 @@ def _lines(one: Best) -> list[str]:
 
 
 def advice(answers: list[Best], tests: pd.DataFrame | None = None) -> str:
-    """Say what to use with which labels, in one sentence per data set. Markdown."""
+    """Say what to use with which labels, in one sentence per data set. Markdown.
+
+    A data set without detectors that learn from labels is said to be one, since its answer may be
+    another than that of the same films on a split with labels.
+    """
     compared = _pairs(tests)
     own = {
         one.dataset: [other for other in answers if other.dataset == one.dataset] for one in answers
     }
     return "\n".join(
-        f"- **For {films_of(dataset)}**: {_steps(of_dataset, compared)}."
+        f"- **For {films_of(dataset)}**: {_steps(of_dataset, compared)}"
+        f"{'' if len(of_dataset) > 1 else '; no detector with labels was trained on this split'}."
         for dataset, of_dataset in own.items()
     )
 

@@ -110,8 +110,13 @@ def linked(words: str) -> str:
 
 
 def paper(method: str) -> str:
-    """Return the link to the first paper that its docstring names, or else to its code."""
-    links = re.findall(r"\[[^\]]+\]\([^)]+\)", linked(docstring(method).text))
+    """Return the link to the paper of a method: the first that its docstring names, or its code.
+
+    Where the docstring has a table with a row of an entry, as `cutpaste`, it is the first of the row.
+    """
+    text = linked(docstring(method).text)
+    row = re.search(rf"^\| {re.escape(method)} \|.*", text, re.M)
+    links = re.findall(r"\[[^\]]+\]\([^)]+\)", (row[0] if row else "") + text)
     papers = [link for link in links if GITHUB not in link]
     return " ".join(next(iter(papers + links), "").split())
 
