@@ -112,7 +112,7 @@ def linked(words: str) -> str:
 def paper(method: str) -> str:
     """Return the link to the paper of a method: the first that its docstring names, or its code.
 
-    Where a table of the docstring has a row of the entry, as `cutpaste`, it is the first of the row.
+    Where a table of the docstring has a row of the entry, as `cutpaste`, the first of that row.
     """
     text = linked(docstring(method).text)
     row = re.search(rf"^\| {re.escape(method)} \|.*", text, re.M)
