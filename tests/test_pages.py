@@ -156,7 +156,7 @@ def test_tables_of_the_grid_leave_out_ablations(small_study):
 def test_every_result_says_on_which_films_it_was_measured(all_pages):
     for name, page in all_pages.items():
         heading = page.find("h2", id=re.compile("^(Result|The-answer)$"))
-        words = " ".join(one for one in heading.find_all_next(string=True, limit=150))
+        words = " ".join(one for one in heading.find_all_next(string=True, limit=250))
         assert re.search("phantoms|real films", words), name
         assert re.search(r"\d+ test films,\s+\d+ (of them )?abnormal", words), name
 

@@ -2,6 +2,8 @@
 
 export const DISCLAIMER = "Not a medical device; for research.";
 
+export const PHANTOMS = "Learned from phantoms, synthetic radiographs: its scores of films of patients mean nothing.";
+
 export const UNLIKE = "Unlike the films that the detector learned from: its score means nothing.";
 
 /** Whether a film is beyond the limit of the detector's gate; a detector without one has no opinion. */

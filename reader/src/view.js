@@ -1,6 +1,6 @@
 // One film with the answers of the detectors, as a section of the page.
 
-import { abnormalShares, DISCLAIMER, flags, isUnlike, percentile, UNLIKE } from "./answer.js";
+import { abnormalShares, DISCLAIMER, flags, isUnlike, percentile, PHANTOMS, UNLIKE } from "./answer.js";
 import { canvas, drawMap, histogram } from "./drawing.js";
 import { make, slider } from "./elements.js";
 
@@ -45,9 +45,11 @@ function card(answer, detector, read, baseRate, look) {
     { class: "card", "aria-label": `Answer of ${name}`, "data-detector": name, "data-score": answer.score },
     make("h3", {}, name),
     make("p", { class: "disclaimer" }, DISCLAIMER),
+    facts.films === "phantoms" ? make("p", { class: "small" }, PHANTOMS) : null,
     make("p", {}, `Score ${answer.score.toPrecision(4)}: percentile ${place.toFixed(0)} among ${facts.normals.length} normal validation films.`),
     isUnlike(answer.unlike, facts) ? make("p", { class: "unlike" }, UNLIKE) : null,
     histogram(answer.score, facts),
+    make("p", { class: "small" }, "Validation films by score: normal ones blue, known abnormal ones orange; this film is the solid line, thresholds are dashed."),
     make("ul", {}, flags(answer.score, facts).map((flag) => flagged(flag, facts, baseRate))),
     make(
       "div",
@@ -71,7 +73,7 @@ function flagged({ name, threshold, flagged }, facts, baseRate) {
   const shares = abnormalShares(threshold, facts, baseRate);
   const share = flagged ? shares.flagged : shares.others;
   const words = Number.isFinite(share)
-    ? `: where ${percent(baseRate)} of the films are abnormal, so are ${percent(share)} of the films ${flagged ? "flagged" : "not flagged"} there.`
+    ? `: of the films ${flagged ? "flagged" : "not flagged"} there, ${percent(share)} are abnormal if ${percent(baseRate)} of all films are.`
     : ".";
   return make("li", { class: flagged ? "flagged" : "" }, make("strong", {}, flagged ? "Flagged" : "Not flagged"), ` at “${name}” (${threshold.toPrecision(4)})${words}`);
 }
