@@ -48,6 +48,24 @@ def in_one_sentence(*types: type[Exception]) -> Iterator[None]:
         sys.exit(f"{sentence} {AGAIN}")
 
 
+@contextmanager
+def of_a_command(*types: type[Exception]) -> Iterator[None]:
+    """End a command that is no stage as `in_one_sentence` ends a stage, which DVC runs again.
+
+    The command writes all of its output at the end, so that it has written nothing.
+    """
+    try:
+        yield
+    except types as error:
+        sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit("Interrupted: nothing was written.")
+    except Exception as error:
+        if not (sentence := accident(error)):
+            raise
+        sys.exit(f"{sentence} Nothing was written.")
+
+
 def accident(error: BaseException) -> str:
     """Describe an accident in one sentence; return "" for any other error.
 

@@ -23,13 +23,5 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with accidents.of_a_command(BadData, FitFailed):
         main(sys.argv[1:])
-    except (BadData, FitFailed) as error:
-        sys.exit(str(error))
-    except KeyboardInterrupt:
-        sys.exit("Interrupted: nothing was written.")
-    except Exception as error:
-        if not (sentence := accidents.accident(error)):
-            raise
-        sys.exit(f"{sentence} Nothing was written.")
