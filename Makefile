@@ -10,7 +10,9 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Fits and their pages use all cores; stages that use one core run in a second lane. A failure in a lane recurs in the
 # last line, which reports it. `exec` passes signals for make on to the lanes.
 PAGES := site comparison-page first-fit one-film unlabelled exploration preprocessing cards chapters ablation
-study: $(READY)            ## rebuild every result and page
+override export ON := $(value ON)
+export SHIP
+study: $(READY)            ## rebuild every result and page; ON=ray or ON=ray:ADDRESS: its fits on a cluster (docs/cluster.md)
 	python -m lib.preflight
 	@python -m lib.data changes
 	@python -m lib.fits.underway
@@ -93,7 +95,7 @@ $(READY): requirements.txt pyproject.toml
 	touch $@
 
 lock:                      ## pin the packages of pyproject.toml again
-	$(BIN)/uv pip compile pyproject.toml --extra dev --extra jax --universal --generate-hashes --no-emit-index-url --no-header -o requirements.txt
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra jax --extra cluster --universal --generate-hashes --no-emit-index-url --no-header -o requirements.txt
 
 pictures: $(READY)         ## the pictures of the README, from phantoms
 	python -m lib.figures.readme

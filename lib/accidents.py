@@ -85,6 +85,8 @@ def accident(error: BaseException) -> str:
             return f"A file cannot be read or written ({text})."
     if isinstance(error, OSError) or "No space left on device" in text:  # the message of HDF5
         return f"The disk is full ({text}): free some space."
+    if type(error).__module__.startswith("ray."):
+        return f"A worker of the cluster died ({text})."
     if type(error).__module__.startswith(("tensorflow", "jax")):
         return f"The backend stopped ({text})."
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)

@@ -42,9 +42,13 @@ CHANGES_NO_NUMBER = {
 }
 
 
+#: Commit and data hash where this copy of the code has neither, as on a machine of a cluster.
+given: dict[str, str] = {}
+
+
 def trace() -> dict[str, str]:
     """Return the contents of a page's footer: commit, data hash and package versions."""
-    return {"commit": commit(), "data": data_hash(), **versions()}
+    return (given or {"commit": commit(), "data": data_hash()}) | versions()
 
 
 def commit() -> str:

@@ -1,11 +1,12 @@
 """The command line of fits."""
 
 import argparse
+import os
 import sys
 
 from lib import accidents, files, methods
 from lib.errors import BadData
-from lib.fits import queue, underway, work
+from lib.fits import cluster, queue, underway, work
 
 # Worker processes also import this file, under another name.
 if __name__ == "__main__":
@@ -24,16 +25,19 @@ if __name__ == "__main__":
         for kind in ("fits", "scores"):  # which DVC expects, even if every fit fails
             (files.BUILD / kind / arguments.dataset).mkdir(parents=True, exist_ok=True)
         whole_study = arguments.method is None and arguments.task == "run"
-        records = queue.work_through(
-            arguments.task,
-            fits,
-            arguments.dataset,
-            again=arguments.again,
-            others=underway.fits_elsewhere(arguments.dataset) if whole_study else (),
-        )
-        for record in records:
-            if whole_study:
-                underway.renew_page()
-            if record["status"] == "failed":
-                name = "/".join(str(record[key]) for key in ("dataset", "method", "seed"))
-                print(f"{name} {record['variant']}: {record['reason']}", file=sys.stderr)
+        on, ship = os.environ.get("ON", ""), os.environ.get("SHIP") == "yes"
+        with cluster.executor(on, ship) as executor:
+            records = queue.work_through(
+                arguments.task,
+                fits,
+                arguments.dataset,
+                executor,
+                again=arguments.again,
+                others=underway.fits_elsewhere(arguments.dataset) if whole_study else (),
+            )
+            for record in records:
+                if whole_study:
+                    underway.renew_page()
+                if record["status"] == "failed":
+                    name = "/".join(str(record[key]) for key in ("dataset", "method", "seed"))
+                    print(f"{name} {record['variant']}: {record['reason']}", file=sys.stderr)

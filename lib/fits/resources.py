@@ -1,0 +1,61 @@
+"""What a fit asks of the machine that runs it: cores, GPUs and memory.
+
+params/cluster.yaml names cores and GPUs, and memory where a network needs much; otherwise memory
+follows from the number and the size of the films.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from lib import files, params
+from lib.errors import BadData
+from lib.grid import Fit
+
+FILE = "params/cluster.yaml"
+GIGABYTE = 1e9
+#: Peak memory of a fit: packages and network, and copies of its films as float32. NSA needs most:
+#: 5.7 copies were measured for it, 2.75 for an autoencoder.
+OF_PACKAGES, COPIES = 1.0 * GIGABYTE, 6
+
+
+class Resources(NamedTuple):
+    """What one fit asks for; two fits with half a GPU each share one."""
+
+    cpus: float = 1
+    gpus: float = 0
+    memory: float = OF_PACKAGES  # bytes
+
+
+def of(fit: Fit) -> Resources:
+    """Return what a fit asks for under the selected profile.
+
+    Raises BadData for an entry of params/cluster.yaml that cannot be read, or without films.
+    """
+    entries = params.read("cluster").get(params.profile_name()) or {}
+    asked = {**(entries.get("default") or {}), **(entries.get(fit.method) or {})}
+    memory = asked.pop("memory_gb", None)
+    unknown = set(asked) - {"cpus", "gpus"}
+    if unknown or any(isinstance(number, str) or number < 0 for number in asked.values()):
+        raise BadData(
+            f"{FILE} asks for {asked} for {fit.method}: it may name cpus, gpus and memory_gb, each "
+            "a number."
+        )
+    return Resources(
+        asked.get("cpus", 1),
+        asked.get("gpus", 0),
+        memory_of(fit) if memory is None else memory * GIGABYTE,
+    )
+
+
+def memory_of(fit: Fit) -> float:
+    """Return the peak memory of a fit in bytes, from above, by its films; as if it read them all.
+
+    Raises BadData if the films of the data set are not prepared.
+    """
+    path = files.images(fit.dataset)
+    if not path.exists():
+        raise BadData(
+            f"{path} is missing: create it with `python -m lib.preprocessing {fit.dataset}`."
+        )
+    return OF_PACKAGES + COPIES * 4 * np.load(path, mmap_mode="r").size
