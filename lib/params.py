@@ -104,7 +104,7 @@ def put_over(change: dict, entry: dict) -> dict:
 
 def profile_name() -> str:
     """Return the selected profile: quick, hours or full."""
-    return read("study")["profile"]
+    return _content("study")["profile"]
 
 
 def profile() -> dict:
@@ -114,10 +114,10 @@ def profile() -> dict:
 
 def entry_of(method: str) -> dict:
     """Return the entry of a method in the selected profile. Raises BadData if there is none."""
-    entries = profile()
+    entries = _content(profile_name())
     if method not in entries:
         raise BadData(f"params/{profile_name()}.yaml has no entry {method}: add one.")
-    return entries[method] or {}
+    return deepcopy(entries[method]) or {}
 
 
 def methods() -> list[str]:
@@ -135,10 +135,15 @@ def method_of(name: str) -> str:
 
 def read(name: str) -> dict:
     """Return the content of params/<name>.yaml."""
+    return deepcopy(_content(name))
+
+
+def _content(name: str) -> dict:
+    """Return the content of params/<name>.yaml, shared by all callers, who do not change it."""
     file = ROOT / f"params/{name}.yaml"
     if not file.exists():
         raise BadData(f"params/{name}.yaml is missing: params/study.yaml names it as `profile`.")
-    return deepcopy(_loaded(file, file.stat().st_mtime_ns))
+    return _loaded(file, file.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=8)

@@ -86,3 +86,22 @@ def test_the_smallest_data_set_comes_first(monkeypatch):
     monkeypatch.setattr("lib.grid.datasets", lambda: list(fits))
     monkeypatch.setattr("lib.ablations.every_fit", lambda dataset: [None] * fits[dataset])
     assert lanes.smallest() == "nih"
+
+
+def test_the_page_takes_a_twentieth_of_the_time_at_most(monkeypatch):
+    """5,000 fits of a second each, while a renewal takes 8 seconds."""
+    clock = {"now": 100.0, "renewals": 0}
+
+    def renew():
+        clock["now"] += 8
+        clock["renewals"] += 1
+
+    monkeypatch.setattr(underway, "renew_page", renew)
+    monkeypatch.setattr(underway.time, "monotonic", lambda: clock["now"])
+    renewal = underway.Renewal()
+    renewal.after_a_fit()
+    assert clock["renewals"] == 1, "the first fit is shown at once"
+    for _ in range(5000):
+        clock["now"] += 1
+        renewal.after_a_fit()
+    assert 8 * clock["renewals"] <= 5000 / 20 + 8

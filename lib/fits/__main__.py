@@ -35,9 +35,12 @@ if __name__ == "__main__":
                 again=arguments.again,
                 others=underway.fits_elsewhere(arguments.dataset) if whole_study else (),
             )
+            renewal = underway.Renewal()
             for record in records:
                 if whole_study:
-                    underway.renew_page()
+                    renewal.after_a_fit()
                 if record["status"] == "failed":
                     name = "/".join(str(record[key]) for key in ("dataset", "method", "seed"))
                     print(f"{name} {record['variant']}: {record['reason']}", file=sys.stderr)
+        if whole_study:
+            underway.renew_page()

@@ -7,8 +7,11 @@ that train a data set's fits and compute its features depend on these files.
 
 import hashlib
 import json
+from collections.abc import Callable
+from functools import lru_cache
 
-from lib import ablations, accidents, files, grid, provenance
+from lib import ROOT, ablations, accidents, files, grid, provenance
+from lib.datasets.checks import FILE
 from lib.datasets.entries import load_entry
 from lib.errors import BadData
 from lib.fits.films import parameters_of, phantoms_of
@@ -31,7 +34,14 @@ def recipe(fit: Fit) -> str:
 
 def body(dataset: str) -> dict:
     """Return the body of the films and their orientation: the arguments of `augmentation_for`."""
-    entry = load_entry(dataset)
+    of_now = (ROOT / FILE).stat().st_mtime_ns
+    return dict(_body(dataset, load_entry, of_now))
+
+
+@lru_cache(maxsize=64)
+def _body(dataset: str, load: Callable[[str], dict], _changed: int) -> dict:
+    """Read them once per state of params/datasets.yaml, not once per fit."""
+    entry = load(dataset)
     return {"body": entry["body"], "upright": entry.get("upright", False)}
 
 

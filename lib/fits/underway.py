@@ -5,6 +5,7 @@ notebook 00 replaces it at the end of the study and is never replaced by it. AUR
 interval or test: these follow once all detectors of a data set can be compared.
 """
 
+import time
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -70,6 +71,23 @@ def renew_page(page: Path = PAGE) -> None:
     )
     with files.whole_file(page) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
+
+
+class Renewal:
+    """Renew the page as fits end, for a twentieth of the time at most, however many there are."""
+
+    SHARE = 1 / 20
+
+    def __init__(self) -> None:
+        self.due = 0.0  # seconds of the monotonic clock
+
+    def after_a_fit(self) -> None:
+        """Renew the page if enough time has passed since the last renewal."""
+        started = time.monotonic()
+        if started >= self.due:
+            renew_page()
+            ended = time.monotonic()
+            self.due = ended + (ended - started) / self.SHARE
 
 
 def _minutes_left(finished: list[Fit], waiting: int) -> int:
