@@ -12,6 +12,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 PAGES := site comparison-page first-fit one-film unlabelled exploration preprocessing cards chapters ablation
 override export ON := $(value ON)
 export SHIP
+# With TensorFlow an open notebook does not take the whole memory of a GPU.
+export TF_FORCE_GPU_ALLOW_GROWTH := true
 study: $(READY)            ## rebuild every result and page; ON=ray or ON=ray:ADDRESS: its fits on a cluster (docs/cluster.md)
 	python -m lib.preflight
 	@python -m lib.data changes

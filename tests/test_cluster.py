@@ -51,15 +51,15 @@ def test_an_entry_that_cannot_be_read_is_one_sentence(films, entry):
         resources.of(FIT)
 
 
-def test_more_than_the_whole_cluster_has_is_refused(films):
-    """Ray would wait for ever."""
-    has = {"CPU": 8.0, "memory": 4e9}
-    ray = SimpleNamespace(cluster_resources=lambda: has)
+def test_more_than_any_machine_has_is_refused(films):
+    """Also more than any one machine has: Ray would wait for ever."""
+    machine = {"Alive": True, "Resources": {"CPU": 8.0, "memory": 4e9}}
+    ray = SimpleNamespace(nodes=lambda: [machine] * 2)
     films["nsa"] = {"gpus": 1}
-    with pytest.raises(BadData, match=r"toy/nsa/0 asks for 1 gpus, and the whole cluster has 0"):
+    with pytest.raises(BadData, match=r"^toy/nsa/0 asks for 1 GPU, and no machine .* more than 0:"):
         cluster.Cluster(ray).submit(print, "train", FIT, False)
     films["nsa"] = {"memory_gb": 5}
-    with pytest.raises(BadData, match=r"asks for 5 memory \(GB\), and the whole cluster has 4"):
+    with pytest.raises(BadData, match=r"asks for 5 GB of memory, and .* has more than 4:"):
         cluster.Cluster(ray).submit(print, "train", FIT, False)
 
 

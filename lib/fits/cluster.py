@@ -56,7 +56,7 @@ class Cluster(Executor):
 
     def __init__(self, ray: Any, ship: bool = False):
         self.ray, self.ship = ray, ship
-        self.available = ray.cluster_resources()
+        self.machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         self.sent: dict[Path, tuple[str, Any]] = {}
         self.trace = {"commit": provenance.commit(), "data": provenance.data_hash()}
 
@@ -87,14 +87,17 @@ class Cluster(Executor):
         return future
 
     def _check(self, fit: Fit, asked: resources.Resources) -> None:
-        """Raise BadData if all machines together have less than a fit asks for."""
-        names = {"cpus": "CPU", "gpus": "GPU", "memory": "memory"}
-        for name, number in asked._asdict().items():
-            if number > (has := self.available.get(names[name], 0)):
-                unit = resources.GIGABYTE if name == "memory" else 1
+        """Raise BadData if every machine has less than a fit asks for: Ray would wait for ever."""
+        names = {"CPU": asked.cpus, "GPU": asked.gpus, "memory": asked.memory}
+        for name, number in names.items():
+            most = max(machine.get(name, 0) for machine in self.machines)
+            if number > most:
+                unit, words = (
+                    (resources.GIGABYTE, "GB of memory") if name == "memory" else (1, name)
+                )
                 raise BadData(
-                    f"{fit} asks for {number / unit:g} {name}{' (GB)' if unit > 1 else ''}, and "
-                    f"the whole cluster has {has / unit:g}: correct {resources.FILE}."
+                    f"{fit} asks for {number / unit:g} {words}, and no machine of the cluster has "
+                    f"more than {most / unit:g}: correct {resources.FILE}."
                 )
 
     def _sent(self, path: Path) -> tuple[str, Any]:
@@ -135,8 +138,12 @@ def _connected(address: str, code: Path | None) -> Any:
         raise BadData(
             f"ON=ray needs the package ray ({error}): install it, or leave ON out."
         ) from None
-    place = {"working_dir": str(code)} if code else {"env_vars": {"PYTHONPATH": str(ROOT)}}
-    environment = {**place, "worker_process_setup_hook": "lib.fits.queue.settle"}
+    variables = {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}  # TensorFlow leaves a shared GPU to others
+    environment: dict = {"worker_process_setup_hook": "lib.fits.queue.settle"}
+    if code:
+        environment |= {"working_dir": str(code), "env_vars": variables}
+    else:
+        environment["env_vars"] = variables | {"PYTHONPATH": str(ROOT)}
     options: dict = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address:
         options |= {"address": address}
