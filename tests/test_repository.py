@@ -22,7 +22,7 @@ FLOORS = [
     *("files", "errors", "accidents", "processes"),
     *("params", "variants", "grid", "ablations", "lanes"),
     *("films", "burned_in", "phantoms", "provenance", "datasets", "data", "preprocessing"),
-    *("source", "networks", "noise", "lesions", "collapse", "engine", "detector", "samples"),
+    *("selection", "networks", "noise", "lesions", "collapse", "engine", "detector", "samples"),
     *("bodies", "reconstruction", "standardisation", "tensor_files", "backbones", "features"),
     *("losses", "feature_detector", "feature_statistics", "grid_detector"),
     *("methods", "metrics", "floors", "prose", "figures", "templates", "fits", "comparison"),
