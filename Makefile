@@ -41,7 +41,7 @@ lab: $(READY)              ## open the notebooks
 FROM := build/phantoms
 override export FROM := $(value FROM)
 data: $(READY)             ## make data FROM=folder: study the films of that folder; without FROM, the phantoms
-	python -m lib.source $(if $(PEERS),--peers) -- "$$FROM"  # PEERS=yes: on the splits of the reference codes
+	python -m lib.selection $(if $(PEERS),--peers) -- "$$FROM"  # PEERS=yes: on the splits of the reference codes
 
 # As FROM above, so that a name with any letter in it reaches Python as it was typed.
 override export FILMS := $(value FILMS)

@@ -122,5 +122,4 @@ if __name__ == "__main__":
         path, sums = write(films=parser.parse_args().films == "yes")
         size = path.stat().st_size
         print(f"{path.relative_to(ROOT)}: {len(sums)} files, {size / 1e6:.1f} MB.")
-        with path.open("rb") as file:
-            print(f"SHA-256 {hashlib.file_digest(file, 'sha256').hexdigest()}")
+        print(f"SHA-256 {files.hash_of(path)}")

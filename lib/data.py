@@ -7,7 +7,6 @@ the study (listed in `data/.films.csv`) whose original still exists or can be ge
 
 import fcntl
 import filecmp
-import hashlib
 import os
 import shutil
 import sys
@@ -23,6 +22,7 @@ from tqdm.contrib.concurrent import thread_map
 from lib import ROOT
 from lib.datasets.originals import Original, originals, read_list, write_list
 from lib.errors import BadData
+from lib.files import hash_of
 from lib.provenance import PHANTOMS
 
 COPIED = ".films.csv"  # in data/: the originals of its films; ignored by DVC (.dvcignore)
@@ -267,13 +267,8 @@ def _without_twin(
     """Return the places whose file is not identical to any film, as when a folder was renamed."""
     sizes = {files[place].stat().st_size for place in places}
     twins = [film.path for film in films if film.size in sizes and os.path.isfile(film.path)]
-    known = set(thread_map(_digest, twins, desc="films compared", disable=not twins, leave=False))
-    return [place for place in places if _digest(files[place]) not in known]
-
-
-def _digest(path: str | Path) -> bytes:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
+    known = set(thread_map(hash_of, twins, desc="films compared", disable=not twins, leave=False))
+    return [place for place in places if hash_of(files[place]) not in known]
 
 
 def _is_phantom(film: Original) -> bool:

@@ -5,6 +5,7 @@ process and the time, so that two attempts never share it; the folder of a proce
 removed by the next attempt. DVC and git ignore these folders.
 """
 
+import hashlib
 import os
 import re
 import shutil
@@ -114,6 +115,12 @@ def robustness(dataset: str, build: Path | None = None) -> Path:
 def compared(build: Path | None = None) -> Path:
     """Return the folder of the tables of all data sets."""
     return (build or BUILD) / "comparison"
+
+
+def hash_of(path: str | Path, algorithm: str = "sha256") -> str:
+    """Return the hash of a file's content in hexadecimal digits; of DVC's files it is `md5`."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, algorithm).hexdigest()
 
 
 @contextmanager

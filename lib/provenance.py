@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from ruamel.yaml import YAML
 
-from lib import ROOT, accidents
+from lib import ROOT, accidents, files
 
 PHANTOMS = Path("build/phantoms")  # the default source of data/
 NOT_COPIED = "not copied yet"  # in place of the hash of films not yet copied to data/
@@ -73,7 +73,7 @@ def data_hash(root: Path = ROOT) -> str:
     films, stage = root / _source(root)["list"], _recorded_copy(root / "dvc.lock")
     if not stage or root / stage["deps"][0]["path"] != films:
         return NOT_COPIED
-    listed = films.is_file() and hashlib.md5(films.read_bytes()).hexdigest()
+    listed = films.is_file() and files.hash_of(films, "md5")
     if listed and listed != stage["deps"][0]["md5"]:
         return NOT_COPIED
     return stage["outs"][0]["md5"]

@@ -292,9 +292,10 @@ def test_a_reference_is_the_fit_of_the_grid_and_is_measured_once(build):
     leave(build)
     own = [Fit("limbs", "deep_sad", seed=seed) for seed in (0, 1, 2)]
     write_measures("limbs", own, [LABELS], build=build, resamples=20)
-    tables = read_measures("limbs", build)
-    assert not tables["rankings"].duplicated(["method", "variant", "seed", "metric"]).any()
-    rows = tables["results"].query("method == 'deep_sad' and group == 'all' and level == 'image'")
+    rankings = read_measures("limbs", "rankings", build)
+    assert not rankings.duplicated(["method", "variant", "seed", "metric"]).any()
+    results = read_measures("limbs", "results", build)
+    rows = results.query("method == 'deep_sad' and group == 'all' and level == 'image'")
     rows = rows[rows["metric"].eq("auroc") & rows["seed"].eq("1")]
     of_grid, of_ablation = (rows[rows["setting"].eq(KNOWN)].iloc[number] for number in (0, 1))
     assert of_grid["value"] == of_ablation["value"] and of_grid["low"] == of_ablation["low"]

@@ -35,7 +35,7 @@ def results(monkeypatch):
         row("deep_svdd", "body part: hand", 0.9),
     ]
     table = pd.DataFrame(rows).reindex(columns=COLUMNS)
-    monkeypatch.setattr(body_parts, "read_measures", lambda dataset: {"results": table})
+    monkeypatch.setattr(body_parts, "read_measures", lambda dataset, name: table)
     return body_parts.measured("mura", ["alpha_gan", "f_anogan"])
 
 

@@ -124,7 +124,7 @@ def test_the_films_of_a_chapter_in_words():
 
 def test_a_fit_is_shown_among_the_best_floors(monkeypatch):
     floors = table(*(row(f"floor: {n}", "floor", n / 10, seed="") for n in range(1, 6)))
-    monkeypatch.setattr(chapter, "read_measures", lambda dataset: {"results": floors})
+    monkeypatch.setattr(chapter, "read_measures", lambda dataset, name: floors)
     own = table(row("vae", "reconstruction", 0.45))
     of_floor = pair_with_floor("vae", -0.05, 0.00001)
     measures = Measures(own, NOTHING, of_floor, pd.Series(dtype=float), NOTHING)

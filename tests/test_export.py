@@ -15,7 +15,7 @@ from keras import layers
 from test_methods import options
 from test_reader import chest, study  # noqa: F401, a fixture
 
-from lib import backbones, methods
+from lib import backbones, files, methods
 from lib.errors import BadData
 from lib.export import agreement, folder, graph
 from lib.films import read_film
@@ -242,7 +242,7 @@ def test_every_file_has_its_hash(exported):
         hashes = about(place)["sha256"]
         assert set(hashes) == {path.name for path in place.iterdir()} - {"detector.json"}
         for name, expected in hashes.items():
-            assert folder._sha256(place / name) == expected
+            assert files.hash_of(place / name) == expected
 
 
 def test_a_request_that_cannot_be_met_leaves_nothing(exported, study, monkeypatch):  # noqa: F811

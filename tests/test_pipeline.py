@@ -173,10 +173,10 @@ def test_other_films_and_back_again_retrains_nothing_and_leaves_the_films_alone(
     before = unread(tmp_path)
     trained = study.trained()
 
-    assert study.run("python", "-m", "lib.source", str(tmp_path)).returncode == 0
+    assert study.run("python", "-m", "lib.selection", str(tmp_path)).returncode == 0
     read = study.dvc("repro", "films@kermany")
     assert read.returncode == 0, read.stderr
-    assert study.run("python", "-m", "lib.source", "build/phantoms").returncode == 0
+    assert study.run("python", "-m", "lib.selection", "build/phantoms").returncode == 0
     back = study.dvc("repro")
     assert back.returncode == 0, back.stderr
     assert study.trained() == trained

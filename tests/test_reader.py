@@ -464,7 +464,7 @@ def test_without_a_name_a_fusion_without_labels_reads(study, monkeypatch):
     results = [("linear_probe", 0.9), ("padim", 0.8), ("autoencoder", 0.7)]
     rows = pd.DataFrame(results, columns=["method", "value"]).assign(family="features")
     rows = rows.assign(level="image", group="all", metric="auroc")
-    monkeypatch.setattr("lib.reader.choice.read_measures", lambda _: {"results": rows})
+    monkeypatch.setattr("lib.reader.choice.read_measures", lambda dataset, name: rows)
     assert choose().method == "padim", "the best of those without labels"
 
 

@@ -22,7 +22,7 @@ FLOORS = [
     *("files", "errors", "accidents", "processes"),
     *("params", "variants", "grid", "ablations", "lanes"),
     *("films", "burned_in", "phantoms", "provenance", "datasets", "data", "preprocessing"),
-    *("source", "networks", "noise", "lesions", "collapse", "engine", "detector", "samples"),
+    *("selection", "networks", "noise", "lesions", "collapse", "engine", "detector", "samples"),
     *("bodies", "reconstruction", "standardisation", "tensor_files", "backbones", "features"),
     *("losses", "feature_detector", "feature_statistics", "grid_detector"),
     *("methods", "metrics", "floors", "prose", "figures", "templates", "fits", "comparison"),
@@ -31,6 +31,7 @@ FLOORS = [
 ]
 
 FILMS = {".dcm", ".dicom", ".jpg", ".jpeg"}
+TEXTS = {".py", ".ipynb", ".md", ".yaml", ".yml", ".j2"}
 PICTURES = {".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".svg", ".ico"}
 A_PERSONS_FOLDER = re.compile(r"(?<![\w.:/-])/(?:home|Users|root|tmp)/\w+")
 
@@ -169,6 +170,36 @@ def imports(path) -> set[str]:
             continue
         found |= {floor_of(name.split(".")) for name in names if re.match(r"lib\.[a-z]", name)}
     return found
+
+
+def test_what_a_text_names_in_lib_is_there():
+    """Dotted names, and paths except where a text adds a method of its own."""
+    for path in committed():
+        if path.suffix not in TEXTS or path.name == "CHANGELOG.md":  # which names what there was
+            continue
+        text = path.read_text()
+        for name in re.findall(r"(?<![\w.])lib(?:\.\w+)+", text):
+            assert is_in_lib(name.split(".")), f"{named(path)} names {name}"
+        if path.suffix == ".ipynb" or "tests" in path.parts:
+            continue
+        for name in re.findall(r"(?<![\w/])lib/[\w/]+\.py\b", text):
+            assert (ROOT / name).is_file(), f"{named(path)} names {name}"
+
+
+def is_in_lib(parts: list[str]) -> bool:
+    """Whether a dotted name is a module, or a word of the innermost module that it names."""
+    for count in range(len(parts), 0, -1):
+        place = ROOT.joinpath(*parts[:count])
+        for file in (place.with_suffix(".py"), place / "__init__.py"):
+            if file.is_file():
+                text = file.read_text()
+                return all(re.search(rf"\b{word}\b", text) for word in parts[count:])
+    return False
+
+
+def test_a_module_that_is_not_there_is_missed():
+    assert is_in_lib(["lib", "fits", "score", "write_scores"])
+    assert not is_in_lib(["lib", "no_module"]) and not is_in_lib(["lib", "files", "no_function"])
 
 
 def test_tests_import_one_another_by_name():

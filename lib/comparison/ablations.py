@@ -54,8 +54,10 @@ def judge(ablation: Ablation, build: Path | None = None) -> Judged:
     There are no numbers if the test films lack one of the labels. Raises BadData if nothing has
     been measured yet.
     """
-    tables = read_measures(ablation.dataset, build)
-    return judge_measured(ablation, tables["rankings"], tables["broken"], build)
+    rankings, broken = (
+        read_measures(ablation.dataset, name, build) for name in ("rankings", "broken")
+    )
+    return judge_measured(ablation, rankings, broken, build)
 
 
 def judge_measured(

@@ -48,8 +48,7 @@ def read(dataset: str, family: str) -> Chapter:
     """Read the fits of a family on a data set. Raises BadData where nothing was measured."""
     fits = [fit for fit in grid.fits(dataset) if fit.family == family]
     records = {fit: store.record(fit) for fit in fits}
-    tables = read_measures(dataset)
-    results, tests = tables["results"], tables["tests"]
+    results, tests = (read_measures(dataset, name) for name in ("results", "tests"))
     of_family = results[results["method"].isin([fit.method for fit in fits])]
     of_family = of_family[of_family["family"].eq(family)]
     auroc = pd.concat(
@@ -246,7 +245,7 @@ def of_ablations(dataset: str, methods: list[str], page: str) -> str:
 
 
 def _floors(dataset: str) -> pd.DataFrame:
-    results = read_measures(dataset)["results"]
+    results = read_measures(dataset, "results")
     return results[results["family"].eq(FLOOR)]
 
 

@@ -15,8 +15,10 @@ def compare(datasets: list[str], build: Path | None = None) -> pd.DataFrame:
 
     Returns the results. Raises BadData for a data set without measures.
     """
-    measured = [read_measures(dataset, build) for dataset in datasets]
-    tables = {name: pd.concat([of_one[name] for of_one in measured]) for name in OF_ALL}
+    tables = {
+        name: pd.concat([read_measures(dataset, name, build) for dataset in datasets])
+        for name in OF_ALL
+    }
     results = tables["results"]
     of_ablations = results["family"].str.startswith(ABLATION)
     parts = [results[~of_ablations], results[of_ablations], mean_over_seeds(results)]

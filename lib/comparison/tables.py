@@ -44,12 +44,12 @@ class Measures(NamedTuple):
 
 def measures_of(fit: Fit, build: Path | None = None) -> Measures:
     """Return the measures of a fit. Raises BadData if they have not been computed."""
-    tables = read_measures(fit.dataset, build)
     identity = {"method": fit.method, "seed": str(fit.seed)}
     results, curve, follows, bins = (
-        _of(tables[name], identity) for name in ("results", "roc", "follows", "reliability")
+        _of(read_measures(fit.dataset, name, build), identity)
+        for name in ("results", "roc", "follows", "reliability")
     )
-    pairs = tables["tests"]
+    pairs = read_measures(fit.dataset, "tests", build)
     pairs = pairs[pairs["method_b"].str.startswith(FLOOR)]
     against = _of(pairs, {"method_a": fit.method, "seed_a": str(fit.seed)}).to_dict("records")
     return Measures(
@@ -61,14 +61,14 @@ def measures_of(fit: Fit, build: Path | None = None) -> Measures:
     )
 
 
-def read_measures(dataset: str, build: Path | None = None) -> dict[str, pd.DataFrame]:
-    """Return the measured tables of a data set. Raises BadData if they have not been computed."""
+def read_measures(dataset: str, name: str, build: Path | None = None) -> pd.DataFrame:
+    """Return a table of OF_ALL or OF_ONE of a data set. Raises BadData if nothing was measured."""
     folder = files.measured(dataset, build)
     if not folder.exists():
         raise BadData(
             f"Nothing has been measured on {dataset}: run `python -m lib.comparison {dataset}`."
         )
-    return {name: read(folder / f"{name}.csv") for name in (*OF_ALL, *OF_ONE)}
+    return read(folder / f"{name}.csv")
 
 
 def read(path: Path) -> pd.DataFrame:

@@ -1,6 +1,5 @@
 """Write a trained detector into a folder, whole or not at all: graphs, description and card."""
 
-import hashlib
 import json
 from pathlib import Path
 
@@ -50,7 +49,7 @@ def _fill(folder: Path, reader: Reader) -> None:
     graph.write(reader.gate.detector, SIDE, folder / GATE, **features_as_they_are)
     about = description(reader, parts, GATE)
     (folder / CARD).write_text(card(about), encoding="utf-8")
-    about["sha256"] = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
+    about["sha256"] = {path.name: files.hash_of(path) for path in sorted(folder.iterdir())}
     (folder / ABOUT).write_text(json.dumps(about, indent=1, allow_nan=False), encoding="utf-8")
 
 
@@ -59,7 +58,3 @@ def _graphs(choice: Choice) -> list[str]:
     if not choice.rule:
         return [GRAPH]
     return [f"{part.replace('/', '-')}.onnx" for part in choice.parts]
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

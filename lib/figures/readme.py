@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from lib import ROOT, figures, files, grid, provenance, source
+from lib import ROOT, figures, files, grid, provenance, selection
 from lib.datasets.survey import survey
 from lib.datasets.table import load_index
 from lib.figures.glance import runs
@@ -64,7 +64,7 @@ def answer() -> None:
         _fill(folder)
         Path(place, "params").mkdir()
         Path(place, "params/datasets.yaml").write_text(ENTRIES)
-        text = source.answer(survey(folder, Path(place)), folder).replace(place, "/path/to")
+        text = selection.answer(survey(folder, Path(place)), folder).replace(place, "/path/to")
     wrapped = [textwrap.fill(line, COLUMNS, subsequent_indent="    ") for line in text.splitlines()]
     lines = ["$ make data FROM=/path/to/films", "", *"\n".join(wrapped).splitlines()]
     figure = plt.figure(figsize=(9.2, 0.185 * len(lines) + 0.3), facecolor="#1f2430")

@@ -109,8 +109,7 @@ def _hash_of_index(path: Path, _moment: int) -> bytes:
 
 @lru_cache(maxsize=8)
 def _hash_of_file(path: Path, _moment: int) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
+    return bytes.fromhex(files.hash_of(path))
 
 
 def _prepared(fit: Fit) -> Path:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from lib import files
 from lib.provenance import PHANTOMS
 
 IGNORED = re.compile(r"/__pycache__/|/\.[^/]*\.(lock$|partial/)")
@@ -89,7 +90,7 @@ def _names_of_grid(root: Path) -> set[str]:
 def hash_of(path: Path) -> str:
     """Return DVC's MD5 of a file, or of a folder: that of the list of its files."""
     if path.is_file():
-        return hashlib.md5(path.read_bytes()).hexdigest()
+        return files.hash_of(path, "md5")
     listed = [
         {"md5": hash_of(file), "relpath": file.relative_to(path).as_posix()}
         for file in _files(path)

@@ -139,7 +139,7 @@ def _setting(method: str) -> str:
 def _best_measured(dataset: str, methods: list[str]) -> str:
     """Return the method of highest AUROC on the test films, "" where nothing is measured."""
     try:
-        rows = read_measures(dataset)["results"]
+        rows = read_measures(dataset, "results")
     except BadData:
         return ""
     rows = rows.query("level == 'image' and group == 'all' and metric == 'auroc'")

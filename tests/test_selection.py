@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
-from lib import ROOT, ablations, data, grid, params, source
+from lib import ROOT, ablations, data, grid, params, selection
 from lib.datasets.entries import load_entries
 from lib.datasets.survey import SHIPPED
 from lib.errors import BadData
@@ -60,7 +60,7 @@ def root(tmp_path, monkeypatch) -> Path:
     root = tmp_path / "repository"
     shutil.copytree(ROOT / "params", root / "params")
     describe(root, OURS + SMALL)
-    for module in (params, source):
+    for module in (params, selection):
         monkeypatch.setattr(module, "ROOT", root)
     return root
 
@@ -79,7 +79,7 @@ def refused(root: Path, folder: Path, match: str, capsys) -> str:
     before = (root / "params/study.yaml").read_bytes()
     capsys.readouterr()
     with pytest.raises(BadData) as raised:
-        source.use(folder)
+        selection.use(folder)
     answer = f"{capsys.readouterr().out}{raised.value}"
     assert match in answer, answer
     assert (root / "params/study.yaml").read_bytes() == before
@@ -94,7 +94,7 @@ def test_a_table_says_what_will_be_studied_and_what_not_and_why(root, films, cap
     (films / "ours/healthy/p000_0.png").write_bytes(b"")
     broken = SMALL.replace("small:", "broken:").replace("healthy", "Healthy")
     describe(root, OURS + SMALL + broken)
-    assert source.use(films) == ["ours"]
+    assert selection.use(films) == ["ours"]
     answer = capsys.readouterr().out
     rows = [line.split() for line in answer.splitlines() if "abnormal:" in line]
     assert [row[1:4] for row in rows] == [["fracture", "24", "24"], ["implant", "24", "24"]]
@@ -108,7 +108,7 @@ def test_a_table_says_what_will_be_studied_and_what_not_and_why(root, films, cap
 
 def test_a_set_that_is_too_small_alone_can_still_be_indexed(root, films, capsys):
     shutil.rmtree(films / "ours")
-    assert source.use(films) == ["small"]
+    assert selection.use(films) == ["small"]
     answer = capsys.readouterr().out
     assert "Too small to be studied" in answer
     assert "ours: `folder: ours` was not found" in answer, "an entry of one's own is missed"
@@ -122,11 +122,11 @@ def test_films_that_do_not_open_are_found_before_they_are_copied(root, films, ca
     for number, path in enumerate((films / "ours/fracture").iterdir()):
         if number < 4:
             path.write_bytes(b"not a film")
-    source.use(films)
+    selection.use(films)
     assert "of 24 films that were tested cannot be read (" in capsys.readouterr().out
     for path in (films / "ours").rglob("*.png"):
         path.write_bytes(b"not a film")
-    source.use(films)  # the small set is left
+    selection.use(films)  # the small set is left
     assert "24 of 24 films that were tested cannot be read, the first" in capsys.readouterr().out
 
 
@@ -149,7 +149,7 @@ def test_films_that_do_not_open_are_found_before_they_are_copied(root, films, ca
 )
 def test_a_broken_set_does_not_stop_the_others(root, films, spoil, sentence, capsys):
     spoil(films / "ours")
-    assert source.use(films) == ["small"]
+    assert selection.use(films) == ["small"]
     assert sentence in capsys.readouterr().out
 
 
@@ -170,19 +170,19 @@ def test_a_slip_in_the_entries_is_answered_in_one_sentence(root, films, capsys):
 def test_links_lead_to_films(root, films, tmp_path):
     (films / "ours/implant").rename(tmp_path / "store")
     (films / "ours/implant").symlink_to(tmp_path / "store")
-    source.use(films)
+    selection.use(films)
     assert (root / "data.csv").read_text().count("ours/implant/") == 2 * 24
 
 
 @pytest.mark.parametrize("below", ["ours/healthy", "ours", ".", ".."])
 def test_from_may_be_the_sets_folder_or_one_above_or_below(root, ready, below, capsys):
-    source.use(ready / below)
+    selection.use(ready / below)
     assert places(root)["ours"] == str(ready / "ours")
 
 
 def test_from_may_be_a_set_of_another_name(root, ready, tmp_path, capsys):
     (tmp_path / "2024").symlink_to(ready / "ours")
-    assert source.use(tmp_path / "2024") == ["ours"]
+    assert selection.use(tmp_path / "2024") == ["ours"]
     assert places(root) == {"ours": str(tmp_path / "2024")}
     assert f"found in {tmp_path / '2024'}" in capsys.readouterr().out
 
@@ -191,7 +191,7 @@ def test_archives_in_a_folder_of_their_own_name_and_other_capitals(root, films):
     (films / "ours").rename(films / "inner")
     (films / "OURS").mkdir()
     (films / "inner").rename(films / "OURS/OURS")
-    assert source.use(films) == ["ours"]
+    assert selection.use(films) == ["ours"]
     assert places(root) == {"ours": str(films / "OURS/OURS")}
 
 
@@ -206,7 +206,7 @@ def test_a_set_in_two_places_is_named(root, ready, tmp_path, capsys):
 def test_one_set_of_films_is_studied_once(root, films, below):
     describe(root, OURS + OURS.replace("  ours:", "  theirs:").replace("folder: ours", "folder: o"))
     (films / "o").symlink_to("ours")
-    assert source.use(films / below) == ["ours"]
+    assert selection.use(films / below) == ["ours"]
     assert places(root) == {"ours": str(films / "ours")}
 
 
@@ -218,12 +218,12 @@ def test_kermany_is_not_studied_in_two_sizes(root, tmp_path):
         film(folder / part / f"NORMAL/IM-{number:04}-0001.jpeg", number)
         name = f"person{number}_bacteria_{number}.jpeg"
         film(folder / part / "PNEUMONIA" / name, 100 + number)
-    assert source.use(folder) == ["kermany"]
+    assert selection.use(folder) == ["kermany"]
 
 
 def test_masks_beside_the_set_are_copied_with_it(root, films):
     film(films / "masks/ours/fracture/p001_1.png", 0)
-    source.use(films)
+    selection.use(films)
     assert places(root)["masks/ours"] == str(films / "masks/ours")
 
 
@@ -266,15 +266,15 @@ def test_folders_that_may_not_be_read_are_passed_over(root, films, barred):
     film(films / "private/ours/1.png", 0)
     film(films / "lost+found/1.png", 0)
     barred("lost+found", "masks", "ours/lost+found", "private")
-    assert source.use(films) == ["ours"]
+    assert selection.use(films) == ["ours"]
     (films / "ours").rename(films / "2024")
-    assert source.use(films / "2024") == ["ours"]
+    assert selection.use(films / "2024") == ["ours"]
 
 
 @pytest.mark.parametrize("name", ["ours/healthy", "ours", "ours/implant"])
 def test_a_set_that_may_not_be_read_is_named(root, films, barred, name, capsys):
     barred(name)
-    assert source.use(films) == ["small"]
+    assert selection.use(films) == ["small"]
     answer = capsys.readouterr().out
     assert f"{films / name}" in answer and "cannot be read" in answer, answer
 
@@ -371,14 +371,14 @@ def test_make_hands_over_the_name_of_any_folder(tmp_path, name):
 
 def test_a_folder_may_be_named_from_home(root, ready, monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(ready.parent))
-    source.use(Path("~") / ready.name)
+    selection.use(Path("~") / ready.name)
     assert places(root)["ours"] == str(ready / "ours")
 
 
 def test_an_empty_name_is_no_folder(root, monkeypatch):
-    monkeypatch.setattr("sys.argv", ["source", "--", ""])
+    monkeypatch.setattr("sys.argv", ["selection", "--", ""])
     with pytest.raises(SystemExit, match="FROM is empty"):
-        source.main()
+        selection.main()
 
 
 # --- what is written
@@ -388,15 +388,15 @@ def test_nothing_is_written_while_films_are_copied(root, films, capsys):
     with data.alone(root):
         refused(root, films, "Films are being copied to data/", capsys)
         with pytest.raises(BadData, match="are being copied"):
-            source.use(source.PHANTOMS)
-    assert source.use(films) == ["ours"]
+            selection.use(selection.PHANTOMS)
+    assert selection.use(films) == ["ours"]
 
 
 def test_pointing_at_a_folder_and_back_leaves_no_trace(root, films):
     before = (root / "params/study.yaml").read_bytes()
-    assert source.use(films) == ["ours"]
+    assert selection.use(films) == ["ours"]
     assert {fit.dataset for fit in grid.fits()} == {"ours"}
-    source.use(source.PHANTOMS)
+    selection.use(selection.PHANTOMS)
     after = YAML(typ="safe").load(root / "params/study.yaml")
     first = YAML(typ="safe").load(before)
     assert after["grid"] == first["grids"]["phantoms"] and after["source"] == first["source"]
@@ -405,7 +405,7 @@ def test_pointing_at_a_folder_and_back_leaves_no_trace(root, films):
 
 def test_the_committed_grid_survives_a_round_trip_to_the_byte(root):
     before = (root / "params/study.yaml").read_bytes()
-    source.use(source.PHANTOMS)
+    selection.use(selection.PHANTOMS)
     assert (root / "params/study.yaml").read_bytes() == before
 
 
@@ -421,9 +421,9 @@ def test_the_peers_protocols_are_a_grid_of_their_own(root, tmp_path, capsys):
         for number in range(12):
             code = sum(map(ord, place)) % 89 * 100 + number
             film(folder / place / f"9{code:06}L.png", code)
-    assert source.use(tmp_path / "elsewhere") == ["knee_oa"]
+    assert selection.use(tmp_path / "elsewhere") == ["knee_oa"]
     assert _of("contamination") == ["knee_oa"]
-    found = source.use(tmp_path / "elsewhere", peers=True)
+    found = selection.use(tmp_path / "elsewhere", peers=True)
     assert found == ["knee_oa_peers", "knee_oa_peers_labels"], "the own split is not among them"
     families = {name: {fit.family for fit in grid.fits(name)} for name in found}
     without_labels = {"reconstruction", "features", "one_class"}
@@ -431,16 +431,16 @@ def test_the_peers_protocols_are_a_grid_of_their_own(root, tmp_path, capsys):
     assert families["knee_oa_peers_labels"] == without_labels | {"supervised", "few_labels"}
     assert _of("label_fraction") == ["knee_oa_peers_labels"] and _of("pretraining") == found
     assert _of("sim_to_real") == [], "phantoms of chests teach nothing about knees"
-    assert source.use(tmp_path / "elsewhere") == ["knee_oa"]
+    assert selection.use(tmp_path / "elsewhere") == ["knee_oa"]
     assert {fit.dataset for fit in grid.fits()} == {"knee_oa"}
 
 
 def test_films_of_chests_alone_are_compared_with_phantoms_of_chests(root, films):
     write_films(films / "small", classes=("healthy", "fracture"))  # limbs, and enough of them
-    assert set(source.use(films)) == {"ours", "small"} == set(_of("contamination"))
+    assert set(selection.use(films)) == {"ours", "small"} == set(_of("contamination"))
     assert _of("sim_to_real") == ["ours"]
 
 
 def test_a_folder_without_films_of_the_reference_codes_is_named(root, films):
     with pytest.raises(BadData, match=r"no films of the reference codes' protocols.*without PEERS"):
-        source.use(films, peers=True)
+        selection.use(films, peers=True)
