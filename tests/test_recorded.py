@@ -1,5 +1,7 @@
 """The record of real films on other pages: one profile and the same films, or no ranking."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -49,6 +51,8 @@ def test_the_committed_record_answers_the_questions_of_the_ablations():
         assert all(len(one.contrasts) for one in judged) == bool(ablation.contrasts), name
         lines = recorded.sentences(ablation)
         assert len(lines) == len(judged) and all("test films: " in line for line in lines)
+    other = replace(ablation, variants={"a third": {"labels": {"normal": 0.33, "abnormal": 0.33}}})
+    assert recorded.judged(other) == [] == recorded.sentences(replace(ablation, name="new"))
     (line,) = [
         one for one in recorded.sentences(ablations.find("label_fraction", "mura")) if "nih" in one
     ]

@@ -38,14 +38,16 @@ def origin(paths: Iterable[str] = FILES) -> str:
 
 
 def judged(ablation: Ablation) -> list[Judged]:
-    """Return the tables of an ablation on each recorded data set that has it."""
+    """Return the tables of an ablation on each recorded data set that has variants of it."""
     family = f"{ABLATION}{ablation.name}"
     own = [rows[rows["family"].eq(family)] for rows in tables()]
     if not any(map(len, own)):
         return []
     rows = pd.concat(own).drop_duplicates(["dataset", "method", "seed", "setting", "metric"])
     rows = rows[rows["seed"].ne("mean") & rows["method"].isin(params.methods())]
-    return [judge_recorded(ablation, of_set) for _, of_set in rows.groupby("dataset", sort=False)]
+    by_dataset = rows.groupby("dataset", sort=False)
+    found = [judge_recorded(ablation, of_dataset) for _, of_dataset in by_dataset]
+    return [one for one in found if len(one.fits)]
 
 
 def sentences(ablation: Ablation) -> list[str]:
