@@ -427,7 +427,8 @@ def test_an_ablation_without_words_of_its_own_has_words_too():
     assert plain.above == "above the reference"
 
 
-def test_record_has_tables_of_ablations(build, at_commit, tmp_path_factory):
+def test_record_has_tables_of_ablations_with_marks(build, at_commit, tmp_path_factory, monkeypatch):
+    monkeypatch.setattr(choices, "marked", lambda _, method: " †" * (method == "resnet"))
     leave(build)
     root = tmp_path_factory.mktemp("repository")
     compare(build, LABELS)
@@ -443,6 +444,7 @@ def test_record_has_tables_of_ablations(build, at_commit, tmp_path_factory):
     assert rows[0] == ["| limbs", "labels", "deep_sad", "unlabelled", number, "120", "0.5 |"]
     assert len(rows) == 4 + 2, "the means of four variants, and two differences"
     assert f"{KNOWN}, against unlabelled" in {row[3] for row in rows}
+    assert {row[2] for row in rows} == {"deep_sad", "resnet †"}
     assert not any(line.startswith("| limbs | deep_sad |") for line in lines), (
         "the grid asks for none"
     )
