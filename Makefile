@@ -100,4 +100,4 @@ lock:                      ## pin the packages of pyproject.toml again
 	$(BIN)/uv pip compile pyproject.toml --extra dev --extra jax --extra cluster --universal --generate-hashes --no-emit-index-url --no-header -o requirements.txt
 
 pictures: $(READY)         ## the pictures of the README, from phantoms
-	python -m lib.figures.readme
+	python -m lib.pictures

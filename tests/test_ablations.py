@@ -11,13 +11,24 @@ from test_comparison import films_of_limbs, leave_fit, one, scores_of, table, wr
 
 from lib import files, metrics
 from lib.ablations import Ablation
+from lib.comparison import choices
 from lib.comparison import compare as together
-from lib.comparison.ablations import judge
+from lib.comparison.ablations import judge, judge_recorded
 from lib.comparison.measures import write_measures
 from lib.comparison.record import record
 from lib.comparison.tables import COLUMNS, read_measures, without_ablations
-from lib.comparison.verdicts import contrasts, of_failures, result, verdicts
+from lib.comparison.verdicts import (
+    contrasts,
+    of_all_contrasts,
+    of_failures,
+    of_variant,
+    result,
+    verdicts,
+    what_was_given,
+    with_marks,
+)
 from lib.grid import Fit
+from lib.prose import literal
 from lib.variants import variant_name
 
 NONE, SOME = {"labels": "none"}, {"labels": {"normal": 0.05, "abnormal": 0.05}}
@@ -145,6 +156,74 @@ def test_contrasts_are_scipys_paired_t_tests_with_holms_correction(build):
     corrected = multipletests(p_values, method="holm")[1]
     np.testing.assert_allclose(table["p_holm"], corrected)
     assert judged_of(build).contrasts.empty, "an ablation that asks for none"
+
+
+def test_differences_have_scipys_paired_p_values_with_holms_correction(build):
+    leave(build)
+    table = judged_of(build).differences
+    p_values = [
+        ttest_rel(*([auroc_of(build, method, v, s) for s in (0, 1, 2)] for v in LABELS.variants))
+        for method in LABELS.methods
+    ]
+    p_values = [test.pvalue for test in p_values]
+    np.testing.assert_allclose(table["p_value"], p_values)
+    np.testing.assert_allclose(table["p_holm"], multipletests(p_values, method="holm")[1])
+    rows = compare(build, LABELS).query("metric == 'auroc_difference_p_holm'")
+    np.testing.assert_allclose(rows["value"], table["p_holm"])
+
+
+def test_a_record_has_the_tables_of_the_ablation_that_was_recorded(build):
+    leave(build, COMPARED)
+    judged, results = judged_of(build, COMPARED), compare(build, COMPARED)
+    fits = results[results["seed"].ne("mean")].assign(dataset="others")
+    again = judge_recorded(COMPARED, fits.sample(frac=1, random_state=0))
+    assert again.ablation.dataset == "others"
+    for name in ("means", "differences", "contrasts"):
+        keys = [key for key in ("method", "variant", "against") if key in getattr(judged, name)]
+        one, other = (getattr(found, name).sort_values(keys) for found in (judged, again))
+        columns = [*keys, "short", "seeds", "n"]
+        assert one[columns].to_numpy().tolist() == other[columns].to_numpy().tolist()
+        for column in ("value", "low", "high"):
+            np.testing.assert_allclose(one[column], other[column], atol=1e-3)
+    assert verdicts(again)[0].startswith("deep_sad: ") and again.failures.empty
+
+
+def test_every_table_and_sentence_of_an_ablation_marks_its_methods(build, monkeypatch):
+    monkeypatch.setattr(choices, "marked", lambda _, method: " †" * (method == "resnet"))
+    leave(build, COMPARED)
+    judged = with_marks(judged_of(build, COMPARED))
+    for name in ("fits", "means", "differences"):
+        assert set(getattr(judged, name)["method"]) == {"deep_sad", "resnet †"}, name
+    assert set(judged.contrasts["against"]) == {"resnet †"}
+    assert [words.partition(":")[0] for words in verdicts(judged)] == ["deep_sad", "resnet †"]
+    assert contrasts(judged, judged.ablation.methods)[0].startswith(
+        "deep_sad compared with resnet †"
+    )
+    assert "resnet †" in what_was_given(judged)["method"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("value", "shown", "counted"),
+    [(0.2, "2", "2 and clearly lower in 0"), (-0.2, "none", "0 and clearly lower in 2")],
+)
+def test_a_claim_is_shown_by_contrasts_that_are_clear(build, value, shown, counted):
+    leave(build, COMPARED)
+    judged = judged_of(build, COMPARED)
+    table = judged.contrasts.assign(value=value, p_holm=0.01)
+    words = of_all_contrasts([judged._replace(contrasts=table), judged], "a sphere is better")
+    assert words.startswith(f"That a sphere is better is shown by {shown} of 4 comparisons")
+    assert f"on limbs clearly higher in {counted} of 2; on limbs clearly higher in 0" in words
+    assert of_all_contrasts([judged._replace(contrasts=table[:0])], "it") == ""
+
+
+def test_what_a_variant_changes_is_said_with_its_interval(build):
+    leave(build)
+    judged = clear(judged_of(build))
+    words = of_variant([judged], KNOWN)
+    for row in judged.differences.itertuples():
+        assert f"{literal(row.method)} {row.value:+.3f} [{row.low:+.3f}, {row.high:+.3f}]" in words
+    assert words.endswith("Clear after Holm's correction: 2 of 2.")
+    assert of_variant([judged], "another") == ""
 
 
 def test_contrasts_are_paired_by_seed_and_have_rows_of_their_own(build):
@@ -311,14 +390,22 @@ def test_a_test_set_of_one_label_has_no_numbers(build):
     assert "No difference could be measured" in result(judged)
 
 
+def clear(judged):
+    """The differences as if their p values were small, whatever three seeds give."""
+    return judged._replace(differences=judged.differences.assign(p_holm=0.01))
+
+
 def test_words_follow_from_the_numbers(build):
     leave(build, signal=lambda variant, seed: 3.0 if variant == KNOWN else 0.0)
-    judged = judged_of(build)
+    judged = clear(judged_of(build))
     row = judged.differences.iloc[0]
     assert row["low"] > 0
     number = f"5 % ({row['value']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}])"
     assert verdicts(judged)[0] == f"deep_sad: **labels help**: {number}"
-    assert "clearly above 0 (labels help): 2; clearly below 0 (labels harm): 0" in result(judged)
+    words = (
+        "clearly above 0 after Holm's correction (labels help): 2; clearly below 0 (labels harm)"
+    )
+    assert f"{words}: 0" in result(judged)
     top = judged.differences.sort_values("value").iloc[-1]
     assert f"the largest of these: {top['method']}, 5 % ({top['value']:+.3f}" in result(judged)
 
@@ -328,9 +415,9 @@ def test_words_of_harm_and_of_doubt(build):
         return 0.0 if variant == KNOWN else 3.0
 
     leave(build, signal=signal)
-    judged = judged_of(build)
+    judged = clear(judged_of(build))
     assert all("**labels harm**: 5 % (-" in sentence for sentence in verdicts(judged))
-    wide = judged.differences.assign(low=-0.2, high=0.1)
+    wide = judged.differences.assign(low=-0.2, high=0.1, p_holm=0.5)
     unsure = judged._replace(differences=wide)
     assert all("**not clear**" in sentence for sentence in verdicts(unsure))
     assert result(unsure).endswith("clearly below 0 (labels harm): 0.")
@@ -341,7 +428,8 @@ def test_an_ablation_without_words_of_its_own_has_words_too():
     assert plain.above == "above the reference"
 
 
-def test_record_has_tables_of_ablations(build, at_commit, tmp_path_factory):
+def test_record_has_tables_of_ablations_with_marks(build, at_commit, tmp_path_factory, monkeypatch):
+    monkeypatch.setattr(choices, "marked", lambda _, method: " †" * (method == "resnet"))
     leave(build)
     root = tmp_path_factory.mktemp("repository")
     compare(build, LABELS)
@@ -357,6 +445,7 @@ def test_record_has_tables_of_ablations(build, at_commit, tmp_path_factory):
     assert rows[0] == ["| limbs", "labels", "deep_sad", "unlabelled", number, "120", "0.5 |"]
     assert len(rows) == 4 + 2, "the means of four variants, and two differences"
     assert f"{KNOWN}, against unlabelled" in {row[3] for row in rows}
+    assert {row[2] for row in rows} == {"deep_sad", "resnet †"}
     assert not any(line.startswith("| limbs | deep_sad |") for line in lines), (
         "the grid asks for none"
     )

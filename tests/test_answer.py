@@ -4,9 +4,10 @@ import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 from nbconvert.filters import markdown2html
+from test_recorded import leave_record
 
 from lib import prose
-from lib.comparison import answer
+from lib.comparison import answer, recorded
 from lib.comparison.tables import COLUMNS
 
 FILMS = "On **films**"
@@ -144,15 +145,16 @@ def test_a_record_without_tests_claims_none(chests, tmp_path, monkeypatch):
     auroc, _ = chests
     values = {"vae": 0.70, "resnet": 0.95, "floor_knn": 0.65}
     for name, table in {"main": auroc, "more": results("nih", **values)}.items():
-        table.to_csv(tmp_path / f"{name}.csv", index=False)
-    monkeypatch.setattr(answer, "ROOT", tmp_path)
-    answers = answer.best(answer.recorded(["main.csv", "more.csv", "missing.csv"]))
+        leave_record(tmp_path / name, table)
+    monkeypatch.setattr(recorded, "ROOT", tmp_path)
+    paths = [f"{name}/results.csv" for name in ("main", "more", "missing")]
+    answers = answer.best(answer.recorded(paths))
     assert [one.run["value"] for one in answers] == [0.80, 0.90, 0.91], "the first of two counts"
     assert all(one.test is None and one.is_above and not one.alike for one in answers)
     words = f"{answer.summary(answers, FILMS)} {answer.advice(answers)} {answer.table(answers)}"
     assert "clearly" not in words and "Holm" not in words and "p =" not in words
     assert "the record has no paired tests" in words and "+0.100 (not tested)" in words
-    assert answer.best(answer.recorded(["missing.csv"])) == []
+    assert answer.best(answer.recorded(["missing/results.csv"])) == []
 
 
 def test_a_choice_in_sight_of_test_films_is_marked_and_explained(monkeypatch, chests):

@@ -92,11 +92,13 @@ def test_the_result_of_a_chapter_counts_what_is_clear(whole):
     assert "of them abnormal; labels: none. The" in words
     assert "The best floor, knn, has 0.600; it is clearly exceeded by 1 of 2 methods" in words
     assert words.endswith("correction): dmsad.")
+    other = whole._replace(tests=whole.tests.replace("dmsad", "resnet_few_pu"))
+    assert chapter.result(other).endswith("correction): resnet_few_pu †.")
     unclear = whole._replace(tests=whole.tests.assign(p_holm=0.06))
     assert "exceeded by none of 2 methods" in chapter.result(unclear)
     assert chapter.result(whole._replace(auroc=whole.auroc[:0])) == ""
     leaderboard = chapter.of_leaderboard(whole)
-    assert leaderboard == ("From 0.520 (deep_sad) to 0.800 (dmsad); 1 of 2 intervals hold 0.5.")
+    assert leaderboard == "From 0.520 (deep_sad †) to 0.800 (dmsad); 1 of 2 intervals hold 0.5."
 
 
 def test_maps_are_ranked_by_where_they_point(whole):
@@ -193,7 +195,8 @@ def test_the_sentence_on_settings_counts_the_films_of_the_table():
     assert words.startswith("On 37 test films") and words.endswith(
         ": lambda 250, calls 2 (-0.300)."
     )
-    assert sentences.sweep(swept[:2]).endswith("no setting differs clearly from the reference.")
+    nothing = "no difference from the reference has an interval on one side of 0."
+    assert sentences.sweep(swept[:2]).endswith(nothing)
 
 
 def test_pictures_spheres_and_embeddings_in_words():
@@ -223,11 +226,11 @@ def test_pictures_spheres_and_embeddings_in_words():
     assert sentences.medians(nameless) == "" == sentences.near_and_far(nameless)
 
 
-def judged(low, high, value=0.1):
+def judged(low, high, value=0.1, p_holm=0.01):
     one = ablations.find("contamination", "mura")
     differences = pd.DataFrame(
         {"method": "deep_sad", "short": ["5 %"], "reference": "0 %", "value": value, "seeds": 3}
-    ).assign(low=low, high=high, n=80, base_rate=0.25)
+    ).assign(low=low, high=high, n=80, base_rate=0.25, p_holm=p_holm)
     means = pd.DataFrame({"method": "deep_sad", "short": ["0 %", "5 %"], "value": [0.5, 0.6]})
     fits = pd.DataFrame(
         {"method": "deep_sad", "short": "5 %", "seed": [1, 0] * 2, "value": [0.1, 0.2, 0.3, 0.4]}
@@ -237,16 +240,23 @@ def judged(low, high, value=0.1):
 
 
 @pytest.mark.parametrize(
-    ("ends", "kind", "counted"),
+    ("value", "p_holm", "kind", "counted"),
     [
-        ((0.05, 0.15), "contamination helps", "clearly above 0 (contamination helps): 1"),
-        ((-0.15, -0.05), "contamination harms", "clearly below 0 (contamination harms): 1"),
-        ((-0.05, 0.15), "not clear", "helps): 0; clearly below"),
+        (0.1, 0.01, "contamination helps", "correction (contamination helps): 1"),
+        (-0.1, 0.01, "contamination harms", "clearly below 0 (contamination harms): 1"),
+        (
+            0.1,
+            0.06,
+            "on one side of 0, but not after Holm's correction",
+            "helps): 0; clearly below",
+        ),
+        (0.01, 0.9, "not clear", "helps): 0; clearly below"),
     ],
 )
-def test_the_verdict_on_an_ablation(ends, kind, counted):
-    shown = judged(*ends)
-    assert verdicts.verdicts(shown)[0].startswith(f"deep_sad: **{kind}**: 5 % (+0.100 [")
+def test_the_verdict_on_an_ablation(value, p_holm, kind, counted):
+    shown = judged(value - 0.05, value + 0.05, value, p_holm)
+    number = f"5 % ({value:+.3f} ["
+    assert verdicts.verdicts(shown)[0].startswith(f"deep_sad: **{kind}**: {number}")
     words = verdicts.result(shown)
     assert counted in words and "on phantoms, 80 test films, 20 of them abnormal: of 1" in words
     assert "for lack of fits" in verdicts.verdict(shown, "vae")

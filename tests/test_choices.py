@@ -6,9 +6,10 @@ from bs4 import BeautifulSoup
 from nbconvert.filters import markdown2html
 from test_overview import results_of
 
-from lib import ROOT, grid, params
+from lib import ROOT, grid, params, pictures
 from lib.comparison import choices, overview
 from lib.datasets.entries import load_entries
+from lib.figures.glance import best_of_families, runs
 
 PEERS = ["nih_peers", "kermany224_peers"]
 
@@ -80,6 +81,19 @@ def test_the_paragraph_names_what_the_marks_in_the_table_are():
     assert overview.against_floor(tests)["method"].tolist() == ["lesion&#95;deep&#95;sad †"]
 
 
+def test_the_pictures_of_the_readme_mark_their_methods(monkeypatch):
+    drawn = {}
+    monkeypatch.setattr(
+        pictures, "_write", lambda figure, name: drawn.update({name: figure.get_label()})
+    )
+    pictures.at_a_glance()
+    rows = runs(pd.read_csv(pictures.RECORD, dtype={"seed": str}))
+    shown = best_of_families(rows)
+    marked = choices.with_marks(shown)["method"]
+    assert marked.str.contains(choices.MARK).any()
+    assert drawn["results_real.png"].count(choices.MARK) == marked.str.count(choices.MARK).sum()
+
+
 @pytest.mark.parametrize(
     "table",
     [
@@ -90,6 +104,9 @@ def test_the_paragraph_names_what_the_marks_in_the_table_are():
         lambda rows: overview.differences(rows.assign(family="ablation: x")),
         lambda rows: choices.with_marks(rows),
         lambda rows: pd.DataFrame({"method": [overview.best(rows)]}),
+        lambda rows: pd.DataFrame(
+            {"words": [overview.of_pretraining(rows.assign(family="ablation: backbone"))]}
+        ),
     ],
 )
 def test_every_table_and_figure_marks_the_same_methods(table):

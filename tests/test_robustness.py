@@ -160,9 +160,17 @@ def test_the_page_says_what_falls(perturbed):
     films, pictures = perturbed
     rows = pd.DataFrame(rows_of_conditions(films, scores_of(Toy(reads_the_mean), pictures, AT), 50))
     rows = rows.assign(dataset="rsna", method="toy_mean", seed="0")
-    assert "falls under inversion (-0." in table.of_losses(rows)
+    assert "lies below 0 for inversion (-0." in table.of_losses(rows)
     shown = table.strongest(rows)
     assert list(shown["perturbation"]) == ["brightness 0.2", "gamma 2", "inversion 1"]
     assert shown.iloc[2, 1].startswith("-0.")
     text = figures.robustness(rows.query("metric == 'auroc'")).get_label()
     assert "inversion, toy_mean: 0." in text
+
+
+def test_a_choice_in_sight_of_test_films_is_marked(perturbed):
+    films, pictures = perturbed
+    rows = pd.DataFrame(rows_of_conditions(films, scores_of(Toy(reads_the_mean), pictures, AT), 50))
+    rows = rows.assign(dataset="rsna", method="synthetic_lesions", seed="0")
+    assert "synthetic&#95;lesions †: AUROC" in table.of_losses(rows)
+    assert table.strongest(rows).columns[1] == "synthetic&#95;lesions †"

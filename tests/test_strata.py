@@ -138,7 +138,7 @@ def test_the_page_names_what_falls_within_strata():
     )
     pairs = one(rows_of(index, index["label"]), POOLED)["pairs"]
     text = circumstances.of_differences(rows)
-    assert f"{pairs:,} of" in text and "1 of 2 methods clearly fall: reads" in text
+    assert f"{pairs:,} of" in text and "1 of 2 methods have an interval below 0: reads" in text
     assert text.count("view") == 2  # the circumstance, and the method that reads it
     table = circumstances.differences(rows)
     assert list(table["method"]) == [prose.literal(name) for name in scores]

@@ -10,8 +10,8 @@ lib.comparison` puts all of them together, into build/comparison/:
   and high are one standard deviation below and above it, not an interval. Of an ablation,
   `auroc_over_seeds`, `auroc_difference` (a variant and the reference, seed by seed) and
   `auroc_contrast` (two methods with the same variant, seed by seed) have Student's t interval over
-  seeds, on the logit scale; `auroc_contrast_p_holm` is the p value, Holm-corrected within the
-  ablation.
+  seeds, on the logit scale; `auroc_difference_p_holm` and `auroc_contrast_p_holm` are their p
+  values, Holm-corrected within the ablation and data set.
 - `tests.csv`: the difference in AUROC between each two methods of a data set, between each method
   and the floor that scores best on the test films (chosen there, which favours the floor), and
   between each fusion and its parts: paired DeLong tests over patients, Holm-corrected within the

@@ -4,13 +4,14 @@ Two kinds of interval (95 %) answer different questions: that of one fit is a bo
 patients of the test set; that of a mean over seeds is Student's t interval over the finished fits,
 on the logit scale, so that it stays within the range of its quantity (metrics.t_interval).
 Differences are paired: a variant and the reference of the same method and seed. So are contrasts:
-two methods with the same variant and seed, and so the same known films; their p values (Student's t
-test over seeds) are corrected over all contrasts of the ablation (Holm). A variant whose scores
-equal those of its reference changed nothing: it has no numbers, and is listed with the fits that
-failed.
+two methods with the same variant and seed, and so the same known films. The p values of both
+(Student's t test over seeds) are corrected over all differences, or contrasts, of the ablation on
+the data set (Holm). A variant whose scores equal those of its reference changed nothing: it has no
+numbers, and is listed with the fits that failed.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,13 +26,14 @@ from lib.params import entry_of, part, put_over
 from lib.variants import percent, variant_name
 
 OF_AUROC, OF_DIFFERENCES = (0.0, 1.0), (-1.0, 1.0)  # the least and the largest value
+P_HOLM = "_p_holm"  # after the metric whose p value it is
 CHANGED_NOTHING = "The variant changed nothing:"
 VARIANT = ["method", "variant", "short", "percent", "setting"]
 OVER_SEEDS = ["value", "sd", "low", "high", "seeds", "n", "base_rate"]
 TABLES = {
     "fits": [*VARIANT, "seed", "metric", "value", "low", "high", "n", "base_rate"],
     "means": [*VARIANT, *OVER_SEEDS],
-    "differences": [*VARIANT, "reference", *OVER_SEEDS],
+    "differences": [*VARIANT, "reference", *OVER_SEEDS, "p_value", "p_holm"],
     "contrasts": [*VARIANT, "against", *OVER_SEEDS, "p_value", "p_holm"],
 }
 
@@ -82,11 +84,37 @@ def judge_measured(
     )
 
 
+def judge_recorded(ablation: Ablation, results: pd.DataFrame) -> Judged:
+    """Return the tables of an ablation from rows of results of one other data set.
+
+    Its fits alone, not those over seeds; nothing is known of failures.
+    """
+    methods = list(results["method"].unique())
+    ablation = replace(ablation, dataset=results["dataset"].iloc[0], methods=methods)
+    names = [
+        {"method": method, **_named(ablation, method, variant)}
+        for method in methods
+        for variant in ablation.variants
+    ]
+    fits = pd.DataFrame(names).rename(columns={"named": "variant"})
+    fits = fits.merge(results.astype({"seed": int}), on=["method", "setting"])[TABLES["fits"]]
+    auroc = fits[fits["metric"].eq("auroc")]
+    return Judged(
+        ablation,
+        fits,
+        _means(auroc),
+        _differences(auroc, ablation.reference),
+        _contrasts(auroc, ablation),
+        pd.DataFrame(columns=OF_ONE["broken"]),
+        pd.DataFrame(),
+    )
+
+
 def rows_of_ablation(judged: Judged) -> Iterator[dict]:
     """Yield rows of results.csv for each fit and, with several seeds, over seeds.
 
     Those over seeds have the seed `mean`, the metrics `auroc_over_seeds`, `auroc_difference` and
-    `auroc_contrast`, and intervals over seeds; `auroc_contrast_p_holm` is a p value.
+    `auroc_contrast`, and intervals over seeds; the last two followed by `_p_holm` are p values.
     """
     family = f"{ABLATION}{judged.ablation.name}"
     shared = {"dataset": judged.ablation.dataset, "family": family}
@@ -98,12 +126,16 @@ def rows_of_ablation(judged: Judged) -> Iterator[dict]:
         yield mean | over_seeds | {"metric": "auroc_over_seeds"}
     for difference in judged.differences.query("seeds > 1").to_dict("records"):
         setting = f"{difference['setting']}, against {difference['reference']}"
-        yield difference | over_seeds | {"metric": "auroc_difference", "setting": setting}
+        yield from _with_p_value(difference, over_seeds | {"setting": setting}, "auroc_difference")
     for contrast in judged.contrasts.query("seeds > 1").to_dict("records"):
-        of_pair = over_seeds | {"setting": f"{contrast['setting']}, against {contrast['against']}"}
-        yield contrast | of_pair | {"metric": "auroc_contrast"}
-        p_holm = {"value": contrast["p_holm"], "low": np.nan, "high": np.nan}
-        yield contrast | of_pair | p_holm | {"metric": "auroc_contrast_p_holm"}
+        setting = f"{contrast['setting']}, against {contrast['against']}"
+        yield from _with_p_value(contrast, over_seeds | {"setting": setting}, "auroc_contrast")
+
+
+def _with_p_value(paired: dict, shared: dict, metric: str) -> Iterator[dict]:
+    yield paired | shared | {"metric": metric}
+    p_holm = {"value": paired["p_holm"], "low": np.nan, "high": np.nan}
+    yield paired | shared | p_holm | {"metric": f"{metric}{P_HOLM}"}
 
 
 def failures_of_ablation(judged: Judged) -> Iterator[dict]:
@@ -129,7 +161,7 @@ def _renamed(ablation: Ablation, table: pd.DataFrame) -> pd.DataFrame:
         [
             {
                 **dict(zip(RUN, (fit.method, fit.variant, fit.seed), strict=True)),
-                **_named(ablation, *name),
+                **_named(ablation, *name[:2]),
             }
             for name, fit in ablation.fits().items()
         ]
@@ -138,8 +170,8 @@ def _renamed(ablation: Ablation, table: pd.DataFrame) -> pd.DataFrame:
     return rows.drop(columns="variant").rename(columns={"named": "variant"})
 
 
-def _named(ablation: Ablation, method: str, variant: str, _seed: int) -> dict:
-    """Return the names of one of an ablation's fits."""
+def _named(ablation: Ablation, method: str, variant: str) -> dict:
+    """Return the names of the fits of a method and variant."""
     change = ablation.variants[variant]
     number = percent(change)
     return {
@@ -169,9 +201,8 @@ def _differences(auroc: pd.DataFrame, reference: str) -> pd.DataFrame:
     for (method, variant), fits in auroc.groupby(["method", "variant"], sort=False):
         paired = _paired(fits, _fits_of(auroc, method, reference))
         if variant != reference and len(paired):
-            first = fits.iloc[0].to_dict() | {"reference": reference}
-            rows.append(first | _over_seeds(paired, OF_DIFFERENCES))
-    return pd.DataFrame(rows, columns=TABLES["differences"])
+            rows.append(_tested(fits, paired) | {"reference": reference})
+    return _corrected(rows, "differences")
 
 
 def _contrasts(auroc: pd.DataFrame, ablation: Ablation) -> pd.DataFrame:
@@ -182,9 +213,18 @@ def _contrasts(auroc: pd.DataFrame, ablation: Ablation) -> pd.DataFrame:
             fits = _fits_of(auroc, method, variant)
             paired = _paired(fits, _fits_of(auroc, against, variant))
             if len(paired):
-                tested = {"against": against, "p_value": metrics.paired_t(paired)}
-                rows.append(fits.iloc[0].to_dict() | tested | _over_seeds(paired, OF_DIFFERENCES))
-    table = pd.DataFrame(rows, columns=TABLES["contrasts"])
+                rows.append(_tested(fits, paired) | {"against": against})
+    return _corrected(rows, "contrasts")
+
+
+def _tested(fits: pd.DataFrame, paired: pd.Series) -> dict:
+    """Return the mean of paired differences of fits, its interval and its p value."""
+    estimate = _over_seeds(paired, OF_DIFFERENCES)
+    return fits.iloc[0].to_dict() | estimate | {"p_value": metrics.paired_t(paired)}
+
+
+def _corrected(rows: list[dict], name: str) -> pd.DataFrame:
+    table = pd.DataFrame(rows, columns=TABLES[name])
     return table.assign(p_holm=metrics.holm(table["p_value"]))
 
 

@@ -13,10 +13,12 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from lib import ROOT, provenance
+from lib import provenance
 from lib.comparison import choices, claims
 from lib.comparison.choices import marked
 from lib.comparison.overview import pretraining
+from lib.comparison.recorded import FILES
+from lib.comparison.recorded import tables as experiments
 from lib.comparison.scores import FLOOR
 from lib.comparison.tables import COLUMNS
 from lib.datasets.entries import load_entries
@@ -25,8 +27,6 @@ from lib.prose import literal, unbroken, with_sign
 
 NONE, FEW, ALL = "no labels", "few labels", "all labels"
 IN_WORDS = {NONE: "without labels", FEW: "with few labels", ALL: "with all labels"}
-#: The experiments of the record on real films, each at one commit.
-RECORDS = ("reports/real/results.csv", "reports/real/pretrained/results.csv")
 #: Who is on the films of data sets whose entry does not say so, by the first letters of its name.
 PEOPLE = {"kermany": "children's ", "nih_peers": "adults' "}
 ALIKE_SHOWN = 3  # methods that are named
@@ -115,13 +115,13 @@ def _pairs(tests: pd.DataFrame | None) -> dict[tuple[str, str, str], dict]:
     return pairs
 
 
-def recorded(paths: Iterable[str] = RECORDS) -> pd.DataFrame:
+def recorded(paths: Iterable[str] = FILES) -> pd.DataFrame:
     """Return the AUROC of each median run, and of the floors, on the real films of the record.
 
-    The experiments have the same films and protocols; of a method in several, the first counts.
+    Of a method in several experiments, the first counts. Raises BadData if these differ in films or
+    profile.
     """
-    existing = [ROOT / path for path in paths if (ROOT / path).exists()]
-    tables = [runs(pd.read_csv(path, dtype={"seed": str})) for path in existing]
+    tables = list(map(runs, experiments(paths)))
     floors = [rows[rows["family"].eq(FLOOR)] for rows in tables]
     parts = [pd.DataFrame(columns=COLUMNS), *map(median_runs, tables), *floors]
     return pd.concat([part for part in parts if len(part)] or parts).drop_duplicates(

@@ -34,6 +34,7 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
 
 def sentence(rows: pd.DataFrame) -> str:
     """Say between which values AUROC lies, and how often it may be chance."""
+    rows = choices.with_marks(rows)
     least, most = rows.loc[rows["value"].idxmin()], rows.loc[rows["value"].idxmax()]
     return (
         f"AUROC lies between {least['value']:.2f} ({least['method']}, {least['part']}) and "

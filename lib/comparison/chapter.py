@@ -7,18 +7,28 @@ import numpy as np
 import pandas as pd
 
 from lib import ablations, grid, prose
-from lib.comparison import choices, claims, findings
+from lib.comparison import choices, claims, findings, recorded
 from lib.comparison.ablations import judge
 from lib.comparison.scores import FLOOR
 from lib.comparison.tables import Measures, read_measures
 from lib.comparison.tests import CLEAR
-from lib.comparison.verdicts import contrasts, verdict
+from lib.comparison.verdicts import (
+    contrasts,
+    of_all_contrasts,
+    of_variant,
+    verdict,
+    with_marks,
+)
 from lib.fits import store
 from lib.fits.examples import Compared
 from lib.fits.store import Finished
 from lib.grid import Fit
+from lib.provenance import holds_phantoms
 
 FLOORS_SHOWN = 3
+#: What the contrasts of an ablation would show, and the variant that answers its question.
+CLAIMS = {"label_fraction": "a sphere uses few labels better than a classifier"}
+VARIANTS = {"center": "centre off the films", "backbone": "ImageNet"}
 
 
 class Chapter(NamedTuple):
@@ -157,7 +167,8 @@ def result(chapter: Chapter) -> str:
     )
     if floor.empty or tests.empty:
         return sentence
-    names = f": {', '.join(clear)}" if len(clear) else ""
+    marked = [f"{name}{choices.marked(chapter.dataset, name)}" for name in clear]
+    names = f": {', '.join(marked)}" if marked else ""
     return sentence + (
         f"The best floor, {floor.iloc[0]['method'].removeprefix('floor: ')}, has "
         f"{floor.iloc[0]['value']:.3f}; it is clearly exceeded by {len(clear) or 'none'} of "
@@ -188,7 +199,7 @@ def of_films(compared: Compared) -> str:
 
 def of_leaderboard(chapter: Chapter) -> str:
     """Say between which values the methods lie, and how many intervals include chance."""
-    rows = chapter.methods
+    rows = choices.with_marks(chapter.methods)
     if len(rows) < 2:
         return ""
     return (
@@ -236,12 +247,25 @@ def of_ablations(dataset: str, methods: list[str], page: str) -> str:
     for ablation in ablations.of_grid(dataset):
         if examined := [name for name in ablation.methods if name in methods]:
             link = prose.link(ablation.title.capitalize(), ablation.page, page)
-            judged = judge(ablation)
-            sentences = [verdict(judged, method) for method in examined] + contrasts(
-                judged, examined
-            )
+            judged = with_marks(judge(ablation))
+            marked = [f"{name}{choices.marked(dataset, name)}" for name in examined]
+            sentences = [verdict(judged, method) for method in marked] + contrasts(judged, marked)
             lines += [f"- {link}: {sentence}." for sentence in sentences]
     return "\n".join(lines)
+
+
+def of_questions(dataset: str, methods: list[str]) -> str:
+    """Answer what ablations of these methods were made for, on this data set and on real films."""
+    lines = []
+    for ablation in ablations.of_grid(dataset):
+        if not set(ablation.methods) & set(methods):
+            continue
+        every = [judge(ablation), *(recorded.judged(ablation) if holds_phantoms() else [])]
+        if claim := CLAIMS.get(ablation.name):
+            lines.append(of_all_contrasts(every, claim))
+        if variant := VARIANTS.get(ablation.name):
+            lines.append(of_variant(every, variant))
+    return "\n".join(f"- {line}" for line in lines if line)
 
 
 def _floors(dataset: str) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """Whether detectors read the disease or the circumstances: the tables and sentences of a page.
 
-All functions take rows of strata.csv (lib.comparison.strata); a clear fall is an interval of the
-difference that lies below 0.
+All functions take rows of strata.csv (lib.comparison.strata). Intervals are not corrected for the
+number of comparisons, so that no fall is called clear.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def differences(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def of_differences(rows: pd.DataFrame) -> str:
-    """Per data set and circumstance: pairs left, and the methods that clearly fall within strata.
+    """Per data set and circumstance: pairs left, and methods whose interval of the loss is below 0.
 
     Floors are not named.
     """
@@ -47,7 +47,7 @@ def of_differences(rows: pd.DataFrame) -> str:
         share = f"{left:,} of {crude:,} pairs ({left / crude:.0%})"
         lines.append(
             f"- {literal(dataset)}, {circumstance}: {share} are of one stratum; {len(fall)} of "
-            f"{len(methods)} methods clearly fall{': ' * bool(words)}{words}."
+            f"{len(methods)} methods have an interval below 0{': ' * bool(words)}{words}."
         )
     return "\n".join(lines)
 

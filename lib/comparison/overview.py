@@ -136,7 +136,8 @@ def of_pretraining(differences: pd.DataFrame) -> str:
     lines = []
     for dataset, own in rows.groupby("dataset", sort=False):
         words = [
-            f"{literal(row.method)} {row.value:+.3f} {prose.ends(row.low, row.high, '+.3f')}"
+            f"{literal(row.method)}{marked(dataset, row.method)} {row.value:+.3f} "
+            f"{prose.ends(row.low, row.high, '+.3f')}"
             for row in own.sort_values("value", ascending=False).itertuples()
         ]
         lines.append(

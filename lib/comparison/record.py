@@ -39,6 +39,7 @@ OWN_SPLITS = (
     "AUROC on test films, with the three best floors of each data set: of one run with its 95 % "
     "interval over patients, of several seeds the mean and their standard deviation."
 )
+P_VALUES = ("auroc_difference_p_holm", "auroc_contrast_p_holm")
 LABELS = {0.0: "normal", 1.0: "abnormal"}
 
 
@@ -132,7 +133,7 @@ def _with_means(results: pd.DataFrame) -> pd.DataFrame:
     results = results.assign(**results[numbers].apply(pd.to_numeric))
     results = results.sort_values(["dataset", "family", "method", "seed"], kind="stable")
     runs = results[results["seed"].ne("mean")]
-    over_seeds = results["metric"].isin([*OVER_SEEDS, "auroc_contrast_p_holm"])
+    over_seeds = results["metric"].isin([*OVER_SEEDS, *P_VALUES])
     means = mean_over_seeds(runs).round(4).assign(**results[OF_CODE].iloc[0])
     return pd.concat([runs, means, results[over_seeds]], ignore_index=True)
 
@@ -180,6 +181,7 @@ def _ablations(results: pd.DataFrame) -> list[str]:
     for metric, title in OVER_SEEDS.items():
         rows = results[results["metric"].eq(metric)]
         table = rows[["dataset", "method", "setting", "n", "base_rate"]].copy()
+        table["method"] += [choices.marked(*pair) for pair in rows[ORIGIN[:2]].to_numpy()]
         table.insert(1, "ablation", rows["family"].str.removeprefix(ablations.ABLATION))
         numbers = rows[["value", "low", "high"]].itertuples(index=False)
         table.insert(4, "AUROC (95 % over seeds)", [prose.interval(*row) for row in numbers])

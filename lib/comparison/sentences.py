@@ -142,7 +142,7 @@ def chain(steps: np.ndarray, labels: pd.Series) -> str:
 
 
 def sweep(table: pd.DataFrame) -> str:
-    """Say on how many films settings were tested, and which differ clearly from the reference."""
+    """Say on how many films settings were tested, and of which the interval excludes 0."""
     others = table[~table["reference"].astype(bool)]
     clear = others[(others["difference_low"] > 0) | (others["difference_high"] < 0)]
     named = [
@@ -152,8 +152,11 @@ def sweep(table: pd.DataFrame) -> str:
     ]
     head = f"On {table['n'].iloc[0]} test films "
     if not named:
-        return head + "no setting differs clearly from the reference."
-    return head + f"these settings differ clearly from the reference: {'; '.join(named)}."
+        return head + "no difference from the reference has an interval on one side of 0."
+    return head + (
+        "these differences from the reference have an interval on one side of 0, without a "
+        f"correction for their number: {'; '.join(named)}."
+    )
 
 
 def planes(embedding: np.ndarray, points: Mapping[str, np.ndarray], labels: pd.Series) -> str:

@@ -1,13 +1,41 @@
 """What an ablation shows, in words that follow from its numbers."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 
 import pandas as pd
 
 from lib import prose
-from lib.comparison import claims, findings
+from lib.comparison import choices, claims, findings
 from lib.comparison.ablations import Judged
 from lib.comparison.tests import CLEAR
+
+NAMED = ("method", "against")  # columns that name methods
+#: Columns of tables as pages show them.
+NAMES = {"short": "variant", "sd": "SD", "p_holm": "p (Holm)"}
+
+
+def with_marks(judged: Judged) -> Judged:
+    """Return the tables of an ablation with the marks of choices made in sight of test films."""
+    dataset = judged.ablation.dataset
+
+    def marked(method: str) -> str:
+        return f"{method}{choices.marked(dataset, method)}"
+
+    tables = {
+        name: table.assign(
+            **{
+                column: table[column].map(marked)
+                for column in ("method", "against")
+                if column in table
+            }
+        )
+        for name, table in judged._asdict().items()
+        if name not in ("ablation", "given")
+    }
+    given = judged.given.rename(index=marked, level="method") if len(judged.given) else judged.given
+    methods = [*map(marked, judged.ablation.methods)]
+    return Judged(replace(judged.ablation, methods=methods), given=given, **tables)
 
 
 def verdicts(judged: Judged) -> list[str]:
@@ -23,10 +51,13 @@ def verdict(judged: Judged, method: str) -> str:
             f"{method}: no difference, for lack of fits of the reference or of a variant that "
             "finished and changed something"
         )
+    sides = _sides(rows)
+    besides = (rows["low"].gt(0) | rows["high"].lt(0)) & sides.eq(0)
     kinds = {
-        judged.ablation.above: rows[rows["low"] > 0],
-        judged.ablation.below: rows[rows["high"] < 0],
-        "not clear": rows[~((rows["low"] > 0) | (rows["high"] < 0))],
+        judged.ablation.above: rows[sides.eq(1)],
+        judged.ablation.below: rows[sides.eq(-1)],
+        "on one side of 0, but not after Holm's correction": rows[besides],
+        "not clear": rows[sides.eq(0) & ~besides],
     }
     parts = [
         f"**{kind}**: {', '.join(_interval(row) for _, row in of_kind.iterrows())}"
@@ -45,15 +76,76 @@ def contrasts(judged: Judged, methods: Collection[str]) -> list[str]:
     ]
 
 
+def table_of_differences(differences: pd.DataFrame) -> pd.DataFrame:
+    """Return differences from the reference as the page of an ablation shows them."""
+    columns = ["method", "short", "reference", "value", "sd", "low", "high", "seeds", "p_holm"]
+    return differences[columns].rename(columns=NAMES)
+
+
 def table_of_contrasts(contrasts: pd.DataFrame) -> pd.DataFrame:
     """Return contrasts as the page of an ablation shows them."""
     columns = ["method", "against", "short", "value", "sd", "low", "high", "seeds", "p_holm"]
-    return contrasts[columns].rename(columns={"short": "variant", "sd": "SD", "p_holm": "p (Holm)"})
+    return contrasts[columns].rename(columns=NAMES)
+
+
+def of_all_contrasts(judged: Iterable[Judged], claim: str) -> str:
+    """Say how many contrasts show a claim that the first method is better, by data set."""
+    clauses, better, every = [], 0, 0
+    pairs: dict[str, None] = {}
+    for one in judged:
+        table, sides = one.contrasts, _sides(one.contrasts)
+        if table.empty:
+            continue
+        names = table["method"] + " with " + table["against"]
+        pairs |= dict.fromkeys(prose.literal(name) for name in names)
+        dataset = one.ablation.dataset
+        concerned = [*table["method"], *table["against"]]
+        mark = next(filter(None, (choices.marked(dataset, name) for name in concerned)), "")
+        clauses.append(
+            f"on {prose.literal(dataset)}{mark} clearly higher in {sides.eq(1).sum()} and clearly "
+            f"lower in {sides.eq(-1).sum()} of {len(sides)}"
+        )
+        better, every = better + sides.eq(1).sum(), every + len(sides)
+    if not clauses:
+        return ""
+    return (
+        f"That {claim} is shown by {better or 'none'} of {every} comparisons with the same labels "
+        f"({', '.join(pairs)}; paired by seed, after Holm's correction): AUROC is "
+        f"{'; '.join(clauses)}."
+    )
+
+
+def of_variant(judged: Iterable[Judged], variant: str) -> str:
+    """Say what a variant changes on each data set, and how many of these changes are clear."""
+    clauses, sides = [], []
+    for one in judged:
+        rows, dataset = one.differences, one.ablation.dataset
+        rows = rows[rows["variant"].eq(variant)]
+        named = [
+            f"{prose.literal(row['method'])}{choices.marked(dataset, row['method'])} "
+            f"{_difference(row)}"
+            for _, row in rows.iterrows()
+        ]
+        if named:
+            clauses.append(f"on {prose.literal(dataset)}, {', '.join(named)}")
+            sides.extend(_sides(rows))
+    if not clauses:
+        return ""
+    clear = sum(side != 0 for side in sides)
+    return (
+        f"*{variant}* changes AUROC, compared with the reference of its ablation, in the mean over "
+        f"seeds: {'; '.join(clauses)}. Clear after Holm's correction: {clear} of {len(sides)}."
+    )
+
+
+def _sides(rows: pd.DataFrame) -> pd.Series:
+    """Return the side of each difference or contrast after Holm's correction."""
+    return claims.sides(rows.rename(columns={"value": "difference"}))
 
 
 def _of_contrast(rows: pd.DataFrame, number: int) -> str:
     """Where differences are clear after the correction over `number` contrasts, and their range."""
-    sides = claims.sides(rows.rename(columns={"value": "difference"}))
+    sides = _sides(rows)
     counted = " and ".join(
         f"clearly {word} at {', '.join(rows.loc[sides.eq(side), 'short']) or 'none'}"
         for word, side in {"higher": 1, "lower": -1}.items()
@@ -73,12 +165,12 @@ def result(judged: Judged) -> str:
     table = judged.differences
     if table.empty:
         return "No difference could be measured: see the fits that failed."
-    films = table.iloc[0]
-    above, below = table[table["low"] > 0], table[table["high"] < 0]
+    films, sides = table.iloc[0], _sides(table)
+    above, below = table[sides.eq(1)], table[sides.eq(-1)]
     reference = table["reference"].iloc[0]
     counted = (
         f"Measured {findings.tested(films['n'], films['base_rate'])}: of {len(table)} differences "
-        f"in AUROC from `{reference}`, clearly above 0 "
+        f"in AUROC from `{reference}`, clearly above 0 after Holm's correction "
         f"({judged.ablation.above}): {len(above)}; clearly below 0 ({judged.ablation.below}): "
         f"{len(below)}"
     )
@@ -134,5 +226,9 @@ def of_failures(judged: Judged) -> list[str]:
 
 def _interval(row: pd.Series) -> str:
     """Return `5 % (+0.080 [+0.020, +0.140])`."""
+    return f"{row['short']} ({_difference(row)})"
+
+
+def _difference(row: pd.Series) -> str:
     ends = prose.ends(row["low"], row["high"], "+.3f") if row["seeds"] > 1 else "of one seed"
-    return f"{row['short']} ({row['value']:+.3f} {ends})"
+    return f"{row['value']:+.3f} {ends}"

@@ -2,8 +2,8 @@
 
 Without a method it is the one that the comparison recommends to those who have no labels:
 
-1. a fusion with a rule, if all its parts are trained on the data set and learned without labels;
-   a rule that was fixed beforehand does not depend on test results;
+1. a fusion with a rule, if all its parts are trained on the data set and learned without labels:
+   it is declared in params/study.yaml, and not selected by the test results of this run;
 2. otherwise the detector trained without labels whose AUROC on the test films is highest.
 
 Without a data set it is the first of the grid with such a fusion, or else the first with any.

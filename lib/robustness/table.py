@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from lib import files, grid, metrics
-from lib.comparison.overview import above_intervals
+from lib.comparison.choices import marked
+from lib.comparison.overview import above_intervals, named
 from lib.prose import literal
 
 COLUMNS = ["dataset", "method", "seed", "perturbation", "strength", "metric"]
@@ -65,13 +66,13 @@ def strongest(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the difference in AUROC at the greatest strength, by perturbation and method."""
     last = _strongest(rows).assign(perturbation=lambda own: own["perturbation"] + _at(own))
     last["shown"] = above_intervals(last, "+")
-    last["method"] = last["method"].map(literal)
+    last["method"] = named(last, "method", "seed")
     table = last.pivot_table("shown", "perturbation", "method", aggfunc="first", sort=False)
     return table.reset_index()
 
 
 def of_losses(rows: pd.DataFrame) -> str:
-    """Per data set and method: AUROC of unperturbed films, and where it clearly falls."""
+    """Per data set and method: AUROC of unperturbed films, and where intervals lie below it."""
     lines = []
     for (dataset, method), own in rows.groupby(["dataset", "method"], sort=False):
         whole = own[own["perturbation"].eq(UNPERTURBED.perturbation)].iloc[0]
@@ -80,9 +81,9 @@ def of_losses(rows: pd.DataFrame) -> str:
         pairs = zip(falls["perturbation"], falls["value"], strict=True)
         words = ", ".join(f"{name} ({value:+z.3f})" for name, value in pairs)
         lines.append(
-            f"- {literal(dataset)}, {literal(method)}: AUROC {whole['value']:.3f} over "
-            f"{whole['n']:.0f} films; at the greatest strength it clearly falls under "
-            f"{words or 'none of them'}."
+            f"- {literal(dataset)}, {literal(method)}{marked(dataset, method)}: AUROC "
+            f"{whole['value']:.3f} over {whole['n']:.0f} films; at the greatest strength the "
+            f"interval of its change lies below 0 for {words or 'none of them'}."
         )
     return "\n".join(lines)
 

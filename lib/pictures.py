@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from lib import ROOT, figures, files, grid, provenance, selection
+from lib.comparison.choices import with_marks
 from lib.datasets.survey import survey
 from lib.datasets.table import load_index
 from lib.figures.glance import runs
@@ -54,7 +55,8 @@ def phantoms() -> None:
 def at_a_glance() -> None:
     """Draw the best methods on phantoms in the last run, and on real films in the record."""
     for table, picture in {files.RESULTS: "results.png", RECORD: "results_real.png"}.items():
-        _write(figures.glance(runs(pd.read_csv(table, dtype={"seed": str}))), picture)
+        rows = runs(pd.read_csv(table, dtype={"seed": str}))
+        _write(figures.glance(with_marks(rows)), picture)
 
 
 def answer() -> None:

@@ -1,0 +1,81 @@
+"""What the record of real films (reports/real/) says, for pages of other films.
+
+The record may be of several experiments, each of one commit in a folder of its own
+(lib.comparison.record). They are put together only if they have the same profile and films.
+"""
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from lib import ROOT, params, prose
+from lib.ablations import ABLATION, Ablation
+from lib.comparison import verdicts
+from lib.comparison.ablations import Judged, judge_recorded
+from lib.errors import BadData
+
+FILES = ("reports/real/results.csv", "reports/real/pretrained/results.csv")
+SHARED = ["profile", "films"]  # columns of runs.csv
+
+
+def tables(paths: Iterable[str] = FILES) -> list[pd.DataFrame]:
+    """Return the results of each experiment. Raises BadData if profile or films differ."""
+    _origins(paths)
+    return [pd.read_csv(path, dtype={"seed": str, "commit": str}) for path in _existing(paths)]
+
+
+def origin(paths: Iterable[str] = FILES) -> str:
+    """Say of which commits and profile the record is; "" without one."""
+    found = _origins(paths)
+    if found.empty:
+        return ""
+    commits = [f"`{name}`" for name in found["commit"].unique()]
+    several = f"in {len(commits)} experiments at commits" if len(commits) > 1 else "at commit"
+    return (
+        f"Recorded {several} {' and '.join(commits)}, with the profile `{found['profile'].iloc[0]}`"
+        f"{' and the same films' * (len(commits) > 1)}."
+    )
+
+
+def judged(ablation: Ablation) -> list[Judged]:
+    """Return the tables of an ablation on each recorded data set that has variants of it."""
+    family = f"{ABLATION}{ablation.name}"
+    own = [rows[rows["family"].eq(family)] for rows in tables()]
+    if not any(map(len, own)):
+        return []
+    rows = pd.concat(own).drop_duplicates(["dataset", "method", "seed", "setting", "metric"])
+    rows = rows[rows["seed"].ne("mean") & rows["method"].isin(params.methods())]
+    by_dataset = rows.groupby("dataset", sort=False)
+    found = [judge_recorded(ablation, of_dataset) for _, of_dataset in by_dataset]
+    return [one for one in found if len(one.fits)]
+
+
+def sentences(ablation: Ablation) -> list[str]:
+    """Return per recorded data set what an ablation shows there, in Markdown, with marks."""
+    lines = []
+    for one in map(verdicts.with_marks, judged(ablation)):
+        compared = [*one.differences["method"].unique()]
+        parts = [verdicts.verdict(one, method) for method in compared]
+        parts += verdicts.contrasts(one, one.ablation.methods)
+        films = f"{one.fits['n'].max():.0f} test films"
+        lines.append(f"{prose.literal(one.ablation.dataset)}, {films}: {'; '.join(parts)}")
+    return lines
+
+
+def _existing(paths: Iterable[str]) -> list:
+    return [ROOT / path for path in paths if (ROOT / path).exists()]
+
+
+def _origins(paths: Iterable[str]) -> pd.DataFrame:
+    """Return commit, profile and films of each experiment."""
+    runs = [pd.read_csv(path.with_name("runs.csv"), dtype=str) for path in _existing(paths)]
+    found = [table[["commit", *SHARED]].drop_duplicates() for table in runs]
+    whole = pd.concat([pd.DataFrame(columns=["commit", *SHARED]), *found])
+    for name in SHARED:
+        if whole[name].nunique() > 1:
+            raise BadData(
+                f"The experiments of reports/real/ differ in their {name} "
+                f"({', '.join(whole[name].unique())}) and cannot be ranked together: record them "
+                "again with `make record`."
+            )
+    return whole

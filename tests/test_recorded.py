@@ -1,0 +1,59 @@
+"""The record of real films on other pages: one profile and the same films, or no ranking."""
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from lib import ablations
+from lib.comparison import recorded
+from lib.errors import BadData
+
+QUICK = {"commit": "0123456789", "profile": "quick", "films": "abc.dir"}
+PATHS = ["main/results.csv", "more/results.csv", "missing/results.csv"]
+
+
+def leave_record(folder, results, **others):
+    """Write the results of an experiment and what it was made of."""
+    folder.mkdir()
+    results.to_csv(folder / "results.csv", index=False)
+    pd.DataFrame([QUICK | others]).to_csv(folder / "runs.csv", index=False)
+
+
+@pytest.mark.parametrize(("name", "other"), [("profile", "hours"), ("films", "def.dir")])
+def test_experiments_of_other_films_or_another_profile_are_not_ranked_together(
+    name, other, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(recorded, "ROOT", tmp_path)
+    leave_record(tmp_path / "main", pd.DataFrame({"seed": ["0"]}))
+    leave_record(tmp_path / "more", pd.DataFrame({"seed": ["1"]}), **{name: other})
+    assert len(recorded.tables(PATHS[:1])) == 1
+    with pytest.raises(BadData, match=f"differ in their {name} .*{other}"):
+        recorded.tables(PATHS)
+
+
+def test_the_commits_of_the_experiments_are_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(recorded, "ROOT", tmp_path)
+    assert recorded.origin(PATHS) == ""
+    leave_record(tmp_path / "main", pd.DataFrame({"seed": ["0"]}))
+    assert recorded.origin(PATHS) == "Recorded at commit `0123456789`, with the profile `quick`."
+    leave_record(tmp_path / "more", pd.DataFrame({"seed": ["0"]}), commit="1111111111")
+    assert "in 2 experiments at commits `0123456789` and `1111111111`" in recorded.origin(PATHS)
+    assert [len(table) for table in recorded.tables(PATHS)] == [1, 1]
+
+
+def test_the_committed_record_answers_the_questions_of_the_ablations():
+    """Of the spheres and classifiers, of the centre, and of the weights of photographs."""
+    for name, dataset in (("label_fraction", "mura"), ("center", "mura"), ("backbone", "rsna")):
+        ablation = ablations.find(name, dataset)
+        judged = recorded.judged(ablation)
+        assert len(judged) >= 3 and all(len(one.differences) for one in judged), name
+        assert all(len(one.contrasts) for one in judged) == bool(ablation.contrasts), name
+        lines = recorded.sentences(ablation)
+        assert len(lines) == len(judged) and all("test films: " in line for line in lines)
+    other = replace(ablation, variants={"a third": {"labels": {"normal": 0.33, "abnormal": 0.33}}})
+    assert recorded.judged(other) == [] == recorded.sentences(replace(ablation, name="new"))
+    (line,) = [
+        one for one in recorded.sentences(ablations.find("label_fraction", "mura")) if "nih" in one
+    ]
+    assert "deep_sad compared with resnet_few_pu †" in line
