@@ -30,6 +30,7 @@ endif
 
 faults: $(READY)           ## test a small study's recovery from kills, full disks and interruptions (an hour or more)
 	python -m tests.faults
+	python -m tests.kills
 
 test: $(READY)             ## run the tests
 	pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder

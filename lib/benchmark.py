@@ -121,8 +121,8 @@ def measures_speed() -> list[dict]:
     }
     size = f"{TEST_FILMS:,} films, {RESAMPLES:,} resamples"
     return [
-        _row("measures", f"{name}, {size}", TEST_FILMS / own, seconds[reference] / own, reference)
-        for name, own in seconds.items()
+        _row("measures", f"{name}, {size}", TEST_FILMS / each, seconds[reference] / each, reference)
+        for name, each in seconds.items()
     ]
 
 
@@ -170,4 +170,5 @@ if __name__ == "__main__":
         shown = table.merge(previous, on=["task", "subject"], how="left", suffixes=("", "_before"))
         shown["times_before"] = (shown["films_per_s"] / shown["films_per_s_before"]).round(2)
     print(shown.drop(columns="machine").to_string(index=False), f"\non {machine()}")
-    table.to_csv(KEPT, index=False)
+    with files.whole_file(KEPT) as unfinished:
+        table.to_csv(unfinished, index=False)

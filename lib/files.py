@@ -72,6 +72,16 @@ def annotations(dataset: str, build: Path | None = None) -> Path:
     return (build or BUILD) / f"index/{dataset}.annotations.csv"
 
 
+def problems(dataset: str, build: Path | None = None) -> Path:
+    """Return the path of the films that were left out, with the reasons."""
+    return (build or BUILD) / f"index/{dataset}.problems.csv"
+
+
+def protocol(dataset: str, build: Path | None = None) -> Path:
+    """Return the path of the counts of films by step of the reading."""
+    return (build or BUILD) / f"index/{dataset}.protocol.csv"
+
+
 def images(dataset: str, kind: str = "", build: Path | None = None) -> Path:
     """Return the path of the films as an array, or of their masks (`body`, `lesions`)."""
     return (build or BUILD) / f"images/{'.'.join(filter(None, (dataset, kind)))}.npy"

@@ -1,4 +1,4 @@
-"""What tests of methods work out beside the network: plain numbers, without keras's own losses."""
+"""What tests of methods compute without the network: plain numbers, no loss of keras."""
 
 import numpy as np
 from keras import ops

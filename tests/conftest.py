@@ -108,8 +108,8 @@ class Study:
         (self.folder / path).write_text(text.replace(old, new, 1))
 
     def trained(self) -> dict[str, int]:
-        """When the weights of each fit were written: another moment where it was trained again."""
-        weights = (self.folder / "build/fits").rglob("weights.weights.h5")
+        """When the published weights of each fit were written: later where it is trained again."""
+        weights = self.folder.glob("build/fits/[!.]*/[!.]*/[!.]*/[!.]*/weights.weights.h5")
         return {str(path.parent.relative_to(self.folder / "build/fits")): path.stat().st_mtime_ns
                 for path in weights}  # fmt: skip
 

@@ -143,7 +143,7 @@ def kept(study: Study) -> dict[str, str]:
     return {str(file.relative_to(study.folder)): file.read_text() for file in files}
 
 
-# Each fault takes the study, a stage and chance; it returns what the stage said that counts.
+# Each fault takes the study, a stage and chance; it returns the output of the stage that counts.
 
 
 def fresh(base: Study, place: Path, stage: Stage) -> Study:
@@ -253,10 +253,10 @@ FAULTS = {
 }
 
 
-def outcome(study: Study, expected: dict[str, str], said: str) -> tuple[str, str]:
-    """Ask for the study again, as `make study` does: what came of it, and all that was said."""
+def outcome(study: Study, expected: dict[str, str], printed: str) -> tuple[str, str]:
+    """Ask for the study again, as `make study` does: what came of it, and all that was printed."""
     asked = [study.run("python", "-m", "lib.preflight"), study.dvc("repro")]
-    text = said + "".join(run.stdout + run.stderr for run in asked)
+    text = printed + "".join(run.stdout + run.stderr for run in asked)
     if "Traceback" in text:
         return "wrong", text
     if any(run.returncode for run in asked):
@@ -292,8 +292,8 @@ def disturb(faults: list[str], rounds: int, seed: int, place: Path) -> Counter:
                 islice(cycle(chance.sample(stages, len(stages))), rounds)
             ):
                 study = fresh(base, disk, stage)
-                said = FAULTS[fault](study, stage, chance)
-                came, text = outcome(study, expected, said)
+                printed = FAULTS[fault](study, stage, chance)
+                came, text = outcome(study, expected, printed)
                 counts[fault, came] += 1
                 print(f"{fault} {number}, {stage.name}: {came}", "" if came == "healed" else text)
     return counts

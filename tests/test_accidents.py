@@ -13,7 +13,7 @@ import pytest
 from lib import accidents
 
 
-class Told(Exception):
+class Refused(Exception):
     """A sentence for the user."""
 
 
@@ -31,11 +31,11 @@ class Told(Exception):
         (OSError(errno.EIO, "Input/output error"), "cannot be read or written"),
         (ModuleNotFoundError("No module named 'torch'"), "cannot be imported .*torch"),
         (BrokenProcessPool("gone"), "worker process died"),
-        (Told("This file is wrong."), "^This file is wrong.$"),
+        (Refused("This file is wrong."), "^This file is wrong.$"),
     ],
 )
 def test_an_accident_is_told_in_one_sentence(error, sentence):
-    with pytest.raises(SystemExit, match=sentence) as end, accidents.in_one_sentence(Told):
+    with pytest.raises(SystemExit, match=sentence) as end, accidents.in_one_sentence(Refused):
         raise error
     assert "\n" not in str(end.value)
 
@@ -52,7 +52,7 @@ def test_what_an_accident_caused_is_that_accident():
 
 
 def test_a_fault_of_the_code_keeps_its_traceback():
-    with pytest.raises(ValueError, match="nonsense"), accidents.in_one_sentence(Told):
+    with pytest.raises(ValueError, match="nonsense"), accidents.in_one_sentence(Refused):
         raise ValueError("nonsense")
 
 
@@ -69,13 +69,13 @@ with accidents.in_one_sentence():
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_stage_that_is_told_to_end_cleans_up_and_says_so(number):
+def test_a_stage_that_is_interrupted_cleans_up_and_reports_it(number):
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     stage = subprocess.Popen([sys.executable, "-c", STAGE], **pipes)
     stage.stdout.readline()
     stage.send_signal(number)
-    _, told = stage.communicate(timeout=10)
-    assert told.splitlines() == [
+    _, printed = stage.communicate(timeout=10)
+    assert printed.splitlines() == [
         "cleaned",
         "Interrupted. Nothing was saved; `dvc repro` runs the stage again.",
     ]

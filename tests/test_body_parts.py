@@ -1,4 +1,4 @@
-"""AUROC per body part: which rows, one table, and what is said next to it."""
+"""AUROC per body part: which rows, one table, and the sentence below it."""
 
 import pandas as pd
 import pytest

@@ -291,7 +291,7 @@ def test_a_setting_says_whether_validation_labels_were_used(build):
     )
 
 
-def test_floors_stand_beside(build):
+def test_floors_are_listed_with_methods(build):
     compare([GOOD], build, resamples=20)
     results = table(build, "results")
     row = one(results, method="floor: shortcut view")
@@ -626,15 +626,15 @@ def test_record_puts_the_study_beside_the_reference_codes(root):
     record(root)
     text = (root / "reports/real/README.md").read_text()
     rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| limbs |")]
-    beside = {row[1]: row[2:] for row in rows if len(row) == 6}
-    values = [float(row[2].split()[0]) for row in beside.values()]
-    assert values == sorted(values, reverse=True) and {"printed", "known, raw"} <= set(beside)
-    assert "mean grey, raw" in beside and "mean grey, equalised" not in beside
-    assert "third, raw" in beside and "fourth, raw" not in beside
-    assert beside["second, raw"][:3] == ["code@1", "unlabelled", "0.990"]
+    compared = {row[1]: row[2:] for row in rows if len(row) == 6}
+    values = [float(row[2].split()[0]) for row in compared.values()]
+    assert values == sorted(values, reverse=True) and {"printed", "known, raw"} <= set(compared)
+    assert "mean grey, raw" in compared and "mean grey, equalised" not in compared
+    assert "third, raw" in compared and "fourth, raw" not in compared
+    assert compared["second, raw"][:3] == ["code@1", "unlabelled", "0.990"]
     ours = one(pd.read_csv(root / "reports/results.csv"), method="deep_svdd")
     number = f"{ours['value']:.3f} [{ours['low']:.3f}, {ours['high']:.3f}]"
-    assert beside["deep_svdd"][:3] == ["this study", "unlabelled", number]
+    assert compared["deep_svdd"][:3] == ["this study", "unlabelled", number]
     assert text.count("| deep_svdd |") == 1 and "| other |" not in text
     assert "## The protocols of the reference codes" in text and "## Own splits" not in text
 

@@ -1,4 +1,4 @@
-"""The same film under two names: in one class, in both, beside the test list, saved again."""
+"""The same film under two names: in one class, in both, next to the test list, saved again."""
 
 import io
 

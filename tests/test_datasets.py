@@ -782,7 +782,7 @@ def test_methods_that_need_abnormal_films_are_refused_where_there_is_none(index)
 
 
 @pytest.mark.real
-@pytest.mark.skipif(not XRAYS.is_dir(), reason="no real films beside the repository")
+@pytest.mark.skipif(not XRAYS.is_dir(), reason="no real films next to the repository")
 @pytest.mark.parametrize(
     ("name", "normal", "abnormal"),
     [("nih_any", 250, 250), ("kermany", 202, 582), ("knee_oa", 370, 280)],
@@ -797,7 +797,7 @@ def test_real_films(name, normal, abnormal):
 
 
 @pytest.mark.real
-@pytest.mark.skipif(not XRAYS.is_dir(), reason="no real films beside the repository")
+@pytest.mark.skipif(not XRAYS.is_dir(), reason="no real films next to the repository")
 @pytest.mark.filterwarnings("ignore:.*every abnormal film is in the test list")
 @pytest.mark.parametrize(
     ("name", "outside", "test"),

@@ -135,10 +135,10 @@ def test_sums_run_in_one_thread_unless_somebody_asks_for_more(asked, given):
     before = {name: value for name, value in os.environ.items() if name not in names}
     code = f"import os, lib; print(*(os.environ[name] for name in {names}))"
     environment = before | (dict.fromkeys(names, asked) if asked else {})
-    told = subprocess.run(
+    run = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True
     )
-    assert told.stdout.split() == [given] * len(names)
+    assert run.stdout.split() == [given] * len(names)
 
 
 def _installed(distribution: str) -> bool:

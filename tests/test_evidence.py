@@ -39,7 +39,7 @@ class Silent:
         return []
 
 
-class Telling(Silent):
+class Complete(Silent):
     """Maps are the films, reconstructions their negatives, and half a call halves the score.
 
     A film is embedded as its first row, in the sphere of its first pixel's sign.
@@ -103,7 +103,7 @@ def test_maps_are_kept_of_quiet_and_of_loud_films(monkeypatch):
 
 
 def test_what_is_kept_is_of_the_films_it_names(tmp_path):
-    assert keep(Telling(), tmp_path) == {
+    assert keep(Complete(), tmp_path) == {
         *("maps.npz", "chain.npz", "embedding.npz"),
         "sweep.csv",
     }
@@ -141,7 +141,7 @@ def test_what_is_kept_is_of_the_films_it_names(tmp_path):
 def test_maps_are_kept_whatever_their_range(largest, kind, tmp_path):
     """AE-U without a floor of the variance: beyond 65504 float16 has infinity alone."""
 
-    class Loud(Telling):
+    class Loud(Complete):
         def predict(self, x, verbose):
             outputs = super().predict(x, verbose)
             return outputs | {"map": outputs["map"] * np.float32(largest)}
@@ -166,7 +166,7 @@ def test_a_sweep_keeps_to_so_many_films_of_all_ranks(monkeypatch):
 
 
 def test_scores_that_are_not_finite_are_named(tmp_path):
-    class Broken(Telling):
+    class Broken(Complete):
         def sweep(self, x):
             setting, score = super().sweep(x)[0]
             return [(setting, np.where(np.arange(len(score)) < 3, np.nan, score))]

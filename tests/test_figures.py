@@ -203,12 +203,12 @@ def test_figures_of_an_embedding_say_and_mark_who_is_where():
         tuple(map(tuple, dots.get_paths()[0].vertices.round(3)))
         for dots in figures.planes(PLANES, LABELS).axes[0].collections
     }
-    assert len(markers) == 3, "told apart by more than colour"
+    assert len(markers) == 3, "distinguished by more than colour"
     by_group = figures.planes_by_group(PLANES, np.repeat(np.arange(10), 10)).get_label()
     assert "30 other (3 groups)" in by_group
-    told = figures.spheres(IN_SPHERES).get_label()
-    assert told.index("sphere 4") < told.index("sphere 0"), "the fullest first"
-    assert "sphere 0: 12 abnormal, 12 normal, 6 unknown" in told
+    text = figures.spheres(IN_SPHERES).get_label()
+    assert text.index("sphere 4") < text.index("sphere 0"), "the fullest first"
+    assert "sphere 0: 12 abnormal, 12 normal, 6 unknown" in text
 
 
 def test_a_lesion_at_the_edge_has_a_closed_outline():
@@ -403,9 +403,9 @@ def test_an_earlier_stage_is_described_by_the_epochs_it_had():
     assert len(figures.training_curves(history[history.columns[::-1]]).axes) == 2, "in any order"
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["gan critic", "loss"]
     assert figure.axes[0].get_lines()[1].get_ydata().tolist()[:2] == [4, 5]
-    said = figure.get_label()
-    assert "gan_critic training from 3 to 2; gan_critic validation from 4 to 5" in said
-    assert "loss training from 1 to 1" in said
+    text = figure.get_label()
+    assert "gan_critic training from 3 to 2; gan_critic validation from 4 to 5" in text
+    assert "loss training from 1 to 1" in text
 
 
 def test_samples_have_a_row_a_time_drawn_pixel_by_pixel():
@@ -447,8 +447,8 @@ def test_a_sweep_changes_one_setting_a_panel_and_marks_the_reference():
     assert (calls.get_xscale(), calls.get_title(loc="left")) == ("log", "lambda 250")
     assert noise.get_lines()[0].get_xdata().tolist() == [100, 250, 500]
     assert (noise.get_xscale(), noise.get_xlabel()) == ("linear", "lambda")
-    said = figures.sweep(SWEEP).get_label()
-    assert "Over calls (lambda 250): 2 0.60 [0.50, 0.65]; 10 0.78" in said
+    text = figures.sweep(SWEEP).get_label()
+    assert "Over calls (lambda 250): 2 0.60 [0.50, 0.65]; 10 0.78" in text
     alone = SWEEP.droplevel("lambda").iloc[[0, 2]]
     assert [axes.get_xlabel() for axes in figures.sweep(alone).axes] == ["calls"]
 
@@ -462,13 +462,13 @@ def test_a_trend_has_a_line_a_method_at_evenly_spaced_steps():
     np.testing.assert_allclose(lines["resnet"].get_xdata(), [1, 2], atol=0.1)
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0", "1", "20"]
     looks = [(lines[m].get_marker(), lines[m].get_linestyle()) for m in ("deep_sad", "resnet")]
-    assert len(set(looks[0]) & set(looks[1])) == 0, "told apart without colour"
+    assert len(set(looks[0]) & set(looks[1])) == 0, "distinguished without colour"
     bars = [collection.get_segments() for collection in axes.collections]
     assert bars[0][0][:, 1].tolist() == pytest.approx([0.3, 0.8])
     assert set(lines["floor: knn 0.58"].get_ydata()) == {0.58}
     assert axes.get_ylim()[1] <= 1, "an interval over seeds may reach beyond 1, an AUROC may not"
-    said = figure.get_label()
-    assert "deep_sad: 0 % 0.50 [0.30, 0.80]; 1 % 0.60" in said and "floor: knn 0.58" in said
+    text = figure.get_label()
+    assert "deep_sad: 0 % 0.50 [0.30, 0.80]; 1 % 0.60" in text and "floor: knn 0.58" in text
 
 
 def test_a_trend_of_one_seed_has_no_intervals():

@@ -100,8 +100,8 @@ def test_two_processes_write_one_after_the_other_and_the_second_says_for_whom_it
     second = start(WRITE_SLOWLY, path, "second", 0)
     second.stdout.readline()
     assert first.wait() == 0, "the second began before the first had ended"
-    _, told = second.communicate()
-    assert f"being written by process {first.pid} on {gethostname()}" in told
+    _, printed = second.communicate()
+    assert f"being written by process {first.pid} on {gethostname()}" in printed
     assert {file.read_text() for file in path.iterdir()} == {"second"}
     assert sorted(os.listdir(tmp_path)) == [".cell.lock", "cell"]
 

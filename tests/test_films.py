@@ -569,7 +569,7 @@ def test_dicom_that_shows_nothing(tmp_path):
 
 
 @pytest.mark.real
-@pytest.mark.skipif(not XRAYS.is_dir(), reason="no real films beside the repository")
+@pytest.mark.skipif(not XRAYS.is_dir(), reason="no real films next to the repository")
 def test_real_films():
     one, other = map(read_film, (XRAYS / "dicom").glob("*.dcm"))
     assert np.corrcoef(one.ravel(), other.ravel())[0, 1] < -0.999

@@ -1,4 +1,4 @@
-"""Scores put together: each rule by hand, what it may learn from, and whether it is tested."""
+"""Score fusion: each rule by hand, what it may learn from, and whether it is tested."""
 
 from dataclasses import replace
 

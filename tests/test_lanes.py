@@ -1,4 +1,4 @@
-"""Lanes run beside each other, and end together with all that they started."""
+"""Lanes run in parallel, and end together with all that they started."""
 
 import os
 import signal
@@ -38,7 +38,7 @@ def test_the_status_says_whether_a_lane_failed_and_the_others_go_on(tmp_path, co
     assert len(os.listdir(tmp_path)) == 2
 
 
-def test_lanes_run_beside_each_other():
+def test_lanes_run_in_parallel():
     began = time.monotonic()
     assert lanes.run([["sleep", "0.5"]] * 3) == 0
     assert time.monotonic() - began < 1.4

@@ -1,4 +1,4 @@
-"""The pages of a whole small study: what a visitor gets, and what stands behind it."""
+"""The pages of a whole small study: what a visitor gets, and what it rests on."""
 
 import posixpath
 import re
@@ -267,9 +267,9 @@ def test_films_without_a_label_are_ranked_on_a_page_that_names_none(small_study,
     local = pd.read_csv(small_study.folder / "build/unlabelled/rsna.csv")
     assert len(local) == new.sum() and local["path"].str.contains(NAME).all()
     page = page_of(small_study, "08_unlabelled", dataset="rsna")
-    said = " ".join(page.text.split())
-    assert f"{new.sum()} films without a label, scored by 6 methods: resnet, autoencoder" in said
-    assert "not a medical device" in said and NAME not in str(page)
+    text = " ".join(page.text.split())
+    assert f"{new.sum()} films without a label, scored by 6 methods: resnet, autoencoder" in text
+    assert "not a medical device" in text and NAME not in str(page)
     assert f"film {local['number'][0]}: " in page("img")[-2]["alt"] + page("img")[-1]["alt"]
     first = page_of(small_study, "01_exploration", dataset="rsna")
     assert NAME not in str(first) and "NaN" not in first.main.text

@@ -1,15 +1,15 @@
 """The rules of the graph: what each edit runs again, and what a broken fit leaves behind."""
 
 import json
-import os
-import signal
 import subprocess
-import time
+import sys
 
 import nbformat
 import numpy as np
 import pytest
 from PIL import Image
+
+from lib import ROOT
 
 pytestmark = pytest.mark.seconds(500)
 
@@ -40,7 +40,7 @@ def study(small_study):
 
 
 def changed_stages(study) -> set[str]:
-    """The stages that `dvc repro` would run next, once the fingerprints are written anew."""
+    """The stages that `dvc repro` would run next, once the fingerprints are written again."""
     assert study.dvc("repro", "code").returncode == 0
     return set(json.loads(study.dvc("status", "--json").stdout or "{}"))
 
@@ -202,29 +202,24 @@ def test_one_fit_by_hand_is_not_trained_again_by_the_graph(study):
     assert trained_again(study) == {f"rsna/resnet/{SOME}/8"}
 
 
+KILLED_WHILE_IT_TRAINS = """
+import shutil, sys
+from pathlib import Path
+from tests.conftest import Study
+from tests.kills import Moment, killed_and_continued, scores
+study = Study(Path(sys.argv[1]))
+expected = scores(study)
+for fit in study.folder.glob("build/*/rsna/autoencoder/*/[01]"):
+    shutil.rmtree(fit)
+print(killed_and_continued(study, Moment("training", 3, 0.5), expected))
+"""
+
+
 def test_a_killed_stage_goes_on_where_it_was(study):
-    """SIGKILL for the whole tree when some fits have landed: these are not trained again."""
-    study.edit("params/study.yaml", "seeds: [0, 1]", "seeds: [0, 1, 3, 4, 5]")
-    before = set(study.trained())
-    run = subprocess.Popen(
-        ["dvc", "repro", "fits@rsna"],
-        cwd=study.folder,
-        env=study.environment,
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    while len(set(study.trained()) - before) < 2 and run.poll() is None:
-        time.sleep(0.05)
-    assert run.poll() is None, "it was to be killed in the middle"
-    os.killpg(run.pid, signal.SIGKILL)
-    run.wait()
-    landed = set(study.trained())
-    assert study.run("python", "-m", "lib.preflight").returncode == 0
-    again = trained_again(study)
-    assert again and not again & landed
-    parts = [part for part in (study.folder / "build").rglob(".*.partial") if part.is_dir()]
-    assert not parts
+    """One round of tests.kills: fits of an ablation are trained again, with equal scores."""
+    code = [sys.executable, "-c", KILLED_WHILE_IT_TRAINS, str(study.folder)]
+    run = subprocess.run(code, cwd=ROOT, capture_output=True, text=True)
+    assert "again=0, scores_equal=True, unfinished=0" in run.stdout, run.stdout + run.stderr
 
 
 def test_a_broken_fit_says_why_and_the_rest_is_built(study):

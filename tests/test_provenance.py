@@ -11,7 +11,7 @@ from lib import provenance
 
 @pytest.fixture
 def lib(tmp_path, monkeypatch):
-    """A small library: method -> losses; figures stands apart."""
+    """A small library: method -> losses; figures is separate."""
     monkeypatch.setattr(provenance, "ROOT", tmp_path)
     folder = tmp_path / "lib"
     (folder / "methods").mkdir(parents=True)

@@ -414,7 +414,7 @@ def test_an_output_that_cannot_be_written_is_refused_before_films_are_read(films
     (tmp_path / "film.dcm").touch()
     with pytest.raises(BadData, match="another folder"):
         folder.check_output(tmp_path / "film.dcm", tmp_path)
-    folder.check_output(tmp_path / "film.dcm", tmp_path / "build/read")  # not beside the film
+    folder.check_output(tmp_path / "film.dcm", tmp_path / "build/read")  # not next to the film
 
 
 def test_a_table_belongs_to_a_page_and_holds_any_name(joined, films, no_text):

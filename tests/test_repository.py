@@ -80,7 +80,7 @@ def test_a_notebook_opens_with_a_title_card(path):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=named)
-def test_prose_stands_before_each_code_cell(path):
+def test_prose_precedes_each_code_cell(path):
     cells = read(path).cells
     for before, cell in pairwise(cells):
         assert cell.source.strip(), "an empty cell"
@@ -146,12 +146,12 @@ def test_a_module_imports_only_from_floors_below(path):
     floor = floor_of(path.relative_to(ROOT).with_suffix("").parts)
     for imported in imports(path):
         assert imported == floor or FLOORS.index(imported) < FLOORS.index(floor), (
-            f"{named(path)} imports lib.{imported}, which stands above it"
+            f"{named(path)} imports lib.{imported}, which is above it"
         )
 
 
 def floor_of(parts) -> str:
-    """The floor of lib.<floor>...; lib itself stands on the ground."""
+    """The floor of lib.<floor>...; lib itself is the ground floor."""
     floor = parts[1] if len(parts) > 1 and parts[1] != "__init__" else FLOORS[0]
     assert floor in FLOORS, f"lib.{floor} has no floor yet: give it one in {__name__}"
     return floor

@@ -48,7 +48,7 @@ def hostile(tmp_path):
     }
 
 
-def told(code: str, environment: dict, folder) -> str:
+def output_of(code: str, environment: dict, folder) -> str:
     command = [sys.executable, "-c", code]
     run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
@@ -61,7 +61,7 @@ import lib, keras
 print(keras.config.floatx(), keras.config.backend(), keras.config.image_data_format())
 print(keras.config.max_epochs())
 """
-    assert told(code, hostile, tmp_path).split() == [
+    assert output_of(code, hostile, tmp_path).split() == [
         "float32",
         "tensorflow",
         "channels_last",
@@ -84,7 +84,7 @@ print(hashlib.sha256(style.encode(draw())[1]).hexdigest())
 """
     plain = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
     plain |= {"HOME": str(tmp_path / "empty"), "PYTHONPATH": str(ROOT)}
-    assert told(code, hostile, tmp_path) == told(code, plain, ROOT)
+    assert output_of(code, hostile, tmp_path) == output_of(code, plain, ROOT)
 
 
 def test_a_page_runs_in_this_python_and_starts_with_nothing(hostile, tmp_path):

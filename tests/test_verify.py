@@ -160,12 +160,12 @@ def test_results_of_another_file_are_compared_as_well(study, tmp_path):
 
 def test_a_machine_is_known_by_its_results_and_has_no_name(study):
     machine.keep()
-    beside = files.RESULTS.with_name("verify.json").read_text()
+    described = files.RESULTS.with_name("verify.json").read_text()
     results = files.RESULTS.read_text()
-    assert machine.kept_with(results, beside) == machine.here()
+    assert machine.kept_with(results, described) == machine.here()
     assert platform.node() not in machine.here().values()
     assert {"platform", "processor", "Python", "numpy"} <= set(machine.here())
-    assert machine.kept_with(results + "1", beside) == machine.kept_with(results, "") == {}
+    assert machine.kept_with(results + "1", described) == machine.kept_with(results, "") == {}
 
 
 @pytest.mark.parametrize(

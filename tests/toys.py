@@ -123,7 +123,7 @@ def leave_films(build):
 
 
 def change_index(change):
-    """Write the index of the data set `toy` anew, as `change(films)` leaves it."""
+    """Write the index of the data set `toy` again, as `change(films)` leaves it."""
     films = pd.read_csv(files.index("toy"))
     change(films)
     films.to_csv(files.index("toy"), index=False)

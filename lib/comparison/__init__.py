@@ -1,7 +1,7 @@
 """Every metric of every fit and floor, recomputed from scores and index: no model code, no GPU.
 
 `python -m lib.comparison mura` measures one data set, into build/measures/mura/; `python -m
-lib.comparison` puts all of them together, into build/comparison/:
+lib.comparison` combines them in build/comparison/:
 
 - `results.csv`, also reports/results.csv: one row per number (columns in lib.comparison.tables).
   Floors are rows of the family `floor`, fused scores (lib.comparison.fusion) of the family

@@ -157,7 +157,7 @@ def _changed_nothing(measured: pd.DataFrame, reference: str) -> pd.Series:
 
 def _renamed(ablation: Ablation, table: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of an ablation's fits, in its order and with its names of variants."""
-    own = pd.DataFrame(
+    names = pd.DataFrame(
         [
             {
                 **dict(zip(RUN, (fit.method, fit.variant, fit.seed), strict=True)),
@@ -166,7 +166,7 @@ def _renamed(ablation: Ablation, table: pd.DataFrame) -> pd.DataFrame:
             for name, fit in ablation.fits().items()
         ]
     )
-    rows = own.merge(table.astype({"seed": int}), on=RUN, how="inner")
+    rows = names.merge(table.astype({"seed": int}), on=RUN, how="inner")
     return rows.drop(columns="variant").rename(columns={"named": "variant"})
 
 

@@ -3,7 +3,7 @@
 Read from results.csv and tests.csv. Fusions that are compared under several rules are left out, as
 are detectors with a pool of contaminated films, which have other films than the others. The best
 of several detectors is selected on the test films on which it is measured, which favours it: those
-with the same labels that no paired test tells apart from it are named with it.
+with the same labels that no paired test distinguishes from it are named with it.
 """
 
 import re
@@ -83,25 +83,25 @@ def best(auroc: pd.DataFrame, tests: pd.DataFrame | None = None) -> list[Best]:
     methods = methods.assign(labels=methods["setting"].map(labels_of))
     floors = auroc[auroc["family"].eq(FLOOR)].sort_values("value", ascending=False)
     return [
-        _best(own, floors[floors["dataset"].eq(dataset)], compared)
+        _best(of_labels, floors[floors["dataset"].eq(dataset)], compared)
         for dataset in auroc.loc[auroc["family"].eq(FLOOR), "dataset"].unique()
         for labels in IN_WORDS
-        if len(own := methods[methods["dataset"].eq(dataset) & methods["labels"].eq(labels)])
+        if len(of_labels := methods[methods["dataset"].eq(dataset) & methods["labels"].eq(labels)])
     ]
 
 
-def _best(own: pd.DataFrame, floors: pd.DataFrame, compared: dict) -> Best:
+def _best(of_labels: pd.DataFrame, floors: pd.DataFrame, compared: dict) -> Best:
     """Return the best of the runs with the same labels on a data set."""
-    own = own.sort_values("value", ascending=False)
-    run = own.iloc[0].to_dict()
+    of_labels = of_labels.sort_values("value", ascending=False)
+    run = of_labels.iloc[0].to_dict()
     dataset, method = run["dataset"], run["method"]
     tested = floors["method"].map(lambda floor: (dataset, method, floor) in compared)
     floors = floors[tested] if tested.any() else floors
     floor, value = floors.iloc[0][["method", "value"]]
-    others = [(name, compared.get((dataset, method, name))) for name in own["method"][1:]]
+    others = [(name, compared.get((dataset, method, name))) for name in of_labels["method"][1:]]
     alike = [name for name, test in others if test and claims.side(test) <= 0]
     test = compared.get((dataset, method, floor))
-    return Best(dataset, run["labels"], run, len(own), floor, value, test, alike)
+    return Best(dataset, run["labels"], run, len(of_labels), floor, value, test, alike)
 
 
 def _pairs(tests: pd.DataFrame | None) -> dict[tuple[str, str, str], dict]:
@@ -156,17 +156,17 @@ def in_sentences(clauses: Iterable[str]) -> str:
 
 def _of_labels(answers: list[Best], labels: str) -> str:
     """The clause on the best detectors with these labels, by family."""
-    own = [one for one in answers if one.labels == labels]
+    with_labels = [one for one in answers if one.labels == labels]
     families: dict[str, list[Best]] = {}
-    for one in (one for one in own if one.is_above):
+    for one in (one for one in with_labels if one.is_above):
         families.setdefault(one.run["family"].replace("_", " "), []).append(one)
     parts = [f"*{family}* for {_by_kind(best_ones)}" for family, best_ones in families.items()]
     clauses = [f"the best detectors are of the family {', and of '.join(parts)}"] if parts else []
-    if none := [one for one in own if not one.is_above]:
+    if none := [one for one in with_labels if not one.is_above]:
         clauses.append(f"none beats the best floor for {_by_kind(none)}")
-    settings = {one.run["setting"].replace("known ", "") for one in own}
+    settings = {one.run["setting"].replace("known ", "") for one in with_labels}
     shares = f" ({settings.pop()})" if labels == FEW and len(settings) == 1 else ""
-    return f"**{IN_WORDS[labels]}**{shares} {', and '.join(clauses)}" if own else ""
+    return f"**{IN_WORDS[labels]}**{shares} {', and '.join(clauses)}" if with_labels else ""
 
 
 def _by_kind(answers: list[Best]) -> str:
@@ -224,30 +224,30 @@ def _lines(one: Best) -> list[str]:
 def advice(answers: list[Best], tests: pd.DataFrame | None = None) -> str:
     """Say what to use with which labels, in one sentence per data set. Markdown.
 
-    A data set without detectors that learn from labels is said to be one, since its answer may be
-    another than that of the same films on a split with labels.
+    It is stated where no detector of a data set learns from labels, since the answer may differ
+    from that of the same films on a split with labels.
     """
     compared = _pairs(tests)
-    own = {
+    by_dataset = {
         one.dataset: [other for other in answers if other.dataset == one.dataset] for one in answers
     }
     return "\n".join(
         f"- **For {films_of(dataset)}**: {_steps(of_dataset, compared)}"
         f"{'' if len(of_dataset) > 1 else '; no detector with labels was trained on this split'}."
-        for dataset, of_dataset in own.items()
+        for dataset, of_dataset in by_dataset.items()
     )
 
 
-def _steps(own: list[Best], compared: dict) -> str:
+def _steps(best_ones: list[Best], compared: dict) -> str:
     """Return what to use of the best detectors of one data set, from no to all labels."""
-    if not any(one.is_above for one in own):
-        best_one = max(own, key=lambda one: one.run["value"])
+    if not any(one.is_above for one in best_ones):
+        best_one = max(best_ones, key=lambda one: one.run["value"])
         return (
             f"use none of these detectors; the best, {_valued(best_one)}, does not beat the best "
             f"floor, {best_one.rival} ({best_one.floor_value:.3f})"
         )
     steps, kept = [], None
-    for one in own:
+    for one in best_ones:
         test = kept and compared.get((one.dataset, one.run["method"], kept.run["method"]))
         words, is_kept = _step(one, kept, test)
         steps.append(f"{IN_WORDS[one.labels]} {words}")

@@ -13,8 +13,8 @@ BY_PART = "by_body_part"  # metric in params/published.csv
 def measured(dataset: str, methods: list[str]) -> pd.DataFrame:
     """Return the rows of results per body part; none if the films show one part only."""
     results = without_ablations(read_measures(dataset, "results"))
-    chosen = results["method"].isin(methods) & results["group"].str.startswith(GROUP)
-    rows = results[chosen & results["level"].eq("image") & results["metric"].eq("auroc")]
+    per_part = results["method"].isin(methods) & results["group"].str.startswith(GROUP)
+    rows = results[per_part & results["level"].eq("image") & results["metric"].eq("auroc")]
     return rows.assign(part=rows["group"].str.removeprefix(GROUP))
 
 

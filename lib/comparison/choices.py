@@ -63,17 +63,17 @@ def note(shown: str) -> str:
 def paragraph(pairs: Iterable[tuple[str, str]]) -> str:
     """The paragraph above tables with these pairs of data set and method; empty without marks."""
     rows = [
-        (chosen, declared_name(method), dataset)
+        (choice, declared_name(method), dataset)
         for dataset, method in dict.fromkeys(pairs)
-        for chosen in chosen_in_sight(dataset, method)
+        for choice in chosen_in_sight(dataset, method)
     ]
     if not rows:
         return ""
-    table = pd.DataFrame(rows, columns=["chosen", "method", "dataset"])
+    table = pd.DataFrame(rows, columns=["choice", "method", "dataset"])
     clauses = [
-        f"{chosen} ({', '.join(map(prose.literal, own['method'].unique()))}, on "
-        f"{', '.join(map(prose.literal, own['dataset'].unique()))})"
-        for chosen, own in table.groupby("chosen", sort=False)
+        f"{choice} ({', '.join(map(prose.literal, uses['method'].unique()))}, on "
+        f"{', '.join(map(prose.literal, uses['dataset'].unique()))})"
+        for choice, uses in table.groupby("choice", sort=False)
     ]
     return (
         f"{MARK} marks results that are optimistic, since something was chosen when test scores of "

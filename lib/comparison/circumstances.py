@@ -35,9 +35,10 @@ def of_differences(rows: pd.DataFrame) -> str:
     Floors are not named.
     """
     lines = []
-    for (dataset, circumstance), own in rows.groupby(["dataset", "circumstance"], sort=False):
-        pairs = own[own["stratum"].eq(ALL)].drop_duplicates("metric").set_index("metric")["pairs"]
-        methods = own[own["metric"].eq(DIFFERENCE) & own["family"].ne(FLOOR)]
+    for (dataset, circumstance), group in rows.groupby(["dataset", "circumstance"], sort=False):
+        whole = group[group["stratum"].eq(ALL)].drop_duplicates("metric")
+        pairs = whole.set_index("metric")["pairs"]
+        methods = group[group["metric"].eq(DIFFERENCE) & group["family"].ne(FLOOR)]
         fall = methods[methods["high"] < 0].sort_values("value")
         words = ", ".join(
             f"{name} ({value:+z.3f})"
@@ -58,11 +59,12 @@ def by_stratum(rows: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
     The best pooled first; the pairs of each stratum are in its heading.
     """
     rows = rows[rows["metric"].ne(DIFFERENCE)]
-    for (dataset, circumstance), own in rows.groupby(["dataset", "circumstance"], sort=False):
-        own = own.assign(method=named(own, "method", "seed"), shown=above_intervals(own))
-        pooled = own["metric"].eq(POOLED)
-        order = own[pooled].sort_values("value", ascending=False)["method"]
-        heading = own["stratum"].map(literal).where(own["stratum"].ne(ALL), "crude")
-        own["heading"] = heading.mask(pooled, "pooled") + own["pairs"].map(" ({:,} pairs)".format)
-        table = own.pivot_table("shown", "method", "heading", aggfunc="first", sort=False)
+    for (dataset, circumstance), group in rows.groupby(["dataset", "circumstance"], sort=False):
+        group = group.assign(method=named(group, "method", "seed"), shown=above_intervals(group))
+        pooled = group["metric"].eq(POOLED)
+        order = group[pooled].sort_values("value", ascending=False)["method"]
+        heading = group["stratum"].map(literal).where(group["stratum"].ne(ALL), "crude")
+        pairs = group["pairs"].map(" ({:,} pairs)".format)
+        group["heading"] = heading.mask(pooled, "pooled") + pairs
+        table = group.pivot_table("shown", "method", "heading", aggfunc="first", sort=False)
         yield dataset, circumstance, table.loc[order].reset_index()

@@ -54,9 +54,9 @@ def check_numbers(results: pd.DataFrame, build: Path) -> None:
     """Raise BadData if the AUROC of a fit is not that of its scores, which were written later."""
     rows = without_ablations(results.query("level == 'image' and group == 'all'"))
     rows = rows[rows["metric"].eq("auroc") & ~rows["family"].isin([FLOOR, FUSION])]
-    for dataset, own in rows[rows["seed"].ne("mean")].groupby("dataset"):
+    for dataset, group in rows[rows["seed"].ne("mean")].groupby("dataset"):
         index = load_index(files.index(dataset, build))
-        for row in own.itertuples():
+        for row in group.itertuples():
             fit = Fit(dataset, row.method, seed=int(row.seed))
             with suppress(BrokenFit):
                 if round(read_fit(fit, index, build).auroc, 4) == row.value:

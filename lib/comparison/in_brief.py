@@ -20,7 +20,7 @@ from lib.fits.method_card import docstring
 from lib.prose import interval, literal, table, unbroken
 
 FILMS = "reports/real/films.csv"
-#: The data set of the record that stands for a kind of real films: one with all kinds of labels.
+#: The data set of the record that represents a kind of real films: one with all kinds of labels.
 REAL = {
     "adults' chests": "nih_peers",
     "children's chests": "kermany224_peers",
@@ -42,14 +42,14 @@ class Kind(NamedTuple):
 
 def kinds(on_real: Iterable[Best], on_phantoms: Iterable[Best]) -> list[Kind]:
     """Return the kinds of films of which there is an answer, real ones first."""
-    found = []
+    answered = []
     for is_real, named, answers in ((True, REAL, on_real), (False, PHANTOMS, on_phantoms)):
         answers = list(answers)
         for words, dataset in named.items():
-            if own := {one.labels: one for one in answers if one.dataset == dataset}:
+            if by_labels := {one.labels: one for one in answers if one.dataset == dataset}:
                 read = recorded_training if is_real else training_of_run
-                found.append(Kind(words, is_real, own, read(dataset)))
-    return found
+                answered.append(Kind(words, is_real, by_labels, read(dataset)))
+    return answered
 
 
 def training_of_run(dataset: str) -> pd.DataFrame:
@@ -77,7 +77,7 @@ def labelled(kind: Kind, labels: str) -> int:
     return len(films) if labels == NONE else int(films["y"].notna().sum())
 
 
-def as_table(found: list[Kind]) -> str:
+def as_table(shown: list[Kind]) -> str:
     """Return the table in Markdown."""
     rows = [
         {
@@ -87,7 +87,7 @@ def as_table(found: list[Kind]) -> str:
                 for labels in IN_WORDS
             },
         }
-        for kind in found
+        for kind in shown
     ]
     return table(pd.DataFrame(rows))
 
@@ -114,12 +114,12 @@ def _cell(kind: Kind, labels: str) -> list[str]:
     ]
 
 
-def summary(found: list[Kind]) -> str:
+def summary(shown: list[Kind]) -> str:
     """Say in three sentences what is best on real films, with how many labels, how far to trust it.
 
     A list in Markdown; "" without real films.
     """
-    real = [kind for kind in found if kind.is_real]
+    real = [kind for kind in shown if kind.is_real]
     if not real:
         return ""
     clauses = {labels: _best(real, labels) for labels in IN_WORDS}
@@ -177,9 +177,9 @@ def _trust(real: list[Kind]) -> str:
     )
 
 
-def methods(found: list[Kind]) -> str:
+def methods(shown: list[Kind]) -> str:
     """Say what each detector of the table is, in the words of its file, as a list in Markdown."""
-    names = [one.run["method"] for kind in found for one in kind.answers.values()]
+    names = [one.run["method"] for kind in shown for one in kind.answers.values()]
     claims = {name: _what_it_is(name) for name in names}
     return "\n".join(f"- **{literal(name)}**: {claim}." for name, claim in claims.items())
 
@@ -194,10 +194,10 @@ def _what_it_is(name: str) -> str:
         return "recorded with an entry that the parameters of this run do not have"
 
 
-def notes(found: list[Kind]) -> str:
+def notes(shown: list[Kind]) -> str:
     """Return what the table leaves open: the data sets of its rows, and its mark."""
     names = [
-        f"{kind.words}: {literal(next(iter(kind.answers.values())).dataset)}" for kind in found
+        f"{kind.words}: {literal(next(iter(kind.answers.values())).dataset)}" for kind in shown
     ]
-    mark = note([one for kind in found for one in kind.answers.values()])
+    mark = note([one for kind in shown for one in kind.answers.values()])
     return " ".join(filter(None, [f"Data sets: {'; '.join(names)}." if names else "", mark]))

@@ -39,14 +39,14 @@ def show(test: pd.DataFrame, thresholds: Mapping[str, float]) -> None:
     display({DECISIONS: numbers, "text/markdown": table, "text/plain": table}, raw=True)
 
 
-def steps(test: pd.DataFrame, own=(), most: int = MOST) -> pd.DataFrame:
+def steps(test: pd.DataFrame, always=(), most: int = MOST) -> pd.DataFrame:
     """Return threshold, recall, specificity: at each test score, or `most` evenly ranked ones.
 
-    The thresholds `own` are always among them, and the last, infinity, finds no film.
+    The thresholds `always` are among them, and the last, infinity, finds no film.
     """
     scores = np.unique(test["score"])
-    place = np.linspace(0, len(scores) - 1, min(most - 1 - len(set(own)), len(scores)))
-    at = np.unique([*scores[np.round(place).astype(int)], *own, np.inf])
+    place = np.linspace(0, len(scores) - 1, min(most - 1 - len(set(always)), len(scores)))
+    at = np.unique([*scores[np.round(place).astype(int)], *always, np.inf])
     # A film is flagged at or above a threshold: those below are to the left of it.
     normal, abnormal = (np.sort(test.loc[test["label"].eq(y), "score"]) for y in (0, 1))
     return pd.DataFrame(
@@ -68,8 +68,8 @@ def at_a_few(test: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFram
     base_rate = test["label"].mean()
     rows = []
     for name, at in named.items():
-        found = metrics.decide(test["label"], test["score"], at)
-        recall, specificity = float(found.recall()), float(found.specificity())
+        decided = metrics.decide(test["label"], test["score"], at)
+        recall, specificity = float(decided.recall()), float(decided.specificity())
         flagged, *values = predictive(recall, specificity, base_rate)
         score = f"{at:.4g}" if np.isfinite(at) else "above all"
         rows.append([name, score, recall, specificity, f"{1000 * flagged:.0f}", *values])
@@ -82,10 +82,10 @@ def predictive(recall: float, specificity: float, base_rate: float) -> tuple[flo
 
     PPV is NaN where no film is flagged, NPV where all are.
     """
-    found, missed = base_rate * recall, base_rate * (1 - recall)
+    detected, missed = base_rate * recall, base_rate * (1 - recall)
     false, cleared = (1 - base_rate) * (1 - specificity), (1 - base_rate) * specificity
-    ppv, npv = metrics.divide(found, found + false), metrics.divide(cleared, cleared + missed)
-    return found + false, float(ppv), float(npv)
+    ppv, npv = metrics.divide(detected, detected + false), metrics.divide(cleared, cleared + missed)
+    return detected + false, float(ppv), float(npv)
 
 
 def _short(threshold: float) -> float | None:

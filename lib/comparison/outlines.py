@@ -5,7 +5,7 @@ import pandas as pd
 
 from lib.figures.style import largest_groups
 
-MOST = 14  # findings; further ones, and those of fewer films than pages name, are put together
+MOST = 14  # findings; further ones, and those of fewer films than pages name, are combined
 
 
 def by_finding(index: pd.DataFrame, lesions: np.ndarray) -> pd.DataFrame:

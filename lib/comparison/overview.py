@@ -115,14 +115,14 @@ def best(auroc: pd.DataFrame) -> str:
         "detector with it": ~is_floor & before.eq("ImageNet"),
     }
     lines = []
-    for dataset, own in auroc.groupby("dataset", sort=False):
+    for dataset, group in auroc.groupby("dataset", sort=False):
         words = []
         for kind, among in groups.items():
-            for row in own[among[own.index]].nlargest(1, "value").itertuples():
+            for row in group[among[group.index]].nlargest(1, "value").itertuples():
                 interval = prose.ends(row.low, row.high)
                 name = literal(row.method.removeprefix(f"{FLOOR}: ")) + marked(dataset, row.method)
                 words.append(f"{kind} {name} **{row.value:.3f}** {interval}")
-        films = findings.tested(own["n"].iloc[0], own["base_rate"].iloc[0])
+        films = findings.tested(group["n"].iloc[0], group["base_rate"].iloc[0])
         lines.append(f"- {literal(dataset)}, {films}: best {'; best '.join(words)}.")
     return "\n".join(lines)
 
@@ -134,11 +134,11 @@ def of_pretraining(differences: pd.DataFrame) -> str:
     """
     rows = differences[differences["family"].eq(f"{ablations.ABLATION}backbone")]
     lines = []
-    for dataset, own in rows.groupby("dataset", sort=False):
+    for dataset, group in rows.groupby("dataset", sort=False):
         words = [
             f"{literal(row.method)}{marked(dataset, row.method)} {row.value:+.3f} "
             f"{prose.ends(row.low, row.high, '+.3f')}"
-            for row in own.sort_values("value", ascending=False).itertuples()
+            for row in group.sort_values("value", ascending=False).itertuples()
         ]
         lines.append(
             f"- {literal(dataset)}: weights of ImageNet in place of random ones change AUROC, in "
@@ -184,7 +184,7 @@ def of_floors(tests: pd.DataFrame) -> str:
         better = names[sides > 0]
         head = f"{len(better)} of {len(rows)} beat {literal(rows['method_b'].iloc[0])}"
         clauses = [f"{head}{': ' * bool(len(better))}{', '.join(better)}"]
-        clauses += [f"{words}: {', '.join(own)}" for words, own in kinds.items() if len(own)]
+        clauses += [f"{kind}: {', '.join(them)}" for kind, them in kinds.items() if len(them)]
         lines.append(f"- {literal(dataset)}: {'; '.join(clauses)}.")
     return "\n".join(lines)
 
@@ -228,8 +228,8 @@ def curves(roc: pd.DataFrame, auroc: pd.DataFrame) -> Iterator[tuple[str, pd.Dat
 
     The curves are of the first seed of all methods and of that floor, without fusions.
     """
-    for dataset, own in auroc[auroc["family"].ne(FUSION)].groupby("dataset", sort=False):
-        first = own[own["seed"].ne("mean")].drop_duplicates("method")
+    for dataset, group in auroc[auroc["family"].ne(FUSION)].groupby("dataset", sort=False):
+        first = group[group["seed"].ne("mean")].drop_duplicates("method")
         floors = first[first["family"].eq(FLOOR)].nlargest(1, "value")
         shown = pd.concat([first[first["family"].ne(FLOOR)], floors])
         shown = shown[["dataset", "method", "seed", "family", "value"]]
@@ -284,11 +284,11 @@ def measures(rows: pd.DataFrame, columns: dict[str, str], intervals: bool = Fals
 def of_calibration(rows: pd.DataFrame) -> str:
     """Per data set: the Brier score without information, and how many detectors are below it."""
     lines = []
-    for dataset, own in rows[rows["metric"].isin(BRIER.values())].groupby("dataset", sort=False):
-        share = own["base_rate"].iloc[0]
+    for dataset, group in rows[rows["metric"].isin(BRIER.values())].groupby("dataset", sort=False):
+        share = group["base_rate"].iloc[0]
         counts = []
         for curve, metric in BRIER.items():
-            values = own.loc[own["metric"].eq(metric), "value"]
+            values = group.loc[group["metric"].eq(metric), "value"]
             better = int(values.lt(share * (1 - share)).sum())
             counts.append(f"{better} of {len(values)} by the {curve} curve")
         lines.append(

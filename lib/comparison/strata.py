@@ -1,4 +1,4 @@
-"""AUROC within strata of a film's circumstances, and pooled over strata, beside the crude one.
+"""AUROC within strata of a film's circumstances, and pooled over strata, with the crude one.
 
 A detector may read who was imaged, and how, in place of the disease, wherever abnormal films differ
 in that from normal ones. The pooled AUROC compares only films of the same stratum: it is the share
@@ -50,8 +50,9 @@ def rows_of_strata(scored: Scored, weights: np.ndarray, index: pd.DataFrame) -> 
     all films are alike, or without such a stratum.
     """
     test = scored.split("test")
-    own = strata(index).set_index(index["image_id"]).loc[test["image_id"]].reset_index(drop=True)
-    for circumstance, stratum in own.items():
+    of_films = strata(index).set_index(index["image_id"])
+    by_circumstance = of_films.loc[test["image_id"]].reset_index(drop=True)
+    for circumstance, stratum in by_circumstance.items():
         known = stratum.ne("").to_numpy()
         if stratum[known].nunique() > 1:
             films = test.loc[known, ["label", "score"]].assign(stratum=stratum[known])
@@ -69,25 +70,27 @@ def _rows(films: pd.DataFrame, weights: np.ndarray) -> Iterator[dict]:
     label = films["label"]
     estimates = metrics.bootstrap(_measure(films, counted), weights)
     of_strata = {name: label[members] for name, members in counted.items()}
-    pairs = {name: _pairs(own) for name, own in of_strata.items()}
+    pairs = {name: _pairs(labels) for name, labels in of_strata.items()}
     pooled = pd.concat(of_strata.values())
     places = [(ALL, CRUDE, label, _pairs(label))]
     places += [(ALL, name, pooled, sum(pairs.values())) for name in (POOLED, DIFFERENCE)]
-    places += [(name, WITHIN, own, pairs[name]) for name, own in of_strata.items()]
-    for stratum, metric, own, number in places:
+    places += [(name, WITHIN, labels, pairs[name]) for name, labels in of_strata.items()]
+    for stratum, metric, labels, number in places:
         row = {"stratum": stratum, "metric": metric, **estimates[stratum, metric]._asdict()}
-        yield row | {"n": len(own), "base_rate": own.mean(), "pairs": number}
+        yield row | {"n": len(labels), "base_rate": labels.mean(), "pairs": number}
 
 
 def _measure(films: pd.DataFrame, counted: dict[str, np.ndarray]):
     label, score = films["label"].to_numpy(), films["score"].to_numpy()
     whole = metrics.Sorted(label, score)
-    parts = {name: metrics.Sorted(label[own], score[own]) for name, own in counted.items()}
+    parts = {
+        name: metrics.Sorted(label[members], score[members]) for name, members in counted.items()
+    }
 
     def measure(weight):
         ranked = {
-            name: parts[name].ranking(np.take(weight, own, axis=-1))
-            for name, own in counted.items()
+            name: parts[name].ranking(np.take(weight, members, axis=-1))
+            for name, members in counted.items()
         }
         areas = {(name, WITHIN): one.auroc() for name, one in ranked.items()}
         pairs = {name: one.pairs for name, one in ranked.items()}

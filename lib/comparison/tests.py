@@ -24,9 +24,15 @@ def paired_tests(
     of_first_seed = [fusion for fusion in fused if fusion.scored.seed == detectors[0].seed]
     declared = [fusion.scored for fusion in of_first_seed if fusion.is_detector]
     first = [*_first_seeds(detectors), *declared]
-    own = {(fusion.scored.method, part.method) for fusion in of_first_seed for part in fusion.parts}
+    with_parts = {
+        (fusion.scored.method, part.method) for fusion in of_first_seed for part in fusion.parts
+    }
     kinds = [
-        (pair for pair in combinations(first, 2) if (pair[1].method, pair[0].method) not in own),
+        (
+            pair
+            for pair in combinations(first, 2)
+            if (pair[1].method, pair[0].method) not in with_parts
+        ),
         ((scored, floor) for scored in first for floor in best),
         ((fusion.scored, part) for fusion in of_first_seed for part in fusion.parts),
     ]

@@ -1,4 +1,4 @@
-"""The best methods of each family beside the floors, in a picture that a phone shows whole."""
+"""The best methods of each family and the floors, in a picture that a phone shows whole."""
 
 import pandas as pd
 from matplotlib.axes import Axes

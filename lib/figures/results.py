@@ -26,7 +26,7 @@ from lib.figures.style import (
     styled,
 )
 
-BESIDE = 40  # letters of a name that leave room for its interval on a phone
+WITH_INTERVAL = 40  # letters of a name that leave room for its interval on a phone
 
 
 @styled
@@ -83,12 +83,12 @@ def roc_by_family(curves: pd.DataFrame, floor: str = "") -> Figure:
 
 def _curves_of_family(axes: Axes, methods: pd.DataFrame, family: str) -> list[str]:
     """Draw the methods of a family, and the others behind; return the names with their AUROC."""
-    of_family = methods["family"].eq(family)
-    for _, curve in methods[~of_family].groupby("name", sort=False):
+    is_of_family = methods["family"].eq(family)
+    for _, curve in methods[~is_of_family].groupby("name", sort=False):
         axes.plot(curve["fpr"], curve["tpr"], color=PALE, linewidth=0.8, zorder=1)
-    own = dict(list(methods[of_family].groupby("name", sort=False)))
-    names = [f"{short(name, 40)} {curve['auroc'].iloc[0]:.2f}" for name, curve in own.items()]
-    for name, curve, style in zip(names, own.values(), line_styles(len(own)), strict=True):
+    curves = dict(list(methods[is_of_family].groupby("name", sort=False)))
+    names = [f"{short(name, 40)} {curve['auroc'].iloc[0]:.2f}" for name, curve in curves.items()]
+    for name, curve, style in zip(names, curves.values(), line_styles(len(curves)), strict=True):
         axes.plot(curve["fpr"], curve["tpr"], label=name, linewidth=1.6, **style)
     return names
 
@@ -167,7 +167,7 @@ def leaderboard(results: pd.DataFrame, measure: str = "AUROC", chance: float = 0
             places = place + np.linspace(-0.34, 0.34, len(runs) + 2)[1:-1]
             _dots(axes, runs, places, {"color": GREY, "mfc": "white"} if floor else {"color": BLUE})
         axes.axvline(chance, color=INK, linewidth=1, linestyle=":")
-        _names(axes, order.index, BESIDE)
+        _names(axes, order.index, WITH_INTERVAL)
         axes.set_title(short(dataset, 40))
         ranks = ", ".join(f"{name} {value:.2f}" for name, value in order.items())
         entries.append(f"{dataset}: {ranks}")
@@ -186,7 +186,9 @@ def forest(groups: pd.DataFrame, measure: str = "AUROC", chance: float = 0.5) ->
     axes.axvline(chance, color=INK, linewidth=1, linestyle=":")
     pairs = list(zip(groups["group"], groups["n"], strict=True))
     names = [f"{group} (n = {n})" for group, n in pairs]
-    _names(axes, [f"{short(group, BESIDE - 11)} (n = {n})" for group, n in pairs], BESIDE)
+    _names(
+        axes, [f"{short(group, WITH_INTERVAL - 11)} (n = {n})" for group, n in pairs], WITH_INTERVAL
+    )
     axes.set_xlabel(f"{measure} [95 % interval]")
     intervals = groups[["value", "low", "high"]].itertuples(index=False)
     entries = [f"{name} {_interval(*row)}" for name, row in zip(names, intervals, strict=True)]
@@ -262,11 +264,11 @@ def robustness(rows: pd.DataFrame, measure: str = "AUROC") -> Figure:
     low, high = min(0.5, rows["value"].min()), rows["value"].max()
     looks = dict(zip(whole.index, zip(line_styles(len(whole)), cycle("os^DvPX")), strict=False))
     entries = []
-    for axes, (name, own) in zip(grid, groups, strict=True):
-        steps = own["strength"].drop_duplicates().tolist()
+    for axes, (name, group) in zip(grid, groups, strict=True):
+        steps = group["strength"].drop_duplicates().tolist()
         axes.axhline(0.5, color=INK, linewidth=1, linestyle=":")
         for method, (style, mark) in looks.items():
-            values = [whole[method], *own.loc[own["method"].eq(method), "value"]]
+            values = [whole[method], *group.loc[group["method"].eq(method), "value"]]
             axes.plot(range(len(values)), values, marker=mark, label=method, **style)
             numbers = ", ".join(f"{value:.2f}" for value in values)
             entries.append(f"{name}, {method}: {numbers}")
@@ -385,23 +387,23 @@ def _names(axes: Axes, names: Sequence[str], width: int = 60) -> None:
 def calibration(bins: pd.DataFrame) -> Figure:
     """Draw the observed share of abnormal films over the predicted, one panel per curve.
 
-    `bins` has columns curve, predicted, observed, low, high, n, the last a number beside its mark.
+    `bins` has columns curve, predicted, observed, low, high, n, the last a number next to its mark.
     """
     curves = bins["curve"].unique()
     figure, grid = panels(len(curves), columns=2, height=420)
     entries = []
     for axes, curve in zip(grid, curves, strict=True):
-        own = bins[bins["curve"].eq(curve)]
-        observed, low, high = own[["observed", "low", "high"]].to_numpy(float).T
+        of_curve = bins[bins["curve"].eq(curve)]
+        observed, low, high = of_curve[["observed", "low", "high"]].to_numpy(float).T
         ends = np.nan_to_num([observed - low, high - observed]).clip(0)
         axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="perfect")
-        axes.errorbar(own["predicted"], observed, ends, fmt="o", color=BLUE, label="observed")
-        for row in own.itertuples():
+        axes.errorbar(of_curve["predicted"], observed, ends, fmt="o", color=BLUE, label="observed")
+        for row in of_curve.itertuples():
             place = (row.predicted, row.observed)
             axes.annotate(f"{row.n:.0f}", place, (6, -10), textcoords="offset points", fontsize=8)
         axes.set(xlabel="predicted probability", ylabel="share abnormal", title=f"{curve} curve")
         axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
-        values = zip(own["predicted"], observed, low, high, own["n"], strict=True)
+        values = zip(of_curve["predicted"], observed, low, high, of_curve["n"], strict=True)
         points = "; ".join(f"{at:.2f} {_interval(*row)} of {n:.0f}" for at, *row, n in values)
         entries.append(f"{curve} curve, predicted and observed share of n films: {points}")
     legend_above(figure, grid[0])

@@ -23,8 +23,8 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         named = {name: value for name, value in attrs if value is not None}
         self.page.places.update(named[name] for name in ("id", "name") if name in named)
-        found = [named[name] for name in ATTRIBUTES & named.keys()]
-        self.page.links.extend(link for link in found if not urlsplit(link).scheme)
+        links = [named[name] for name in ATTRIBUTES & named.keys()]
+        self.page.links.extend(link for link in links if not urlsplit(link).scheme)
 
 
 def read(path: Path) -> Page:

@@ -65,8 +65,8 @@ def some_films(index: pd.DataFrame, most: int) -> pd.DataFrame:
     test = index[index["split"].eq("test") & index["label"].notna()]
     test = test.sample(frac=1, random_state=0)
     place = test.groupby("label").cumcount()  # 0, 1, ... within each label
-    chosen = place.sort_values(kind="stable").index[:most]
-    return test.loc[chosen].sort_index().reset_index(drop=True)
+    kept = place.sort_values(kind="stable").index[:most]
+    return test.loc[kept].sort_index().reset_index(drop=True)
 
 
 def fits(dataset: str, methods: list[str]) -> list[Fit]:
@@ -97,13 +97,13 @@ def pictures_of(path: str, at: list[Condition], settings: list[dict]) -> list[np
         raise UnreadableFilm(f"{path}: {reason}") from None
     seed = sum(Path(path).name.encode(errors="surrogateescape"))
     changed = [film if one == UNPERTURBED else perturb(film, *one, seed) for one in at]
-    return [np.stack([prepared(path, one, own).image for one in changed]) for own in settings]
+    return [np.stack([prepared(path, each, one).image for each in changed]) for one in settings]
 
 
-def _rows(chosen: list[Fit], films: pd.DataFrame, at: list[Condition], index) -> list[dict]:
+def _rows(scored_fits: list[Fit], films: pd.DataFrame, at: list[Condition], index) -> list[dict]:
     from lib.reader.part import Part  # imports TensorFlow
 
-    scored, _ = read_fits(chosen, index, files.BUILD)  # a fit without scores has no rows
+    scored, _ = read_fits(scored_fits, index, files.BUILD)  # a fit without scores has no rows
     parts = [Part(Fit(one.dataset, one.method, seed=int(one.seed)), "score", one) for one in scored]
     settings = [part.settings for part in parts]
     distinct = [one for place, one in enumerate(settings) if one not in settings[:place]]
@@ -115,11 +115,11 @@ def _rows(chosen: list[Fit], films: pd.DataFrame, at: list[Condition], index) ->
         chunk=4,
         start=partial(cv2.setNumThreads, 1),
     )
-    pictures = [np.stack(own) for own in zip(*by_film, strict=True)]
+    pictures = [np.stack(of_setting) for of_setting in zip(*by_film, strict=True)]
     rows = []
     for part in parts:
-        own = pictures[distinct.index(part.settings)]
-        scores = scores_of(part, own, at)
+        in_conditions = pictures[distinct.index(part.settings)]
+        scores = scores_of(part, in_conditions, at)
         fit = {name: getattr(part.fit, name) for name in ("dataset", "method", "seed")}
         rows += [fit | row for row in rows_of_conditions(films, scores)]
     return rows

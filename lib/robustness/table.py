@@ -64,7 +64,7 @@ def read(build: Path | None = None) -> pd.DataFrame:
 
 def strongest(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the difference in AUROC at the greatest strength, by perturbation and method."""
-    last = _strongest(rows).assign(perturbation=lambda own: own["perturbation"] + _at(own))
+    last = _strongest(rows).assign(perturbation=lambda part: part["perturbation"] + _at(part))
     last["shown"] = above_intervals(last, "+")
     last["method"] = named(last, "method", "seed")
     table = last.pivot_table("shown", "perturbation", "method", aggfunc="first", sort=False)
@@ -74,9 +74,9 @@ def strongest(rows: pd.DataFrame) -> pd.DataFrame:
 def of_losses(rows: pd.DataFrame) -> str:
     """Per data set and method: AUROC of unperturbed films, and where intervals lie below it."""
     lines = []
-    for (dataset, method), own in rows.groupby(["dataset", "method"], sort=False):
-        whole = own[own["perturbation"].eq(UNPERTURBED.perturbation)].iloc[0]
-        last = _strongest(own)
+    for (dataset, method), group in rows.groupby(["dataset", "method"], sort=False):
+        whole = group[group["perturbation"].eq(UNPERTURBED.perturbation)].iloc[0]
+        last = _strongest(group)
         falls = last[last["high"] < 0].sort_values("value")
         pairs = zip(falls["perturbation"], falls["value"], strict=True)
         words = ", ".join(f"{name} ({value:+z.3f})" for name, value in pairs)

@@ -34,16 +34,18 @@ def verify(given: str = "") -> page.Verification:
 def _earlier(given: str) -> Iterator[tuple[str, tuple[str, dict[str, str]]]]:
     """Yield the name, the text and the machine of results to compare with."""
     if results := provenance.committed(PUBLISHED):
-        beside = provenance.committed(f"reports/{machine.BESIDE}")
-        made_on = machine.kept_with(results, beside)
+        described = provenance.committed(f"reports/{machine.DESCRIBED}")
+        made_on = machine.kept_with(results, described)
         pinned = machine.pinned(provenance.committed("requirements.txt"))
         yield "the committed results", (results, made_on or pinned)
     if given:
         path = Path(given)
         if not path.is_file():
             raise BadData(f"{given} is not a file: name a results.csv, as WITH=other/results.csv.")
-        results, beside_it = path.read_text(), path.with_name(machine.BESIDE)
-        made_on = machine.kept_with(results, beside_it.read_text() if beside_it.exists() else "")
+        results, description = path.read_text(), path.with_name(machine.DESCRIBED)
+        made_on = machine.kept_with(
+            results, description.read_text() if description.exists() else ""
+        )
         yield "the given file", (results, made_on)  # its folder may have a person's name
 
 
@@ -57,8 +59,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Verify the results of the study.")
     parser.add_argument("given", nargs="?", default="", help="results to compare with as well")
     with accidents.in_one_sentence(BadData):
-        found = verify(parser.parse_args().given)
-        page.write(found)
+        verification = verify(parser.parse_args().given)
+        page.write(verification)
         machine.keep()
-        print(*page.lines(found), page.PAGE.relative_to(files.ROOT), sep="\n")
-        sys.exit(1 if found.failed else 0)
+        print(*page.lines(verification), page.PAGE.relative_to(files.ROOT), sep="\n")
+        sys.exit(1 if verification.failed else 0)

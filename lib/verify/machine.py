@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lib import files, provenance
 
-BESIDE = "verify.json"  # next to results.csv: whose results, and which machine
+DESCRIBED = "verify.json"  # next to results.csv: whose results, and which machine
 
 
 def here() -> dict[str, str]:
@@ -28,10 +28,10 @@ def _processor() -> str:
     return model[1] if model else platform.processor() or "unknown"
 
 
-def kept_with(results: str, beside: str) -> dict[str, str]:
+def kept_with(results: str, described: str) -> dict[str, str]:
     """Return the machine of results from the text of their verify.json; empty if of others."""
     try:
-        kept = json.loads(beside)
+        kept = json.loads(described)
     except ValueError:
         return {}
     return kept["machine"] if kept.get("results") == _digest(results) else {}
@@ -39,11 +39,11 @@ def kept_with(results: str, beside: str) -> dict[str, str]:
 
 def keep() -> None:
     """Name this machine next to reports/results.csv, unless these results have one already."""
-    results, beside = files.RESULTS.read_text(), files.RESULTS.with_name(BESIDE)
-    if kept_with(results, beside.read_text() if beside.exists() else ""):
+    results, path = files.RESULTS.read_text(), files.RESULTS.with_name(DESCRIBED)
+    if kept_with(results, path.read_text() if path.exists() else ""):
         return
     content = {"results": _digest(results), "machine": here()}
-    with files.whole_file(beside) as unfinished:
+    with files.whole_file(path) as unfinished:
         unfinished.write_text(json.dumps(content, indent=1) + "\n")
 
 

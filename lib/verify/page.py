@@ -38,13 +38,13 @@ class Verification(NamedTuple):
         return f"{last.count('equal'):,} of {last.total:,} numbers equal"
 
 
-def sentences(found: Verification) -> Iterator[str]:
+def sentences(verification: Verification) -> Iterator[str]:
     """Yield the answer in full: of the scores, then of each published table."""
-    tables = len(found.recomputed)
-    rows = sum(one.total for one in found.recomputed)
-    words = _in_words(found.recomputed)
+    tables = len(verification.recomputed)
+    rows = sum(one.total for one in verification.recomputed)
+    words = _in_words(verification.recomputed)
     yield f"Recomputed from the scores, {tables} stored tables ({rows:,} rows): {words}."
-    for one in found.published:
+    for one in verification.published:
         yield f"{one.title} ({one.total:,} rows): {_in_words([one])}."
 
 
@@ -56,12 +56,13 @@ def _in_words(compared: list[Compared]) -> str:
     return ", ".join(named) or "no rows"
 
 
-def lines(found: Verification) -> Iterator[str]:
+def lines(verification: Verification) -> Iterator[str]:
     """Yield what a terminal shows, one screen."""
-    yield f"{found.answer}."
-    yield from sentences(found)
-    yield from _first(found.broken, "sentences on evidence")
-    counts = by_metric(found.compared).groupby(["dataset", "metric"])[["outside", "missing"]].sum()
+    yield f"{verification.answer}."
+    yield from sentences(verification)
+    yield from _first(verification.broken, "sentences on evidence")
+    groups = by_metric(verification.compared).groupby(["dataset", "metric"])
+    counts = groups[["outside", "missing"]].sum()
     counts = counts[counts.any(axis=1)].sort_values(["outside", "missing"], ascending=False)
     yield from _first(
         [
@@ -79,20 +80,20 @@ def _first(items: list[str], unit: str) -> Iterator[str]:
         yield f"  and {len(items) - SHOWN} more {unit}, on the page"
 
 
-def write(found: Verification) -> None:
+def write(verification: Verification) -> None:
     """Write reports/verify.html and reports/verify.svg."""
-    names = dict.fromkeys(name for known in found.machines.values() for name in known)
+    names = dict.fromkeys(name for known in verification.machines.values() for name in known)
     text = rendered(
         "verify",
-        found=found,
-        sentences=list(sentences(found)),
-        groups=by_metric(found.compared),
-        different=[(one.title, _listed(one)) for one in found.compared if len(_listed(one))],
+        verification=verification,
+        sentences=list(sentences(verification)),
+        groups=by_metric(verification.compared),
+        different=[(one.title, _listed(one)) for one in verification.compared if len(_listed(one))],
         machine_names=list(names),
         tolerance=TOLERANCE,
         states=STATES,
     )
-    for path, content in {PAGE: text, BADGE: badge(found)}.items():
+    for path, content in {PAGE: text, BADGE: badge(verification)}.items():
         with files.whole_file(path) as unfinished:
             unfinished.write_text(content, encoding="utf-8")
 
@@ -101,11 +102,11 @@ def _listed(one: Compared) -> pd.DataFrame:
     return one.rows[~one.rows["state"].isin(["equal", "within"])]
 
 
-def badge(found: Verification) -> str:
+def badge(verification: Verification) -> str:
     """Return the answer as an SVG: green if all are equal, blue within the tolerance, else red."""
-    within = any(one.count("within") for one in found.compared)
-    state = "failed" if found.failed else "within" if within else "equal"
-    text = found.answer
+    within = any(one.count("within") for one in verification.compared)
+    state = "failed" if verification.failed else "within" if within else "equal"
+    text = verification.answer
     width = 16 + 7 * len(text)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="20" role="img" '

@@ -161,7 +161,7 @@ function wordsOf(bytes, size, bigEndian) {
   return new Words(bytes.buffer);
 }
 
-/** Without the bits beside the film, and with its sign. */
+/** Without the bits that are not of the picture, and with its sign. */
 function typed(words, { allocated, bits, signed }) {
   const unused = allocated - bits;
   if (!signed) return unused ? words.map((word) => word & (2 ** bits - 1)) : words;

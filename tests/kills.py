@@ -1,0 +1,162 @@
+"""SIGKILL at chosen moments of an ablation, after which `dvc repro` has to give the same scores.
+
+`python -m tests.kills --rounds 10` runs a small ablation undisturbed, and then once per round: the
+whole tree of processes is killed while a fit is trained, while it lands (its weights are written,
+and not yet published) or while its films are scored, and `dvc repro` continues. The scores have to
+be those of the undisturbed run, byte for byte, and no more fits are trained a second time than
+there are workers. The table has a row per round; the exit status is 1 if one breaks these rules.
+"""
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+import psutil
+
+from lib import files, processes
+from tests.conftest import Study
+from tests.faults import GONE, Run, small_study
+
+SEEDS = 5  # of the ablation, each of which is a fit
+PHASES = ("training", "landing", "scoring")
+WORKERS = processes.most_workers() or processes.CORES
+CONTINUE = ("dvc", "repro", "scores@rsna")  # with all that it needs, of which only fits are missing
+
+
+class Moment(NamedTuple):
+    """When to kill: `wait` seconds after the n-th fit has come to a phase of its work."""
+
+    phase: str
+    fit: int
+    wait: float
+
+    def __str__(self) -> str:
+        return f"{self.phase} of fit {self.fit}, after {self.wait:.1f} s"
+
+
+class Outcome(NamedTuple):
+    """What a kill left, and what came of it."""
+
+    landed: int  # fits whose weights were published before
+    lost: int  # fits whose training it interrupted
+    again: int  # fits that were trained again though they had landed
+    scores_equal: bool
+    unfinished: int  # folders that are left at the end
+
+    @property
+    def is_right(self) -> bool:
+        lost = self.again == 0 and self.lost <= WORKERS
+        return lost and self.scores_equal and not self.unfinished
+
+
+def moments(rounds: int, fits: int, chance: random.Random) -> list[Moment]:
+    """Spread the rounds over the phases and, as they go on, over the fits."""
+    every = [(phase, fit) for fit, phase in product(range(1, fits + 1), PHASES)]
+    taken = [every[number * len(every) // rounds] for number in range(rounds)]
+    return [
+        Moment(phase, fit, 0 if phase == "landing" else chance.uniform(0, 2))
+        for phase, fit in taken
+    ]
+
+
+def scores(study: Study) -> dict[str, bytes]:
+    """The scores of each fit, as they are on the disk."""
+    build = study.folder / "build/scores"
+    return {str(path.relative_to(build)): path.read_bytes() for path in build.rglob(files.SCORES)}
+
+
+def killed_and_continued(study: Study, moment: Moment, expected: dict[str, bytes]) -> Outcome:
+    """Run the fits of a study, kill them at a moment and let `dvc repro` continue."""
+    run = Run(study, ["dvc", "repro", "-s", "fits@rsna"])
+    _wait_for(study, moment, run)
+    below = run.descendants()
+    os.killpg(run.process.pid, signal.SIGKILL)
+    run.process.wait()
+    psutil.wait_procs(below, timeout=GONE)
+    landed, lost = study.trained(), _at_work(study, "training")
+    _checked(study, "python", "-m", "lib.preflight")
+    _checked(study, *CONTINUE)
+    trained = study.trained()
+    return Outcome(
+        landed=len(landed),
+        lost=len(lost),
+        again=sum(trained.get(fit) != published for fit, published in landed.items()),
+        scores_equal=scores(study) == expected,
+        unfinished=sum(path.is_dir() for path in (study.folder / "build").rglob(".*.partial")),
+    )
+
+
+def _wait_for(study: Study, moment: Moment, run: Run) -> None:
+    """Wait for the moment. Raises RuntimeError if the run ends before."""
+    seen: set[Path] = set()
+    while len(seen) < moment.fit:
+        seen |= _at_work(study, moment.phase)
+        if run.process.poll() is not None:
+            raise RuntimeError(f"The run ended before {moment}:\n{run.text()[-3000:]}")
+        time.sleep(0.001)
+    time.sleep(moment.wait)
+
+
+def _at_work(study: Study, phase: str) -> set[Path]:
+    """The unfinished folders of the fits that are in a phase, or were when they were killed."""
+    folder = study.folder / "build" / ("scores" if phase == "scoring" else "fits")
+    needed = files.WEIGHTS if phase == "landing" else ""
+    return {
+        attempt.folder
+        for attempt in files.attempts(folder, "**/*")
+        if (attempt.folder / attempt.name / needed).exists()  # and is not published yet
+    }
+
+
+def _checked(study: Study, *command: str) -> None:
+    done = study.run(*command)
+    if done.returncode:
+        raise RuntimeError(
+            f"{' '.join(command)} failed:\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
+        )
+
+
+def kill(rounds: int, seed: int, place: Path) -> pd.DataFrame:
+    """Return a row per round; print it as soon as it is known."""
+    base = small_study(place / "base")
+    base.edit("params/study.yaml", "seeds: [0, 1]", f"seeds: {list(range(SEEDS))}")
+    _checked(base, "dvc", "repro", "films@rsna", "features@rsna")
+    undisturbed = _copy(base, place / "undisturbed")
+    _checked(undisturbed, *CONTINUE)
+    expected, rows = scores(undisturbed), []
+    for moment in moments(rounds, len(expected), random.Random(seed)):
+        study = _copy(base, place / "killed")
+        outcome = killed_and_continued(study, moment, expected)
+        shutil.rmtree(study.folder)
+        rows.append({"killed in": str(moment), **outcome._asdict(), "right": outcome.is_right})
+        print(*rows[-1].values(), sep=" · ", flush=True)
+    return pd.DataFrame(rows)
+
+
+def _copy(study: Study, folder: Path) -> Study:
+    return Study(Path(shutil.copytree(study.folder, folder, symlinks=True)))
+
+
+def main() -> int:
+    """Kill, print the table and return whether a round was wrong."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--seed", type=int, default=0)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        table = kill(asked.rounds, asked.seed, Path(place))
+    print(table.to_string(index=False), f"\n{WORKERS} workers")
+    return int(not table["right"].all())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
