@@ -12,17 +12,30 @@ const [models = inRoot("build/export"), phantoms = inRoot("build/phantoms"), tar
 const CODECS = ["codec-charls/decodewasm", "codec-libjpeg-turbo-8bit/decodewasm", "codec-openjpeg/decodewasm"];
 const SAMPLES = { "nih/images": 3, "rsna/stage_2_train_images": 3, "MURA-v1.1/valid": 3 }; // files of each folder
 
-function main() {
+async function main() {
   const names = detectors();
   fs.rmSync(target, { recursive: true, force: true });
   fs.mkdirSync(path.join(target, "models"), { recursive: true });
   for (const name of names) fs.cpSync(path.join(models, name), path.join(target, "models", name), { recursive: true });
-  const index = { models: names, samples: samples() };
-  fs.writeFileSync(path.join(target, "models/index.json"), JSON.stringify(index));
+  const examples = samples();
   for (const file of ["index.html", "page.css"]) fs.copyFileSync(path.join(here, file), path.join(target, file));
   const wasm = "onnxruntime-web/ort-wasm-simd-threaded.wasm";
   for (const part of [wasm, ...CODECS.map((name) => `@cornerstonejs/${name}`)]) copy(part);
-  return bundle();
+  await bundle();
+  const page = filesBelow("").filter((file) => !file.startsWith("models/"));
+  const index = {
+    models: Object.fromEntries(names.map((name) => [name, filesBelow(`models/${name}/`)])),
+    samples: examples,
+    page: ["./", "models/index.json", ...page],
+  };
+  fs.writeFileSync(path.join(target, "models/index.json"), JSON.stringify(index));
+}
+
+/** The addresses of the files of a folder of the page, at any depth. */
+function filesBelow(folder) {
+  const found = fs.readdirSync(path.join(target, folder), { recursive: true }).sort();
+  const files = found.filter((name) => fs.statSync(path.join(target, folder, name)).isFile());
+  return files.map((name) => folder + name.split(path.sep).join("/"));
 }
 
 /** The names of the detectors that were exported. */
@@ -59,7 +72,7 @@ function copy(part) {
 
 function bundle() {
   return build({
-    entryPoints: [path.join(here, "src/page.js"), path.join(here, "src/worker.js")],
+    entryPoints: ["page.js", "worker.js", "offline.js"].map((file) => path.join(here, "src", file)),
     outdir: target,
     bundle: true,
     splitting: true,

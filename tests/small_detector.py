@@ -23,6 +23,7 @@ def write_detector(folder, preprocessing, normals, abnormals):
         "thresholds": {"5 % false alarms": float(np.quantile(normals, 0.95))},
         "normals": sorted(normals),
         "abnormals": sorted(abnormals),
+        "calibration": {"slope": 60.0, "intercept": -7.0, "base_rate": 0.5},
         "map_scale": [0.0, 0.5],
     }
     (folder / "detector.json").write_text(json.dumps(facts))

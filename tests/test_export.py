@@ -1,6 +1,7 @@
 """An exported detector gives the scores of the study, with onnxruntime alone."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from keras import layers
 from test_methods import options
 from test_reader import chest, study  # noqa: F401, a fixture
 
-from lib import backbones, files, methods
+from lib import ROOT, backbones, files, methods
 from lib.errors import BadData
 from lib.export import agreement, folder, graph
 from lib.films import read_film
@@ -200,24 +201,21 @@ def test_the_gate_is_that_of_the_reader(exported):
 
 
 @pytest.mark.parametrize("name", ["autoencoder", "joined"])
-def test_the_code_of_the_card_scores_a_film(name, exported, study, tmp_path):  # noqa: F811
+def test_the_program_of_the_folder_scores_films(name, exported, study, tmp_path):  # noqa: F811
     facts, reader = about(exported[name]), Reader(f"chests/{name}/0")
-    cv2.imwrite(str(tmp_path / "film.png"), chest(902, abnormal=True))
-    pictures = []
-    for number, part in enumerate(facts.get("parts", [facts])):
-        picture = prepare(read_film(tmp_path / "film.png"), **part["preprocessing"]).image
-        pictures.append(str(tmp_path / f"prepared{number}.png"))
-        cv2.imwrite(pictures[-1], picture)
+    films = [str(tmp_path / f"film{number}.png") for number in (902, 903)]
+    for number, film in zip((902, 903), films, strict=True):
+        cv2.imwrite(film, chest(number, abnormal=True))
     card = (exported[name] / "README.md").read_text()
-    code = re.findall(r"```python\n(.*?)```", card, re.DOTALL)[-1]
-    assert "lib" not in re.findall(r"\bimport (\w+)|from (\w+)", code)
-    run = [sys.executable, "-I", "-c", code, *pictures]
-    run = subprocess.run(run, cwd=exported[name], capture_output=True, text=True)
+    (line,) = re.findall(r"```sh\npython (\S+) film.dcm\n```", card)
+    run = [sys.executable, exported[name] / line, *films]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    run = subprocess.run(run, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     spread = np.ptp(facts["normals"] + facts["abnormals"])
-    answer = reader.read(tmp_path / "film.png")
     largest = 1e-4 if name == "autoencoder" else 5e-3  # parts of `joined` read rounded features
-    assert abs(float(run.stdout.split()[0]) - answer.score) < largest * spread
+    for film, printed in zip(films, run.stdout.splitlines(), strict=True):
+        assert abs(float(printed.split()[0]) - reader.read(film).score) < largest * spread
     assert "Not a medical device; for research." in card
 
 

@@ -29,7 +29,6 @@ PAGES = (
         "site",
     }
 )
-ROBUSTNESS = {"robustness@rsna"}  # scores films by lib.reader, which also draws them
 
 
 @pytest.fixture
@@ -107,7 +106,7 @@ def test_a_figure_makes_pages_only(study):
     (study.folder / "lib/figures/style.py").write_text(
         (study.folder / "lib/figures/style.py").read_text() + "\nNEW = 1\n"
     )
-    assert changed_stages(study) <= PAGES | ROBUSTNESS
+    assert changed_stages(study) <= PAGES
 
 
 def test_the_page_template_makes_pages_only(study):
@@ -121,7 +120,7 @@ def test_a_measure_makes_tables_and_pages_only(study):
     path.write_text(path.read_text() + "\nNEW = 1\n")
     changed = changed_stages(study)
     assert "measures@rsna" in changed
-    assert changed <= PAGES | ROBUSTNESS | {"measures@rsna", "comparison"}
+    assert changed <= PAGES | {"measures@rsna", "robustness@rsna", "comparison"}
 
 
 @pytest.mark.parametrize(

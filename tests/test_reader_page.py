@@ -7,6 +7,7 @@ import struct
 import subprocess
 import threading
 import zlib
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
@@ -165,8 +166,8 @@ def detectors(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def site(detectors, tmp_path_factory):
-    """The address of the page, built from its sources and served on this machine only."""
+def built(detectors, tmp_path_factory):
+    """The folder of the page, built from its sources."""
     reader, target = ROOT / "reader", tmp_path_factory.mktemp("site")
     if not (reader / "node_modules").exists():
         command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
@@ -176,11 +177,22 @@ def site(detectors, tmp_path_factory):
     command = ["node", reader / "build.js", detectors, target / "no phantoms", target]
     built = subprocess.run(command, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
-    handler = partial(Silent, directory=target)
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    return target
+
+
+@contextmanager
+def served(folder):
+    """The address of the page, served on this machine only."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Silent, directory=folder)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/index.html"
         server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def site(built):
+    with served(built) as address:
+        yield address
 
 
 class Silent(SimpleHTTPRequestHandler):
@@ -276,6 +288,12 @@ def test_dialects_of_dicom_and_pictures_are_read_as_by_python(page, detectors, t
         "turned.png": as_bytes(SMOOTH, "PNG", exif=turned(5)),
         "colours.png": as_bytes(np.dstack([GREY, GREY[::-1], GREY]), "PNG"),
         "alpha.png": as_bytes(np.dstack([GREY] * 3 + [GREY[::-1]]), "PNG"),
+        "grey.tif": as_tiff(SMOOTH),
+        "deep.tif": as_tiff(DEEP, order=">"),
+        "negative.tif": as_tiff(DEEP, white_is_zero=True),
+        "packed.tif": as_bytes(DEEP, "TIFF", compression="tiff_lzw"),
+        "fractions.tif": as_bytes(SMOOTH.astype(np.float32) / 3, "TIFF"),
+        "colours.tif": as_bytes(np.dstack([GREY, GREY[::-1], GREY]), "TIFF", compression="zlib"),
     }
     paths = [written(tmp_path / name, content) for name, content in pictures.items()]
     paths += [write_dicom(tmp_path / f"{name}.dcm", **tags) for name, tags in DIALECTS.items()]
@@ -300,6 +318,7 @@ def png(width, height, packed):
 BLACK = {"pixels": np.zeros_like(GREY)}
 HUGE = {"Rows": 20000, "Columns": 20000}
 BOMB = "implausible size: a decompression bomb"
+RARE = "a TIFF of a coding that this page does not read: convert it to PNG"
 #: Files that are not read, with the reason; None: that of Python.
 BAD = {
     "empty.png": (b"", None),
@@ -314,7 +333,14 @@ BAD = {
         png(64, 64, zlib.compress(bytes(2**26))),
         "implausible size: a decompression bomb",
     ),
-    "film.tif": (as_tiff(GREY), "TIFF, which this page does not read: convert it to PNG"),
+    "cut.tif": (as_tiff(GREY)[:900], "truncated or damaged"),
+    "frames.tif": (
+        as_bytes(GREY, "TIFF", save_all=True, append_images=[Image.new("L", (9, 9))]),
+        None,
+    ),
+    "huge.tif": (as_tiff(np.zeros((1, 60000), np.uint8)), None),
+    "rare.tif": (as_bytes(GREY, "TIFF", compression="packbits"), RARE),
+    "turned.tif": (as_tiff(GREY, orientation=6), RARE),
     "deflated.dcm": ({"syntax": DeflatedExplicitVRLittleEndian}, None),
     "huge.dcm": (HUGE, None),
     "black.dcm": (BLACK, None),
@@ -347,12 +373,20 @@ def test_a_file_that_is_not_read_has_its_reason_and_the_others_go_on(page, tmp_p
     assert not page.problems
 
 
-def test_the_table_of_all_answers_has_a_row_per_film_and_detector(page, tmp_path):
-    add(page, [write_dicom(tmp_path / "=film.dcm"), written(tmp_path / "note.png", b"note")])
+def test_the_table_of_all_answers_has_a_row_per_film_and_detector(page, detectors, tmp_path):
+    film = write_dicom(tmp_path / "=film.dcm")
+    add(page, [film, written(tmp_path / "note.png", b"note")])
+    look_at(page, film)
     rows = pd.read_csv(io.StringIO(page.value(SAVED))).set_index("file")
     assert set(rows.loc["'=film.dcm", "detector"]) == set(SETTINGS)
     assert rows.loc["note.png", "reason"] == "not an image"
     assert set(rows["note"]) == {DISCLAIMER}
+    read = rows.loc["'=film.dcm"]
+    constants = json.loads((detectors / "chests/detector.json").read_text())["calibration"]
+    log_odds = constants["slope"] * read["score"] + constants["intercept"]
+    np.testing.assert_allclose(read["probability"], 1 / (1 + np.exp(-log_odds)))
+    card = page.value("document.querySelector('#film .card').innerText")
+    assert "where 50 % of the films are abnormal; with fewer it is lower." in card
 
 
 def test_nothing_leaves_the_page_nor_its_worker(page):
@@ -386,3 +420,18 @@ def test_the_page_fits_a_phone_and_has_names_for_its_controls(page, site, films)
     unnamed = page.value(UNNAMED)
     assert unnamed == []
     assert not page.problems
+
+
+def test_the_page_reads_films_without_a_connection_after_the_first_time(browser, built, tmp_path):
+    film = write_dicom(
+        tmp_path / "film.dcm", syntax=JPEGBaseline8Bit, data=[as_bytes(GREY, "JPEG")]
+    )
+    with served(built) as address:
+        browser.open(address)
+        wait(browser, "document.getElementById('offline').textContent.includes('connection')")
+    browser.open(address)  # nobody answers there now
+    wait(browser, '"ready" in document.body.dataset')
+    add(browser, [film])
+    assert "percentile" in browser.value(LIST)[0]["words"]
+    browser.value("document.querySelector('#detectors :checked').click()")
+    wait(browser, "document.getElementById('films').textContent.includes('no detector is in use')")

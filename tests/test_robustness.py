@@ -9,7 +9,7 @@ import pytest
 from lib import figures, metrics
 from lib.comparison.rows import enough
 from lib.errors import BadData
-from lib.robustness import table
+from lib.robustness import page
 from lib.robustness.measure import conditions, scores_of, some_films
 from lib.robustness.perturbations import perturb
 from lib.robustness.table import AUROC, DIFFERENCE, UNPERTURBED, Condition, rows_of_conditions
@@ -160,8 +160,8 @@ def test_the_page_says_what_falls(perturbed):
     films, pictures = perturbed
     rows = pd.DataFrame(rows_of_conditions(films, scores_of(Toy(reads_the_mean), pictures, AT), 50))
     rows = rows.assign(dataset="rsna", method="toy_mean", seed="0")
-    assert "lies below 0 for inversion (-0." in table.of_losses(rows)
-    shown = table.strongest(rows)
+    assert "lies below 0 for inversion (-0." in page.of_losses(rows)
+    shown = page.strongest(rows)
     assert list(shown["perturbation"]) == ["brightness 0.2", "gamma 2", "inversion 1"]
     assert shown.iloc[2, 1].startswith("-0.")
     text = figures.robustness(rows.query("metric == 'auroc'")).get_label()
@@ -172,5 +172,5 @@ def test_a_choice_in_sight_of_test_films_is_marked(perturbed):
     films, pictures = perturbed
     rows = pd.DataFrame(rows_of_conditions(films, scores_of(Toy(reads_the_mean), pictures, AT), 50))
     rows = rows.assign(dataset="rsna", method="synthetic_lesions", seed="0")
-    assert "synthetic&#95;lesions †: AUROC" in table.of_losses(rows)
-    assert table.strongest(rows).columns[1] == "synthetic&#95;lesions †"
+    assert "synthetic&#95;lesions †: AUROC" in page.of_losses(rows)
+    assert page.strongest(rows).columns[1] == "synthetic&#95;lesions †"

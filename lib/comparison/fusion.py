@@ -102,8 +102,14 @@ def rank_average(validation: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
 def normalised(normals: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Return scores (n, k) in standard deviations from the mean of validation normals (m, k)."""
+    mean, deviation = mean_and_deviation(normals)
+    return (scores - mean) / deviation
+
+
+def mean_and_deviation(normals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the constants, each (k,), by which `normalised` scales; 1 for a deviation of 0."""
     spread = normals.std(axis=0)
-    return (scores - normals.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    return normals.mean(axis=0), np.where(spread > 0, spread, 1)
 
 
 def soft_maximum(standardised: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""README.md of an exported detector: a model card, with Python that scores a film."""
+"""README.md of an exported detector, a model card; and score.py, which scores films."""
 
 from lib import provenance
 from lib.comparison import findings
@@ -6,32 +6,47 @@ from lib.fits import method_card
 from lib.grid import Fit
 from lib.reader.answer import DISCLAIMER
 
-CODE = """import json, sys
-import numpy as np, onnxruntime
-from PIL import Image
+PROGRAM = '''"""Score films: python score.py FILM [FILM ...]. {disclaimer}"""
 
-about, scores = json.load(open("detector.json")), []
-for part, file in zip({parts}, sys.argv[1:]):  # a picture of part["size"] pixels a side
-    picture = np.asarray(Image.open(file), np.float32)
-    low, high = picture.min(), picture.max()
-    films = ((picture - low) * (2 / max(high - low, 1)) - 1)[None, ..., None]
-    graph = onnxruntime.InferenceSession(part["file"])
-    scores.append(float(graph.run(["score"], {{"films": films}})[0][0]))
-{joined}
-print(score, "percentile among normal films:", 100 * np.mean(np.less(about["normals"], score)))
-"""
+import json, sys
+from pathlib import Path
+
+import numpy as np, onnxruntime
+from lib.films import read_film  # of the study: elsewhere, replace both by code that
+from lib.preprocessing import prepare  # prepares a film by the settings in `preprocessing`
+
+folder = Path(__file__).parent
+about = json.loads((folder / "detector.json").read_text(encoding="utf-8"))
+parts = about.get("parts", [about])
+graphs = [onnxruntime.InferenceSession(folder / part["file"]) for part in parts]
+for path in sys.argv[1:]:
+    film, scores = read_film(path), []
+    for part, graph in zip(parts, graphs):
+        picture = prepare(film, **part["preprocessing"]).image.astype(np.float32)
+        low, high = picture.min(), picture.max()
+        films = ((picture - low) * (2 / max(high - low, 1)) - 1)[None, ..., None]
+        scores.append(float(graph.run(["score"], {{"films": films}})[0][0]))
+    {joined}
+    print(score, "percentile among normal films:", 100 * np.mean(np.less(about["normals"], score)))
+'''
 STANDARDISED = 'z = (np.array(scores) - rule["mean"]) / rule["deviation"]'
-PREPARED = """from lib.films import read_film
-from lib.preprocessing import prepare
-picture = prepare(read_film("film.dcm"), **part["preprocessing"]).image
-"""
 PHANTOMS = (
     "It learned from phantoms, which are synthetic radiographs: its scores of films of patients "
     "mean nothing."
 )
 
 
-def card(about: dict) -> str:
+def program(about: dict) -> str:
+    """Return a program that scores films with the graphs in its folder, by onnxruntime."""
+    joined = ["score = scores[0]"]
+    if "rule" in about:
+        joined = ['rule = about["rule"]']
+        joined += [STANDARDISED] if "mean" in about["rule"] else []
+        joined.append(f"score = {about['rule']['formula']}")
+    return PROGRAM.format(disclaimer=DISCLAIMER, joined="\n    ".join(joined))
+
+
+def card(about: dict, program_file: str) -> str:
     """Return the README of a detector as detector.json describes it, in Markdown."""
     parts = about.get("parts", [about])
     methods = [part["fit"].split("/")[1] for part in parts]
@@ -58,7 +73,7 @@ def card(about: dict) -> str:
         "learned from: another part of the body, another device, a photograph. Its score means "
         "nothing.",
         "## Use",
-        _use(about),
+        _use(program_file),
         "## Limits",
         "A low score does not mean that a film is normal, and a high one does not say what is "
         "abnormal. Thresholds, percentiles and probabilities are those of the validation films of "
@@ -104,17 +119,12 @@ def _maps(parts: list[dict]) -> str:
     return " ".join(reasons)
 
 
-def _use(about: dict) -> str:
-    parts, joined = "[about]", ["score = scores[0]"]
-    if "rule" in about:
-        parts, joined = 'about["parts"]', ['rule = about["rule"]']
-        joined += [STANDARDISED] if "mean" in about["rule"] else []
-        joined.append(f"score = {about['rule']['formula']}")
-    code = CODE.format(parts=parts, joined="\n".join(joined))
+def _use(program_file: str) -> str:
     return (
-        "The graphs take films as the study prepares them, by the settings in `preprocessing`. In "
-        "the folder of the study, where `part` is this description or one of its `parts`:\n\n"
-        f"```python\n{PREPARED}```\n\n"
-        "Written as a PNG, such a picture is scored in this folder with `onnxruntime`, `numpy` and "
-        f"`pillow` alone:\n\n```python\n{code}```"
+        "In the environment of the study, with films of your own:\n\n"
+        f"```sh\npython {program_file} film.dcm\n```\n\n"
+        f"The graphs take films as the study prepares them. `{program_file}` reads and prepares "
+        "them by two functions of the study; all the rest needs `onnxruntime` and `numpy` alone. "
+        "Elsewhere, replace these two by code that prepares a film by the settings in "
+        "`preprocessing`."
     )

@@ -3,6 +3,7 @@
 import numpy as np
 
 from lib import params, provenance
+from lib.comparison.fusion import mean_and_deviation
 from lib.export.graph import FILMS, Written
 from lib.fits import store
 from lib.reader import gate
@@ -118,8 +119,7 @@ def rule(reader: Reader) -> dict:
     if name == "rank average":
         return constants | {"validation": [sorted(films["score"]) for films in validation]}
     normals = [films.loc[films["label"].eq(0), "score"] for films in validation]
-    mean = np.array([scores.mean() for scores in normals])
-    deviation = np.array([scores.std(ddof=0) or 1.0 for scores in normals])
+    mean, deviation = mean_and_deviation(np.column_stack(normals))
     constants |= {"mean": mean.tolist(), "deviation": deviation.tolist()}
     if name == "logistic":  # linear in z
         at_zero, *at_one = reader.fused(mean + np.vstack([0 * mean, np.diag(deviation)]))

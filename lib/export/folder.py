@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from tqdm import tqdm
+
 from lib import files
 from lib.errors import BadData
 from lib.reader.choice import Choice, choose
@@ -10,6 +12,7 @@ from lib.reader.reading import Reader
 
 OUTPUT = files.BUILD / "export"
 GRAPH, GATE, ABOUT, CARD = "detector.onnx", "gate.onnx", "detector.json", "README.md"
+PROGRAM = "score.py"
 
 
 def place_of(choice: Choice, output: Path = OUTPUT) -> Path:
@@ -37,18 +40,20 @@ def export(name: str = "", output: Path = OUTPUT) -> Path:
 def _fill(folder: Path, reader: Reader) -> None:
     # TensorFlow takes seconds to import: errors in the request come before.
     from lib.export import agreement, graph
-    from lib.export.card import card
+    from lib.export.card import card, program
     from lib.export.description import description, of_part
     from lib.reader.gate import SIDE
 
-    parts = []
-    for part, file in zip(reader.parts, _graphs(reader.choice), strict=True):
+    parts, graphs = [], _graphs(reader.choice)
+    bar = tqdm(zip(reader.parts, graphs, strict=True), "graphs", total=len(graphs), unit="graph")
+    for part, file in bar:
         written = graph.write(part.detector, part.settings["size"], folder / file, part.score_name)
         parts.append(of_part(part, file, written, agreement.difference(part, folder / file)))
     features_as_they_are = {"score_name": "mahalanobis", "maps": False, "stored": False}
     graph.write(reader.gate.detector, SIDE, folder / GATE, **features_as_they_are)
     about = description(reader, parts, GATE)
-    (folder / CARD).write_text(card(about), encoding="utf-8")
+    (folder / PROGRAM).write_text(program(about), encoding="utf-8")
+    (folder / CARD).write_text(card(about, PROGRAM), encoding="utf-8")
     about["sha256"] = {path.name: files.hash_of(path) for path in sorted(folder.iterdir())}
     (folder / ABOUT).write_text(json.dumps(about, indent=1, allow_nan=False), encoding="utf-8")
 

@@ -14,13 +14,14 @@ from lib.comparison.fusion import fuse, joined, normalised, rank_average
 from lib.comparison.scores import BrokenFit, Scored, read_fit
 from lib.datasets.table import load_index
 from lib.errors import BadData
+from lib.fits.scorer import Outputs
 from lib.grid import Fusion
 from lib.preprocessing import arrays
 from lib.reader.answer import Answer, Context, Map, Threshold
 from lib.reader.choice import Choice, choose
 from lib.reader.film import Film, Refused, batches, load
 from lib.reader.gate import LIMIT, Gate
-from lib.reader.part import Outputs, Part
+from lib.reader.part import Part
 
 #: The labels of validation films that set a threshold, by its name (`findings.thresholds`).
 LABELS = {

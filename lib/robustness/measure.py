@@ -14,6 +14,7 @@ from lib.comparison.scores import read_fits
 from lib.datasets.table import load_index
 from lib.errors import BadData
 from lib.films import UnreadableFilm, read_film
+from lib.fits.scorer import Scorer
 from lib.grid import Fit
 from lib.preprocessing.arrays import prepared
 from lib.robustness.perturbations import PERTURBATIONS, perturb
@@ -23,7 +24,7 @@ TOGETHER = 32  # films that are scored at once
 
 
 class Reads(Protocol):
-    """A trained detector that scores prepared films (lib.reader.part)."""
+    """A trained detector that scores prepared films (lib.fits.scorer)."""
 
     def outputs(self, images: np.ndarray) -> Any:
         """Return what has the `scores` (n,) of uint8 pictures (n, s, s)."""
@@ -101,11 +102,9 @@ def pictures_of(path: str, at: list[Condition], settings: list[dict]) -> list[np
 
 
 def _rows(scored_fits: list[Fit], films: pd.DataFrame, at: list[Condition], index) -> list[dict]:
-    from lib.reader.part import Part  # imports TensorFlow
-
     scored, _ = read_fits(scored_fits, index, files.BUILD)  # a fit without scores has no rows
-    parts = [Part(Fit(one.dataset, one.method, seed=int(one.seed)), "score", one) for one in scored]
-    settings = [part.settings for part in parts]
+    scorers = [Scorer(Fit(one.dataset, one.method, seed=int(one.seed))) for one in scored]
+    settings = [scorer.settings for scorer in scorers]
     distinct = [one for place, one in enumerate(settings) if one not in settings[:place]]
     by_film = processes.each(
         partial(pictures_of, at=at, settings=distinct),
@@ -117,9 +116,9 @@ def _rows(scored_fits: list[Fit], films: pd.DataFrame, at: list[Condition], inde
     )
     pictures = [np.stack(of_setting) for of_setting in zip(*by_film, strict=True)]
     rows = []
-    for part in parts:
-        in_conditions = pictures[distinct.index(part.settings)]
-        scores = scores_of(part, in_conditions, at)
-        fit = {name: getattr(part.fit, name) for name in ("dataset", "method", "seed")}
+    for scorer in scorers:
+        in_conditions = pictures[distinct.index(scorer.settings)]
+        scores = scores_of(scorer, in_conditions, at)
+        fit = {name: getattr(scorer.fit, name) for name in ("dataset", "method", "seed")}
         rows += [fit | row for row in rows_of_conditions(films, scores)]
     return rows

@@ -15,6 +15,11 @@ export function percentile(score, sorted) {
   return (100 * (below.length + upTo.length)) / 2 / sorted.length;
 }
 
+/** The probability of being abnormal where `calibration.base_rate` of the films are; null without a calibration. */
+export function probability(score, { calibration }) {
+  return calibration ? 1 / (1 + Math.exp(-(calibration.slope * score + calibration.intercept))) : null;
+}
+
 /** The names of the thresholds, with whether a score is flagged at each. */
 export function flags(score, { thresholds }) {
   return Object.entries(thresholds).map(([name, threshold]) => ({ name, threshold, flagged: score >= threshold }));

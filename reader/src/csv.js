@@ -1,20 +1,22 @@
 // All answers so far as a table.
 
-import { DISCLAIMER, flags, isUnlike, percentile } from "./answer.js";
+import { DISCLAIMER, flags, isUnlike, percentile, probability } from "./answer.js";
 
 /** Return the table as text: a row per film and detector, or per file that is not read. */
 export function table(films, detectors) {
   const thresholds = [...new Set(detectors.flatMap(({ facts }) => Object.keys(facts.thresholds)))];
-  const head = ["file", "detector", "score", "percentile", ...thresholds.map((name) => `flagged at ${name}`), "unlike", "reason", "note"];
+  const head = ["file", "detector", "score", "percentile", ...thresholds.map((name) => `flagged at ${name}`), "probability", "unlike", "reason", "note"];
   const rows = films.flatMap(({ name, answers, reason }) =>
-    reason ? [[name, "", "", "", ...thresholds.map(() => ""), "", reason, DISCLAIMER]] : [...(answers ?? [])].map(row(name)),
+    reason ? [[name, "", "", "", ...thresholds.map(() => ""), "", "", reason, DISCLAIMER]] : [...(answers ?? [])].map(row(name)),
   );
   function row(file) {
     return ([detector, { score, unlike }]) => {
       const { facts } = detectors.find(({ name }) => name === detector);
       const found = new Map(flags(score, facts).map(({ name, flagged }) => [name, flagged ? "yes" : "no"]));
       const cells = thresholds.map((name) => found.get(name) ?? "");
-      return [file, detector, score, percentile(score, facts.normals).toFixed(1), ...cells, isUnlike(unlike, facts) ? "yes" : "no", "", DISCLAIMER];
+      const apart = isUnlike(unlike, facts);
+      const chance = apart ? "" : (probability(score, facts) ?? "");
+      return [file, detector, score, percentile(score, facts.normals).toFixed(1), ...cells, chance, apart ? "yes" : "no", "", DISCLAIMER];
     };
   }
   return [head, ...rows].map((cells) => `${cells.map(quoted).join(",")}\r\n`).join("");

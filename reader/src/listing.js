@@ -21,6 +21,7 @@ export function update(element, film, detectors, isLooked) {
 function words({ answers, reason }, detectors) {
   if (reason) return `not read: ${reason}`;
   if (!answers) return "waiting";
+  if (!answers.size) return "no detector is in use";
   const each = detectors.filter(({ name }) => answers.has(name)).map(({ name, facts }) => {
     const { score, unlike } = answers.get(name);
     if (isUnlike(unlike, facts)) return `${name}: ${UNLIKE.toLowerCase().replace(/\.$/, "")}`;

@@ -3,6 +3,7 @@
 import { table } from "./csv.js";
 import { filesOf } from "./dropped.js";
 import { make } from "./elements.js";
+import { keep } from "./keeping.js";
 import { row, update } from "./listing.js";
 import { Reader } from "./reader.js";
 import { view } from "./view.js";
@@ -12,6 +13,7 @@ const MOST = 4; // detectors at once
 const part = (id) => document.getElementById(id);
 const reader = new Reader();
 const films = []; // {name, file, row, answers: Map of detector -> {score, unlike}, or reason}
+let site; // its files: {models: {name: files}, samples, page}
 let detectors = []; // those in use: {name, facts}
 let looked; // the film that is looked at
 let latestChoice; // of detectors, that is being loaded or in use
@@ -21,12 +23,10 @@ let lastFilm = Promise.resolve();
 const say = (words) => (part("status").textContent = words);
 
 async function start() {
-  const { models, samples } = await (await fetch("models/index.json")).json();
-  const choices = models.map((name, n) => choice(name, n === 0));
-  part("detectors").append(...choices);
-  part("samples").append(...samples.map(sample));
+  site = await (await fetch("models/index.json")).json();
+  part("detectors").append(...Object.keys(site.models).map((name, n) => choice(name, n === 0)));
+  part("samples").append(...site.samples.map(sample));
   await choose();
-  say("Ready.");
   document.body.dataset.ready = "";
 }
 
@@ -46,14 +46,21 @@ async function choose() {
   try {
     loaded = await Promise.all(names.map(async (name) => ({ name, facts: await reader.load(name) })));
   } catch (error) {
-    return say(`A detector cannot be loaded: ${error.message}.`);
+    return say(`${error.message}.`);
   }
   if (latestChoice !== choice) return; // others were chosen meanwhile
   detectors = loaded;
   part("films").replaceChildren();
   looked = undefined;
+  keepInUse();
   await add(films.splice(0).map(({ file }) => file));
   say("Ready.");
+}
+
+/** Keep the page and the detectors in use for when there is no connection. */
+async function keepInUse() {
+  const kept = await keep([...site.page, ...detectors.flatMap(({ name }) => site.models[name])]);
+  part("offline").textContent = kept ? "With the detectors in use this page also opens without a connection." : "";
 }
 
 function sample(path) {
@@ -94,9 +101,10 @@ async function look(film) {
   const before = looked;
   looked = film;
   for (const one of [before, film]) if (one) list(one);
-  const names = detectors.map(({ name }) => name);
+  const asked = detectors; // others may be chosen before the answer
+  const names = asked.map(({ name }) => name);
   const shown = await reader.read(film.file, names, true).then(
-    (read) => view(film.name, read, detectors, baseRate()),
+    (read) => view(film.name, read, asked, baseRate()),
     (error) => make("p", { class: "reason" }, `${film.name} is not read: ${error.message}.`),
   );
   if (looked !== film) return; // another one was chosen meanwhile

@@ -1,6 +1,6 @@
 // One film with the answers of the detectors, as a section of the page.
 
-import { abnormalShares, DISCLAIMER, flags, isUnlike, percentile, PHANTOMS, UNLIKE } from "./answer.js";
+import { abnormalShares, DISCLAIMER, flags, isUnlike, percentile, PHANTOMS, probability, UNLIKE } from "./answer.js";
 import { canvas, drawMap, histogram } from "./drawing.js";
 import { make, slider } from "./elements.js";
 
@@ -47,7 +47,7 @@ function card(answer, detector, read, baseRate, look) {
     make("p", { class: "disclaimer" }, DISCLAIMER),
     facts.films === "phantoms" ? make("p", { class: "small" }, PHANTOMS) : null,
     make("p", {}, `Score ${answer.score.toPrecision(4)}: percentile ${place.toFixed(0)} among ${facts.normals.length} normal validation films.`),
-    isUnlike(answer.unlike, facts) ? make("p", { class: "unlike" }, UNLIKE) : null,
+    isUnlike(answer.unlike, facts) ? make("p", { class: "unlike" }, UNLIKE) : probable(answer.score, facts),
     histogram(answer.score, facts),
     make("p", { class: "small" }, "Validation films by score: normal ones blue, known abnormal ones orange; this film is the solid line, thresholds are dashed."),
     make("ul", {}, flags(answer.score, facts).map((flag) => flagged(flag, facts, baseRate))),
@@ -61,6 +61,13 @@ function card(answer, detector, read, baseRate, look) {
     ),
   );
   return { element, redraw };
+}
+
+/** The probability with the base rate that it assumes (lib/reader/answer.py), or nothing. */
+function probable(score, facts) {
+  if (!facts.calibration) return null;
+  const [chance, share] = [probability(score, facts), facts.calibration.base_rate].map(percent);
+  return make("p", {}, `Probability of being abnormal ${chance}, where ${share} of the films are abnormal; with fewer it is lower.`);
 }
 
 function prepared({ image }, name) {

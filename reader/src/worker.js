@@ -14,9 +14,14 @@ const models = new URL("models/", import.meta.url);
 const detectors = new Map(); // name -> promise of a detector
 
 const loaded = (name) => {
-  if (!detectors.has(name)) detectors.set(name, Detector.load(new URL(`${name}/`, models)));
+  if (!detectors.has(name)) detectors.set(name, Detector.load(new URL(`${name}/`, models)).catch(() => missing(name)));
   return detectors.get(name);
 };
+
+function missing(name) {
+  detectors.delete(name); // the next attempt may succeed
+  throw new Refusal(`${name} cannot be loaded: without a connection, choose a detector that was in use before`);
+}
 
 const tasks = {
   /** What is known of a detector: its file detector.json. */

@@ -5,14 +5,15 @@ import { LARGEST_FILE, Refusal } from "./refusals.js";
 export const HEAD = 512; // bytes from which the kind is recognised
 const PREAMBLE = 132; // bytes, the last four of which are DICM
 
-const READ = { PNG: /^\x89PNG\r\n\x1a\n/, JPEG: /^\xff\xd8\xff/ };
+const READ = { PNG: /^\x89PNG\r\n\x1a\n/, JPEG: /^\xff\xd8\xff/, TIFF: /^(II\*\0|MM\0\*)/ };
 const NOT_READ = {
-  TIFF: /^(II[*+]\0|MM\0[*+])/,
+  BigTIFF: /^(II\+\0|MM\0\+)/,
   BMP: /^BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0/s,
   GIF: /^GIF8[79]a/,
   WebP: /^RIFF....WEBP/s,
   "JPEG 2000": /^(\0\0\0\x0cjP {2}|\xff\x4f\xff\x51)/,
   AVIF: /^....ftypavi[fs]/s,
+  PPM: /^P[1-6]\s+[#\d]/,
   HEIC: /^....ftyp(hei|hev|mif1|msf1)/s,
   "JPEG XL": /^(\xff\x0a|\0\0\0\x0cJXL )/,
   NIfTI: /^.{344}(n\+1|ni1)\0/s,
@@ -33,7 +34,7 @@ const NO_FILMS = {
   XML: /^(\xef\xbb\xbf)?\s*<\?xml/,
 };
 
-/** kind_of: PNG, JPEG or DICOM, by the first bytes of a file and its size in bytes. Refuses others. */
+/** kind_of: PNG, JPEG, TIFF or DICOM, by the first bytes of a file and its size in bytes. Refuses others. */
 export function kindOf(bytes, size) {
   if (!size) throw new Refusal("empty file");
   if (size > LARGEST_FILE) throw new Refusal("implausible size: more than 512 MB");

@@ -3,8 +3,7 @@
 import { decode } from "fast-png";
 import { Unzlib } from "fflate";
 
-import { picture } from "../opencv.js";
-import { greyOf } from "./colours.js";
+import { inGrey } from "./colours.js";
 import { orientationIn, upright } from "./exif.js";
 import { checkSize, Refusal } from "./refusals.js";
 
@@ -22,7 +21,8 @@ export function readPng(bytes) {
   checkUnpacked(chunks, view);
   // The others hold texts and profiles, some of them packed.
   const critical = chunks.filter(({ type }) => CRITICAL.includes(type));
-  const image = grey(decode(joined(bytes.subarray(0, SIGNATURE), critical), { checkCrc: true }));
+  const stored = decode(joined(bytes.subarray(0, SIGNATURE), critical), { checkCrc: true });
+  const image = inGrey({ ...stored, data: stored.depth < 8 ? unpacked(stored) : stored.data });
   const exif = chunks.find(({ type }) => type === "eXIf");
   return exif ? upright(image, orientationIn(exif.data)) : image;
 }
@@ -68,22 +68,8 @@ function joined(signature, chunks) {
   return bytes;
 }
 
-/** _grey: 16 bits of grey are kept; 16 bits of colour become 8, and grey of few bits is spread to 8. */
-function grey({ data, width, height, depth, channels, palette }) {
-  if (depth === 16 && channels === 1) return picture(data, width, height);
-  if (depth === 16) return grey({ data: data.map((level) => level >> 8), width, height, depth: 8, channels });
-  const levels = depth < 8 ? unpacked(data, width, height, depth) : data;
-  if (palette) {
-    const grey = greyOf(Uint8Array.from(palette.flatMap((colour) => colour.slice(0, 3))), 3);
-    return picture(Uint8Array.from(levels, (level) => grey[level]), width, height);
-  }
-  const factor = 255 / (2 ** depth - 1);
-  const full = Uint8Array.from(levels, (level) => level * factor);
-  return picture(channels < 3 ? full.filter((_, n) => n % channels === 0) : greyOf(full, channels), width, height);
-}
-
 /** Levels of 1, 2 or 4 bits, packed by rows, one per byte. */
-function unpacked(data, width, height, depth) {
+function unpacked({ data, width, height, depth }) {
   const row = Math.ceil((width * depth) / 8);
   return Uint8Array.from({ length: width * height }, (_, n) => {
     const bit = (n % width) * depth;

@@ -7,6 +7,7 @@ import { Refusal } from "./refusals.js";
 
 const READERS = {
   PNG: async (bytes) => readPng(bytes),
+  TIFF: async (bytes) => (await import("./tiff.js")).readTiff(bytes),
   JPEG: async (bytes) => (await import("./jpeg.js")).readJpeg(bytes),
   DICOM: async (bytes) => (await import("./dicom.js")).readDicom(bytes),
 };
