@@ -69,6 +69,17 @@ RESULTS = pd.DataFrame(
 GROUPS = pd.DataFrame(
     {"group": ["all", "wrist"], "value": [0.8, 0.7], "low": [0.7, 0.5], "high": [0.9, 0.8]}
 ).assign(n=[100, 20])
+CELLS = pd.DataFrame(
+    [
+        ("vae", "view: AP", 0.4, 20),
+        ("vae", "finding: 2", 0.5, 12),
+        ("resnet", "view: AP", 0.9, 20),
+        ("resnet", "finding: 2", 0.7, 12),
+        ("resnet", "finding: 2", 0.8, 12),
+        ("padim", "view: AP", 0.6, 20),
+    ],
+    columns=["method", "group", "value", "n"],
+)
 BINS = pd.DataFrame({"predicted": [0.1, 0.9, 0.5], "observed": [0.2, 0.8, 0.45], "n": [10, 20, 30]})
 BINS = BINS.assign(
     low=[0.1, np.nan, 0.3], high=[0.4, np.nan, 0.6], curve=["logistic"] * 2 + ["isotonic"]
@@ -138,6 +149,7 @@ EVERY_FIGURE = {
     "leaderboard": lambda: figures.leaderboard(RESULTS),
     "glance": lambda: figures.glance(RESULTS),
     "forest": lambda: figures.forest(GROUPS),
+    "heat": lambda: figures.heat(CELLS),
     "calibration": lambda: figures.calibration(BINS),
     "robustness": lambda: figures.robustness(PERTURBED),
     "samples": lambda: figures.samples(DRAWN, EPOCHS),
@@ -393,6 +405,25 @@ def test_forest_draws_each_groups_interval():
         "all (n = 100)",
         "wrist (n = 20)",
     ]
+
+
+def test_a_cell_has_the_value_of_its_method_and_group_and_the_best_method_is_first():
+    figure = figures.heat(CELLS)
+    (axes,) = figure.axes
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["resnet", "padim", "vae"]
+    names = [text.get_text() for text in axes.get_xticklabels()]
+    assert names == ["AP (20)", "finding 2 (12)"]
+    shown = {text.get_position(): text.get_text() for text in axes.texts}
+    empty = (1, 1)  # padim was not measured over that finding
+    assert empty not in shown and shown == {
+        (0, 0): "90",
+        (1, 0): "75",
+        (0, 1): "60",
+        (0, 2): "40",
+        (1, 2): "50",
+    }
+    assert figure.get_figwidth() * figure.dpi <= 520
+    assert "view: AP resnet 0.90" in figure.get_label()
 
 
 def test_an_earlier_stage_is_described_by_the_epochs_it_had():

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.seconds(150)
 
 PAGES = [
     *("index", "exploration-rsna", "preprocessing-rsna", "first-fit", "one-film", "comparison"),
+    "real-films",
     *(f"chapters/rsna/{family}" for family in ("supervised", "reconstruction", "one_class")),
     *(
         f"cards/rsna/{method}-0"
