@@ -12,8 +12,20 @@ from typing import NamedTuple
 import pandas as pd
 
 from lib import ROOT, files
-from lib.comparison.answer import ALL, FEW, IN_WORDS, NONE, Best, in_sentences, listed, note
-from lib.comparison.fusion import methods_of
+from lib.comparison.answer import (
+    ALL,
+    FEW,
+    IN_WORDS,
+    NONE,
+    Best,
+    advised,
+    films_of,
+    in_sentences,
+    listed,
+    note,
+)
+from lib.comparison.fusion import FIXED, methods_of
+from lib.datasets.entries import load_entries
 from lib.datasets.table import load_index
 from lib.datasets.training import training_set
 from lib.fits.method_card import docstring
@@ -177,6 +189,31 @@ def _trust(real: list[Kind]) -> str:
     )
 
 
+def how_to_get(found: list[Kind]) -> str:
+    """Say how to train the detectors of real films in the table, which no run has by default.
+
+    A paragraph in Markdown; "" without real films.
+    """
+    answers = [kind.answers for kind in found if kind.is_real]
+    if not answers:
+        return ""
+    entries = load_entries()
+    sets = {first.dataset: first for first in (next(iter(own.values())) for own in answers)}
+    places = [f"{films_of(name)} in the folder `{entries[name]['folder']}`" for name in sets]
+    first = next(iter(answers[0].values()))
+    example = f"{first.dataset}/{advised(first).run['method']}/0"
+    return (
+        "**These detectors have to be trained first**: the study contains neither these films nor "
+        "weights that were learned from them. On films of your own: `make data "
+        'FROM="/path/to/films"`, then `make study`, which trains the same methods. On the films of '
+        'this table, on the same splits: `make data FROM="/path/to/films" PEERS=yes`, then `make '
+        f"study` ({listed(places)}). A trained detector then reads films: `make read "
+        f'FILMS="/path/to/films" DETECTOR={example}`. **After a run with the default data, all '
+        "detectors of `make read` have learned from phantoms alone**, and their scores say nothing "
+        "about patients."
+    )
+
+
 def methods(found: list[Kind]) -> str:
     """Say what each detector of the table is, in the words of its file, as a list in Markdown."""
     names = [one.run["method"] for kind in found for one in kind.answers.values()]
@@ -187,7 +224,7 @@ def methods(found: list[Kind]) -> str:
 def _what_it_is(name: str) -> str:
     parts = methods_of(name)
     if parts:
-        return f"a fixed fusion of the scores of {listed([literal(part) for part in parts])}"
+        return f"{FIXED}: {listed([literal(part) for part in parts])}"
     try:
         return literal(docstring(name).claim)
     except FileNotFoundError:  # an entry of the parameters that the record was made with
