@@ -232,7 +232,8 @@ def judged(low, high, value=0.1):
     fits = pd.DataFrame(
         {"method": "deep_sad", "short": "5 %", "seed": [1, 0] * 2, "value": [0.1, 0.2, 0.3, 0.4]}
     ).assign(metric=["auroc"] * 2 + ["average_precision"] * 2)
-    given = pd.DataFrame({"films": [9], "known": [1], "seconds": [1.26]}).rename_axis("method")
+    given = pd.DataFrame({"films": [9], "known": [1], "seconds": [1.26], "untaught": [0]})
+    given = given.rename_axis("method")
     return Judged(one, fits, means, differences, NOTHING, NOTHING, given)
 
 
@@ -241,7 +242,7 @@ def judged(low, high, value=0.1):
     [
         ((0.05, 0.15), "contamination helps", "clearly above 0 (contamination helps): 1"),
         ((-0.15, -0.05), "contamination harms", "clearly below 0 (contamination harms): 1"),
-        ((-0.05, 0.15), "not clear", "helps): 0; clearly below"),
+        ((-0.05, 0.15), "no clear difference", "helps): 0; clearly below"),
     ],
 )
 def test_the_verdict_on_an_ablation(ends, kind, counted):
@@ -255,10 +256,11 @@ def test_the_verdict_on_an_ablation(ends, kind, counted):
 def test_an_ablation_in_tables_and_words():
     shown = judged(0.05, 0.15)
     assert verdicts.of_means(shown, {"floor: knn": 0.55}) == (
-        "- deep_sad: 0.500 (0 %) to 0.600 (5 %); 1 of 2 means are below floor: knn (0.550)."
+        "- deep_sad: the mean AUROC is 0.500 (0 %) to 0.600 (5 %); 1 of 2 means are below the "
+        "floor: knn (0.550)."
     )
     alone = shown._replace(means=shown.means[:1])
-    assert verdicts.of_means(alone, {}) == "- deep_sad: 0.500 (0 %)."
+    assert verdicts.of_means(alone, {}) == "- deep_sad: the mean AUROC is 0.500 (0 %)."
     by_seed = verdicts.by_seed(shown)
     assert by_seed["AUROC, seed 0"].tolist() == [0.2]
     assert by_seed["average precision, seed 1"].tolist() == [0.3]

@@ -12,7 +12,7 @@ from lib.comparison.ablations import judge
 from lib.comparison.scores import FLOOR
 from lib.comparison.tables import Measures, read_measures
 from lib.comparison.tests import CLEAR
-from lib.comparison.verdicts import contrasts, verdict
+from lib.comparison.verdicts import contrasts, shown, verdict
 from lib.fits import store
 from lib.fits.examples import Compared
 from lib.fits.store import Finished
@@ -232,15 +232,16 @@ def of_maps(table: pd.DataFrame) -> str:
 
 
 def of_ablations(dataset: str, methods: list[str], page: str) -> str:
-    """Return one sentence per ablation and method or contrast, each with a link from `page`."""
+    """Return one sentence per ablation and method or pair, each with a link from `page`."""
     lines = []
     for ablation in ablations.of_grid(dataset):
         if examined := [name for name in ablation.methods if name in methods]:
             link = prose.link(ablation.title.capitalize(), ablation.page, page)
-            judged = judge(ablation)
-            sentences = [verdict(judged, method) for method in examined] + contrasts(
-                judged, examined
-            )
+            judged = shown(judge(ablation))
+            names = dict(zip(ablation.methods, judged.ablation.methods, strict=True))
+            examined = [names[name] for name in examined]
+            sentences = [verdict(judged, method) for method in examined]
+            sentences += contrasts(judged, examined)
             lines += [f"- {link}: {sentence}." for sentence in sentences]
     return "\n".join(lines)
 

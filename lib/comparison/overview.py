@@ -11,6 +11,7 @@ import pandas as pd
 
 from lib import ablations, prose
 from lib.comparison import choices, claims, findings
+from lib.comparison.ablations import UNTAUGHT as ABLATION_UNTAUGHT
 from lib.comparison.choices import marked
 from lib.comparison.fusion import FUSION, methods_of
 from lib.comparison.reliability import BRIER, ERROR
@@ -40,10 +41,8 @@ DECISIONS = {  # by the threshold
         "recall_0.90": "90 % recall: 90 % of the abnormal validation films are above it",
     }.items()
 }
-#: What is recorded of a network in a variant without labels that needs known abnormal films.
-UNTAUGHT = (
-    r"unlabelled: .*learns from labelled films .* it was given \d+ normal and 0 abnormal ones"
-)
+#: The reason recorded of a fit in an ablation that has no numbers as intended.
+UNTAUGHT = f"unlabelled: .*{ABLATION_UNTAUGHT}"
 PLACES = {
     "auroc": "AUROC over pixels",
     "average_precision": "average precision",

@@ -1,13 +1,37 @@
 """What an ablation shows, in words that follow from its numbers."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 import pandas as pd
 
 from lib import prose
 from lib.comparison import claims, findings
-from lib.comparison.ablations import Judged
+from lib.comparison.ablations import Judged, is_untaught
+from lib.comparison.choices import marked
 from lib.comparison.tests import CLEAR
+
+
+def shown(judged: Judged) -> Judged:
+    """Return an ablation as pages show it: with the digits of results.csv, and marked methods.
+
+    A number so reads the same here and on the page of the comparison, which draws it from there.
+    """
+    dataset = judged.ablation.dataset
+
+    def name(method: str) -> str:
+        return f"{method}{marked(dataset, method)}"
+
+    def table(rows: pd.DataFrame) -> pd.DataFrame:
+        names = {
+            column: rows[column].map(name) for column in ("method", "against") if column in rows
+        }
+        return rows.round(4).replace(-0.0, 0.0).assign(**names)
+
+    ablation = replace(judged.ablation, methods=[name(one) for one in judged.ablation.methods])
+    tables = (judged.fits, judged.means, judged.differences, judged.contrasts, judged.failures)
+    given = judged.given.rename(index=name, level="method")
+    return Judged(ablation, *map(table, tables), given)
 
 
 def verdicts(judged: Judged) -> list[str]:
@@ -18,6 +42,11 @@ def verdicts(judged: Judged) -> list[str]:
 def verdict(judged: Judged, method: str) -> str:
     """Return the sentence of one method."""
     rows = judged.differences[judged.differences["method"].eq(method)]
+    if rows.empty and judged.given.query("method == @method")["untaught"].any():
+        return (
+            f"{method}: no difference, since it learns from labels alone and the reference gives "
+            "it none"
+        )
     if rows.empty:
         return (
             f"{method}: no difference, for lack of fits of the reference or of a variant that "
@@ -26,7 +55,7 @@ def verdict(judged: Judged, method: str) -> str:
     kinds = {
         judged.ablation.above: rows[rows["low"] > 0],
         judged.ablation.below: rows[rows["high"] < 0],
-        "not clear": rows[~((rows["low"] > 0) | (rows["high"] < 0))],
+        "no clear difference": rows[~((rows["low"] > 0) | (rows["high"] < 0))],
     }
     parts = [
         f"**{kind}**: {', '.join(_interval(row) for _, row in of_kind.iterrows())}"
@@ -37,7 +66,7 @@ def verdict(judged: Judged, method: str) -> str:
 
 
 def contrasts(judged: Judged, methods: Collection[str]) -> list[str]:
-    """One sentence per contrast of these methods with another: where it is clear, and its range."""
+    """Per comparison of these methods with another: where it is clear, and its range."""
     table = judged.contrasts[judged.contrasts["method"].isin(methods)]
     return [
         f"{method} compared with {against}: {_of_contrast(rows, len(judged.contrasts))}"
@@ -46,25 +75,28 @@ def contrasts(judged: Judged, methods: Collection[str]) -> list[str]:
 
 
 def table_of_contrasts(contrasts: pd.DataFrame) -> pd.DataFrame:
-    """Return contrasts as the page of an ablation shows them."""
+    """Return comparisons of methods as the page of an ablation shows them."""
     columns = ["method", "against", "short", "value", "sd", "low", "high", "seeds", "p_holm"]
-    return contrasts[columns].rename(columns={"short": "variant", "sd": "SD", "p_holm": "p (Holm)"})
+    named = {"against": "compared with", "short": "variant", "sd": "SD", "p_holm": "p (Holm)"}
+    return contrasts[columns].rename(columns=named)
 
 
 def _of_contrast(rows: pd.DataFrame, number: int) -> str:
-    """Where differences are clear after the correction over `number` contrasts, and their range."""
+    """Where differences are clear after the correction over `number` of them, and their range."""
     sides = claims.sides(rows.rename(columns={"value": "difference"}))
-    counted = " and ".join(
-        f"clearly {word} at {', '.join(rows.loc[sides.eq(side), 'short']) or 'none'}"
-        for word, side in {"higher": 1, "lower": -1}.items()
+    words = {1: "clearly higher at", -1: "clearly lower at", 0: "not clearly different at"}
+    counted = ", ".join(
+        f"{word} {', '.join(rows.loc[sides.eq(side), 'short'])}"
+        for side, word in words.items()
+        if sides.eq(side).any()
     )
     ranked = rows.sort_values("value")
     ends = " to ".join(
         f"{row.value:+.3f} ({row.short})" for row in ranked.iloc[[0, -1][: len(rows)]].itertuples()
     )
     return (
-        f"the AUROC is {counted} of {len(rows)} (p < {CLEAR:g} after Holm's correction over "
-        f"{number} contrasts); the mean difference is {ends}"
+        f"its AUROC is {counted} (p < {CLEAR:g} after Holm's correction over {number} "
+        f"comparisons); the mean difference is {ends}"
     )
 
 
@@ -95,12 +127,12 @@ def of_means(judged: Judged, floor: Mapping[str, float]) -> str:
     for method, rows in judged.means.groupby("method", sort=False):
         ranked = rows.sort_values("value")
         ends = ranked.iloc[[0, -1][: len(rows)]]
-        line = f"{method}: " + " to ".join(
+        line = f"{method}: the mean AUROC is " + " to ".join(
             f"{row.value:.3f} ({row.short})" for row in ends.itertuples()
         )
         for name, value in floor.items():
             below = rows["value"].lt(value).sum()
-            line += f"; {below} of {len(rows)} means are below {name} ({value:.3f})"
+            line += f"; {below} of {len(rows)} means are below the {name} ({value:.3f})"
         lines.append(f"- {line}.")
     return "\n".join(lines)
 
@@ -110,6 +142,7 @@ def what_was_given(judged: Judged) -> pd.DataFrame:
     table = judged.given.reset_index()
     seconds = [f"{value:.1f}" if pd.notna(value) else "" for value in table["seconds"]]
     names = {"films": "training films", "known": "of known label"}
+    names["untaught"] = "without labels to learn from"
     return table.assign(seconds=seconds).rename(columns=names)
 
 
@@ -124,12 +157,19 @@ def by_seed(judged: Judged) -> pd.DataFrame:
 
 
 def of_failures(judged: Judged) -> list[str]:
-    """Return one sentence per method, variant and reason for which fits failed."""
+    """Return one sentence per method, variant and reason for which fits have no numbers."""
     groups = judged.failures.groupby(["method", "variant", "reason"], sort=False)["seed"]
     return [
-        f"{method}, {variant}, seed {', '.join(map(str, seeds))}: {reason}"
+        f"{method}, {variant}, seed {', '.join(map(str, seeds))}: {_why(variant, reason)}"
         for (method, variant, reason), seeds in groups
     ]
+
+
+def _why(variant: str, reason: str) -> str:
+    """Return the reason for which a fit has no numbers, which may be as intended."""
+    if is_untaught(variant, reason):
+        return "not a failure: it learns from labels alone, and this variant gives it none."
+    return reason
 
 
 def _interval(row: pd.Series) -> str:
