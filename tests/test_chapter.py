@@ -266,3 +266,17 @@ def test_an_ablation_in_tables_and_words():
     assert by_seed["average precision, seed 1"].tolist() == [0.3]
     given = verdicts.what_was_given(shown)
     assert given["seconds"].tolist() == ["1.3"] and given["of known label"].tolist() == [1]
+
+
+def test_a_group_with_the_films_of_another_is_shown_once():
+    rows = pd.DataFrame(
+        [
+            ("all", 0.8, 0.7, 0.9, 90),
+            ("findings unlike drawn lesions", 0.6, 0.5, 0.7, 40),
+            ("finding: normal variant", 0.6, 0.5, 0.7, 40),
+        ],
+        columns=["group", "value", "low", "high", "n"],
+    )
+    assert sentences.distinct(rows)["group"].tolist() == ["all", "finding: normal variant"]
+    other = rows.assign(value=[0.8, 0.6, 0.61])
+    assert len(sentences.distinct(other)) == 3 and len(sentences.distinct(rows[:2])) == 2

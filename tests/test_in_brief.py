@@ -33,8 +33,12 @@ def found(monkeypatch, tmp_path):
 def test_real_films_come_first_with_the_films_that_a_detector_was_given(found):
     page = BeautifulSoup(markdown2html(in_brief.as_table(found)), "html.parser")
     real, phantoms = (
-        [" ".join(cell.get_text(" ").split()) for cell in row("td")] for row in page("tr")[1:]
+        [" ".join(cell.get_text(" ").split()) for cell in table.tbody.tr("td")]
+        for table in page("table")
     )
+    between = page("table")[1].find_previous("p").get_text()
+    assert between.startswith("Not patients but phantoms"), "no row of phantoms among real films"
+    assert "phantoms" not in page("table")[0].text and "real films" not in page("table")[1].text
     assert real[0] == "adults' chests real films 80 test films, 32 abnormal"
     assert real[1] == "vae 0.800 [0.750, 0.850] 95 normal films +0.150 over knn"
     # 5 % + 5 % of 100 films, 95 of which are normal

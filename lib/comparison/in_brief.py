@@ -28,7 +28,7 @@ from lib.comparison.fusion import FIXED, methods_of
 from lib.datasets.entries import load_entries
 from lib.datasets.table import load_index
 from lib.datasets.training import training_set
-from lib.fits.method_card import docstring
+from lib.fits.method_card import docstring, setting_of
 from lib.prose import interval, literal, table, unbroken
 
 FILMS = "reports/real/films.csv"
@@ -40,6 +40,10 @@ REAL = {
 }
 #: The data set of phantoms of a kind of films that the record lacks.
 PHANTOMS = {"limbs": "mura"}
+APART = (
+    "**Not patients but phantoms**, since no real films of limbs are recorded; no number below is "
+    "comparable with one above:"
+)
 SHARE = re.compile(r"([\d.]+) % known (normal|abnormal)")
 
 
@@ -90,7 +94,13 @@ def labelled(kind: Kind, labels: str) -> int:
 
 
 def as_table(found: list[Kind]) -> str:
-    """Return the table in Markdown."""
+    """Return a table of real films and, apart from it, one of phantoms, in Markdown."""
+    real, phantoms = ([kind for kind in found if kind.is_real is one] for one in (True, False))
+    parts = [table(_rows(real)), APART * bool(real and phantoms), table(_rows(phantoms))]
+    return "\n\n".join(filter(None, parts))
+
+
+def _rows(found: list[Kind]) -> pd.DataFrame:
     rows = [
         {
             "films": _films(kind),
@@ -101,7 +111,7 @@ def as_table(found: list[Kind]) -> str:
         }
         for kind in found
     ]
-    return table(pd.DataFrame(rows))
+    return pd.DataFrame(rows)
 
 
 def _films(kind: Kind) -> str:
@@ -226,7 +236,8 @@ def _what_it_is(name: str) -> str:
     if parts:
         return f"{FIXED}: {listed([literal(part) for part in parts])}"
     try:
-        return literal(docstring(name).claim)
+        setting = setting_of(name)
+        return literal(docstring(name).claim) + (f" (here: {setting})" if setting else "")
     except FileNotFoundError:  # an entry of the parameters that the record was made with
         return "recorded with an entry that the parameters of this run do not have"
 

@@ -43,6 +43,18 @@ DECISIONS = {  # by the threshold
 }
 #: The reason recorded of a fit in an ablation that has no numbers as intended.
 UNTAUGHT = f"unlabelled: .*{ABLATION_UNTAUGHT}"
+#: Names of scores that are words of the code.
+SCORES = {
+    "top fifth": "mean of the highest fifth",
+    "top tenth": "mean of the highest tenth",
+    "top k": "mean of the highest pixels (top k)",
+    "kl": "KL divergence of the code",
+    "elbo": "evidence lower bound (ELBO)",
+    "mse": "squared difference",
+    "l1": "absolute difference",
+    "inter": "difference of the ensembles (inter)",
+    "intra": "spread within an ensemble (intra)",
+}
 PLACES = {
     "auroc": "AUROC over pixels",
     "average_precision": "average precision",
@@ -301,6 +313,7 @@ def scores(rows: pd.DataFrame) -> pd.DataFrame:
     """Return AUROC of each score of the methods that publish several."""
     rows = rows[rows["metric"].str.startswith("auroc_of_")]
     names = rows["metric"].str.removeprefix("auroc_of_").str.replace("_", " ")
+    names = names.replace(SCORES)
     return pd.DataFrame(
         {
             "method": named(rows, "method", "seed"),

@@ -17,6 +17,7 @@ from lib.comparison import choices, claims, overview, peers
 from lib.comparison.answer import films_of
 from lib.comparison.fusion import FUSION
 from lib.comparison.in_brief import FILMS
+from lib.comparison.rows import UNLIKE
 from lib.comparison.scores import FLOOR
 from lib.comparison.tables import read
 from lib.figures.glance import median_runs, runs
@@ -109,6 +110,7 @@ def groups(experiment: Experiment) -> Iterator[tuple[str, pd.DataFrame]]:
     rows = experiment.results.query(
         "level == 'image' and metric == 'auroc' and group != 'all' and family not in @LEFT_OUT"
     )
+    rows = rows[rows["group"].ne(UNLIKE)]
     rows = rows.merge(experiment.auroc[keys])
     yield from rows.groupby("dataset", sort=False)
 
