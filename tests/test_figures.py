@@ -363,6 +363,14 @@ def test_intervals_are_legible_on_a_phone(name):
     assert all(above.y0 >= below.y1 for above, below in pairwise(boxes)), "lines do not overlap"
 
 
+@pytest.mark.parametrize("name", ["counts", "distribution", "roc_by_family", "heat"])
+def test_words_of_large_figures_are_legible_on_a_phone(name):
+    figure = EVERY_FIGURE[name]()
+    width = figure.get_figwidth() * figure.dpi
+    words = figure.findobj(lambda one: isinstance(one, Text) and one.get_text().strip())
+    assert min(text.get_fontsize() for text in words) * figure.dpi / 72 * 368 / width >= 8
+
+
 def of_one_set(**methods):
     """Runs of a data set: {method: (family, AUROC of each seed)}."""
     rows = [
@@ -644,3 +652,20 @@ def test_each_family_has_a_panel_with_its_methods_best_first_and_the_others_behi
     assert (
         "few labels: method_11 0.77, method_9 0.70" in words and words.count("floor: knn 0.5") == 2
     )
+
+
+def test_no_colour_of_a_panel_is_used_twice():
+    """Of fifteen methods of one family the best are in colours, and the others grey."""
+    many = pd.concat(
+        pd.DataFrame({"name": f"m{n}", "family": "few", "fpr": RATES, "tpr": RATES ** (1 - n / 20)})
+        for n in range(15)
+    )
+    many["auroc"] = many.groupby("name")["tpr"].transform("mean")
+    figure = figures.roc_by_family(many)
+    (axes,) = figure.axes
+    named = [line for line in axes.lines if str(line.get_label()).startswith("m")]
+    assert [line.get_label().split()[0] for line in named] == [f"m{n}" for n in range(14, 7, -1)]
+    assert len({line.get_color() for line in named}) == len(named) == 7
+    legend = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert legend[-1] == "8 others, each lower" and len(legend) == 8
+    assert "m0 0." in figure.get_label(), "the description has all of them"

@@ -64,8 +64,8 @@ def test_the_sentence_on_films_left_out_agrees_with_the_protocol():
     steps = [("films listed", 700), ("left out: other findings", 130), ("left out: unreadable", 2)]
     protocol = pd.DataFrame([*steps, ("left out: copies", 0)], columns=["step", "count"])
     assert prose.about_left_out(protocol, pd.DataFrame({"number": [7, 9]})) == (
-        "Films left out in all: 132 (other findings: 130; unreadable: 2). Of these, 2 cannot be used "
-        "as they are and have a number."
+        "Films left out in all: 132 (other findings: 130; unreadable: 2). Of these, 2 cannot be "
+        "used as they are and have a number."
     )
     assert prose.about_left_out(protocol[:1], protocol[:0]).startswith("Films left out in all: 0. ")
 
@@ -77,10 +77,8 @@ def test_the_sentence_on_burned_in_text_has_the_numbers_of_the_protocol(monkeypa
         return prose.about_burned_in_text(protocol)
 
     both = sentence(STATED=60, LOOKED_AT=100, SHOWN=12)
-    assert (
-        "60 films are marked" in both
-        and "of 100 films on which a detector searched for text, 12 show" in both
-    )
+    assert "60 films are marked" in both
+    assert "of 100 films on which a detector searched for text, 12 show" in both
     assert "before you share" in both
     monkeypatch.setattr("lib.provenance.holds_phantoms", lambda: False)
     assert "on none was text searched for" in sentence() and "check before you" in sentence()

@@ -29,9 +29,15 @@ def shown(judged: Judged) -> Judged:
         return rows.round(4).replace(-0.0, 0.0).assign(**names)
 
     ablation = replace(judged.ablation, methods=[name(one) for one in judged.ablation.methods])
-    tables = (judged.fits, judged.means, judged.differences, judged.contrasts, judged.failures)
-    given = judged.given.rename(index=name, level="method")
-    return Judged(ablation, *map(table, tables), given)
+    return Judged(
+        ablation,
+        table(judged.fits),
+        table(judged.means),
+        table(judged.differences),
+        table(judged.contrasts),
+        table(judged.failures),
+        judged.given.rename(index=name, level="method"),
+    )
 
 
 def verdicts(judged: Judged) -> list[str]:
