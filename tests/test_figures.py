@@ -667,5 +667,5 @@ def test_no_colour_of_a_panel_is_used_twice():
     assert [line.get_label().split()[0] for line in named] == [f"m{n}" for n in range(14, 7, -1)]
     assert len({line.get_color() for line in named}) == len(named) == 7
     legend = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert legend[-1] == "8 others, each lower" and len(legend) == 8
+    assert legend[-1] == "8 others, lower" and len(legend) == 8
     assert "m0 0." in figure.get_label(), "the description has all of them"

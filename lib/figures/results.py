@@ -95,7 +95,7 @@ def _curves_of_family(axes: Axes, methods: pd.DataFrame, family: str) -> list[st
         axes.plot(curve["fpr"], curve["tpr"], label=name, linewidth=1.6, **style)
     rest = drawn[MOST_LINES:]
     for place, (_, curve) in enumerate(rest):
-        label = f"{len(rest)} others, each lower" if place == 0 else None
+        label = f"{len(rest)} other{'s' * (len(rest) > 1)}, lower" if place == 0 else None
         axes.plot(curve["fpr"], curve["tpr"], color=GREY, linewidth=0.9, label=label, zorder=1.5)
     return names
 
