@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 # Fits and their pages use all cores; stages that use one core run in a second lane. A failure in a lane recurs in the
 # last line, which reports it. `exec` passes signals for make on to the lanes.
-PAGES := site comparison-page first-fit one-film unlabelled exploration preprocessing cards chapters ablation
+PAGES := site comparison-page real-films first-fit one-film unlabelled exploration preprocessing cards chapters ablation
 override export ON := $(value ON)
 export SHIP
 # With TensorFlow an open notebook does not take the whole memory of a GPU.
@@ -24,7 +24,7 @@ ifeq ($(shell command -v nvidia-smi),)
 	-exec python -m lib.lanes features
 	-exec python -m lib.lanes "-s fits scores" "-s floors exploration preprocessing"
 	-exec python -m lib.lanes "-s measures" "-s robustness"
-	-exec python -m lib.lanes "-s cards chapters" "-s ablation first-fit one-film unlabelled"
+	-exec python -m lib.lanes "-s cards chapters" "-s ablation first-fit one-film real-films unlabelled"
 endif
 	python -m lib.lanes "$(PAGES)"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from lib import burned_in
+from lib import burned_in, provenance
 
 #: The kind of an output with decisions at many thresholds: on a page, a slider over their table.
 DECISIONS = "application/vnd.decisions+json"
@@ -40,6 +40,24 @@ def ranges(numbers: Iterable[int]) -> str:
     return ", ".join(f"{first}" if first == last else f"{first}-{last}" for first, last in runs)
 
 
+def about_left_out(protocol: pd.DataFrame, problems: pd.DataFrame) -> str:
+    """Say how many films are left out by the protocol, why, and how many of them have a problem.
+
+    `protocol` has columns step and count; `problems` has a row per film that cannot be used.
+    """
+    head = "left out: "
+    steps = protocol[protocol["step"].str.startswith(head) & protocol["count"].gt(0)]
+    reasons = [
+        f"{step.removeprefix(head)}: {count}"
+        for step, count in zip(steps["step"], steps["count"], strict=True)
+    ]
+    listed = f" ({'; '.join(reasons)})" if reasons else ""
+    return (
+        f"Films left out in all: {steps['count'].sum()}{listed}. Of these, {len(problems)} "
+        "cannot be used as they are and have a number."
+    )
+
+
 def about_burned_in_text(protocol: pd.DataFrame) -> str:
     """Say how many films are marked with or show burned-in text, and what that means.
 
@@ -48,9 +66,11 @@ def about_burned_in_text(protocol: pd.DataFrame) -> str:
     counts = protocol.set_index("step")["count"]
     stated = counts.get(burned_in.STATED, 0)
     examined, with_text = counts.get(burned_in.LOOKED_AT, 0), counts.get(burned_in.SHOWN, 0)
-    detected = f"of {examined} films examined, {with_text} show text"
     sentence = f"{stated} films are marked as having burned-in text"
-    sentence += f"; {detected}. " if examined else "; no film was examined. "
+    if not examined and provenance.holds_phantoms():
+        return sentence + ". Phantoms bear no names, and no text was searched for on them."
+    detected = f"of {examined} films on which a detector searched for text, {with_text} show some"
+    sentence += f"; {detected}. " if examined else "; on none was text searched for. "
     if not stated + with_text:
         return sentence + "A name on some film cannot be excluded: check before you publish."
     return sentence + (

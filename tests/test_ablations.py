@@ -23,9 +23,9 @@ from lib.comparison.verdicts import (
     of_failures,
     of_variant,
     result,
+    shown,
     verdicts,
     what_was_given,
-    with_marks,
 )
 from lib.grid import Fit
 from lib.prose import literal
@@ -191,7 +191,7 @@ def test_a_record_has_the_tables_of_the_ablation_that_was_recorded(build):
 def test_every_table_and_sentence_of_an_ablation_marks_its_methods(build, monkeypatch):
     monkeypatch.setattr(choices, "marked", lambda _, method: " †" * (method == "resnet"))
     leave(build, COMPARED)
-    judged = with_marks(judged_of(build, COMPARED))
+    judged = shown(judged_of(build, COMPARED))
     for name in ("fits", "means", "differences"):
         assert set(getattr(judged, name)["method"]) == {"deep_sad", "resnet †"}, name
     assert set(judged.contrasts["against"]) == {"resnet †"}
@@ -244,10 +244,10 @@ def test_the_sentence_of_a_contrast_says_where_it_is_clear(build, sign):
     judged = judged_of(build, COMPARED)
     table = judged.contrasts.assign(value=[sign * 0.2, 0.01], p_holm=[0.01, 0.3])
     (sentence,) = contrasts(judged._replace(contrasts=table), ["deep_sad"])
-    higher, lower = ("0 %", "none") if sign > 0 else ("none", "0 %")
+    word = "higher" if sign > 0 else "lower"
     assert sentence.startswith(
-        f"deep_sad compared with resnet: the AUROC is clearly higher at {higher} and clearly lower "
-        f"at {lower} of 2 (p < 0.05 after Holm's correction over 2 contrasts)"
+        f"deep_sad compared with resnet: its AUROC is clearly {word} at 0 %, not clearly different "
+        "at 5 % (p < 0.05 after Holm's correction over 2 comparisons)"
     )
     assert f"{sign * 0.2:+.3f} (0 %)" in sentence and "+0.010 (5 %)" in sentence
     assert contrasts(judged, ["resnet"]) == []
@@ -304,7 +304,42 @@ def test_a_seed_without_its_twin_is_in_no_difference(build):
     assert verdicts(judged)[1].startswith("resnet: no difference")
     given = judged.given
     assert given.loc[("resnet", "unlabelled"), ["fits", "failed"]].tolist() == [3, 3]
-    assert given.loc[("deep_sad", KNOWN)].tolist() == [3, 0, 40, 4, 4]
+    assert given.loc[("deep_sad", KNOWN)].tolist() == [3, 0, 0, 40, 4, 4]
+
+
+def test_a_network_without_labels_to_learn_from_is_no_failure(build):
+    """ResNet in the reference, which is unlabelled; one that lacks labels elsewhere did fail."""
+    lacks = "ValueError: ResNet learns from labelled films of both classes; it was given {} normal "
+    lacks += "and 0 abnormal ones."
+    leave(build, replace(LABELS, methods=["deep_sad"]))
+    for variant, given in (("unlabelled", 9), (KNOWN, 0)):
+        for seed in (0, 1, 2):
+            fit = LABELS.fit("resnet", variant, seed)
+            leave_fit(build, fit, pd.DataFrame(), status="failed", reason=lacks.format(given))
+    judged = shown(judged_of(build))
+    counts = judged.given[["fits", "failed", "untaught"]]
+    assert counts.loc[("resnet", "unlabelled")].tolist() == [3, 0, 3]
+    assert counts.loc[("resnet", KNOWN)].tolist() == [3, 3, 0]
+    reference, other = of_failures(judged)
+    assert "not a failure: it learns from labels alone" in reference
+    assert other.endswith(lacks.format(0))
+    assert verdicts(judged)[1].endswith("the reference gives it none")
+
+
+def test_a_page_has_the_digits_of_the_table_and_marks(build, monkeypatch):
+    """A mean of .17951 is .1795 in results.csv, and then .179 or .180 on both pages."""
+    monkeypatch.setattr("lib.comparison.verdicts.marked", lambda _, name: " †" * (name == "resnet"))
+    leave(build, COMPARED)
+    judged = shown(judged_of(build, COMPARED))
+    compare(build, COMPARED)
+    rows = table(build, "results").query("metric == 'auroc_difference'").set_index("method")
+    for row in judged.differences.itertuples():
+        name = row.method.removesuffix(" †")
+        assert [row.value, row.low, row.high] == rows.loc[name, ["value", "low", "high"]].tolist()
+    assert judged.ablation.methods == ["deep_sad", "resnet †"]
+    assert set(judged.contrasts["against"]) == {"resnet †"}
+    assert verdicts(judged)[1].startswith("resnet †: ")
+    assert list(judged.given.index.unique("method")) == ["deep_sad", "resnet †"]
 
 
 def test_rows_over_seeds_stand_beside_those_of_fits_and_no_fit_of_the_grid_is_among_them(build):
@@ -334,7 +369,7 @@ def test_one_seed_has_no_interval_and_no_row_over_seeds(build):
     leave(build, alone)
     judged = judged_of(build, alone)
     assert judged.means["low"].isna().all() and judged.differences["seeds"].tolist() == [1]
-    assert "not clear**: 5 % (+" in verdicts(judged)[0]
+    assert "no clear difference**: 5 % (+" in verdicts(judged)[0]
     assert "of one seed" in verdicts(judged)[0]
     results = compare(build, alone)
     assert set(results["metric"]) == {"auroc", "average_precision"}
@@ -419,7 +454,7 @@ def test_words_of_harm_and_of_doubt(build):
     assert all("**labels harm**: 5 % (-" in sentence for sentence in verdicts(judged))
     wide = judged.differences.assign(low=-0.2, high=0.1, p_holm=0.5)
     unsure = judged._replace(differences=wide)
-    assert all("**not clear**" in sentence for sentence in verdicts(unsure))
+    assert all("**no clear difference**" in sentence for sentence in verdicts(unsure))
     assert result(unsure).endswith("clearly below 0 (labels harm): 0.")
 
 

@@ -8,6 +8,7 @@ from test_recorded import leave_record
 
 from lib import prose
 from lib.comparison import answer, recorded
+from lib.comparison.fusion import FIXED
 from lib.comparison.tables import COLUMNS
 
 FILMS = "On **films**"
@@ -18,6 +19,7 @@ SETTINGS = {
     "deep_sad": ("few_labels", "5 % known normal + 5 % known abnormal"),
     "resnet": ("supervised", "supervised"),
     "ddad": ("reconstruction", "50 % known normal, 50 % contamination"),
+    "joined": ("fusion", "unlabelled"),
     "joined: logistic": ("fusion", "unlabelled, validation labels"),
     "floor: knn": ("floor", "unlabelled"),
     "floor: shortcut age": ("floor", "supervised"),
@@ -80,7 +82,7 @@ def limbs():
 
 def test_a_setting_counts_as_no_few_or_all_labels_or_has_none_of_these():
     labels = [answer.labels_of(setting) for _, setting in SETTINGS.values()]
-    assert labels[2:7] == [answer.NONE, answer.FEW, answer.ALL, "", ""]
+    assert labels[2:8] == [answer.NONE, answer.FEW, answer.ALL, "", answer.NONE, ""]
     assert answer.labels_of("unlabelled and 5 % known normal + 5 % known abnormal") == ""
 
 
@@ -102,6 +104,27 @@ def test_what_to_use_needs_a_test_to_prefer_more_labels(chests):
         "with all labels resnet (0.910) is not distinguishable from deep&#95;sad (+0.010, p = "
         "0.8000)."
     )
+
+
+@pytest.mark.parametrize(
+    ("p_of_the_best", "p_of_the_floor", "advised"),
+    [(0.3, 0.01, "joined"), (0.01, 0.01, "vae"), (0.3, 0.9, "vae"), (None, 0.01, "vae")],
+    ids=["not distinguishable", "clearly worse", "not above the floor", "not tested"],
+)
+def test_a_fusion_fixed_beforehand_is_advised_unless_a_test_says_otherwise(
+    p_of_the_best, p_of_the_floor, advised
+):
+    auroc = results("nih", vae=0.80, arae=0.78, joined=0.77, floor_knn=0.6)
+    rows = [("vae", "floor: knn", 0.2, 0.001), ("joined", "floor: knn", 0.17, p_of_the_floor)]
+    if p_of_the_best:
+        rows += [("vae", "joined", 0.03, p_of_the_best), ("vae", "arae", 0.02, 0.5)]
+    tests = paired("nih", *rows)
+    (best,) = answer.best(auroc, tests)
+    assert best.run["method"] == "vae", "the table has the highest AUROC"
+    assert answer.advised(best).run["method"] == advised
+    words = answer.advice([best], tests)
+    assert f"use **{advised}**" in words and (FIXED in words) == (advised == "joined")
+    assert "(not distinguishable: vae and arae)" in words or advised == "vae"
 
 
 def test_where_nothing_beats_the_floor_the_answer_says_so(limbs, chests):

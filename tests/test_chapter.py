@@ -235,7 +235,8 @@ def judged(low, high, value=0.1, p_holm=0.01):
     fits = pd.DataFrame(
         {"method": "deep_sad", "short": "5 %", "seed": [1, 0] * 2, "value": [0.1, 0.2, 0.3, 0.4]}
     ).assign(metric=["auroc"] * 2 + ["average_precision"] * 2)
-    given = pd.DataFrame({"films": [9], "known": [1], "seconds": [1.26]}).rename_axis("method")
+    given = pd.DataFrame({"films": [9], "known": [1], "seconds": [1.26], "untaught": [0]})
+    given = given.rename_axis("method")
     return Judged(one, fits, means, differences, NOTHING, NOTHING, given)
 
 
@@ -250,7 +251,7 @@ def judged(low, high, value=0.1, p_holm=0.01):
             "on one side of 0, but not after Holm's correction",
             "helps): 0; clearly below",
         ),
-        (0.01, 0.9, "not clear", "helps): 0; clearly below"),
+        (0.01, 0.9, "no clear difference", "helps): 0; clearly below"),
     ],
 )
 def test_the_verdict_on_an_ablation(value, p_holm, kind, counted):
@@ -265,12 +266,27 @@ def test_the_verdict_on_an_ablation(value, p_holm, kind, counted):
 def test_an_ablation_in_tables_and_words():
     shown = judged(0.05, 0.15)
     assert verdicts.of_means(shown, {"floor: knn": 0.55}) == (
-        "- deep_sad: 0.500 (0 %) to 0.600 (5 %); 1 of 2 means are below floor: knn (0.550)."
+        "- deep_sad: the mean AUROC is 0.500 (0 %) to 0.600 (5 %); 1 of 2 means are below the "
+        "floor: knn (0.550)."
     )
     alone = shown._replace(means=shown.means[:1])
-    assert verdicts.of_means(alone, {}) == "- deep_sad: 0.500 (0 %)."
+    assert verdicts.of_means(alone, {}) == "- deep_sad: the mean AUROC is 0.500 (0 %)."
     by_seed = verdicts.by_seed(shown)
     assert by_seed["AUROC, seed 0"].tolist() == [0.2]
     assert by_seed["average precision, seed 1"].tolist() == [0.3]
     given = verdicts.what_was_given(shown)
     assert given["seconds"].tolist() == ["1.3"] and given["of known label"].tolist() == [1]
+
+
+def test_a_group_with_the_films_of_another_is_shown_once():
+    rows = pd.DataFrame(
+        [
+            ("all", 0.8, 0.7, 0.9, 90),
+            ("findings unlike drawn lesions", 0.6, 0.5, 0.7, 40),
+            ("finding: normal variant", 0.6, 0.5, 0.7, 40),
+        ],
+        columns=["group", "value", "low", "high", "n"],
+    )
+    assert sentences.distinct(rows)["group"].tolist() == ["all", "finding: normal variant"]
+    other = rows.assign(value=[0.8, 0.6, 0.61])
+    assert len(sentences.distinct(other)) == 3 and len(sentences.distinct(rows[:2])) == 2

@@ -69,6 +69,17 @@ RESULTS = pd.DataFrame(
 GROUPS = pd.DataFrame(
     {"group": ["all", "wrist"], "value": [0.8, 0.7], "low": [0.7, 0.5], "high": [0.9, 0.8]}
 ).assign(n=[100, 20])
+CELLS = pd.DataFrame(
+    [
+        ("vae", "view: AP", 0.4, 20),
+        ("vae", "finding: 2", 0.5, 12),
+        ("resnet", "view: AP", 0.9, 20),
+        ("resnet", "finding: 2", 0.7, 12),
+        ("resnet", "finding: 2", 0.8, 12),
+        ("padim", "view: AP", 0.6, 20),
+    ],
+    columns=["method", "group", "value", "n"],
+)
 BINS = pd.DataFrame({"predicted": [0.1, 0.9, 0.5], "observed": [0.2, 0.8, 0.45], "n": [10, 20, 30]})
 BINS = BINS.assign(
     low=[0.1, np.nan, 0.3], high=[0.4, np.nan, 0.6], curve=["logistic"] * 2 + ["isotonic"]
@@ -138,6 +149,7 @@ EVERY_FIGURE = {
     "leaderboard": lambda: figures.leaderboard(RESULTS),
     "glance": lambda: figures.glance(RESULTS),
     "forest": lambda: figures.forest(GROUPS),
+    "heat": lambda: figures.heat(CELLS),
     "calibration": lambda: figures.calibration(BINS),
     "robustness": lambda: figures.robustness(PERTURBED),
     "samples": lambda: figures.samples(DRAWN, EPOCHS),
@@ -351,6 +363,14 @@ def test_intervals_are_legible_on_a_phone(name):
     assert all(above.y0 >= below.y1 for above, below in pairwise(boxes)), "lines do not overlap"
 
 
+@pytest.mark.parametrize("name", ["counts", "distribution", "roc_by_family", "heat"])
+def test_words_of_large_figures_are_legible_on_a_phone(name):
+    figure = EVERY_FIGURE[name]()
+    width = figure.get_figwidth() * figure.dpi
+    words = figure.findobj(lambda one: isinstance(one, Text) and one.get_text().strip())
+    assert min(text.get_fontsize() for text in words) * figure.dpi / 72 * 368 / width >= 8
+
+
 def of_one_set(**methods):
     """Runs of a data set: {method: (family, AUROC of each seed)}."""
     rows = [
@@ -393,6 +413,25 @@ def test_forest_draws_each_groups_interval():
         "all (n = 100)",
         "wrist (n = 20)",
     ]
+
+
+def test_a_cell_has_the_value_of_its_method_and_group_and_the_best_method_is_first():
+    figure = figures.heat(CELLS)
+    (axes,) = figure.axes
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["resnet", "padim", "vae"]
+    names = [text.get_text() for text in axes.get_xticklabels()]
+    assert names == ["AP (20)", "finding 2 (12)"]
+    shown = {text.get_position(): text.get_text() for text in axes.texts}
+    empty = (1, 1)  # padim was not measured over that finding
+    assert empty not in shown and shown == {
+        (0, 0): "90",
+        (1, 0): "75",
+        (0, 1): "60",
+        (0, 2): "40",
+        (1, 2): "50",
+    }
+    assert figure.get_figwidth() * figure.dpi <= 520
+    assert "view: AP resnet 0.90" in figure.get_label()
 
 
 def test_an_earlier_stage_is_described_by_the_epochs_it_had():
@@ -613,3 +652,20 @@ def test_each_family_has_a_panel_with_its_methods_best_first_and_the_others_behi
     assert (
         "few labels: method_11 0.77, method_9 0.70" in words and words.count("floor: knn 0.5") == 2
     )
+
+
+def test_no_colour_of_a_panel_is_used_twice():
+    """Of fifteen methods of one family the best are in colours, and the others grey."""
+    many = pd.concat(
+        pd.DataFrame({"name": f"m{n}", "family": "few", "fpr": RATES, "tpr": RATES ** (1 - n / 20)})
+        for n in range(15)
+    )
+    many["auroc"] = many.groupby("name")["tpr"].transform("mean")
+    figure = figures.roc_by_family(many)
+    (axes,) = figure.axes
+    named = [line for line in axes.lines if str(line.get_label()).startswith("m")]
+    assert [line.get_label().split()[0] for line in named] == [f"m{n}" for n in range(14, 7, -1)]
+    assert len({line.get_color() for line in named}) == len(named) == 7
+    legend = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert legend[-1] == "8 others, lower" and len(legend) == 8
+    assert "m0 0." in figure.get_label(), "the description has all of them"

@@ -7,6 +7,8 @@ from nbconvert.filters import markdown2html
 from test_answer import paired, results, unmarked
 
 from lib.comparison import answer, in_brief
+from lib.comparison.fusion import FIXED
+from lib.datasets.entries import load_entries
 
 __all__ = ["unmarked"]  # a fixture that pytest finds here
 
@@ -31,8 +33,12 @@ def found(monkeypatch, tmp_path):
 def test_real_films_come_first_with_the_films_that_a_detector_was_given(found):
     page = BeautifulSoup(markdown2html(in_brief.as_table(found)), "html.parser")
     real, phantoms = (
-        [" ".join(cell.get_text(" ").split()) for cell in row("td")] for row in page("tr")[1:]
+        [" ".join(cell.get_text(" ").split()) for cell in table.tbody.tr("td")]
+        for table in page("table")
     )
+    between = page("table")[1].find_previous("p").get_text()
+    assert between.startswith("Not patients but phantoms"), "no row of phantoms among real films"
+    assert "phantoms" not in page("table")[0].text and "real films" not in page("table")[1].text
     assert real[0] == "adults' chests real films 80 test films, 32 abnormal"
     assert real[1] == "vae 0.800 [0.750, 0.850] 95 normal films +0.150 over knn"
     # 5 % + 5 % of 100 films, 95 of which are normal
@@ -56,7 +62,7 @@ def test_the_record_of_this_study_fills_the_table():
     assert [kind.words for kind in found] == list(in_brief.REAL)
     assert all(set(kind.answers) == set(answer.IN_WORDS) for kind in found)
     explained = in_brief.methods(found)
-    assert "- **label&#95;free**: a fixed fusion of the scores of feature" in explained
+    assert f"- **label&#95;free**: {FIXED}: feature" in explained
     named = [one.name.removesuffix(" †") for kind in found for one in kind.answers.values()]
     assert all(f"- **{name}**: " in explained for name in named)
 
@@ -65,3 +71,12 @@ def test_a_method_of_the_record_that_this_run_does_not_have_is_said_to_be_so(fou
     kind = found[0]._replace(answers={"none": found[0].answers[answer.NONE]})
     kind.answers["none"].run["method"] = "feature_distance_448000"
     assert "that the parameters of this run do not have" in in_brief.methods([kind])
+
+
+def test_a_detector_of_real_films_has_to_be_trained_first(found):
+    words = in_brief.how_to_get(found)
+    assert words.startswith("**These detectors have to be trained first**")
+    folder = load_entries()["nih_peers"]["folder"]
+    assert f"adults' chests (nih&#95;peers) in the folder `{folder}`" in words
+    assert "DETECTOR=nih_peers/vae/0`" in words and "have learned from phantoms alone" in words
+    assert in_brief.how_to_get(found[1:]) == "", "limbs are phantoms"

@@ -161,14 +161,28 @@ def test_the_catalogue_has_every_method_of_the_grids():
         columns=["dataset", "method", "family", "value", "seed"],
     ).assign(level="image", group="all", metric="auroc")
     table = catalogue(results)
-    assert len(table) == len(set(grid.families()) & set(params.methods()))
+    fusions = {name for name, fusion in grid.fusions().items() if fusion.rule}
+    assert len(table) == len(set(grid.families()) & set(params.methods())) + len(fusions)
+    joined = table.set_index("method").query("family == 'fusion'")
+    assert fusions == {"label_free"} and "`padim`" in joined.index[0]
+    assert joined["labels"].tolist() == ["unlabelled"] and joined["map"].tolist() == ["yes"]
     own = table.set_index("method").loc["Supervised residual network (`resnet`)"]
     assert own["AUROC on mura"] == "0.700", "a mean over the seeds of the grid alone"
     marked = catalogue(results, lambda dataset, method: f" on {dataset}")["AUROC on mura"]
     assert set(marked) == {"", "0.700 on mura"}
     assert own["map"] == "yes" and own["pre-training"] == "no" and own["labels"] == "supervised"
     page = html(prose.table(table))
-    assert all(row.find("a") for row in page.tbody("tr"))
+    rows = page.tbody("tr")
+    assert all(row.find("a") for row in rows[: -len(fusions)]), "a paper"
+
+
+def test_entries_of_one_method_have_words_of_their_own():
+    """Titles, and what a detector of the first page is said to be."""
+    names = [method_card.name_of(name) for name in params.methods()]
+    assert len(set(names)) == len(names)
+    words = "Supervised residual network (few labels, films of unknown label as normal)"
+    assert method_card.name_of("resnet_few_pu") == words
+    assert method_card.setting_of("padim") == ""
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.md")), ids=lambda path: path.stem)

@@ -25,6 +25,7 @@ PAGES = (
         "preprocessing@rsna",
         "first-fit",
         "one-film",
+        "real-films",
         "comparison-page",
         "site",
     }

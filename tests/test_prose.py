@@ -60,16 +60,30 @@ def test_films_left_out_are_summed_up_by_reason_without_a_path():
     assert prose.by_reason(problems[:0]).empty
 
 
-def test_the_sentence_on_burned_in_text_has_the_numbers_of_the_protocol():
+def test_the_sentence_on_films_left_out_agrees_with_the_protocol():
+    steps = [("films listed", 700), ("left out: other findings", 130), ("left out: unreadable", 2)]
+    protocol = pd.DataFrame([*steps, ("left out: copies", 0)], columns=["step", "count"])
+    assert prose.about_left_out(protocol, pd.DataFrame({"number": [7, 9]})) == (
+        "Films left out in all: 132 (other findings: 130; unreadable: 2). Of these, 2 cannot be "
+        "used as they are and have a number."
+    )
+    assert prose.about_left_out(protocol[:1], protocol[:0]).startswith("Films left out in all: 0. ")
+
+
+def test_the_sentence_on_burned_in_text_has_the_numbers_of_the_protocol(monkeypatch):
     def sentence(**counts):
         steps = {getattr(burned_in, name): count for name, count in counts.items()}
         protocol = pd.DataFrame({"step": steps.keys(), "count": steps.values()})
         return prose.about_burned_in_text(protocol)
 
     both = sentence(STATED=60, LOOKED_AT=100, SHOWN=12)
-    assert "60 films are marked" in both and "of 100 films examined, 12 show text" in both
+    assert "60 films are marked" in both
+    assert "of 100 films on which a detector searched for text, 12 show" in both
     assert "before you share" in both
-    assert "no film was examined" in sentence() and "check before you publish" in sentence()
+    monkeypatch.setattr("lib.provenance.holds_phantoms", lambda: False)
+    assert "on none was text searched for" in sentence() and "check before you" in sentence()
+    monkeypatch.setattr("lib.provenance.holds_phantoms", lambda: True)
+    assert sentence().endswith("no text was searched for on them.")
     assert "before you share" in sentence(LOOKED_AT=9, SHOWN=1)
 
 

@@ -12,6 +12,7 @@ from burned import NAME, burned, is_legible
 from written_films import write_dicom
 
 from lib import features, files, params, processes
+from lib.comparison.answer import advised, best
 from lib.datasets.table import COLUMNS
 from lib.errors import BadData
 from lib.films import UnreadableFilm
@@ -461,11 +462,32 @@ def test_without_a_name_a_fusion_without_labels_reads(study, monkeypatch):
     assert str(choose()) == str(choose("chests")) == "chests/joined/0", "guided has seen labels"
     monkeypatch.setattr("lib.reader.choice.grid.fusions", dict)
     assert choose().method in ("autoencoder", "padim", "feature_distance")
-    results = [("linear_probe", 0.9), ("padim", 0.8), ("autoencoder", 0.7)]
-    rows = pd.DataFrame(results, columns=["method", "value"]).assign(family="features")
-    rows = rows.assign(level="image", group="all", metric="auroc")
-    monkeypatch.setattr("lib.reader.choice.read_measures", lambda dataset, name: rows)
-    assert choose().method == "padim", "the best of those without labels"
+
+
+@pytest.mark.parametrize("p_of_the_best", [0.4, 0.001])
+def test_without_a_name_the_detector_that_the_first_page_advises_reads(
+    study, monkeypatch, p_of_the_best
+):
+    values = {"linear_probe": 0.9, "padim": 0.8, "autoencoder": 0.7, "joined": 0.75}
+    rows = pd.DataFrame(values.items(), columns=["method", "value"])
+    rows = pd.concat([rows, pd.DataFrame({"method": ["floor: knn"], "value": [0.5]})])
+    families = {"joined": "fusion", "floor: knn": "floor"}
+    rows["family"] = rows["method"].map(families).fillna("features")
+    few = "5 % known normal + 5 % known abnormal"
+    rows["setting"] = rows["method"].map({"linear_probe": few}).fillna("unlabelled")
+    ends = {"low": rows["value"] - 0.1, "high": rows["value"] + 0.1}
+    rows = rows.assign(
+        dataset="chests", seed="0", level="image", group="all", metric="auroc", **ends
+    )
+    pairs = [("padim", "joined", 0.05, p_of_the_best), ("joined", "floor: knn", 0.25, 0.001)]
+    pairs += [("padim", "floor: knn", 0.3, 0.001)]
+    tests = pd.DataFrame(pairs, columns=["method_a", "method_b", "difference", "p_holm"])
+    tests = tests.assign(dataset="chests", low=0.0, high=0.1)
+    tables = {"results": rows, "tests": tests}
+    monkeypatch.setattr("lib.reader.choice.read_measures", lambda _, name: tables[name])
+    (without, *_) = best(rows, tests)
+    assert choose().method == advised(without).run["method"]
+    assert choose().method == ("joined" if p_of_the_best > 0.05 else "padim")
 
 
 def test_the_command_prints_what_it_found_and_where(study, films, no_text, capsys):

@@ -14,6 +14,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from papermill.exceptions import PapermillExecutionError
 
 from lib import ROOT, report
+from lib.report.rendering import render
 
 PARAMETERS = new_code_cell("dataset = 'mura'\nseed = 0\nrate = 0.1\nquick = True")
 PARAMETERS.metadata.tags = ["parameters"]
@@ -322,6 +323,15 @@ def test_what_is_no_notebook_is_named_in_one_sentence(tmp_path, content):
     with pytest.raises(SystemExit, match=r"broken\.ipynb (does not exist|is not a notebook)"):
         report.main([str(notebook), str(tmp_path / "page.html")])
     assert not (tmp_path / "page.html").exists()
+
+
+def test_the_first_page_has_no_link_to_itself():
+    notebook = nbformat.from_dict(new_notebook(cells=[new_markdown_cell("# Title")]))
+    links = {}
+    for name in ("index", "comparison"):
+        text = render(notebook, ROOT / f"reports/{name}.html", failure="", made={}, pictures=ROOT)
+        links[name] = [tag["href"] for tag in BeautifulSoup(text, "html.parser").nav("a")]
+    assert links == {"index": [], "comparison": ["index.html"]}
 
 
 def test_pages_in_folders_find_the_first_page():

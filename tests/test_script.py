@@ -13,6 +13,7 @@ from test_overview import cut
 
 from lib import ROOT, metrics, prose, report
 from lib.comparison import operating_points
+from lib.report import folded
 from lib.report.rendering import render, script
 
 pytestmark = pytest.mark.seconds(30)
@@ -89,6 +90,22 @@ def test_every_page_there_is_fits_its_window_and_runs_without_an_error(page, bro
         if found := [*cut(soup), *missing(soup), *problems(browser, path)]:
             wrong[str(path)] = found
     assert wrong == {}
+
+
+@needs_chromium
+def test_the_filter_of_a_folded_table_is_folded_with_it(browser, tmp_path):
+    shown = {"text/html": folded("20 rows", prose.table(WIDE)).data}
+    notebook = nbformat.from_dict(
+        new_notebook(cells=[new_code_cell("1", outputs=[new_output("display_data", data=shown)])])
+    )
+    report.number_cells(notebook, stopped=False)
+    file = tmp_path / "page.html"
+    file.write_text(render(notebook, file, failure="", made={}, pictures=ROOT))
+    browser.open(file)
+    filters = "[...document.querySelectorAll('.filter')].map(one => one.checkVisibility())"
+    assert browser.value(filters) == [False]
+    browser.value("document.querySelector('details:not(.code)').open = true")
+    assert browser.value(filters) == [True] and problems(browser, file) == []
 
 
 @needs_chromium

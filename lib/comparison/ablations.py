@@ -10,6 +10,7 @@ the data set (Holm). A variant whose scores equal those of its reference changed
 numbers, and is listed with the fits that failed.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,8 @@ from lib.variants import percent, variant_name
 
 OF_AUROC, OF_DIFFERENCES = (0.0, 1.0), (-1.0, 1.0)  # the least and the largest value
 P_HOLM = "_p_holm"  # after the metric whose p value it is
+#: What is recorded of a network that was given no known abnormal film, and learns from these alone.
+UNTAUGHT = r"learns from labelled films .* it was given \d+ normal and 0 abnormal ones"
 CHANGED_NOTHING = "The variant changed nothing:"
 VARIANT = ["method", "variant", "short", "percent", "setting"]
 OVER_SEEDS = ["value", "sd", "low", "high", "seeds", "n", "base_rate"]
@@ -47,7 +50,7 @@ class Judged(NamedTuple):
     differences: pd.DataFrame  # of AUROC from the reference, likewise
     contrasts: pd.DataFrame  # of AUROC between the pairs of methods to be compared, likewise
     failures: pd.DataFrame  # method, variant, seed, reason: one row per fit without numbers
-    given: pd.DataFrame  # by method and variant: fits, failed; mean films, known labels, seconds
+    given: pd.DataFrame  # by method and variant: fits, failed, untaught; mean films, known, seconds
 
 
 def judge(ablation: Ablation, build: Path | None = None) -> Judged:
@@ -243,6 +246,14 @@ def _over_seeds(values: pd.Series, bounds: tuple[float, float]) -> dict:
     return estimate | {"sd": values.std(), "seeds": len(values)}
 
 
+def is_untaught(variant: str, reason: str) -> bool:
+    """Return whether a fit has no numbers as intended: a network that learns from labels has none.
+
+    It completes an ablation of labels, whose reference is unlabelled, and did not fail.
+    """
+    return variant.startswith("unlabelled") and bool(re.search(UNTAUGHT, reason))
+
+
 def _given(records: dict[tuple, dict]) -> pd.DataFrame:
     """Count fits and failures by method and variant, with mean films, known labels and seconds."""
     rows = [
@@ -250,6 +261,7 @@ def _given(records: dict[tuple, dict]) -> pd.DataFrame:
             "method": method,
             "variant": variant,
             "failed": left.get("status") == "failed",
+            "untaught": is_untaught(variant, left.get("reason", "")),
             "films": left.get("films", {}).get("training"),
             "known": left.get("films", {}).get("with known label"),
             "seconds": left.get("duration_s") if left.get("status") == "finished" else None,
@@ -260,8 +272,10 @@ def _given(records: dict[tuple, dict]) -> pd.DataFrame:
     given = groups.agg(
         fits=("failed", "size"),
         failed=("failed", "sum"),
+        untaught=("untaught", "sum"),
         films=("films", "mean"),
         known=("known", "mean"),
         seconds=("seconds", "mean"),
     )
+    given["failed"] -= given["untaught"]
     return given.round({"films": 0, "known": 0}).astype({"films": "Int64", "known": "Int64"})

@@ -16,8 +16,8 @@ from lib.comparison.verdicts import (
     contrasts,
     of_all_contrasts,
     of_variant,
+    shown,
     verdict,
-    with_marks,
 )
 from lib.fits import store
 from lib.fits.examples import Compared
@@ -242,14 +242,16 @@ def of_maps(table: pd.DataFrame) -> str:
 
 
 def of_ablations(dataset: str, methods: list[str], page: str) -> str:
-    """Return one sentence per ablation and method or contrast, each with a link from `page`."""
+    """Return one sentence per ablation and method or pair, each with a link from `page`."""
     lines = []
     for ablation in ablations.of_grid(dataset):
         if examined := [name for name in ablation.methods if name in methods]:
             link = prose.link(ablation.title.capitalize(), ablation.page, page)
-            judged = with_marks(judge(ablation))
-            marked = [f"{name}{choices.marked(dataset, name)}" for name in examined]
-            sentences = [verdict(judged, method) for method in marked] + contrasts(judged, marked)
+            judged = shown(judge(ablation))
+            names = dict(zip(ablation.methods, judged.ablation.methods, strict=True))
+            marked = [names[name] for name in examined]
+            sentences = [verdict(judged, method) for method in marked]
+            sentences += contrasts(judged, marked)
             lines += [f"- {link}: {sentence}." for sentence in sentences]
     return "\n".join(lines)
 

@@ -13,7 +13,7 @@ from lib.comparison.scores import FLOOR
 from lib.comparison.strata import ALL, CRUDE, DIFFERENCE, POOLED
 from lib.prose import literal
 
-NONE = "No stratum has enough films of either label."
+NONE = "No group of films has enough of either label."
 
 
 def differences(rows: pd.DataFrame) -> pd.DataFrame:
@@ -47,7 +47,7 @@ def of_differences(rows: pd.DataFrame) -> str:
         left, crude = pairs[POOLED], pairs[CRUDE]
         share = f"{left:,} of {crude:,} pairs ({left / crude:.0%})"
         lines.append(
-            f"- {literal(dataset)}, {circumstance}: {share} are of one stratum; {len(fall)} of "
+            f"- {literal(dataset)}, {circumstance}: {share} are of the same group; {len(fall)} of "
             f"{len(methods)} methods have an interval below 0{': ' * bool(words)}{words}."
         )
     return "\n".join(lines)

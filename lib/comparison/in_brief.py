@@ -12,11 +12,23 @@ from typing import NamedTuple
 import pandas as pd
 
 from lib import ROOT, files
-from lib.comparison.answer import ALL, FEW, IN_WORDS, NONE, Best, in_sentences, listed, note
-from lib.comparison.fusion import methods_of
+from lib.comparison.answer import (
+    ALL,
+    FEW,
+    IN_WORDS,
+    NONE,
+    Best,
+    advised,
+    films_of,
+    in_sentences,
+    listed,
+    note,
+)
+from lib.comparison.fusion import FIXED, methods_of
+from lib.datasets.entries import load_entries
 from lib.datasets.table import load_index
 from lib.datasets.training import training_set
-from lib.fits.method_card import docstring
+from lib.fits.method_card import docstring, setting_of
 from lib.prose import interval, literal, table, unbroken
 
 FILMS = "reports/real/films.csv"
@@ -28,6 +40,10 @@ REAL = {
 }
 #: The data set of phantoms of a kind of films that the record lacks.
 PHANTOMS = {"limbs": "mura"}
+APART = (
+    "**Not patients but phantoms**, since no real films of limbs are recorded; no number below is "
+    "comparable with one above:"
+)
 SHARE = re.compile(r"([\d.]+) % known (normal|abnormal)")
 
 
@@ -78,7 +94,13 @@ def labelled(kind: Kind, labels: str) -> int:
 
 
 def as_table(shown: list[Kind]) -> str:
-    """Return the table in Markdown."""
+    """Return a table of real films and, apart from it, one of phantoms, in Markdown."""
+    real, phantoms = ([kind for kind in shown if kind.is_real is one] for one in (True, False))
+    parts = [table(_rows(real)), APART * bool(real and phantoms), table(_rows(phantoms))]
+    return "\n\n".join(filter(None, parts))
+
+
+def _rows(shown: list[Kind]) -> pd.DataFrame:
     rows = [
         {
             "films": _films(kind),
@@ -89,7 +111,7 @@ def as_table(shown: list[Kind]) -> str:
         }
         for kind in shown
     ]
-    return table(pd.DataFrame(rows))
+    return pd.DataFrame(rows)
 
 
 def _films(kind: Kind) -> str:
@@ -177,6 +199,31 @@ def _trust(real: list[Kind]) -> str:
     )
 
 
+def how_to_get(shown: list[Kind]) -> str:
+    """Say how to train the detectors of real films in the table, which no run has by default.
+
+    A paragraph in Markdown; "" without real films.
+    """
+    answers = [kind.answers for kind in shown if kind.is_real]
+    if not answers:
+        return ""
+    entries = load_entries()
+    sets = {first.dataset: first for first in (next(iter(own.values())) for own in answers)}
+    places = [f"{films_of(name)} in the folder `{entries[name]['folder']}`" for name in sets]
+    first = next(iter(answers[0].values()))
+    example = f"{first.dataset}/{advised(first).run['method']}/0"
+    return (
+        "**These detectors have to be trained first**: the study contains neither these films nor "
+        "weights that were learned from them. On films of your own: `make data "
+        'FROM="/path/to/films"`, then `make study`, which trains the same methods. On the films of '
+        'this table, on the same splits: `make data FROM="/path/to/films" PEERS=yes`, then `make '
+        f"study` ({listed(places)}). A trained detector then reads films: `make read "
+        f'FILMS="/path/to/films" DETECTOR={example}`. **After a run with the default data, all '
+        "detectors of `make read` have learned from phantoms alone**, and their scores say nothing "
+        "about patients."
+    )
+
+
 def methods(shown: list[Kind]) -> str:
     """Say what each detector of the table is, in the words of its file, as a list in Markdown."""
     names = [one.run["method"] for kind in shown for one in kind.answers.values()]
@@ -187,9 +234,10 @@ def methods(shown: list[Kind]) -> str:
 def _what_it_is(name: str) -> str:
     parts = methods_of(name)
     if parts:
-        return f"a fixed fusion of the scores of {listed([literal(part) for part in parts])}"
+        return f"{FIXED}: {listed([literal(part) for part in parts])}"
     try:
-        return literal(docstring(name).claim)
+        setting = setting_of(name)
+        return literal(docstring(name).claim) + (f" (here: {setting})" if setting else "")
     except FileNotFoundError:  # an entry of the parameters that the record was made with
         return "recorded with an entry that the parameters of this run do not have"
 

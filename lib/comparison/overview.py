@@ -11,6 +11,7 @@ import pandas as pd
 
 from lib import ablations, prose
 from lib.comparison import choices, claims, findings
+from lib.comparison.ablations import UNTAUGHT as ABLATION_UNTAUGHT
 from lib.comparison.choices import marked
 from lib.comparison.fusion import FUSION, methods_of
 from lib.comparison.reliability import BRIER, ERROR
@@ -40,10 +41,20 @@ DECISIONS = {  # by the threshold
         "recall_0.90": "90 % recall: 90 % of the abnormal validation films are above it",
     }.items()
 }
-#: What is recorded of a network in a variant without labels that needs known abnormal films.
-UNTAUGHT = (
-    r"unlabelled: .*learns from labelled films .* it was given \d+ normal and 0 abnormal ones"
-)
+#: The reason recorded of a fit in an ablation that has no numbers as intended.
+UNTAUGHT = f"unlabelled: .*{ABLATION_UNTAUGHT}"
+#: Names of scores that are words of the code.
+SCORES = {
+    "top fifth": "mean of the highest fifth",
+    "top tenth": "mean of the highest tenth",
+    "top k": "mean of the highest pixels (top k)",
+    "kl": "KL divergence of the code",
+    "elbo": "evidence lower bound (ELBO)",
+    "mse": "squared difference",
+    "l1": "absolute difference",
+    "inter": "difference of the ensembles (inter)",
+    "intra": "spread within an ensemble (intra)",
+}
 PLACES = {
     "auroc": "AUROC over pixels",
     "average_precision": "average precision",
@@ -303,6 +314,7 @@ def scores(rows: pd.DataFrame) -> pd.DataFrame:
     """Return AUROC of each score of the methods that publish several."""
     rows = rows[rows["metric"].str.startswith("auroc_of_")]
     names = rows["metric"].str.removeprefix("auroc_of_").str.replace("_", " ")
+    names = names.replace(SCORES)
     return pd.DataFrame(
         {
             "method": named(rows, "method", "seed"),

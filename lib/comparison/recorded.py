@@ -53,7 +53,7 @@ def judged(ablation: Ablation) -> list[Judged]:
 def sentences(ablation: Ablation) -> list[str]:
     """Return per recorded data set what an ablation shows there, in Markdown, with marks."""
     lines = []
-    for one in map(verdicts.with_marks, judged(ablation)):
+    for one in map(verdicts.shown, judged(ablation)):
         compared = [*one.differences["method"].unique()]
         parts = [verdicts.verdict(one, method) for method in compared]
         parts += verdicts.contrasts(one, one.ablation.methods)

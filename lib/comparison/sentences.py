@@ -98,6 +98,18 @@ def calibration(results: pd.DataFrame) -> str:
     )
 
 
+def distinct(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return groups without the one of findings unlike drawn lesions where another has its films.
+
+    Where a data set has one such finding, both hold the same films and numbers.
+    """
+    numbers = ["value", "low", "high", "n"]
+    is_unlike = rows["group"].eq(UNLIKE)
+    others = rows[~is_unlike & rows["group"].ne("all")]
+    twice = rows[numbers].apply(tuple, axis=1).isin(others[numbers].apply(tuple, axis=1))
+    return rows[~(is_unlike & twice)]
+
+
 def groups(rows: pd.DataFrame) -> str:
     """Say between which groups the AUROC lies, and in how many it may be chance."""
     parts = rows[rows["group"].ne("all")].sort_values("value")

@@ -7,7 +7,7 @@ import pandas as pd
 
 from lib import prose
 from lib.comparison import choices, claims, findings
-from lib.comparison.ablations import Judged
+from lib.comparison.ablations import Judged, is_untaught
 from lib.comparison.tests import CLEAR
 
 NAMED = ("method", "against")  # columns that name methods
@@ -15,27 +15,30 @@ NAMED = ("method", "against")  # columns that name methods
 NAMES = {"short": "variant", "sd": "SD", "p_holm": "p (Holm)"}
 
 
-def with_marks(judged: Judged) -> Judged:
-    """Return the tables of an ablation with the marks of choices made in sight of test films."""
+def shown(judged: Judged) -> Judged:
+    """Return an ablation as pages show it: with the digits of results.csv, and marked methods.
+
+    A number so reads the same here and on the page of the comparison, which draws it from there.
+    """
     dataset = judged.ablation.dataset
 
-    def marked(method: str) -> str:
+    def name(method: str) -> str:
         return f"{method}{choices.marked(dataset, method)}"
 
-    tables = {
-        name: table.assign(
-            **{
-                column: table[column].map(marked)
-                for column in ("method", "against")
-                if column in table
-            }
-        )
-        for name, table in judged._asdict().items()
-        if name not in ("ablation", "given")
-    }
-    given = judged.given.rename(index=marked, level="method") if len(judged.given) else judged.given
-    methods = [*map(marked, judged.ablation.methods)]
-    return Judged(replace(judged.ablation, methods=methods), given=given, **tables)
+    def table(rows: pd.DataFrame) -> pd.DataFrame:
+        names = {column: rows[column].map(name) for column in NAMED if column in rows}
+        return rows.round(4).replace(-0.0, 0.0).assign(**names)
+
+    ablation = replace(judged.ablation, methods=[name(one) for one in judged.ablation.methods])
+    return Judged(
+        ablation,
+        table(judged.fits),
+        table(judged.means),
+        table(judged.differences),
+        table(judged.contrasts),
+        table(judged.failures),
+        judged.given.rename(index=name, level="method") if len(judged.given) else judged.given,
+    )
 
 
 def verdicts(judged: Judged) -> list[str]:
@@ -46,6 +49,11 @@ def verdicts(judged: Judged) -> list[str]:
 def verdict(judged: Judged, method: str) -> str:
     """Return the sentence of one method."""
     rows = judged.differences[judged.differences["method"].eq(method)]
+    if rows.empty and judged.given.query("method == @method")["untaught"].any():
+        return (
+            f"{method}: no difference, since it learns from labels alone and the reference gives "
+            "it none"
+        )
     if rows.empty:
         return (
             f"{method}: no difference, for lack of fits of the reference or of a variant that "
@@ -57,7 +65,7 @@ def verdict(judged: Judged, method: str) -> str:
         judged.ablation.above: rows[sides.eq(1)],
         judged.ablation.below: rows[sides.eq(-1)],
         "on one side of 0, but not after Holm's correction": rows[besides],
-        "not clear": rows[sides.eq(0) & ~besides],
+        "no clear difference": rows[sides.eq(0) & ~besides],
     }
     parts = [
         f"**{kind}**: {', '.join(_interval(row) for _, row in of_kind.iterrows())}"
@@ -68,7 +76,7 @@ def verdict(judged: Judged, method: str) -> str:
 
 
 def contrasts(judged: Judged, methods: Collection[str]) -> list[str]:
-    """One sentence per contrast of these methods with another: where it is clear, and its range."""
+    """Per comparison of these methods with another: where it is clear, and its range."""
     table = judged.contrasts[judged.contrasts["method"].isin(methods)]
     return [
         f"{method} compared with {against}: {_of_contrast(rows, len(judged.contrasts))}"
@@ -83,9 +91,9 @@ def table_of_differences(differences: pd.DataFrame) -> pd.DataFrame:
 
 
 def table_of_contrasts(contrasts: pd.DataFrame) -> pd.DataFrame:
-    """Return contrasts as the page of an ablation shows them."""
+    """Return comparisons of methods as the page of an ablation shows them."""
     columns = ["method", "against", "short", "value", "sd", "low", "high", "seeds", "p_holm"]
-    return contrasts[columns].rename(columns=NAMES)
+    return contrasts[columns].rename(columns=NAMES | {"against": "compared with"})
 
 
 def of_all_contrasts(judged: Iterable[Judged], claim: str) -> str:
@@ -144,19 +152,21 @@ def _sides(rows: pd.DataFrame) -> pd.Series:
 
 
 def _of_contrast(rows: pd.DataFrame, number: int) -> str:
-    """Where differences are clear after the correction over `number` contrasts, and their range."""
+    """Where differences are clear after the correction over `number` of them, and their range."""
     sides = _sides(rows)
-    counted = " and ".join(
-        f"clearly {word} at {', '.join(rows.loc[sides.eq(side), 'short']) or 'none'}"
-        for word, side in {"higher": 1, "lower": -1}.items()
+    words = {1: "clearly higher at", -1: "clearly lower at", 0: "not clearly different at"}
+    counted = ", ".join(
+        f"{word} {', '.join(rows.loc[sides.eq(side), 'short'])}"
+        for side, word in words.items()
+        if sides.eq(side).any()
     )
     ranked = rows.sort_values("value")
     ends = " to ".join(
         f"{row.value:+.3f} ({row.short})" for row in ranked.iloc[[0, -1][: len(rows)]].itertuples()
     )
     return (
-        f"the AUROC is {counted} of {len(rows)} (p < {CLEAR:g} after Holm's correction over "
-        f"{number} contrasts); the mean difference is {ends}"
+        f"its AUROC is {counted} (p < {CLEAR:g} after Holm's correction over {number} "
+        f"comparisons); the mean difference is {ends}"
     )
 
 
@@ -187,12 +197,12 @@ def of_means(judged: Judged, floor: Mapping[str, float]) -> str:
     for method, rows in judged.means.groupby("method", sort=False):
         ranked = rows.sort_values("value")
         ends = ranked.iloc[[0, -1][: len(rows)]]
-        line = f"{method}: " + " to ".join(
+        line = f"{method}: the mean AUROC is " + " to ".join(
             f"{row.value:.3f} ({row.short})" for row in ends.itertuples()
         )
         for name, value in floor.items():
             below = rows["value"].lt(value).sum()
-            line += f"; {below} of {len(rows)} means are below {name} ({value:.3f})"
+            line += f"; {below} of {len(rows)} means are below the {name} ({value:.3f})"
         lines.append(f"- {line}.")
     return "\n".join(lines)
 
@@ -202,6 +212,7 @@ def what_was_given(judged: Judged) -> pd.DataFrame:
     table = judged.given.reset_index()
     seconds = [f"{value:.1f}" if pd.notna(value) else "" for value in table["seconds"]]
     names = {"films": "training films", "known": "of known label"}
+    names["untaught"] = "without labels to learn from"
     return table.assign(seconds=seconds).rename(columns=names)
 
 
@@ -216,12 +227,19 @@ def by_seed(judged: Judged) -> pd.DataFrame:
 
 
 def of_failures(judged: Judged) -> list[str]:
-    """Return one sentence per method, variant and reason for which fits failed."""
+    """Return one sentence per method, variant and reason for which fits have no numbers."""
     groups = judged.failures.groupby(["method", "variant", "reason"], sort=False)["seed"]
     return [
-        f"{method}, {variant}, seed {', '.join(map(str, seeds))}: {reason}"
+        f"{method}, {variant}, seed {', '.join(map(str, seeds))}: {_why(variant, reason)}"
         for (method, variant, reason), seeds in groups
     ]
+
+
+def _why(variant: str, reason: str) -> str:
+    """Return the reason for which a fit has no numbers, which may be as intended."""
+    if is_untaught(variant, reason):
+        return "not a failure: it learns from labels alone, and this variant gives it none."
+    return reason
 
 
 def _interval(row: pd.Series) -> str:

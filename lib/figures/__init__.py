@@ -16,6 +16,7 @@ from lib.figures.films import (
     side_by_side,
 )
 from lib.figures.glance import glance
+from lib.figures.heat import heat
 from lib.figures.results import (
     calibration,
     distances,
@@ -43,6 +44,7 @@ __all__ = [
     "forest",
     "glance",
     "grades",
+    "heat",
     "leaderboard",
     "map_scale",
     "pairs",

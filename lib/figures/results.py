@@ -14,6 +14,7 @@ from lib.figures.style import (
     GREY,
     INK,
     LABELS,
+    MOST_LINES,
     PALE,
     VERMILLION,
     described,
@@ -56,15 +57,15 @@ def roc(curves: pd.DataFrame, auroc: Mapping[str, tuple[float, float, float]]) -
 def roc_by_family(curves: pd.DataFrame, floor: str = "") -> Figure:
     """Draw the ROC curves of all methods of a data set, one panel per family.
 
-    `curves` has columns name, family, fpr, tpr, auroc. Each panel has the methods of its family in
-    colours and dashes, best first, and those of the other families in pale grey; the curve of the
-    floor of that name is black and dotted in all of them.
+    `curves` has columns name, family, fpr, tpr, auroc. Each panel has the best methods of its
+    family in colours and dashes, as many as can be told apart, its others in grey, and those of
+    other families in pale grey; the floor of that name is black and dotted in all of them.
     """
     of_floor = curves[curves["name"].eq(floor)]
     methods = curves[curves["name"].ne(floor)].sort_values("auroc", ascending=False, kind="stable")
     families = sorted(methods["family"].unique())
-    most = methods.groupby("family")["name"].nunique().max()
-    figure, grid = panels(len(families), columns=2, height=470 + 17 * most)
+    numbers = methods.groupby("family")["name"].nunique().clip(upper=MOST_LINES + 1)
+    figure, grid = stacked([440 + 21 * number for number in numbers], above=0, one_axis=False)
     sentences = []
     for axes, family in zip(grid, families, strict=True):
         names = _curves_of_family(axes, methods, family)
@@ -76,7 +77,7 @@ def roc_by_family(curves: pd.DataFrame, floor: str = "") -> Figure:
         title = family.replace("_", " ")
         axes.set(title=title, xlabel="1 - specificity", ylabel="recall")
         axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal", anchor="N")
-        axes.legend(loc="upper left", bbox_to_anchor=(0, -0.13), fontsize=8, title="AUROC")
+        axes.legend(loc="upper left", bbox_to_anchor=(0, -0.14), fontsize=9, title="AUROC")
         sentences.append(f"{title}: {', '.join(names)}")
     return described(figure, f"ROC curves by family, with AUROC. {'. '.join(sentences)}.")
 
@@ -86,10 +87,16 @@ def _curves_of_family(axes: Axes, methods: pd.DataFrame, family: str) -> list[st
     is_of_family = methods["family"].eq(family)
     for _, curve in methods[~is_of_family].groupby("name", sort=False):
         axes.plot(curve["fpr"], curve["tpr"], color=PALE, linewidth=0.8, zorder=1)
-    curves = dict(list(methods[is_of_family].groupby("name", sort=False)))
-    names = [f"{short(name, 40)} {curve['auroc'].iloc[0]:.2f}" for name, curve in curves.items()]
-    for name, curve, style in zip(names, curves.values(), line_styles(len(curves)), strict=True):
+    of_name = dict(list(methods[is_of_family].groupby("name", sort=False)))
+    names = [f"{short(name, 40)} {curve['auroc'].iloc[0]:.2f}" for name, curve in of_name.items()]
+    drawn = list(zip(names, of_name.values(), strict=True))
+    styles = line_styles(min(len(of_name), MOST_LINES))
+    for (name, curve), style in zip(drawn, styles, strict=False):
         axes.plot(curve["fpr"], curve["tpr"], label=name, linewidth=1.6, **style)
+    rest = drawn[MOST_LINES:]
+    for place, (_, curve) in enumerate(rest):
+        label = f"{len(rest)} other{'s' * (len(rest) > 1)}, lower" if place == 0 else None
+        axes.plot(curve["fpr"], curve["tpr"], color=GREY, linewidth=0.9, label=label, zorder=1.5)
     return names
 
 

@@ -24,6 +24,8 @@ PHONE = 520
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY, INK, GREY = "#E69F00", "#56B4E9", "#22262b", "#767d85"
 PALE = "#d3d6d9"  # what is in the background
+COLOURS = [BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, INK]
+MOST_LINES = len(COLOURS)  # lines of one panel that can be told apart
 
 #: Colour, line style and hatch of films by label, never distinguished by colour alone.
 LABELS = {
@@ -75,14 +77,17 @@ def panels(number: int, columns: int = 3, height: int = 300) -> tuple[Figure, li
     return figure, list(grid[:number])
 
 
-def stacked(heights: Sequence[int], above: int = 80) -> tuple[Figure, list[Axes]]:
+def stacked(
+    heights: Sequence[int], above: int = 80, one_axis: bool = True
+) -> tuple[Figure, list[Axes]]:
     """Return a figure PHONE pixels wide, with a panel of each height (pixels) below one another.
 
-    All have one horizontal axis, and each its numbers; `above` pixels are for a legend.
+    With `one_axis` all have the same horizontal axis, and each its numbers; `above` pixels are for
+    a legend.
     """
     layout = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06, hspace=0.02)
     figure = Figure((PHONE / DPI, (above + sum(heights)) / DPI), dpi=DPI, layout=layout)
-    grid = figure.subplots(len(heights), sharex=True, squeeze=False, height_ratios=heights)
+    grid = figure.subplots(len(heights), sharex=one_axis, squeeze=False, height_ratios=heights)
     for axes in grid[:, 0]:
         axes.tick_params(labelbottom=True, labelsize=9)
     return figure, list(grid[:, 0])
@@ -95,8 +100,11 @@ def legend_above(figure: Figure, axes: Axes, columns: int | None = None) -> None
 
 
 def line_styles(number: int) -> list[dict[str, object]]:
-    """Return `number` line styles that differ in dashes as well as in colour."""
-    colours = cycle([BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, INK])
+    """Return `number` line styles that differ in dashes as well as in colour, MOST_LINES at most.
+
+    Colours repeat beyond that, so that only dashes would differ.
+    """
+    colours = cycle(COLOURS)
     dashes: cycle[object] = cycle(["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))])
     styles = ({"color": c, "linestyle": d} for c, d in zip(colours, dashes, strict=False))
     return list(islice(styles, number))

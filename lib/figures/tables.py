@@ -19,6 +19,7 @@ from lib.figures.style import (
     legend_above,
     panels,
     short,
+    stacked,
     styled,
 )
 from lib.metrics import FEWEST
@@ -41,8 +42,7 @@ def counts(
         _counted(index[column].reset_index(drop=True), label, fewest.get(column, FEWEST))
         for column in by
     ]
-    height = 70 + 30 * max(len(table) for table in tables)
-    figure, grid = panels(len(tables), columns=2, height=height)
+    figure, grid = stacked([70 + 30 * len(table) for table in tables], one_axis=False)
     for axes, column, table in zip(grid, by, tables, strict=True):
         _stacked_bars(axes, table)
         axes.set_title(column.replace("_", " "))
@@ -92,7 +92,7 @@ def distribution(
     columns = [column for column in columns if column in table and table[column].notna().any()]
     films = table.assign(label=label_names(table["label"]).to_numpy())
     names = [name for name in LABELS if (films["label"] == name).any()]
-    figure, grid = panels(len(columns), columns=2, height=260)
+    figure, grid = stacked([260] * len(columns), one_axis=False)
     for axes, column in zip(grid, columns, strict=True):
         # Shared bins, so that the labels can be compared.
         edges = np.histogram_bin_edges(films[column].dropna().astype(float), 25)

@@ -8,6 +8,7 @@ from lib import ROOT, ablations, grid, params
 from lib.fits import method_card
 from lib.fits.keywords import chain, keywords, photographs
 
+FUSION = "fusion"
 BASES = ("lib.detector", "lib.feature_detector")  # of methods with a map and without
 OF_A_MAP = ('"map"', "of_cells(")  # an output of that name, or what makes it of cells
 
@@ -23,15 +24,18 @@ def catalogue(
     """
     rows = results.query("level == 'image' and group == 'all' and metric == 'auroc'")
     families = {name: one for name, one in grid.families().items() if name in params.methods()}
+    joined = {name: FUSION for name, fusion in grid.fusions().items() if fusion.rule}
     measured = rows[
-        rows["method"].isin(families) & ~rows["family"].str.startswith(ablations.ABLATION)
+        rows["method"].isin([*families, *joined])
+        & ~rows["family"].str.startswith(ablations.ABLATION)
     ]
-    table = pd.DataFrame([_in_catalogue(name, families[name]) for name in families])
+    known = [_in_catalogue(name, families[name]) for name in families]
+    table = pd.DataFrame(known + [_fusion(name) for name in joined])
     for dataset, of_dataset in measured.groupby("dataset", sort=False):
         values = of_dataset.groupby("method")["value"].mean()
         table[f"AUROC on {dataset}"] = [
             f"{values[method]:.3f}{mark(dataset, method)}" if method in values else ""
-            for method in families
+            for method in (*families, *joined)
         ]
     return table[[*table.columns.drop("paper"), "paper"]]
 
@@ -45,6 +49,22 @@ def _in_catalogue(method: str, family: str) -> dict:
         "map": "yes" if has_map(method) else "no",
         "pre-training": _pretraining(method, entry),
         "paper": method_card.paper(method),
+    }
+
+
+def _fusion(name: str) -> dict:
+    """Return the row of a fusion with a rule, which is a detector of its name."""
+    parts = list(dict.fromkeys(part.partition("/")[0] for part in grid.fusions()[name].parts))
+    entries = {part: params.entry_of(part) for part in parts}
+    settings = dict.fromkeys(params.part(part, entry).setting for part, entry in entries.items())
+    before = dict.fromkeys(_pretraining(part, entry) for part, entry in entries.items())
+    return {
+        "method": f"Fusion of {', '.join(f'`{part}`' for part in parts)} (`{name}`)",
+        "family": FUSION,
+        "labels": " and ".join(settings),
+        "map": "yes" if any(map(has_map, parts)) else "no",
+        "pre-training": ", ".join(before),
+        "paper": "this study",
     }
 
 

@@ -49,6 +49,15 @@ OF_THE_STUDY = {
 }
 
 
+#: What distinguishes an entry from others of its method, where its name does not say it in full.
+SETTINGS = {
+    "few": "few labels",
+    "few pu": "few labels, films of unknown label as normal",
+    "448": "films of 448 px",
+    "anywhere": "cells of any place",
+}
+
+
 class Docstring(NamedTuple):
     """The parts of a method's docstring."""
 
@@ -70,9 +79,14 @@ def name_of(method: str) -> str:
 
     `Joint Deep SVDD (soft)` for the entry `joint_deep_svdd_soft`.
     """
-    file = params.method_of(method)
-    suffix = method.removeprefix(file).strip("_").replace("_", " ")
-    return docstring(method).name + (f" ({suffix})" if suffix else "")
+    setting = setting_of(method)
+    return docstring(method).name + (f" ({setting})" if setting else "")
+
+
+def setting_of(method: str) -> str:
+    """Return what distinguishes an entry from others of its method, in words; "" if nothing."""
+    suffix = method.removeprefix(params.method_of(method)).strip("_").replace("_", " ")
+    return SETTINGS.get(suffix, suffix)
 
 
 def title(fit: Fit) -> str:

@@ -1,4 +1,4 @@
-"""Supervised residual network: an upper bound for the other families, with all labels.
+"""Supervised residual network: learns from labelled films of both classes, from random weights.
 
 He et al. 2015 ([arXiv 1512.03385](https://arxiv.org/abs/1512.03385)), equation 1: y = F(x) + x.
 With A_k the maps of its last layer, h' x w' cells, Z = h' w':

@@ -1,10 +1,8 @@
 """Which detector reads: a fit, or a fusion of fits by a rule, named `data set/method/seed`.
 
-Without a method it is the one that the comparison recommends to those who have no labels:
-
-1. a fusion with a rule, if all its parts are trained on the data set and learned without labels:
-   it is declared in params/study.yaml, and not selected by the test results of this run;
-2. otherwise the detector trained without labels whose AUROC on the test films is highest.
+Without a method it is the one that the comparison advises to those who have no labels
+(lib.comparison.answer), as the first page does; where nothing is measured, a fusion whose parts
+were fixed beforehand and are all trained, or else the first detector trained without labels.
 
 Without a data set it is the first of the grid with such a fusion, or else the first with any.
 """
@@ -12,11 +10,11 @@ Without a data set it is the first of the grid with such a fusion, or else the f
 from typing import NamedTuple
 
 from lib import grid, params
-from lib.comparison.fusion import FUSION
-from lib.comparison.scores import FLOOR
+from lib.comparison import answer
 from lib.comparison.tables import read_measures
 from lib.datasets.entries import load_entry
 from lib.errors import BadData
+from lib.figures.glance import runs
 from lib.fits import store, work
 from lib.grid import Fit
 
@@ -52,16 +50,16 @@ def choose(name: str | None = None) -> Choice:
 
 
 def recommended(dataset: str, seed: int = 0) -> str:
-    """Return the recommended method or fusion of a data set. Raises BadData if there is none."""
-    if fusion := _fusion_without_labels(dataset, seed):
-        return fusion
+    """Return the advised method or fusion of a data set. Raises BadData if there is none."""
     methods = [name for name in ready(dataset, seed) if _setting(name) == WITHOUT_LABELS]
     if not methods:
         raise BadData(
             f"No detector without labels is trained on {dataset}: run `make study`, or name "
             f"another detector{_trained(dataset, seed)}."
         )
-    return _best_measured(dataset, methods) or methods[0]
+    detectors = [*filter(None, [_fusion_without_labels(dataset, seed)]), *methods]
+    measured = _advised(dataset)
+    return measured if measured in detectors else detectors[0]
 
 
 def ready(dataset: str, seed: int = 0) -> list[str]:
@@ -136,12 +134,12 @@ def _setting(method: str) -> str:
     return params.part(method, params.entry_of(method)).setting
 
 
-def _best_measured(dataset: str, methods: list[str]) -> str:
-    """Return the method of highest AUROC on the test films, "" where nothing is measured."""
+def _advised(dataset: str) -> str:
+    """Return the method advised without labels, "" where nothing is measured."""
     try:
-        rows = read_measures(dataset, "results")
+        tables = {name: read_measures(dataset, name) for name in ("results", "tests")}
     except BadData:
         return ""
-    rows = rows.query("level == 'image' and group == 'all' and metric == 'auroc'")
-    rows = rows[~rows["family"].isin([FLOOR, FUSION]) & rows["method"].isin(methods)]
-    return "" if rows.empty else str(rows.nlargest(1, "value")["method"].iloc[0])
+    answers = answer.best(runs(tables["results"]), tables["tests"])
+    without = [one for one in answers if one.labels == answer.NONE]
+    return str(answer.advised(without[0]).run["method"]) if without else ""

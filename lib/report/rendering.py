@@ -59,7 +59,7 @@ def render(
     page = {
         "title": next((text for level, text in titles if level == 1), output.stem),
         "sections": [(text, anchor(text)) for level, text in titles if level == 2],
-        "home": home(output),
+        "home": "" if output.resolve() == ROOT / "reports/index.html" else home(output),
         "failure": failure,
         "failed_cell": next((cell.number for cell in states if cell.state == "failed"), None),
         "trace": made,

@@ -57,7 +57,8 @@ function filterable(table, rows) {
     count.value = `${rows.filter((row) => !row.hidden).length} of ${rows.length} rows`;
   });
   const filter = make("p", { className: "filter" }, make("label", {}, "Show rows with ", field), count);
-  (table.closest(".scroll") ?? table).before(filter);
+  const folded = table.closest("details"); // where the filter is folded up with its table
+  ((folded ? null : table.closest(".scroll")) ?? table).before(filter);
 }
 
 for (const table of document.querySelectorAll("main table")) {

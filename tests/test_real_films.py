@@ -1,0 +1,80 @@
+"""The page of real films has the numbers of the record, and of nothing else."""
+
+import pandas as pd
+import pytest
+
+from lib.comparison import answer, real_films
+from lib.datasets.entries import load_entries
+
+SETTINGS = {
+    "unlabelled": 0.0,
+    "5 % known normal + 5 % known abnormal": 5.0,
+    "5 % known normal + 5 % known abnormal, validation labels": None,
+    "unlabelled and 5 % known normal + 5 % known abnormal": None,
+    "50 % known normal, 50 % contamination": None,
+    "unlabelled, epochs 0": None,
+    "1 % known normal + 5 % known abnormal": None,
+}
+
+
+@pytest.fixture(scope="module")
+def experiments():
+    return real_films.experiments()
+
+
+def test_both_experiments_of_the_record_are_shown_and_none_of_phantoms(experiments):
+    assert [one.folder for one in experiments] == list(real_films.EXPERIMENTS)
+    entries = load_entries()
+    for one in experiments:
+        assert all(entries[name].get("peers") for name in one.auroc["dataset"].unique())
+
+
+def test_a_method_has_the_number_of_the_first_page(experiments):
+    """That of its median run, in the experiment that comes first."""
+    own = pd.concat([one.auroc for one in experiments]).drop_duplicates(["dataset", "method"])
+    numbers = own.set_index(["dataset", "method"])["value"]
+    first_page = answer.recorded().set_index(["dataset", "method"])["value"]
+    pd.testing.assert_series_equal(numbers.sort_index(), first_page.sort_index())
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_a_curve_over_labels_holds_equal_shares_alone(setting):
+    assert real_films._percent(setting) == SETTINGS[setting]
+
+
+def test_a_curve_over_labels_has_the_means_of_the_record(experiments):
+    curves = {name: rest for name, *rest in real_films.label_curves(experiments[0].results)}
+    assert "nih_peers" in curves
+    for dataset, (means, fits, floor) in curves.items():
+        assert set(means["dataset"]) | set(fits["dataset"]) == {dataset}
+        by_hand = fits.groupby(["method", "percent"])["value"].mean()
+        recorded = means.set_index(["method", "percent"])["value"]
+        pd.testing.assert_series_equal(
+            recorded.sort_index(), by_hand.loc[recorded.index].sort_index(), atol=2e-4
+        )
+        (name,) = floor
+        assert name.startswith("floor: ")
+
+
+def test_a_contrast_has_the_p_value_of_its_row(experiments):
+    table = real_films.contrasts(experiments[0].results)
+    assert len(table) and set(table["compared with"]) <= {"resnet&#95;few", "resnet&#95;few&#95;pu"}
+    results = experiments[0].results
+    p_values = results.query("metric == 'auroc_contrast_p_holm' and dataset == 'nih_peers'")
+    shown = table.loc[table["dataset"].eq("nih_peers"), "p (Holm)"]
+    assert sorted(shown) == sorted(p_values["value"].map("{:.4f}".format))
+    assert real_films.contrasts(results.head(0)).empty
+
+
+def test_groups_are_of_median_runs_without_floors(experiments):
+    for one in experiments:
+        for dataset, rows in real_films.groups(one):
+            assert not rows.duplicated(["method", "group"]).any(), dataset
+            assert not rows["family"].isin(["floor", "fusion"]).any()
+
+
+def test_numbers_of_the_codes_stand_with_ours_and_their_protocol(experiments):
+    tables = real_films.beside_codes(experiments[1])
+    words = tables["nih_peers"]
+    assert "| ImageNet | this study |" in words and "see its publication" in words
+    assert "dataset" not in words.splitlines()[0]
