@@ -328,7 +328,7 @@ def test_a_network_without_labels_to_learn_from_is_no_failure(build):
 
 def test_a_page_has_the_digits_of_the_table_and_marks(build, monkeypatch):
     """A mean of .17951 is .1795 in results.csv, and then .179 or .180 on both pages."""
-    monkeypatch.setattr("lib.comparison.verdicts.marked", lambda _, name: " †" * (name == "resnet"))
+    monkeypatch.setattr("lib.comparison.choices.marked", lambda _, name: " †" * (name == "resnet"))
     leave(build, COMPARED)
     judged = shown(judged_of(build, COMPARED))
     compare(build, COMPARED)

@@ -49,7 +49,8 @@ def verdicts(judged: Judged) -> list[str]:
 def verdict(judged: Judged, method: str) -> str:
     """Return the sentence of one method."""
     rows = judged.differences[judged.differences["method"].eq(method)]
-    if rows.empty and judged.given.query("method == @method")["untaught"].any():
+    given = judged.given  # empty for a record
+    if rows.empty and len(given) and given.query("method == @method")["untaught"].any():
         return (
             f"{method}: no difference, since it learns from labels alone and the reference gives "
             "it none"
