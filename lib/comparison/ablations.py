@@ -69,22 +69,14 @@ def judge_measured(
     ablation: Ablation, rankings: pd.DataFrame, broken: pd.DataFrame, build: Path | None
 ) -> Judged:
     """Return the tables of an ablation from two tables of its data set (lib.comparison.tables)."""
-    named = ablation.fits()
     measured = _renamed(ablation, rankings)
     same = _changed_nothing(measured, ablation.reference)
     fits = measured[~same].reindex(columns=TABLES["fits"])
-    auroc = fits[fits["metric"].eq("auroc")]
     reason = f"{CHANGED_NOTHING} its scores equal those of the reference, {ablation.reference}."
     unchanged = measured[same].drop_duplicates(RUN).assign(reason=reason)
-    return Judged(
-        ablation,
-        fits,
-        _means(auroc),
-        _differences(auroc, ablation.reference),
-        _contrasts(auroc, ablation),
-        pd.concat([rows[OF_ONE["broken"]] for rows in (_renamed(ablation, broken), unchanged)]),
-        _given({name: store.record(fit, build) for name, fit in named.items()}),
-    )
+    failures = [rows[OF_ONE["broken"]] for rows in (_renamed(ablation, broken), unchanged)]
+    records = {name: store.record(fit, build) for name, fit in ablation.fits().items()}
+    return _judged(ablation, fits, pd.concat(failures), records)
 
 
 def judge_recorded(ablation: Ablation, results: pd.DataFrame) -> Judged:
@@ -101,16 +93,17 @@ def judge_recorded(ablation: Ablation, results: pd.DataFrame) -> Judged:
     ]
     fits = pd.DataFrame(names).rename(columns={"named": "variant"})
     fits = fits.merge(results.astype({"seed": int}), on=["method", "setting"])[TABLES["fits"]]
+    return _judged(ablation, fits, pd.DataFrame(columns=OF_ONE["broken"]), {})
+
+
+def _judged(
+    ablation: Ablation, fits: pd.DataFrame, failures: pd.DataFrame, records: dict[tuple, dict]
+) -> Judged:
+    """Return the tables that follow from the measures and the records of an ablation's fits."""
     auroc = fits[fits["metric"].eq("auroc")]
-    return Judged(
-        ablation,
-        fits,
-        _means(auroc),
-        _differences(auroc, ablation.reference),
-        _contrasts(auroc, ablation),
-        pd.DataFrame(columns=OF_ONE["broken"]),
-        pd.DataFrame(),
-    )
+    differences, contrasts = _differences(auroc, ablation.reference), _contrasts(auroc, ablation)
+    given = _given(records)
+    return Judged(ablation, fits, _means(auroc), differences, contrasts, failures, given)
 
 
 def rows_of_ablation(judged: Judged) -> Iterator[dict]:
@@ -268,7 +261,8 @@ def _given(records: dict[tuple, dict]) -> pd.DataFrame:
         }
         for (method, variant, _), left in records.items()
     ]
-    groups = pd.DataFrame(rows).groupby(["method", "variant"], sort=False)
+    columns = ["method", "variant", "failed", "untaught", "films", "known", "seconds"]
+    groups = pd.DataFrame(rows, columns=columns).groupby(["method", "variant"], sort=False)
     given = groups.agg(
         fits=("failed", "size"),
         failed=("failed", "sum"),

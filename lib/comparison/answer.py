@@ -20,7 +20,7 @@ import pandas as pd
 from lib import provenance
 from lib.comparison import choices, claims
 from lib.comparison.choices import marked
-from lib.comparison.fusion import FIXED, FUSION
+from lib.comparison.fusion import FIXED
 from lib.comparison.overview import pretraining
 from lib.comparison.recorded import FILES
 from lib.comparison.recorded import tables as experiments
@@ -28,6 +28,7 @@ from lib.comparison.scores import FLOOR
 from lib.comparison.tables import COLUMNS
 from lib.datasets.entries import load_entries
 from lib.figures.glance import median_runs, runs
+from lib.grid import FUSION
 from lib.prose import literal, unbroken, with_sign
 
 NONE, FEW, ALL = "no labels", "few labels", "all labels"
@@ -108,10 +109,8 @@ def _best(of_labels: pd.DataFrame, floors: pd.DataFrame, compared: dict) -> Best
     alike = [name for name, test in others if test and claims.side(test) <= 0]
     test = compared.get((dataset, method, floor))
     best_one = Best(dataset, run["labels"], run, len(of_labels), floor, value, test, alike)
-    fusions = of_labels[of_labels["family"].eq(FUSION) & of_labels["method"].isin(alike)].to_dict(
-        "records"
-    )
-    for fusion in fusions[:1]:
+    fusions = of_labels[of_labels["family"].eq(FUSION) & of_labels["method"].isin(alike)]
+    for fusion in fusions.head(1).to_dict("records"):
         name, rest = fusion["method"], [method, *alike]
         rest.remove(name)
         test = compared.get((dataset, name, floor))

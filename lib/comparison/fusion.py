@@ -26,8 +26,8 @@ from sklearn.linear_model import LogisticRegression
 from lib import grid
 from lib.comparison.scores import Scored, with_validation_labels
 from lib.errors import BadData
+from lib.grid import FUSION
 
-FUSION = "fusion"  # the family of fused scores
 #: What a fusion with a declared rule is; it has the mark of lib.comparison.choices if a part has.
 FIXED = "a fusion whose parts and rule were fixed before it scored any test film"
 COMPARED = ("rank average", "normalised sum", "logistic")  # rules of a fusion that names none

@@ -204,14 +204,12 @@ def how_to_get(shown: list[Kind]) -> str:
 
     A paragraph in Markdown; "" without real films.
     """
-    answers = [kind.answers for kind in shown if kind.is_real]
-    if not answers:
+    firsts = [next(iter(kind.answers.values())) for kind in shown if kind.is_real]
+    if not firsts:
         return ""
-    entries = load_entries()
-    sets = {first.dataset: first for first in (next(iter(own.values())) for own in answers)}
+    entries, sets = load_entries(), [first.dataset for first in firsts]
     places = [f"{films_of(name)} in the folder `{entries[name]['folder']}`" for name in sets]
-    first = next(iter(answers[0].values()))
-    example = f"{first.dataset}/{advised(first).run['method']}/0"
+    example = f"{sets[0]}/{advised(firsts[0]).run['method']}/0"
     return (
         "**These detectors have to be trained first**: the study contains neither these films nor "
         "weights that were learned from them. On films of your own: `make data "

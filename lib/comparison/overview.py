@@ -13,11 +13,12 @@ from lib import ablations, prose
 from lib.comparison import choices, claims, findings
 from lib.comparison.ablations import UNTAUGHT as ABLATION_UNTAUGHT
 from lib.comparison.choices import marked
-from lib.comparison.fusion import FUSION, methods_of
+from lib.comparison.fusion import methods_of
 from lib.comparison.reliability import BRIER, ERROR
 from lib.comparison.rows import UNLIKE
 from lib.comparison.scores import FLOOR
 from lib.fits.keywords import photographs
+from lib.grid import FUSION
 from lib.prose import literal, unbroken
 
 #: Metrics by the heading of their column.

@@ -14,18 +14,16 @@ import pandas as pd
 from lib import ROOT, prose
 from lib.ablations import ABLATION
 from lib.comparison import choices, claims, overview, peers
+from lib.comparison.ablations import P_HOLM
 from lib.comparison.answer import films_of
-from lib.comparison.fusion import FUSION
 from lib.comparison.in_brief import FILMS
+from lib.comparison.recorded import EXPERIMENTS
 from lib.comparison.rows import UNLIKE
 from lib.comparison.scores import FLOOR
 from lib.comparison.tables import read
 from lib.figures.glance import median_runs, runs
+from lib.grid import FUSION
 
-EXPERIMENTS = {  # in words, by their folder
-    "reports/real": "The methods of the study",
-    "reports/real/pretrained": "Methods on a network trained on photographs",
-}
 AXIS = "known normal and known abnormal training films (% each)"
 LEFT_OUT = (FLOOR, FUSION)  # of the comparison over groups of films
 LABELS = f"{ABLATION}label_fraction"
@@ -118,10 +116,10 @@ def groups(experiment: Experiment) -> Iterator[tuple[str, pd.DataFrame]]:
 def contrasts(results: pd.DataFrame) -> pd.DataFrame:
     """Return mean differences between two methods with the same labels, with corrected p values."""
     keys = ["dataset", "method", "setting"]
-    p_values = results[results["metric"].eq("auroc_contrast_p_holm")].set_index(keys)["value"]
+    p_values = results[results["metric"].eq(f"auroc_contrast{P_HOLM}")].set_index(keys)["value"]
     rows = results[results["metric"].eq("auroc_contrast")]
     settings = rows["setting"].astype(str).str.extract("(.*), against (.*)")
-    table = pd.DataFrame(
+    return pd.DataFrame(
         {
             "dataset": rows["dataset"],
             "method": rows["method"].map(prose.literal),
@@ -136,7 +134,6 @@ def contrasts(results: pd.DataFrame) -> pd.DataFrame:
             ],
         }
     )
-    return table
 
 
 def without_dataset(table: pd.DataFrame) -> pd.DataFrame:
@@ -164,6 +161,6 @@ def beside_codes(experiment: Experiment) -> dict[str, str]:
     )
     words = table.assign(**{name: table[name].map(prose.literal) for name in ("method", "of")})
     return {
-        dataset: prose.table(own.drop(columns="dataset"))
+        dataset: prose.table(without_dataset(own))
         for dataset, own in words.groupby("dataset", sort=False)
     }

@@ -17,6 +17,7 @@ import pandas as pd
 
 from lib import ROOT, ablations, files, prose
 from lib.comparison import choices, claims, experiment, peers
+from lib.comparison.ablations import P_HOLM
 from lib.comparison.compare import mean_over_seeds
 from lib.comparison.scores import FLOOR
 from lib.comparison.tables import COLUMNS, ORIGIN, without_ablations
@@ -39,7 +40,7 @@ OWN_SPLITS = (
     "AUROC on test films, with the three best floors of each data set: of one run with its 95 % "
     "interval over patients, of several seeds the mean and their standard deviation."
 )
-P_VALUES = ("auroc_difference_p_holm", "auroc_contrast_p_holm")
+P_VALUES = tuple(f"{metric}{P_HOLM}" for metric in ("auroc_difference", "auroc_contrast"))
 LABELS = {0.0: "normal", 1.0: "abnormal"}
 
 

@@ -12,16 +12,21 @@ from lib import ROOT, params, prose
 from lib.ablations import ABLATION, Ablation
 from lib.comparison import verdicts
 from lib.comparison.ablations import Judged, judge_recorded
+from lib.comparison.tables import read
 from lib.errors import BadData
 
-FILES = ("reports/real/results.csv", "reports/real/pretrained/results.csv")
+EXPERIMENTS = {  # in words, by their folder
+    "reports/real": "The methods of the study",
+    "reports/real/pretrained": "Methods on a network trained on photographs",
+}
+FILES = tuple(f"{folder}/results.csv" for folder in EXPERIMENTS)
 SHARED = ["profile", "films"]  # columns of runs.csv
 
 
 def tables(paths: Iterable[str] = FILES) -> list[pd.DataFrame]:
     """Return the results of each experiment. Raises BadData if profile or films differ."""
     _origins(paths)
-    return [pd.read_csv(path, dtype={"seed": str, "commit": str}) for path in _existing(paths)]
+    return list(map(read, _existing(paths)))
 
 
 def origin(paths: Iterable[str] = FILES) -> str:

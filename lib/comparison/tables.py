@@ -73,7 +73,7 @@ def read_measures(dataset: str, name: str, build: Path | None = None) -> pd.Data
 
 def read(path: Path) -> pd.DataFrame:
     """Read one table; seeds are text, as one of them is `mean`; missing text is empty."""
-    text = ("seed", "seed_a", "seed_b", "variant", "scores", "setting", "reason")
+    text = ("seed", "seed_a", "seed_b", "variant", "scores", "setting", "reason", "commit")
     table = pd.read_csv(path, dtype=dict.fromkeys(text, str))
     return table.fillna({name: "" for name in text if name in table})
 

@@ -37,7 +37,7 @@ def shown(judged: Judged) -> Judged:
         table(judged.differences),
         table(judged.contrasts),
         table(judged.failures),
-        judged.given.rename(index=name, level="method") if len(judged.given) else judged.given,
+        judged.given.rename(index=name, level="method"),
     )
 
 
@@ -49,8 +49,7 @@ def verdicts(judged: Judged) -> list[str]:
 def verdict(judged: Judged, method: str) -> str:
     """Return the sentence of one method."""
     rows = judged.differences[judged.differences["method"].eq(method)]
-    given = judged.given  # empty for a record
-    if rows.empty and len(given) and given.query("method == @method")["untaught"].any():
+    if rows.empty and judged.given.query("method == @method")["untaught"].any():
         return (
             f"{method}: no difference, since it learns from labels alone and the reference gives "
             "it none"

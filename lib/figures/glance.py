@@ -19,10 +19,11 @@ from lib.figures.style import (
     stacked,
     styled,
 )
+from lib.grid import FUSION
 
 MOST = 15  # rows per data set
 OF_A_FAMILY = 3
-FLOOR, FUSION, SHORTCUT = "floor", "fusion", "floor: shortcut "
+FLOOR, SHORTCUT = "floor", "floor: shortcut "
 #: Colour and mark of each family.
 LOOKS = {
     "supervised": (INK, "s"),

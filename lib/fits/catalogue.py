@@ -8,7 +8,6 @@ from lib import ROOT, ablations, grid, params
 from lib.fits import method_card
 from lib.fits.keywords import chain, keywords, photographs
 
-FUSION = "fusion"
 BASES = ("lib.detector", "lib.feature_detector")  # of methods with a map and without
 OF_A_MAP = ('"map"', "of_cells(")  # an output of that name, or what makes it of cells
 
@@ -24,7 +23,7 @@ def catalogue(
     """
     rows = results.query("level == 'image' and group == 'all' and metric == 'auroc'")
     families = {name: one for name, one in grid.families().items() if name in params.methods()}
-    joined = {name: FUSION for name, fusion in grid.fusions().items() if fusion.rule}
+    joined = {name: grid.FUSION for name, fusion in grid.fusions().items() if fusion.rule}
     measured = rows[
         rows["method"].isin([*families, *joined])
         & ~rows["family"].str.startswith(ablations.ABLATION)
@@ -60,7 +59,7 @@ def _fusion(name: str) -> dict:
     before = dict.fromkeys(_pretraining(part, entry) for part, entry in entries.items())
     return {
         "method": f"Fusion of {', '.join(f'`{part}`' for part in parts)} (`{name}`)",
-        "family": FUSION,
+        "family": grid.FUSION,
         "labels": " and ".join(settings),
         "map": "yes" if any(map(has_map, parts)) else "no",
         "pre-training": ", ".join(before),

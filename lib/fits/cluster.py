@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,6 @@ class Cluster(Executor):
         self.ray, self.ship = ray, ship
         self.machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         self.sent: dict[Path, tuple[str, Any]] = {}
-        self.trace = {"commit": provenance.commit(), "data": provenance.data_hash()}
 
     def submit(self, function: Callable, /, *arguments: Any, **_: Any) -> Future:
         """Run function(task, fit, again), which returns a record, where it has what it asks for.
@@ -81,10 +80,15 @@ class Cluster(Executor):
             return remote.remote(*arguments).future()
         sent = {path: self._sent(path) for path in shipping.inputs(fit)}
         remote = self.ray.remote(_elsewhere).options(**options)
-        arriving = remote.remote(function, arguments, self.trace, sent).future()
+        arriving = remote.remote(function, arguments, self._trace, sent).future()
         future: Future = Future()
         arriving.add_done_callback(partial(_received, future, fit))
         return future
+
+    @cached_property
+    def _trace(self) -> dict[str, str]:
+        """The commit and the films, which a machine with the code alone cannot tell."""
+        return {"commit": provenance.commit(), "data": provenance.data_hash()}
 
     def _check(self, fit: Fit, asked: resources.Resources) -> None:
         """Raise BadData if every machine has less than a fit asks for: Ray would wait for ever."""

@@ -29,7 +29,7 @@ def index_and_images(fit: Fit) -> tuple[pd.DataFrame, np.ndarray]:
 
     Raises BadData if they are missing.
     """
-    return load_index(files.index(fit.dataset)), np.load(_prepared(fit), mmap_mode="r")
+    return load_index(files.index(fit.dataset)), np.load(path_of_films(fit), mmap_mode="r")
 
 
 def index_and_phantoms(fit: Fit) -> tuple[pd.DataFrame, np.ndarray]:
@@ -41,10 +41,15 @@ def index_and_phantoms(fit: Fit) -> tuple[pd.DataFrame, np.ndarray]:
     plan = phantoms_of(fit)
     index = phantoms.index_of_chests(plan["films"], plan["seed"])
     _check_phantoms(fit, plan["settings"]["body"], index)
+    return index, np.load(path_of_phantoms(fit), mmap_mode="r")
+
+
+def path_of_phantoms(fit: Fit) -> Path:
+    """Return the path of the phantoms that a fit is trained on, drawn first if missing."""
+    plan = phantoms_of(fit)
     inputs = repr((plan["films"], plan["seed"], sorted(plan["settings"].items()))).encode()
     inputs += provenance.fingerprint("lib.preprocessing.phantoms").encode()
-    path = _written_once("phantoms", inputs, lambda path: phantoms.write_chests(path, **plan))
-    return index, np.load(path, mmap_mode="r")
+    return _written_once("phantoms", inputs, lambda path: phantoms.write_chests(path, **plan))
 
 
 def phantoms_of(fit: Fit) -> dict:
@@ -82,7 +87,7 @@ def _check_phantoms(fit: Fit, body: str, index: pd.DataFrame) -> None:
 
 def size_of_maps(fit: Fit) -> int:
     """Return the side in pixels of a fit's films, or of the films that its features describe."""
-    path = files.images(fit.dataset) if fit.features else _prepared(fit)
+    path = files.images(fit.dataset) if fit.features else path_of_films(fit)
     return np.load(path, mmap_mode="r").shape[1]
 
 
@@ -91,7 +96,7 @@ def hash_of_films(fit: Fit) -> str:
 
     Raises BadData if they are missing.
     """
-    images, index = _prepared(fit), files.index(fit.dataset)
+    images, index = path_of_films(fit), files.index(fit.dataset)
     inputs = _hash_of_index(index, _changed(index)) + _hash_of_file(images, _changed(images))
     return hashlib.sha256(inputs).hexdigest()
 
@@ -112,8 +117,11 @@ def _hash_of_file(path: Path, _moment: int) -> bytes:
     return bytes.fromhex(files.hash_of(path))
 
 
-def _prepared(fit: Fit) -> Path:
-    """Return the path of a fit's films, written first if its variant prepares them otherwise."""
+def path_of_films(fit: Fit) -> Path:
+    """Return the path of a fit's films or features; films of a variant are written first.
+
+    Raises BadData if they are missing.
+    """
     if fit.features:
         return _stored_features(fit.dataset, fit.features)
     default = files.images(fit.dataset)

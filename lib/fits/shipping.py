@@ -12,10 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lib import ROOT, files
-from lib.fits.films import index_and_images, index_and_phantoms, parameters_of
+from lib.fits.films import parameters_of, path_of_films, path_of_phantoms
 from lib.grid import Fit
 
 #: What a machine needs of the study itself, besides the films: the code and its parameters.
@@ -39,17 +37,12 @@ def inputs(fit: Fit) -> list[Path]:
     Relative to the study's folder. Raises BadData if they cannot be prepared.
     """
     paths = [files.index(fit.dataset), files.annotations(fit.dataset)]
-    paths += [files.images(fit.dataset), *_arrays(fit)]
+    paths += [files.images(fit.dataset), path_of_films(fit)]
+    if parameters_of(fit).phantoms:
+        paths.append(path_of_phantoms(fit))
     kinds = ("body", "lesions")
     paths += [path for kind in kinds if (path := files.images(fit.dataset, kind)).exists()]
     return [path.relative_to(ROOT) for path in dict.fromkeys(paths)]
-
-
-def _arrays(fit: Fit) -> list[Path]:
-    arrays = [index_and_images(fit)[1]]
-    if parameters_of(fit).phantoms:
-        arrays.append(index_and_phantoms(fit)[1])
-    return [Path(str(array.filename)) for array in arrays if isinstance(array, np.memmap)]
 
 
 def hash_of(content: Any) -> str:

@@ -7,6 +7,7 @@ import pandas as pd
 from lib import files, grid
 from lib.comparison.choices import marked
 from lib.comparison.overview import above_intervals, named
+from lib.comparison.tables import read as read_table
 from lib.prose import literal
 from lib.robustness.table import DIFFERENCE, UNPERTURBED
 
@@ -15,11 +16,7 @@ NONE = "No fit of `params/robustness.yaml` is in the grid with enough test films
 
 def read(build: Path | None = None) -> pd.DataFrame:
     """Return the tables of all data sets of the grid, one below the other."""
-    tables = [
-        pd.read_csv(files.robustness(name, build), dtype={"seed": str}, keep_default_na=False,
-                    na_values={"low": [""], "high": [""]})
-        for name in grid.datasets()
-    ]  # fmt: skip
+    tables = [read_table(files.robustness(name, build)) for name in grid.datasets()]
     return pd.concat(tables, ignore_index=True)
 
 
