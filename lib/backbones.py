@@ -73,9 +73,14 @@ def describer(kinds, size=SIZE, weights="imagenet", seed=0):
     `coarse`, (n, s/32, s/32, 496), those of the second to fifth in cells of the fifth. Levels that
     no kind has are not computed. Raises as `backbone` does, and KeyError for another kind.
     """
-    network = backbone(size=size, weights=weights, seed=seed)
-    features = {kind: KINDS[kind](network.outputs) for kind in kinds}
-    return keras.Model(network.input, features, name="describer")
+    precision = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")  # as features are stored, whatever precision a fit has
+    try:
+        network = backbone(size=size, weights=weights, seed=seed)
+        features = {kind: KINDS[kind](network.outputs) for kind in kinds}
+        return keras.Model(network.input, features, name="describer")
+    finally:
+        keras.config.set_dtype_policy(precision)
 
 
 def _pooled(levels):

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from lib.batches import Batches
 from lib.collapse import Collapsed, StopWhenNotFinite, check_samples
 
 BACKEND = keras.backend.backend()
@@ -27,8 +28,9 @@ elif BACKEND == "jax":
     ON_GPU = jax.default_backend() == "gpu"
 else:
     raise ImportError(f"The study runs on TensorFlow or JAX, not on KERAS_BACKEND={BACKEND}.")
-#: Whether updates on TensorFlow are compiled: XLA halves their speed on a CPU.
-XLA = ON_GPU
+#: Whether XLA compiles updates, unless `Engine.xla` is set: it halves TensorFlow's speed on a
+#: CPU, and on JAX an update that is not compiled runs operation by operation.
+XLA = ON_GPU or BACKEND == "jax"
 
 
 class Engine(keras.Model):
@@ -37,8 +39,9 @@ class Engine(keras.Model):
     takes_xla = True  # unless its losses call `by_numpy`
 
     def __init__(self, seed):
-        super().__init__()
+        super().__init__(dtype="float32")  # losses and scores; networks have Keras's policy
         self.seed = seed
+        self.xla = None  # whether XLA compiles updates; None: where this is faster
         self.with_maps = True  # the last argument `maps` of `predict`
         self.means = {name: keras.metrics.Mean(name) for name in (*self.players, *self.terms)}
         self.built = True  # the networks are functional models, built on creation
@@ -53,8 +56,8 @@ class Engine(keras.Model):
         give these a schedule. Weight decay also belongs to the optimizer; regularisers are ignored.
         """
         weights = {player: self.weights_of(player) for player in self.players}
-        # On TensorFlow `train_step` compiles the update itself, where this is faster.
-        options = {"jit_compile": BACKEND == "jax", **options}
+        # On TensorFlow `train_step` compiles the update itself.
+        options = {"jit_compile": BACKEND == "jax" and self.by_xla, **options}
         super().compile(optimizer=_Optimizers(optimizers, weights), **options)
 
     def fit(
@@ -70,6 +73,7 @@ class Engine(keras.Model):
     ):
         """Train on films x and labels y (None: all unknown) and return Keras's History.
 
+        Films are an array or `lib.preprocessing.network_input.Films`, which are read batch by batch.
         `validation_data` is (x,) or (x, y); `callbacks`, `verbose` and the rest are Keras's own.
         Raises Collapsed if a loss is no longer finite, a player's weights did not change, or all
         images generated at the end are the same.
@@ -85,14 +89,15 @@ class Engine(keras.Model):
         if not self.compiled:
             self.compile(self.make_optimizers(steps=epochs * math.ceil(len(x) / batch_size)))
         if validation_data is not None:
-            validation_data = (validation_data[0], self.targets(*validation_data))
+            validation_data = Batches(
+                validation_data[0], self.targets(*validation_data), batch_size
+            )
         after_epoch = self._after_epoch_callback(not_abnormal(x, y))
         initial = {player: self._snapshot(player) for player in self.players}
         _set_seed(self.seed)
         history = super().fit(
-            x,
-            self.targets(x, y),
-            batch_size=batch_size,
+            Batches(x, self.targets(x, y), batch_size, _orders(len(x))),
+            shuffle=False,  # of batches, whose films are shuffled
             epochs=epochs,
             validation_data=validation_data,
             # A non-finite loss is the reason to report, not its effect on the embedding.
@@ -101,7 +106,7 @@ class Engine(keras.Model):
         )
         if epochs:
             self._check_changed(initial)
-        samples = self.samples(x)
+        samples = self.samples(np.asarray(x[:batch_size]))
         if samples is not None:
             check_samples(samples, type(self).__name__)
         _prepend(stage_history, history)
@@ -114,6 +119,11 @@ class Engine(keras.Model):
             for player in turn:
                 self.optimizer.by_player[player].apply(gradients[player], self.weights_of(player))
         return self._log(losses, x)
+
+    @property
+    def by_xla(self):
+        """Whether XLA compiles updates."""
+        return XLA if self.xla is None else self.xla
 
     def weights_of(self, player):
         """Return the trainable weights of a player's networks."""
@@ -189,11 +199,15 @@ class Engine(keras.Model):
         """Return (n, h, w), larger is more abnormal; None for a method without a map."""
         return self._outputs(x).get("map")
 
+    def batches(self, function, x):
+        """Yield function(films) per batch of x, as arrays."""
+        for start in range(0, len(x), self.batch_size):
+            films = np.asarray(x[start : start + self.batch_size])
+            yield ops.convert_to_numpy(function(films))
+
     def batchwise(self, function, x):
         """Return function(films), (n, ...), as one array, computed per batch."""
-        starts = range(0, len(x), self.batch_size)
-        batches = [function(x[start : start + self.batch_size]) for start in starts]
-        return np.concatenate([ops.convert_to_numpy(batch) for batch in batches])
+        return np.concatenate(list(self.batches(function, x)))
 
     def encode_all(self, x):
         """Return encoder(x) as an array (n, d): `embed` of a method with an encoder."""
@@ -245,7 +259,7 @@ class Engine(keras.Model):
             """Train on one batch of `fit` (Keras's hook)."""
             x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
             x = self._augment(x)  # outside XLA, which cannot rotate an image
-            compiled = XLA and self.takes_xla
+            compiled = self.by_xla and self.takes_xla
             return tf.function(self.update, jit_compile=compiled, autograph=False)(x, y)
 
         def test_step(self, data):
@@ -314,6 +328,18 @@ class Engine(keras.Model):
                 by_weight = dict(zip(map(id, weights), gradient, strict=True))
                 gradients[player] = [by_weight[id(weight)] for weight in self.weights_of(player)]
             return losses, gradients
+
+
+def _orders(films):
+    """Yield the order of so many films in each epoch, drawn as Keras draws it for an array."""
+    if BACKEND == "jax":
+        while True:
+            yield np.random.permutation(films)
+    order = tf.data.Dataset.range(1).map(
+        lambda _: tf.random.shuffle(tf.range(films, dtype="int64"))
+    )
+    while True:
+        yield next(iter(order.prefetch(1))).numpy()
 
 
 def input_gradient(function, x):

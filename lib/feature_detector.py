@@ -17,7 +17,11 @@ from keras import ops
 
 from lib import backbones, losses
 from lib.detector import Detector
+from lib.engine import not_abnormal
 from lib.grid import FILM_SIZE
+
+
+MOST_FILMS = 5000  # of which statistics of features are computed at once: 0.7 GB of the grid
 
 
 class FeatureDetector(Detector):
@@ -110,6 +114,15 @@ class FeatureDetector(Detector):
         """Return maps (n, image_size, image_size) from values of cells (n, h', w')."""
         size = (self.image_size, self.image_size)
         return ops.image.resize(cells[..., None], size, interpolation="bilinear")[..., 0]
+
+    def normal_features(self, x, y=None):
+        """Return features x that are not known to be abnormal, of at most `MOST_FILMS` films.
+
+        Statistics are computed from them, float32 (n, ...); films are taken at equal distances.
+        """
+        normal = not_abnormal(x, y)
+        rows = np.linspace(0, len(normal) - 1, min(len(normal), MOST_FILMS)).astype(int)
+        return np.asarray(normal[rows], dtype="float32")
 
     def _check_films(self, x):
         if np.shape(x)[1:] != self.shape:

@@ -1,8 +1,5 @@
 """What methods share that take statistics of the features of normal films, without gradients."""
 
-import numpy as np
-
-from lib.engine import not_abnormal
 from lib.feature_detector import FeatureDetector
 
 
@@ -28,7 +25,7 @@ class FeatureStatistics(FeatureDetector):
 
         Raises ValueError if they are fewer than two.
         """
-        normal = np.asarray(not_abnormal(x, y), dtype="float32")
+        normal = self.normal_features(x, y)
         if len(normal) < 2:
             raise ValueError(
                 f"{self.title} needs two films or more that are not known to be abnormal, not "

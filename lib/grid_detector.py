@@ -11,7 +11,6 @@ from typing import ClassVar
 import numpy as np
 from keras import ops
 
-from lib.engine import not_abnormal
 from lib.feature_detector import FeatureDetector
 
 LEAST = 0.05
@@ -34,7 +33,7 @@ class GridDetector(FeatureDetector):
 
     def before_training(self, x, y=None, validation_data=None, **options):
         """Set mean and deviation of each channel from the films not known to be abnormal."""
-        cells = np.asarray(not_abnormal(x, y), dtype="float32").reshape(-1, self.shape[-1])
+        cells = self.normal_features(x, y).reshape(-1, self.shape[-1])
         deviation = cells.std(axis=0, dtype=float)
         self.mean.assign(cells.mean(axis=0, dtype=float))
         self.deviation.assign(np.maximum(deviation, LEAST * deviation.mean() + 1e-6))

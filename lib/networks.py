@@ -10,6 +10,17 @@ import keras
 from keras import layers, ops
 
 
+def functional(inputs, outputs, name=None):
+    """Build a functional model; its outputs are float32, also if its layers compute in less.
+
+    The policy of Keras at the time of building applies (`keras.config.set_dtype_policy`): with
+    mixed_bfloat16, losses and scores are computed from float32 outputs all the same.
+    """
+    if keras.config.dtype_policy().compute_dtype != "float32":
+        outputs = keras.tree.map_structure(layers.Activation("linear", dtype="float32"), outputs)
+    return keras.Model(inputs, outputs, name=name)
+
+
 def encoder(image_size=64, latent_dim=4, width=16):
     """Build films -> (n, latent_dim): strided convolutions down to 4-7 pixels, one linear layer."""
     film = keras.Input((image_size, image_size, 1))
@@ -19,7 +30,7 @@ def encoder(image_size=64, latent_dim=4, width=16):
         x = _conv(x, filters, kernel=4, strides=2)
         x = layers.LeakyReLU(0.1)(_batch_norm(x))
     x = layers.Flatten()(x)  # (n, 1024)
-    return keras.Model(film, layers.Dense(latent_dim)(x), name="encoder")
+    return functional(film, layers.Dense(latent_dim)(x), name="encoder")
 
 
 def decoder(image_size=64, latent_dim=4, width=16, log_variance=False):
@@ -40,8 +51,8 @@ def decoder(image_size=64, latent_dim=4, width=16, log_variance=False):
     film = layers.Conv2DTranspose(1, 4, strides=2, padding="same", activation="tanh")(x)
     if log_variance:
         log_variances = layers.Conv2DTranspose(1, 4, strides=2, padding="same")(x)
-        return keras.Model(latent, [film, log_variances], name="decoder")
-    return keras.Model(latent, film, name="decoder")
+        return functional(latent, [film, log_variances], name="decoder")
+    return functional(latent, film, name="decoder")
 
 
 def discriminator(image_size=64, width=16, batch_norm=False, dropout=0.0):
@@ -61,7 +72,7 @@ def discriminator(image_size=64, width=16, batch_norm=False, dropout=0.0):
         if dropout:
             x = layers.SpatialDropout2D(dropout)(x)
     logit = layers.Dense(1)(layers.Flatten()(x))
-    return keras.Model(film, [logit, x], name="discriminator")
+    return functional(film, [logit, x], name="discriminator")
 
 
 def joint_discriminator(image_size=64, latent_dim=4, width=16):
@@ -81,7 +92,7 @@ def joint_discriminator(image_size=64, latent_dim=4, width=16):
     features = layers.Dense(16 * width)(layers.Dropout(0.2)(pair))  # (n, 256)
     features = layers.LeakyReLU(0.2)(features)
     logit = layers.Dense(1)(layers.Dropout(0.2)(features))
-    return keras.Model([film, z], [logit, features], name="joint_discriminator")
+    return functional([film, z], [logit, features], name="joint_discriminator")
 
 
 def unet(image_size=64, width=16):
@@ -102,7 +113,7 @@ def unet(image_size=64, width=16):
     # Even odds in every pixel: an unlucky random start would cost half of a short training.
     x = layers.Conv2D(1, 1, kernel_initializer="zeros")(x)
     logit = layers.UpSampling2D(interpolation="bilinear")(x)
-    return keras.Model(film, logit)  # without a name, as an ensemble has several
+    return functional(film, logit)  # without a name, as an ensemble has several
 
 
 def pooled_levels(unet):
@@ -110,14 +121,14 @@ def pooled_levels(unet):
     levels = [layer.output for layer in unet.layers if layer.name.startswith("level_")]
     poolings = layers.GlobalAveragePooling2D(), layers.GlobalMaxPooling2D()
     features = [pooling(level) for level in levels for pooling in poolings]
-    return keras.Model(unet.input, layers.Concatenate()(features))
+    return functional(unet.input, layers.Concatenate()(features))
 
 
 def linear_head(features, latent_dim):
     """Build (n, features) -> (n, latent_dim): standardisation, one linear layer, no offset."""
     inputs = keras.Input((features,))
     x = _batch_norm(inputs, center=False, scale=False)
-    return keras.Model(inputs, layers.Dense(latent_dim, use_bias=False)(x), name="head")
+    return functional(inputs, layers.Dense(latent_dim, use_bias=False)(x), name="head")
 
 
 def _two_convolutions(x, filters, name=None):
@@ -148,7 +159,7 @@ def denoiser(image_size=64, width=16, attention=(16, 8)):
     x = layers.Conv2DTranspose(width // 2, 4, strides=2, padding="same")(x)
     x = layers.Activation("silu")(layers.Concatenate()([x, skips[0]]))
     noise = layers.Conv2D(1, 3, padding="same", kernel_initializer="zeros")(x)
-    return keras.Model([film, t], noise, name="denoiser")
+    return functional([film, t], noise, name="denoiser")
 
 
 def _waves(t, count):
@@ -188,7 +199,7 @@ def resnet(image_size=64, width=16, blocks=(2, 2, 2, 2), **norm):
         for block in range(count):
             strides = 2 if stage > 0 and block == 0 else 1
             x = _residual_block(x, width * 2**stage, strides, **norm)
-    return keras.Model(film, x, name="resnet")
+    return functional(film, x, name="resnet")
 
 
 def residual_encoder(image_size=64, latent_dim=32, width=16, blocks=(2, 2, 2, 2)):
@@ -200,7 +211,7 @@ def residual_encoder(image_size=64, latent_dim=32, width=16, blocks=(2, 2, 2, 2)
     backbone = resnet(image_size, width, blocks, center=False, scale=False)
     x = layers.GlobalAveragePooling2D()(backbone.output)  # (n, 128)
     x = layers.Dense(latent_dim, use_bias=False)(x)
-    return keras.Model(backbone.input, x, name="encoder")
+    return functional(backbone.input, x, name="encoder")
 
 
 def code_discriminator(latent_dim=4, width=64):
@@ -212,7 +223,7 @@ def code_discriminator(latent_dim=4, width=64):
     x = code
     for units in (width, width // 2, width // 4):
         x = layers.LeakyReLU(0.1)(layers.Dense(units)(x))
-    return keras.Model(code, layers.Dense(1)(x), name="code_discriminator")
+    return functional(code, layers.Dense(1)(x), name="code_discriminator")
 
 
 def _residual_block(x, filters, strides, **norm):

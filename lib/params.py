@@ -25,7 +25,11 @@ OF_THE_STUDY = {
     "images": {},
     "features": "",
     "phantoms": "",
+    "precision": "float32",
+    "jit_compile": None,
 }
+#: Precisions of networks: of their layers, weights and outputs being float32 in both.
+PRECISIONS = ("float32", "mixed_bfloat16")
 #: Whether a method is trained on phantoms of chests, in words: the values of `phantoms`.
 ON_PHANTOMS = {"": "without phantoms", "alone": "phantoms alone", "first": "phantoms first"}
 
@@ -40,6 +44,8 @@ class Parameters(NamedTuple):
     images: dict  # preparation of films that differs from the data set's
     features: str  # what the method reads in place of films: pooled, grid, ... (lib.features)
     phantoms: str  # trained on phantoms of chests: alone, or first, before the data set's films
+    precision: str  # of the networks' layers; those of features are float32
+    jit_compile: bool | None  # whether XLA compiles updates; None: where this is faster
     updates: dict[str, int]  # training lengths in updates, by their keyword in epochs
     keywords: dict  # keywords of the method
 
@@ -75,13 +81,18 @@ def part(method: str, entry: dict) -> Parameters:
     """Divide an entry of the profile, with any variant, into the study's and the method's part.
 
     Only here is it defined which parameters are the study's. Raises BadData for an unknown value of
-    `phantoms`.
+    `phantoms` or `precision`.
     """
     rest = OF_THE_STUDY | {"method": method} | entry
     if rest["phantoms"] not in [*ON_PHANTOMS]:  # a list has no hash
         raise BadData(
             f"`phantoms: {rest['phantoms']}` of {method} in params/ is unknown: use alone or "
             "first, or leave it out."
+        )
+    if rest["precision"] not in PRECISIONS:
+        raise BadData(
+            f"`precision: {rest['precision']}` of {method} in params/ is unknown: use "
+            f"{' or '.join(PRECISIONS)}."
         )
     updates = {name: rest.pop(name) for name in list(rest) if name.endswith("updates")}
     in_epochs = {name.replace("updates", "epochs"): number for name, number in updates.items()}
@@ -113,16 +124,19 @@ def profile() -> dict:
 
 
 def entry_of(method: str) -> dict:
-    """Return the entry of a method in the selected profile. Raises BadData if there is none."""
+    """Return the entry of a method in the selected profile, over what its `training` sets for all.
+
+    Raises BadData if there is none.
+    """
     entries = _content(profile_name())
     if method not in entries:
         raise BadData(f"params/{profile_name()}.yaml has no entry {method}: add one.")
-    return deepcopy(entries[method]) or {}
+    return deepcopy((entries.get("training") or {}) | (entries[method] or {}))
 
 
 def methods() -> list[str]:
     """Return the entries of the profile that are methods."""
-    return [name for name in profile() if name not in ("images", "split")]
+    return [name for name in profile() if name not in ("images", "split", "training")]
 
 
 def method_of(name: str) -> str:

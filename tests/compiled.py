@@ -1,4 +1,4 @@
-"""Training with its updates compiled by XLA, as on a GPU: for tests, on the CPU."""
+"""Training as on a GPU, for tests on the CPU: XLA compiles updates, networks are in bfloat16."""
 
 import os
 
@@ -9,6 +9,7 @@ from discs import discs
 
 from lib import methods
 from lib.collapse import Collapsed
+from lib.feature_detector import FeatureDetector
 from lib.feature_statistics import FeatureStatistics
 from lib.fits.keywords import keywords
 
@@ -24,11 +25,16 @@ OF_METHODS = {"ddad": {"members": 2}}  # of two stages
 
 
 def train_compiled(name, monkeypatch, **options):
-    """Train a small detector of a method, all its stages, for an epoch of one update each."""
+    """Train a small detector of a method, all its stages, for an epoch of one update each.
+
+    Layers of networks on films compute in bfloat16; weights and scores are float32.
+    """
     monkeypatch.setattr("lib.engine.XLA", True)
     method = methods.find(name)
     if issubclass(method, FeatureStatistics):
         pytest.skip("has no updates")
+    if not issubclass(method, FeatureDetector):
+        keras.config.set_dtype_policy("mixed_bfloat16")
     small = SMALL | OF_METHODS.get(name, {})
     known = small.keys() & keywords(name).keys()
     x, truth, _ = discs(8, size=16, abnormal=0.5)
@@ -40,5 +46,10 @@ def train_compiled(name, monkeypatch, **options):
         assert "became" not in str(error), "a loss is not finite"
     else:
         assert all(np.isfinite(values).any() for values in history.values())
+        assert {weight.dtype for weight in detector.trainable_weights} == {"float32"}
+        scores = detector.predict(x, verbose=0)
+        assert all(np.isfinite(values).all() for values in scores.values())
+        assert scores["score"].dtype == np.float32
     finally:
+        keras.config.set_dtype_policy("float32")
         keras.utils.clear_session()  # or each graph slows down the next

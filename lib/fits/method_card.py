@@ -46,6 +46,8 @@ OF_THE_STUDY = {
     "images": "settings of preprocessing that differ from those of the data set",
     "features": "what the method reads in place of films: features of a pretrained network",
     "phantoms": "whether it is trained on phantoms of chests, alone or before the training films",
+    "precision": "the precision in which networks on films compute: float32 or mixed_bfloat16",
+    "jit_compile": "whether updates are compiled by XLA",
 }
 
 

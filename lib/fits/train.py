@@ -15,7 +15,7 @@ from lib.detector import Detector
 from lib.errors import BadData
 from lib.grid import Fit
 from lib.params import Labels, Parameters
-from lib.preprocessing.network_input import augmentation_for, to_float
+from lib.preprocessing.network_input import Films, augmentation_for, to_float
 from lib.samples import Samples
 
 BEFORE = "phantoms_"  # precedes the losses of an earlier stage in the history
@@ -78,12 +78,15 @@ def build(fit: Fit, parameters: Parameters, body: dict, size: int, training_film
     With `augment` it is trained on random variants of its films, including mirrored ones, and
     scores films together with their mirror images, unless `mirrored` is given.
     """
+    keras.config.set_dtype_policy("float32" if parameters.features else parameters.precision)
     keras.utils.set_random_seed(fit.seed)
     augmentation = augmentation_of(parameters, body)
     keywords: dict[str, Any] = {"mirrored": bool(parameters.augment), **parameters.keywords}
     keywords |= epochs_of(parameters, training_films)
     method = methods.find(parameters.method)
-    return method(image_size=size, augmentation=augmentation, seed=fit.seed, **keywords)
+    detector = method(image_size=size, augmentation=augmentation, seed=fit.seed, **keywords)
+    detector.xla = parameters.jit_compile
+    return detector
 
 
 def augmentation_of(parameters: Parameters, body: dict):
@@ -120,8 +123,8 @@ def validation_set(index: pd.DataFrame, labels: Labels) -> pd.DataFrame:
     return pd.DataFrame({"row": rows, "y": known if labels != "none" else np.nan})
 
 
-def _films_and_labels(films, table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    return to_float(films[table["row"].to_numpy()]), table["y"].to_numpy("float32")
+def _films_and_labels(films, table: pd.DataFrame) -> tuple[Films, np.ndarray]:
+    return Films(films, table["row"].to_numpy()), table["y"].to_numpy("float32")
 
 
 def _films_for_samples(films, index) -> np.ndarray:

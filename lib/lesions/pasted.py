@@ -9,7 +9,7 @@ Films are uint8 (n, s, s) and bodies 0/1 (n, s, s). `random` is a `numpy.random.
 has a ring of one pixel, which belongs to its surroundings.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import cv2
@@ -31,21 +31,21 @@ class Kind(NamedTuple):
     label: Callable[[np.ndarray, float], np.ndarray]
 
 
-def draw(films, bodies, random, kinds, size, drawings=1, most=3) -> np.ndarray:
-    """Return each film `drawings` times, with patches, and its labels: (n, drawings, s, s, 2).
+def draw(films, bodies, random, kinds, size, drawings=1, most=3) -> Iterator[np.ndarray]:
+    """Yield `drawings` of each film, with patches, and their labels: (1, drawings, s, s, 2).
 
-    The result is uint8: grey levels, and labels times 255. A drawing has one kind of `kinds` and 1
-    to `most` patches, none if the body has no room; `size` limits their sides, as shares of s.
+    They are uint8: grey levels, and labels times 255. A drawing has one kind of `kinds` and 1 to
+    `most` patches, none if the body has no room; `size` limits their sides, as shares of s.
     """
-    drawn = np.zeros((len(films), drawings, *films.shape[1:], 2), np.uint8)
-    bodies = bodies.astype(np.uint8)
-    for number, drawing in np.ndindex(len(films), drawings):
-        kind = KINDS[random.choice(kinds)]
-        donor = number if kind.same else (number + random.integers(1, len(films))) % len(films)
-        pair = films[[number, donor]], bodies[[number, donor]]
-        film, label = with_patches(*pair, random, kind, size, most)
-        drawn[number, drawing] = np.stack([film, np.rint(255 * label)], axis=-1)
-    return drawn
+    for number in range(len(films)):
+        drawn = np.zeros((1, drawings, *films.shape[1:], 2), np.uint8)
+        for drawing in range(drawings):
+            kind = KINDS[random.choice(kinds)]
+            donor = number if kind.same else (number + random.integers(1, len(films))) % len(films)
+            pair = films[[number, donor]], bodies[[number, donor]].astype(np.uint8)
+            film, label = with_patches(*pair, random, kind, size, most)
+            drawn[0, drawing] = np.stack([film, np.rint(255 * label)], axis=-1)
+        yield drawn
 
 
 def with_patches(films, bodies, random, kind, size, most=3):

@@ -82,7 +82,7 @@ class BiGAN(Detector):
         film = keras.Input((self.image_size, self.image_size, 1))
         code = networks.encoder(self.image_size, latent_dim, width)(film)
         standardised = layers.BatchNormalization(momentum=0.9, center=False, scale=False)(code)
-        self.encoder = keras.Model(film, standardised, name="encoder")  # E
+        self.encoder = networks.functional(film, standardised, name="encoder")  # E
         self.generator = networks.decoder(self.image_size, latent_dim, width)  # G
         self.discriminator = networks.joint_discriminator(self.image_size, latent_dim, width)
         self.random = keras.random.SeedGenerator(self.seed)

@@ -91,7 +91,7 @@ class _Contrast(Stage):
         self.supervised, self.temperature = parent.contrast == "supervised", parent.temperature
         *hidden, last = parent.projection
         steps = [layers.Dense(units, activation="relu") for units in hidden]
-        self.head = keras.Sequential([*steps, layers.Dense(last)], name="head")
+        self.head = keras.Sequential([*steps, layers.Dense(last, dtype="float32")], name="head")
         self.head.build((None, parent.latent_dim))
         self.view = random_view(self.image_size, self.seed)
 

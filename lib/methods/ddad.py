@@ -143,6 +143,8 @@ def _autoencoders(image_size, members, latent_dim, width):
     for member in range(members):
         encoder = networks.encoder(image_size, latent_dim, width)
         decoder = networks.decoder(image_size, latent_dim, width)
-        autoencoder = keras.Model(film, decoder(encoder(film)), name=f"autoencoder_{member}")
+        autoencoder = networks.functional(
+            film, decoder(encoder(film)), name=f"autoencoder_{member}"
+        )
         redrawn.append(autoencoder(film))
-    return keras.Model(film, keras.layers.Concatenate()(redrawn))
+    return networks.functional(film, keras.layers.Concatenate()(redrawn))

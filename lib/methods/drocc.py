@@ -102,7 +102,7 @@ class DROCC(Detector):
         self.random = keras.random.SeedGenerator(self.seed)
         self.encoder = networks.encoder(self.image_size, latent_dim, width)
         z = keras.Input((latent_dim,))
-        self.head = keras.Model(z, layers.Dense(1)(layers.LeakyReLU(0.1)(z)), name="head")
+        self.head = networks.functional(z, layers.Dense(1)(layers.LeakyReLU(0.1)(z)), name="head")
 
     def make_optimizers(self, steps):
         """Return AdamW, its learning rate divided by ten after 2/5 and 4/5 of the fit."""

@@ -38,7 +38,6 @@ import keras
 from keras import layers
 
 from lib import backbones
-from lib.engine import not_abnormal
 from lib.feature_detector import FeatureDetector
 from lib.methods.deep_sad import DeepSAD
 from lib.standardisation import Standardisation
@@ -78,7 +77,7 @@ class FeatureDeepSAD(FeatureDetector, DeepSAD):
 
     def before_training(self, x, y=None, validation_data=None, **options):
         """Standardise by the films not known to be abnormal, then place the centre."""
-        self.encoder.get_layer("standardisation").adapt(not_abnormal(x, y))
+        self.encoder.get_layer("standardisation").adapt(self.normal_features(x, y))
         return super().before_training(x, y, validation_data, **options)
 
     def start(self, normal):

@@ -72,7 +72,7 @@ class LesionDeepSAD(DeepSAD):
         unets = {"image_size": image_size, "width": width, "members": members}
         description = SyntheticLesions(**unets).description()
         head = networks.linear_head(description.output.shape[-1], latent_dim)
-        phi = keras.Model(description.input, head(description.output), name="encoder")
+        phi = networks.functional(description.input, head(description.output), name="encoder")
         size = {"image_size": image_size, "latent_dim": latent_dim, "width": width}
         options |= {"learning_rate": learning_rate, "batches_before_center": batches_before_center}
         super().__init__(encoder=phi, **size, **options)

@@ -125,7 +125,7 @@ class LesionHead(FeatureDetector):
         random = np.random.default_rng(self.seed)
         orders = [random.permutation(len(films)) for _ in range(math.ceil(count / len(films)))]
         rows = np.concatenate(orders)[:count]  # neighbours differ: one has patches of the other
-        return self.batchwise(lambda some: self.one_batch(films[some]), rows)
+        return self.batchwise(lambda some: self.one_batch(np.asarray(films[some])), rows)
 
     def one_batch(self, films):
         """Draw lesions into films (n, s, s, 1); return f and m, float16 (n, h', w', ...)."""

@@ -114,7 +114,9 @@ class LesionLogistic(Detector):
 
     def embed_varied(self, x):
         """Return h of films (n, h, w, 1) after the augmentation, (n, features), as an array."""
-        return self.embed(self.batchwise(self._augment, x))
+        return self.batchwise(
+            lambda films: self.embed(ops.convert_to_numpy(self._augment(films))), x
+        )
 
     def logit(self, x):
         """Return v . z + b, (n,)."""

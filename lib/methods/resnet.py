@@ -81,7 +81,9 @@ class ResNet(Detector):
         self.network = network or networks.resnet(self.image_size, width, blocks)
         features = keras.Input(self.network.output_shape[1:])
         pooled = layers.GlobalAveragePooling2D()(features)
-        self.head = keras.Model(features, layers.Dense(1, name="logit")(pooled), name="head")
+        self.head = networks.functional(
+            features, layers.Dense(1, name="logit")(pooled), name="head"
+        )
         self.class_weights = self.add_weight(
             shape=(2,), initializer="ones", trainable=False, name="class_weights"
         )

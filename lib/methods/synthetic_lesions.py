@@ -58,6 +58,7 @@ import numpy as np
 from keras import ops
 
 from lib import losses, networks
+from lib.batches import on_disk
 from lib.bodies import bodies
 from lib.detector import Detector
 from lib.lesions import drawn, pasted
@@ -102,7 +103,7 @@ class SyntheticLesions(Detector):
         films = keras.Input((self.image_size, self.image_size, members))
         segmenters = [networks.unet(self.image_size, width) for _ in range(members)]
         logits = [network(films[..., i : i + 1]) for i, network in enumerate(segmenters)]
-        self.segmenters = keras.Model(films, ops.concatenate(logits, axis=-1))
+        self.segmenters = networks.functional(films, ops.concatenate(logits, axis=-1))
 
     def make_optimizers(self, steps):
         """Return AdamW with EMA; its learning rate follows a cosine to zero."""
@@ -111,12 +112,18 @@ class SyntheticLesions(Detector):
         return {"loss": keras.optimizers.AdamW(rate, weight_decay=1e-4, **average)}
 
     def targets(self, x, y=None):
-        """Return masks of the body in films x, (n, h, w), or drawings of pasted kinds, as uint8."""
-        inside = bodies(x)
+        """Return masks of the body in films x, (n, h, w), or drawings of pasted kinds, as uint8.
+
+        Both are on disk: masks have a quarter of the films' size, drawings twice as much each.
+        """
+        shape = np.shape(x)[:3]
+        inside = on_disk(self.batches(bodies, x), shape, "uint8")
         if not self.with_patches:
             return inside
-        random = np.random.default_rng(self.seed)
-        return pasted.draw(to_grey(x), inside, random, self.kinds, self.lesion_size, self.drawings)
+        grey = on_disk(self.batches(to_grey, x), shape, "uint8")
+        wanted = self.kinds, self.lesion_size, self.drawings
+        drawings = pasted.draw(grey, inside, np.random.default_rng(self.seed), *wanted)
+        return on_disk(drawings, (shape[0], self.drawings, *shape[1:], 2), "uint8")
 
     def compute_losses(self, x, y=None, training=False):
         """Return the cross-entropy of each member's films with lesions; y are the `targets`."""
@@ -128,6 +135,7 @@ class SyntheticLesions(Detector):
 
     def newly_drawn(self, films, inside, training):
         """Draw lesions into the bodies of films: films and labels (n, h, w) for each member."""
+        inside = ops.cast(inside, "float32")
         films, inside = self.varied(films, inside) if training else (films, inside)
         wanted = self.kinds, self.lesion_size, self.lesion_share
         return [drawn.draw(films, inside, self.random, *wanted) for _ in range(self.members)]
@@ -158,7 +166,7 @@ class SyntheticLesions(Detector):
         film = keras.Input((self.image_size, self.image_size, 1))
         unets = [part for part in self.segmenters.layers if isinstance(part, keras.Model)]
         levels = [networks.pooled_levels(unet)(film) for unet in unets]
-        return keras.Model(film, ops.concatenate(levels, axis=1))
+        return networks.functional(film, ops.concatenate(levels, axis=1))
 
     def logits(self, x):
         """Return one map per member, (n, h, w, members)."""

@@ -38,7 +38,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from lib import backbones
+from lib import backbones, networks
 from lib.methods.resnet import ResNet
 
 
@@ -79,4 +79,4 @@ def _fine_tuned(size, weights, seed):
         if isinstance(layer, layers.BatchNormalization):
             layer.trainable = False  # which also keeps it in inference mode
     film = keras.Input((None, None, 1))
-    return keras.Model(film, levels(layers.Resizing(size, size)(film))[-1], name="network")
+    return networks.functional(film, levels(layers.Resizing(size, size)(film))[-1], name="network")

@@ -24,6 +24,43 @@ def to_float(images: np.ndarray) -> np.ndarray:
     return scaled[..., None].astype(np.float32)
 
 
+class Films:
+    """Films as networks read them, float32 in [-1, 1], of which only those in use are in memory.
+
+    - `pictures`: uint8 (n, h, w), or features, as `to_float` takes them; an array that lies on
+      disk remains there
+    - `rows`: the pictures that are meant, in this order; None: all
+
+    `films[rows]` are some of them, still unread; `np.asarray(films)` reads them.
+    """
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, pictures: np.ndarray, rows: np.ndarray | None = None):
+        self.pictures = pictures
+        self.rows = np.arange(len(pictures)) if rows is None else rows
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Films (n, h, w, 1), or the shape of features."""
+        of_one = self.pictures.shape[1:]
+        return len(self), *of_one, *((1,) if self.pictures.dtype == np.uint8 else ())
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, rows) -> "Films":
+        return Films(self.pictures, self.rows[rows])
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        return to_float(self.pictures[self.rows]).astype(dtype or self.dtype, copy=False)
+
+
 def augmentation(
     flip: Literal["horizontal", "horizontal_and_vertical"] | None = "horizontal",
     rotation_degrees: float = 10,

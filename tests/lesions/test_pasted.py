@@ -24,6 +24,11 @@ def films(n=8, size=64, seed=0):
     return grey.astype("uint8"), np.ones((n, size, size), "uint8")
 
 
+def drawings(x, bodies, random, kinds, number=1):
+    """All drawings of films, (n, drawings, s, s, 2)."""
+    return np.concatenate(list(pasted.draw(x, bodies, random, kinds, SIZE, number)))
+
+
 def one_patch(kind, random, seed=0):
     """Film, film that gives the patch, film with one patch, its label in [0, 1]."""
     x, bodies = films(2, seed=seed)
@@ -35,7 +40,7 @@ def one_patch(kind, random, seed=0):
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_a_film_changes_in_its_patches_alone_and_is_labelled_where_it_changes(kind, random):
     x, bodies = films()
-    ill, labels = np.moveaxis(pasted.draw(x, bodies, random, [kind], SIZE, drawings=3), -1, 0)
+    ill, labels = np.moveaxis(drawings(x, bodies, random, [kind], 3), -1, 0)
     change = np.abs(ill - x[:, None].astype(float))
     assert ill.shape == (8, 3, 64, 64) and ill.dtype == np.uint8
     assert np.all(labels.max((2, 3)) > 0), "each drawing has a patch"
@@ -130,7 +135,7 @@ def test_a_patch_is_of_another_film_unless_its_task_says_otherwise(random):
     dark, light = np.full((64, 64), 50, "uint8"), np.full((64, 64), 200, "uint8")
     x, bodies = np.stack([dark, light]), np.ones((2, 64, 64), "uint8")
     for kind in KINDS:
-        ill = pasted.draw(x, bodies, random, [kind], SIZE)[..., 0]
+        ill = drawings(x, bodies, random, [kind])[..., 0]
         changed = np.any(ill[:, 0] != x, axis=(1, 2)).all()
         assert changed == (kind == "fpi"), "no edge where gradients are blended; none of its own"
 
@@ -138,6 +143,6 @@ def test_a_patch_is_of_another_film_unless_its_task_says_otherwise(random):
 def test_the_seed_determines_the_drawings():
     x, bodies = films()
     first, again, other = (
-        pasted.draw(x, bodies, np.random.default_rng(seed), list(KINDS), SIZE) for seed in (0, 0, 1)
+        drawings(x, bodies, np.random.default_rng(seed), list(KINDS)) for seed in (0, 0, 1)
     )
     assert np.array_equal(first, again) and not np.array_equal(first, other)

@@ -103,7 +103,8 @@ def test_a_network_learns_to_find_the_lesions_of_a_published_task(kind):
     detector.fit(striped(160), verbose=0)
     x = striped(80, seed=1)
     random = np.random.default_rng(2)
-    ill = pasted.draw(to_grey(x), bodies(x), random, [kind], (0.3, 0.6))[:, 0, ..., 0]
+    ill = np.concatenate(list(pasted.draw(to_grey(x), bodies(x), random, [kind], (0.3, 0.6))))
+    ill = ill[:, 0, ..., 0]
     ill = ill[..., None].astype("float32") / 127.5 - 1
     scores = detector.predict(np.concatenate([x, ill]), verbose=0)["score"]
     assert roc_auc_score(np.arange(160) >= 80, scores) > 0.8

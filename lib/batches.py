@@ -1,0 +1,56 @@
+"""Batches of films: `Batches`, which Keras reads one by one, and results per batch on disk."""
+
+import math
+import tempfile
+from collections.abc import Iterable, Iterator
+
+import keras
+import numpy as np
+
+
+class Batches(keras.utils.PyDataset):
+    """Batches of films x and targets y, of which only those in use are in memory.
+
+    - `x`, `y`: arrays or `lib.preprocessing.network_input.Films`, of equal length
+    - `batch_size`: films per batch; the last batch has the rest
+    - `orders`: the order of the films in each epoch, (n,) each; None: as they are
+    """
+
+    def __init__(self, x, y, batch_size: int, orders: Iterator[np.ndarray] | None = None):
+        super().__init__()
+        self.x, self.y = x, y
+        self.batch_size, self.orders = batch_size, orders
+        self.order = np.arange(len(x))
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.x) / self.batch_size)
+
+    def __getitem__(self, number: int):
+        start = number * self.batch_size
+        rows = self.order[start : start + self.batch_size]
+        return _as_float32(self.x[rows]), _as_float32(self.y[rows])
+
+    def on_epoch_begin(self) -> None:
+        """Take the next order (Keras's hook)."""
+        if self.orders is not None:
+            self.order = next(self.orders)
+
+
+def on_disk(batches: Iterable[np.ndarray], shape: tuple[int, ...], dtype) -> np.memmap:
+    """Return the rows of batches as one array in an unnamed temporary file, which ends with it.
+
+    The file has a byte per pixel of uint8, in the folder for temporary files (TMPDIR).
+    """
+    with tempfile.TemporaryFile() as file:
+        rows = np.memmap(file, dtype, "w+", shape=shape)
+    end = 0
+    for batch in batches:
+        rows[end : end + len(batch)] = batch
+        end += len(batch)
+    return rows
+
+
+def _as_float32(values) -> np.ndarray:
+    """Return an array; integers, which may be bits or masks, keep their type."""
+    array = np.asarray(values)
+    return array.astype("float32", copy=False) if array.dtype.kind == "f" else array
