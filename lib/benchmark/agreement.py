@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lib import files, metrics
+from lib import files, metrics, params
 from lib.datasets.table import load_index
 from lib.grid import Fit
 
@@ -21,8 +21,8 @@ def test_scores(fit: Fit, precision: str) -> pd.Series:
     """
     from lib.fits import films, recipes, score, train
 
-    parameters = films.parameters_of(fit)
-    parameters = parameters._replace(keywords=parameters.keywords | {"precision": precision})
+    change = {} if precision == "float32" else {"precision": precision}
+    parameters = params.part(fit.method, fit.entry | change)
     index, images = films.index_and_images(fit)
     body, size = recipes.body(fit.dataset), films.size_of_maps(fit)
     with tempfile.TemporaryDirectory() as folder:
@@ -47,7 +47,8 @@ def compare(fit: Fit, scores: dict[str, pd.Series], machine: str) -> dict:
         "method": fit.method,
         "films": len(test),
         **{f"auroc_{name}": float(metrics.auroc(test["label"], scores[name])) for name in scores},
-        **{"difference": difference.value, "low": difference.low, "high": difference.high},
+        **{name: float(value) for name, value in difference._asdict().items() if name != "value"},
+        "difference": difference.value,
         "machine": machine,
     }
 

@@ -19,7 +19,6 @@ from lib import grid, methods, params, processes
 from lib.benchmark import agreement, hours, table
 from lib.benchmark.operations import Ceilings, least_seconds
 from lib.errors import BadData
-from lib.fits.keywords import keywords
 
 PROFILE = "full"
 BODY = {"body": "limb"}  # by which films are augmented
@@ -42,25 +41,30 @@ class Task(NamedTuple):
 
 
 def tasks() -> list[Task]:
-    """Return the tasks in the order of their use: float32 before bfloat16.
+    """Return the tasks in the order of their use: float32 first, other settings of a method last.
 
-    Methods without updates, which take statistics of features, have none.
+    Methods without updates, which take statistics of features, have none; networks on features
+    compute in float32 alone.
     """
     from lib.feature_statistics import FeatureStatistics
 
-    entries = params.read(PROFILE)
-    names = [
-        name
-        for name in sorted({fit.method for fit in grid.fits()})
-        if not issubclass(methods.find(_method(name, entries)), FeatureStatistics)
+    of_name = {
+        name: params.part(name, _entry(name)) for name in {fit.method for fit in grid.fits()}
+    }
+    names = sorted(
+        (
+            name
+            for name, parameters in of_name.items()
+            if not issubclass(methods.find(parameters.method), FeatureStatistics)
+        ),
+        key=lambda name: (of_name[name].method != name, name),
+    )
+    on_films = [name for name in names if not of_name[name].features]
+    return [
+        *(Task(name, "float32") for name in names),
+        *(Task(fit, precision) for fit in agreement.FITS for precision in PRECISIONS),
+        *(Task(name, "mixed_bfloat16") for name in on_films),
     ]
-    of_methods = [Task(name, precision) for precision in PRECISIONS for name in names]
-    of_fits = [Task(fit, precision) for fit in agreement.FITS for precision in PRECISIONS]
-    possible = set(PRECISIONS) if "precision" in keywords(names[0]) else {"float32"}
-    if len(possible) < len(PRECISIONS):
-        of_fits = []
-    every = [*of_methods[: len(names)], *of_fits, *of_methods[len(names) :]]
-    return [task for task in every if task.precision in possible]
 
 
 def run(seconds: float) -> None:
@@ -128,17 +132,20 @@ def measure(
             if error or future.result() is not None:
                 yield task, error or future.result()
             else:
+                print(f"{task}: compiled", flush=True)
                 compiled.append((task, lane))
     for task in waiting:
         yield task, "not compiled in the time that was given"
-    for task, lane in compiled:
-        if time.monotonic() > deadline:
-            yield task, "compiled, but not run in the time that was given"
-            continue
-        try:
-            yield task, lane.submit(timed, task, limits, card).result()
-        except Exception as error:  # of the method or of its process: the others go on
-            yield task, error
+    for lane in lanes:
+        for task in [task for task, own in compiled if own is lane]:
+            if time.monotonic() > deadline:
+                yield task, "compiled, but not run in the time that was given"
+                continue
+            try:
+                yield task, lane.submit(timed, task, limits, card).result()
+            except Exception as error:  # of the method or of its process: the others go on
+                yield task, error
+        lane.shutdown(wait=False)  # or its process would keep its memory of the card
 
 
 _compiled: dict[Task, list] = {}  # in the process of a lane
@@ -150,11 +157,10 @@ def prepare(task: Task) -> pd.Series | None:
         return agreement.test_scores(task.subject, task.precision)
     from lib.benchmark import programs
 
-    entries = params.read(PROFILE)
-    entry = dict(entries[task.subject])
+    entry = _entry(task.subject)
     if task.precision != "float32":
         entry["precision"] = task.precision
-    size = entries["images"]["size"]
+    size = params.read(PROFILE)["images"]["size"]
     _compiled[task] = programs.compiled(task.subject, entry, size, BODY, hours.FILMS)
     return None
 
@@ -164,7 +170,7 @@ def timed(task: Task, limits: Ceilings, card: str) -> list[dict]:
     from lib.benchmark.programs import seconds_per_step
 
     assert isinstance(task.subject, str)
-    films = params.read(PROFILE)[task.subject].get("drawings", hours.FILMS)
+    films = _entry(task.subject).get("drawings", hours.FILMS)
     return [
         _row(task, program, seconds_per_step(program), films, limits, card)
         for program in _compiled.pop(task)
@@ -224,5 +230,6 @@ def ceilings(side: int = SIDE, numbers: int = COPIED) -> Ceilings:
     return Ceilings(flops, 2 * row.nbytes / seconds(lambda row: row + 1, row))
 
 
-def _method(name: str, entries: dict) -> str:
-    return entries[name].get("method", name)
+def _entry(name: str) -> dict:
+    """Return the entry of a method in the profile, empty if it has the defaults of its class."""
+    return params.read(PROFILE).get(name) or {}
