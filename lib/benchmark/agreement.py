@@ -47,8 +47,9 @@ def compare(fit: Fit, scores: dict[str, pd.Series], machine: str) -> dict:
         "method": fit.method,
         "films": len(test),
         **{f"auroc_{name}": float(metrics.auroc(test["label"], scores[name])) for name in scores},
-        **{name: float(value) for name, value in difference._asdict().items() if name != "value"},
-        "difference": difference.value,
+        "difference": float(difference.value),
+        "low": float(difference.low),
+        "high": float(difference.high),
         "machine": machine,
     }
 

@@ -24,7 +24,7 @@ PROFILE = "full"
 BODY = {"body": "limb"}  # by which films are augmented
 PROCESSES = 12  # at most: each takes some memory of the card
 PRECISIONS = ("float32", "mixed_bfloat16")
-COMPILING = 0.6  # share of the time after which no further program is compiled
+COMPILING = 0.6, 0.7  # shares of the time until a method may begin, and must end, to compile
 SIDE, COPIED = 8192, 2**29  # of the matrices, and numbers copied, by which ceilings are measured
 #: The type of number of most products in a precision.
 DTYPE = {"float32": "float32", "mixed_bfloat16": "bfloat16"}
@@ -117,14 +117,19 @@ def measure(
     not suffice for.
     """
     waiting, free, busy, compiled = list(tasks), list(lanes), {}, []
-    last_start = deadline - (1 - COMPILING) * (deadline - time.monotonic())
+    seconds = deadline - time.monotonic()
+    last_start, last_end = (deadline - (1 - share) * seconds for share in COMPILING)
     while True:
         while waiting and free and time.monotonic() < last_start:
             lane, task = free.pop(), waiting.pop(0)
             busy[lane.submit(prepare, task)] = task, lane
         if not busy:
             break
-        for future in wait(busy, return_when=FIRST_COMPLETED).done:
+        rest = max(0.0, last_end - time.monotonic())
+        ended = wait(busy, timeout=rest, return_when=FIRST_COMPLETED).done
+        if not ended:
+            break
+        for future in ended:
             task, lane = busy.pop(future)
             error = future.exception()
             if not isinstance(error, BrokenProcessPool):
@@ -134,9 +139,10 @@ def measure(
             else:
                 print(f"{task}: compiled", flush=True)
                 compiled.append((task, lane))
-    for task in waiting:
+    for task in [*waiting, *(task for task, _ in busy.values())]:
         yield task, "not compiled in the time that was given"
-    for lane in lanes:
+    still_compiling = [lane for _, lane in busy.values()]
+    for lane in sorted(lanes, key=lambda lane: lane in still_compiling):
         for task in [task for task, own in compiled if own is lane]:
             if time.monotonic() > deadline:
                 yield task, "compiled, but not run in the time that was given"
