@@ -82,8 +82,8 @@ archive: $(READY)          ## source, results, scores, weights, pages and their 
 release: $(READY)          ## CITATION.cff and the descriptions for archives, from pyproject.toml
 	python -m lib.release
 
-benchmark: $(READY)        ## speed of preprocessing, training and measures here, compared with the previous benchmark
-	python -m lib.benchmark
+benchmark: $(READY)        ## speed of preprocessing, training and measures here, compared with earlier; CARD=yes: of all methods on its GPU
+	python -m lib.benchmark $(if $(CARD),--card)
 
 # All packages are pinned with hashes, including uv, which installs in seconds what takes pip minutes.
 $(READY): requirements.txt pyproject.toml

@@ -2,7 +2,8 @@
 
 from itertools import product
 
-from lib import benchmark, grid, params
+from lib import grid, params
+from lib.benchmark import speeds
 
 PROFILE = {
     "images": {"size": 32, "equalize": "clahe"},
@@ -21,10 +22,10 @@ PROFILE = {
 
 def test_methods_are_timed_whatever_the_study_asks_of_them(monkeypatch):
     names = [name for name in PROFILE if name != "images"]
-    monkeypatch.setattr(benchmark, "FILMS", 16)
+    monkeypatch.setattr(speeds, "FILMS", 16)
     monkeypatch.setattr(params, "profile", lambda: PROFILE)
     monkeypatch.setattr(grid, "fits", lambda: [grid.Fit("rsna", name) for name in names])
-    rows = benchmark.training_speed()
+    rows = speeds.training_speed()
     assert [(row["task"], row["subject"]) for row in rows] == [
         *product(["training", "scoring"], sorted(names))
     ]

@@ -1,11 +1,6 @@
-"""Measure the speed of preprocessing, training and measures on this machine: `make benchmark`.
-
-Since speeds depend on the machine, each is given with a ratio measured in the same run, and
-compared with the earlier speed in reports/benchmarks.csv.
-"""
+"""Measure the speed of preprocessing, training, scoring and measures on this machine."""
 
 import os
-import platform
 import tempfile
 import time
 from contextlib import suppress
@@ -16,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from lib import ROOT, files, grid, metrics, params
+from lib.benchmark import table
 from lib.comparison.rows import ranking
 from lib.datasets.table import load_index
 from lib.preprocessing.arrays import settings, write_films
 
-KEPT = files.REPORTS / "benchmarks.csv"
 FILMS = 256
 TEST_FILMS, RESAMPLES = 25_000, 1000
 
@@ -126,11 +121,6 @@ def measures_speed() -> list[dict]:
     ]
 
 
-def machine() -> str:
-    """Describe this machine in words."""
-    return f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}"
-
-
 def _seconds(work) -> float:
     started = time.perf_counter()
     work()
@@ -156,19 +146,11 @@ def _seconds_per_epoch(detector, films: np.ndarray) -> float:
 
 
 def _row(task: str, subject: str, speed: float, ratio: float, reference: str) -> dict:
-    return {"task": task, "subject": subject, "films_per_s": round(speed, 1),
-            "ratio": round(ratio, 2), "ratio_to": reference, "machine": machine()}  # fmt: skip
-
-
-if __name__ == "__main__":
-    table = pd.DataFrame(
-        preprocessing_speed() + training_speed() + diffusion_speed() + measures_speed()
-    )
-    shown = table
-    if KEPT.exists():
-        previous = pd.read_csv(KEPT)[["task", "subject", "films_per_s"]]
-        shown = table.merge(previous, on=["task", "subject"], how="left", suffixes=("", "_before"))
-        shown["times_before"] = (shown["films_per_s"] / shown["films_per_s_before"]).round(2)
-    print(shown.drop(columns="machine").to_string(index=False), f"\non {machine()}")
-    with files.whole_file(KEPT) as unfinished:
-        table.to_csv(unfinished, index=False)
+    return {
+        "task": task,
+        "subject": subject,
+        "films_per_s": round(speed, 1),
+        "ratio": round(ratio, 2),
+        "ratio_to": reference,
+        "machine": table.machine(),
+    }

@@ -1,0 +1,42 @@
+"""The command line of the benchmark: of this machine, or of its GPU."""
+
+import argparse
+import os
+
+from lib import accidents
+from lib.errors import BadData
+
+
+def main() -> None:
+    """Measure, and compare with the earlier speeds of this machine."""
+    from lib.benchmark import speeds, table
+
+    before = table.load()
+    rows = [
+        *speeds.preprocessing_speed(),
+        *speeds.training_speed(),
+        *speeds.diffusion_speed(),
+        *speeds.measures_speed(),
+    ]
+    after = table.keep(rows)
+    here = after[after["machine"] == table.machine()]
+    earlier = before[[*table.MEASUREMENT, "films_per_s"]]
+    shown = here.merge(earlier, on=table.MEASUREMENT, how="left", suffixes=("", "_before"))
+    shown["times_before"] = (shown["films_per_s"] / shown["films_per_s_before"]).round(2)
+    columns = ["task", "subject", "films_per_s", "ratio", "ratio_to", "times_before"]
+    print(shown[columns].to_string(index=False), f"\non {table.machine()}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Measure the speed of the study.")
+    parser.add_argument("--card", action="store_true", help="every method on the GPU, with JAX")
+    parser.add_argument("--seconds", type=float, default=3600, help="how long, with --card")
+    arguments = parser.parse_args()
+    with accidents.in_one_sentence(BadData):
+        if arguments.card:
+            os.environ["KERAS_BACKEND"] = "jax"
+            from lib.benchmark import card
+
+            card.run(arguments.seconds)
+        else:
+            main()
