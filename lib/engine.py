@@ -73,7 +73,7 @@ class Engine(keras.Model):
     ):
         """Train on films x and labels y (None: all unknown) and return Keras's History.
 
-        Films are an array or `lib.preprocessing.network_input.Films`, which are read batch by batch.
+        Films are an array, or `lib.preprocessing.network_input.Films`, read batch by batch.
         `validation_data` is (x,) or (x, y); `callbacks`, `verbose` and the rest are Keras's own.
         Raises Collapsed if a loss is no longer finite, a player's weights did not change, or all
         images generated at the end are the same.

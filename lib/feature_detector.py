@@ -20,7 +20,6 @@ from lib.detector import Detector
 from lib.engine import not_abnormal
 from lib.grid import FILM_SIZE
 
-
 MOST_FILMS = 5000  # of which statistics of features are computed at once: 0.7 GB of the grid
 
 

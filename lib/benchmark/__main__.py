@@ -31,12 +31,14 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Measure the speed of the study.")
     parser.add_argument("--card", action="store_true", help="every method on the GPU, with JAX")
     parser.add_argument("--seconds", type=float, default=3600, help="how long, with --card")
+    parser.add_argument("--only", nargs="+", metavar="METHOD", help="these alone, with --card")
+    parser.add_argument("--missing", action="store_true", help="what the table lacks, with --card")
     arguments = parser.parse_args()
     with accidents.in_one_sentence(BadData):
         if arguments.card:
             os.environ["KERAS_BACKEND"] = "jax"
             from lib.benchmark import card
 
-            card.run(arguments.seconds)
+            card.run(arguments.seconds, arguments.only, arguments.missing)
         else:
             main()

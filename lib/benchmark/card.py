@@ -67,8 +67,28 @@ def tasks() -> list[Task]:
     ]
 
 
-def run(seconds: float) -> None:
-    """Measure, and keep each row as soon as it is known. Raises BadData without a GPU."""
+def of_methods(tasks: Iterable[Task], only: Sequence[str]) -> list[Task]:
+    """Return the tasks of some entries of the profile; those of fits first, which take longest."""
+    some = [
+        task
+        for task in tasks
+        if (task.subject.method if isinstance(task.subject, grid.Fit) else task.subject) in only
+    ]
+    return sorted(some, key=lambda task: not isinstance(task.subject, grid.Fit))
+
+
+def missing(tasks: Iterable[Task], card: str) -> list[Task]:
+    """Return the tasks of which the table of speeds has no row of this card."""
+    kept = table.load().query("machine == @card")
+    measured = set(zip(kept["subject"], kept["precision"], strict=True))
+    return [task for task in tasks if (str(task.subject), task.precision) not in measured]
+
+
+def run(seconds: float, only: Sequence[str] | None = None, rest: bool = False) -> None:
+    """Measure, and keep each row as soon as it is known. Raises BadData without a GPU.
+
+    `only` are the entries of the profile to measure, None: all; `rest` leaves out measured ones.
+    """
     os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"  # processes share the card
     import jax
 
@@ -84,7 +104,9 @@ def run(seconds: float) -> None:
     with ExitStack() as stack:
         count = min(PROCESSES, max(1, processes.CORES - 2))
         lanes = [stack.enter_context(processes.pool(1)) for _ in range(count)]
-        keep(measure(tasks(), lanes, limits, card, deadline), card)
+        some = of_methods(tasks(), only) if only else tasks()
+        some = missing(some, card) if rest else some
+        keep(measure(some, lanes, limits, card, deadline), card)
 
 
 def keep(results: Iterable[tuple[Task, Any]], card: str) -> None:

@@ -33,9 +33,11 @@ def least_seconds(operations: Iterable[Operation], ceilings: Ceilings) -> float:
     """Return the sum over operations of the time for their arithmetic or for their bytes.
 
     The roofline model (Williams et al. 2009, doi 10.1145/1498765.1498785): the larger of the two.
+    Products of integers, which are few, count as those of float32.
     """
+    of_float32 = ceilings.flops_per_s["float32"]
     return sum(
-        max(flops / ceilings.flops_per_s[dtype], size / ceilings.bytes_per_s)
+        max(flops / ceilings.flops_per_s.get(dtype, of_float32), size / ceilings.bytes_per_s)
         for flops, size, dtype in operations
     )
 

@@ -33,8 +33,6 @@ classifier of the same features comes is measured by `lib.methods.lesion_logisti
 
 from typing import ClassVar
 
-import keras
-
 from lib import networks
 from lib.detector import Stage
 from lib.methods.deep_sad import DeepSAD
