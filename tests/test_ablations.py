@@ -63,7 +63,7 @@ def leave(build, ablation=LABELS, failed=(), signal=None):
 
 
 def judged_of(build, ablation=LABELS, resamples=20):
-    """What is measured about an ablation, as its page reads it."""
+    """Return what is measured about an ablation, as its page reads it."""
     write_measures("limbs", [], [ablation], build=build, resamples=resamples)
     return judge(ablation, build)
 
@@ -77,7 +77,7 @@ def compare(build, *ablations):
 
 @pytest.fixture
 def build(tmp_path):
-    """A build folder with an index and floors, and no fit yet."""
+    """Return a build folder with an index and floors, and no fit yet."""
     index = films_of_limbs()
     for folder in ("index", "floors"):
         (tmp_path / folder).mkdir()
@@ -426,7 +426,7 @@ def test_a_test_set_of_one_label_has_no_numbers(build):
 
 
 def clear(judged):
-    """The differences as if their p values were small, whatever three seeds give."""
+    """Return the differences as if their p values were small, whatever three seeds give."""
     return judged._replace(differences=judged.differences.assign(p_holm=0.01))
 
 

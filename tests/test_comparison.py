@@ -37,7 +37,7 @@ def compare(fits, build, resamples=20, **options):
 
 
 def films_of_limbs() -> pd.DataFrame:
-    """An index with two views a study, two studies a patient, two body parts and two findings."""
+    """Return an index: two views per study and studies per patient, two body parts and findings."""
     film = np.arange(FILMS)
     study, patient = film // 2, film // 4
     label = study % 2
@@ -81,7 +81,7 @@ def scores_of(fit, build):
 
 @pytest.fixture
 def build(tmp_path):
-    """A build folder: a detector that sees the label through noise, twice, and one at chance."""
+    """Return a build folder: a detector of the label through noise, twice, and one at chance."""
     rng, index = np.random.default_rng(0), films_of_limbs()
     for folder in ("index", "images", "floors"):
         (tmp_path / folder).mkdir()
@@ -108,7 +108,7 @@ def build(tmp_path):
 
 
 def leave_annotations(build, index):
-    """Fractures have boxes, hardware has exact masks."""
+    """Annotate fractures by boxes, hardware by exact masks."""
     abnormal = index[index["label"].eq(1)]
     notes = abnormal[["image_id", "finding"]].assign(x=25, y=30, width=25, height=30)
     notes["mask"] = np.where(notes["finding"].eq("fracture"), "", "masks/film.png")
@@ -120,7 +120,7 @@ def table(build, name):
 
 
 def one(results, **wanted):
-    """The only row of the results that holds what is wanted."""
+    """Return the only row of the results that holds what is wanted."""
     wanted = {"level": "image", "group": "all", "metric": "auroc"} | wanted
     rows = results.loc[np.all([results[name].eq(value) for name, value in wanted.items()], axis=0)]
     assert len(rows) == 1, (wanted, len(rows))
@@ -470,7 +470,7 @@ def test_further_scores_have_their_own_rows(build):
 
 
 def swept(settings, number=60, seed=0):
-    """A sweep of films in pairs of a patient, and what is known of them; columns are settings."""
+    """Return a sweep of films, two per patient, and facts on them; columns are settings."""
     rng = np.random.default_rng(seed)
     films = pd.DataFrame({"image_id": [f"{n:03}" for n in range(number)]})
     films["patient_id"] = [f"p{n // 2}" for n in range(number)]
@@ -523,7 +523,7 @@ def test_a_sweep_leaves_out_films_of_unknown_label_and_says_nothing_of_too_few()
 
 
 def write_source(root, path="data.csv", md5="abc.dir"):
-    """What params/study.yaml and dvc.lock say of films that `dvc repro` has copied to data/."""
+    """Write params/study.yaml and dvc.lock as after `dvc repro` has copied films to data/."""
     listed = "of real films"
     (root / "data.csv").write_text(listed)
     (root / "params").mkdir(exist_ok=True)
@@ -536,7 +536,7 @@ def write_source(root, path="data.csv", md5="abc.dir"):
 
 @pytest.fixture
 def root(build, at_commit, tmp_path_factory):
-    """A repository whose data/ holds real films, compared and published."""
+    """Return a repository whose data/ holds real films, compared and published."""
     root = tmp_path_factory.mktemp("repository")
     compare([GOOD], build, resamples=20)
     (root / "reports").mkdir()
@@ -719,7 +719,7 @@ def test_scored_films_carry_no_training_film(build):
 
 
 def changed(build, **columns):
-    """The index with other columns, in the place of the first."""
+    """Return the index with other columns, in the place of the first."""
     index = pd.read_csv(build / "index/limbs.csv", dtype={"image_id": str}).assign(**columns)
     index.to_csv(build / "index/limbs.csv", index=False)
     return index

@@ -57,7 +57,7 @@ print(roc_auc_score(labels, detector.anomaly_score(films)))
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory) -> Study:
-    """A copy of the repository with the three steps done."""
+    """Return a copy of the repository with the three steps done."""
     study = Study(copy_of_working_tree(tmp_path_factory.mktemp("contributing")))
     (study.folder / "lib/methods/toy.py").write_text(TOY)
     for profile in ("quick", "hours", "full"):

@@ -124,7 +124,7 @@ def write_ours(data, patients=range(12)):
 
 
 def write_parts(data, **parts):
-    """Folders of their own for parts of the films, each patient with a film of either class."""
+    """Write folders for parts of the films, each patient with a film of either class."""
     for part, patients in parts.items():
         for patient in patients:
             write_film(data / f"ours/{part}/healthy/p{patient}_1.png")
@@ -643,7 +643,7 @@ def test_load_index_gives_types_and_refuses_what_is_no_index(tmp_path):
 
 
 def films(patients=300, seed=0):
-    """Patients with one to six films over three body parts, some with both labels."""
+    """Return patients with one to six films over three body parts, some with both labels."""
     rng = np.random.default_rng(seed)
     patient = np.repeat(np.arange(patients), rng.integers(1, 7, patients))
     number = len(patient)

@@ -32,7 +32,7 @@ DISTRIBUTIONS = metadata.packages_distributions()  # by the name that is importe
 
 
 def pinned(name: str, python: str) -> list[str]:
-    """The versions of a package that requirements.txt installs under a Python: one, or none."""
+    """Return the versions of a package in requirements.txt under a Python: one, or none."""
     under = {
         "python_version": python,
         "python_full_version": f"{python}.0",
@@ -90,7 +90,7 @@ def test_a_module_that_is_said_to_use_a_package_imports_it(line):
 
 
 def packages_imported_by(module: str) -> set[str]:
-    """The distributions that the files of a module of lib import."""
+    """Return the distributions that the files of a module of lib import."""
     place = ROOT / module.replace(".", "/")
     files = place.rglob("*.py") if place.is_dir() else [place.with_suffix(".py")]
     code = "\n".join(file.read_text() for file in files)

@@ -67,13 +67,13 @@ class Complete(Silent):
 
 
 def index(number=60):
-    """Films of three splits in turn."""
+    """Return films of three splits in turn."""
     splits = np.array(["train", "validation", "test"])[np.arange(number) % 3]
     return pd.DataFrame({"image_id": [f"film{n}" for n in range(number)], "split": splits})
 
 
 def ranked():
-    """The 20 test films, the last of the index scored lowest."""
+    """Return the 20 test films, the last of the index scored lowest."""
     films = index()
     scores = films[["image_id"]].assign(score=np.arange(60)[::-1] / 10)
     return evidence.ranked_test_films(films, scores[films["split"].ne("train")])

@@ -372,7 +372,7 @@ def test_words_of_large_figures_are_legible_on_a_phone(name):
 
 
 def of_one_set(**methods):
-    """Runs of a data set: {method: (family, AUROC of each seed)}."""
+    """Return runs of a data set: {method: (family, AUROC of each seed)}."""
     rows = [
         ("mura", name, family, value, value - 0.1, value + 0.1)
         for name, (family, *values) in methods.items()

@@ -337,7 +337,7 @@ def test_only_fits_on_phantoms_depend_on_how_these_are_drawn(toys_and_phantoms, 
     fingerprint = recipes.provenance.fingerprint
 
     def changed_where(module):
-        """The recipes that change with the code of a module."""
+        """Return the recipes that change with the code of a module."""
 
         def of_other_code(*roots):
             text = fingerprint(*roots)
@@ -453,7 +453,7 @@ def accident_of_tensorflow():
 
 
 def mistake_on_a_full_disk():
-    """What closing a file raises that could not be written."""
+    """Raise what closing a file raises that could not be written."""
     error = ValueError("the file cannot be closed")
     error.__context__ = OSError(errno.ENOSPC, "No space left on device")
     return error
@@ -618,7 +618,7 @@ def moments_of_training(fit):
 
 
 def die(*_):
-    """Stands for a fit whose process is killed."""
+    """End the process, as a kill ends that of a fit."""
     os._exit(1)
 
 

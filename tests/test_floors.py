@@ -15,7 +15,7 @@ FILMS = 600
 
 @pytest.fixture
 def dataset():
-    """An index and films of noise, in which nothing tells normal from abnormal."""
+    """Return an index and films of noise, in which nothing tells normal from abnormal."""
     rng = np.random.default_rng(0)
     index = pd.DataFrame(
         {
@@ -40,7 +40,7 @@ def dataset():
 
 @pytest.fixture
 def floors_of(tmp_path):
-    """Writes a data set to disk and returns its floors and their test AUROCs."""
+    """Write a data set to disk and return its floors and their test AUROCs."""
 
     def run(index, films):
         for folder in ("index", "images"):

@@ -19,7 +19,7 @@ N = 400
 
 
 def films(seed=0, validation_of_one_class=False):
-    """Validation and test films with two scores, each of which knows half of the truth."""
+    """Return validation and test films with two scores, each of which knows half of the truth."""
     random = np.random.default_rng(seed)
     label = random.integers(0, 2, N).astype(float)
     split = np.where(np.arange(N) % 2, "validation", "test")

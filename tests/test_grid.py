@@ -14,7 +14,7 @@ FIVE = {"normal": 0.05, "abnormal": 0.05}
 
 @pytest.fixture
 def root(tmp_path, monkeypatch):
-    """A repository with the committed parameters and nothing else."""
+    """Return a repository with the committed parameters and nothing else."""
     shutil.copytree(ROOT / "params", tmp_path / "params")
     monkeypatch.setattr(params, "ROOT", tmp_path)
     return tmp_path

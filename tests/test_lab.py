@@ -25,7 +25,7 @@ TOKEN = "token-of-this-test"
 
 @pytest.fixture
 def nothing_set(tmp_path):
-    """The environment of a shell that sets no threads, with a home and a Jupyter of its own."""
+    """Return the environment of a shell that sets no threads, with its own home and Jupyter."""
     kept = {name: value for name, value in os.environ.items() if name not in THREADS}
     own = {"HOME": str(tmp_path), "JUPYTER_RUNTIME_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
     return kept | own | {"PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"}
@@ -33,7 +33,7 @@ def nothing_set(tmp_path):
 
 @pytest.fixture
 def kernel(nothing_set, tmp_path):
-    """A client of a kernel that JupyterLab started, which `make lab` started."""
+    """Yield a client of a kernel that JupyterLab started, which `make lab` started."""
     recipe = subprocess.run(
         ["make", "--no-print-directory", "-n", "lab"], cwd=ROOT, capture_output=True, text=True
     ).stdout

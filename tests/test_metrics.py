@@ -19,7 +19,7 @@ from lib import metrics
 
 @pytest.fixture
 def films():
-    """Labels and tied scores of 200 films."""
+    """Return labels and tied scores of 200 films."""
     rng = np.random.default_rng(1)
     label = rng.random(200) < 0.3
     return label.astype(int), np.round(rng.normal(label, 1.0), 1)
@@ -354,7 +354,7 @@ def test_bootstrap_is_the_same_again():
 
 
 def placements(label, score):
-    """DeLong's placements by comparing every pair of films."""
+    """Return DeLong's placements by comparing every pair of films."""
     pairs = score[label == 1][:, None] - score[label == 0][None]
     won = (pairs > 0) + 0.5 * (pairs == 0)
     return won.mean(axis=1), won.mean(axis=0)

@@ -16,7 +16,7 @@ LOCK = "schema: '2.0'\nstages:\n  code:\n    cmd: make it\n"
 
 @pytest.fixture
 def copy(tmp_path):
-    """A repository in which DVC has run."""
+    """Return a repository in which DVC has run."""
     (tmp_path / ".dvc/tmp").mkdir(parents=True)
     (tmp_path / "dvc.lock").write_text(LOCK)
     for command in (["init", "-q"], ["add", "dvc.lock"]):

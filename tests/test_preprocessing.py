@@ -27,7 +27,7 @@ needs_films = pytest.mark.skipif(not XRAYS.is_dir(), reason=f"no real films in {
 
 
 def limb(height: int = 400, width: int = 300, noise: int = 0) -> np.ndarray:
-    """A bright shaft on dark air, with a brighter bone in it."""
+    """Draw a bright shaft on dark air, with a brighter bone in it."""
     film = np.random.default_rng(noise).normal(25, 2, (height, width))
     film[:, width // 3 : 2 * width // 3] += 90
     film[:, 9 * width // 20 : 11 * width // 20] += 80

@@ -8,7 +8,7 @@ from lib import processes
 
 
 def own_process(number):
-    """Its own number and the number of the process."""
+    """Return its own number and the number of the process."""
     time.sleep(0.01)
     return number, os.getpid()
 

@@ -46,7 +46,7 @@ OWN = {"5 % false alarms": 1.3, "90 % recall": 0.2}
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """A page of a long table, a short one and decisions, made without running anything."""
+    """Return a page of a long table, a short one and decisions, made without running anything."""
     shown = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(operating_points, "display", lambda data, raw: shown.append(data))

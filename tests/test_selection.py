@@ -32,7 +32,7 @@ def film(path: Path, seed: int) -> None:
 
 
 def write_films(folder: Path, patients: int = 24, classes=("healthy", "fracture", "implant")):
-    """A film of each class of so many patients."""
+    """Write a film of each class of so many patients."""
     for position, name in enumerate(classes):
         for number in range(patients):
             film(folder / name / f"p{number:03}_{position}.png", 100 * position + number)
@@ -41,7 +41,7 @@ def write_films(folder: Path, patients: int = 24, classes=("healthy", "fracture"
 
 @pytest.fixture(scope="session")
 def ready(tmp_path_factory) -> Path:
-    """A folder with a good set of one's own, and one that is too small."""
+    """Return a folder with a good set of one's own, and one that is too small."""
     folder = tmp_path_factory.mktemp("ready") / "films"
     write_films(folder / "ours")
     write_films(folder / "small", 12, ("healthy", "fracture"))
@@ -50,13 +50,13 @@ def ready(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def films(ready, tmp_path) -> Path:
-    """The same, to be spoilt."""
+    """Return the same, to be spoilt."""
     return Path(shutil.copytree(ready, tmp_path / "films"))
 
 
 @pytest.fixture
 def root(tmp_path, monkeypatch) -> Path:
-    """A repository with the committed parameters and two entries of a user's own."""
+    """Return a repository with the committed parameters and two entries of a user's own."""
     root = tmp_path / "repository"
     shutil.copytree(ROOT / "params", root / "params")
     describe(root, OURS + SMALL)
@@ -410,7 +410,7 @@ def test_the_committed_grid_survives_a_round_trip_to_the_byte(root):
 
 
 def _of(ablation):
-    """The data sets of an ablation of the chosen grid."""
+    """Return the data sets of an ablation of the chosen grid."""
     return [one.dataset for one in ablations.of_grid() if one.name == ablation]
 
 

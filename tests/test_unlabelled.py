@@ -32,7 +32,7 @@ def index():
 
 
 def finished(score):
-    """A fit whose validation normals score 0 to 7, the abnormal ones 100."""
+    """Return a fit whose validation normals score 0 to 7, the abnormal ones 100."""
     of_others = [*range(8), 100, 100, 50]
     scores = index().assign(score=[*score, *of_others])
     return store.Finished(Fit("ours", "vae"), {}, scores, None, {}, {}, {}, {}, None)

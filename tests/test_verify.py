@@ -56,7 +56,7 @@ def published():
 
 
 def states(found):
-    """The states of the rows of reports/results.csv compared with the commit."""
+    """Return the states of the rows of reports/results.csv compared with the commit."""
     return found.published[0].rows["state"].value_counts().to_dict()
 
 

@@ -17,7 +17,7 @@ def tiny(**options):
 
 
 def perfect(x):
-    """A denoiser that knows the films: it finds exactly the noise that is in x_t."""
+    """Return a denoiser that knows the films: it finds exactly the noise that is in x_t."""
     alpha_bar = tiny().alpha_bar
 
     def predicted(inputs, training):
@@ -28,7 +28,7 @@ def perfect(x):
 
 
 def random_denoiser(detector):
-    """The last convolution starts at zero; give it weights, so that the network finds something."""
+    """Give the last convolution, which starts at zero, weights, so that the network finds noise."""
     kernel = detector.denoiser.layers[-1].kernel
     kernel.assign(np.random.default_rng(0).normal(0, 0.2, kernel.shape))
     return detector

@@ -12,7 +12,7 @@ TINY = AT_8_PIXELS | {"image_size": 32, "latent_dim": 4, "spheres": 3}
 
 
 def stage(**options):
-    """The first stage of a small detector."""
+    """Return the first stage of a small detector."""
     return _Contrast(ContrastiveDMSAD(**TINY, **options))
 
 
@@ -53,7 +53,7 @@ def test_the_loss_is_the_mean_over_views_and_partners(contrast):
 
 
 def rounds(n=48):
-    """Films (n, 32, 32, 1) of one disc, which differ by its size and grey level."""
+    """Return films (n, 32, 32, 1) of one disc, which differ by its size and grey level."""
     random = np.random.default_rng(0)
     rows, columns = np.mgrid[:32, :32] - 15.5
     radius, grey = (random.uniform(*ends, (n, 1, 1)) for ends in ((3, 15), (-0.6, 1)))

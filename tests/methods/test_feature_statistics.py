@@ -25,12 +25,12 @@ def pooled(n, seed=0):
 
 
 def grid(n, seed=0):
-    """Features (n, 4, 4, 176)."""
+    """Return features (n, 4, 4, 176)."""
     return np.random.default_rng(seed).normal(2, 1.5, (n, 4, 4, sum(LEVELS[1:4]))).astype("float32")
 
 
 def coarse(n, seed=0):
-    """Features (n, 2, 2, 496)."""
+    """Return features (n, 2, 2, 496)."""
     return np.random.default_rng(seed).normal(2, 1.5, (n, 2, 2, sum(LEVELS[1:]))).astype("float32")
 
 

@@ -20,7 +20,7 @@ FORMS = [
 
 
 def started(x, **options):
-    """A detector as it is between pre-training and training."""
+    """Return a detector as it is between pre-training and training."""
     detector = JointDeepSVDD(**TINY, **options)
     detector.pretrain(x, verbose=0)
     detector.start(x)

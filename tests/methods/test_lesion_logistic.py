@@ -16,7 +16,7 @@ TINY = {"image_size": 32, "width": 4, "members": 2, "batch_size": 16}
 
 
 def few_known(n=48):
-    """Films of which a quarter are known anomalies, some known normal and the rest unknown."""
+    """Return films: a quarter are known anomalies, some known normal and the rest unknown."""
     x, y, _ = discs(n, abnormal=0.25)
     y[np.flatnonzero(y == 0)[4:]] = np.nan
     return x, y
