@@ -168,13 +168,13 @@ def at_commit(monkeypatch):
 @pytest.fixture(scope="session")
 def small_study(tmp_path_factory) -> Study:
     """Rebuild the whole study on a few small phantoms by `dvc repro`, once for all workers."""
-    own = tmp_path_factory.mktemp("study")
-    together = own.parent.parent if "PYTEST_XDIST_WORKER" in os.environ else own.parent
+    folder = tmp_path_factory.mktemp("study")
+    together = folder.parent.parent if "PYTEST_XDIST_WORKER" in os.environ else folder.parent
     with FileLock(together / "study.lock"):
         if not (together / "rebuilt").exists():
             _rebuild(together / "unfinished").rename(together / "rebuilt")
-    shutil.copytree(together / "rebuilt", own, symlinks=True, dirs_exist_ok=True)
-    return Study(own)
+    shutil.copytree(together / "rebuilt", folder, symlinks=True, dirs_exist_ok=True)
+    return Study(folder)
 
 
 def _rebuild(folder: Path) -> Path:

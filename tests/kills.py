@@ -166,9 +166,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as place:
         if arguments.one_worker:
             pretend_a_gpu(Path(place, "gpu"))
-        table = kill(arguments.rounds, arguments.seed, Path(place))
+        table, at_a_time = kill(arguments.rounds, arguments.seed, Path(place)), workers()
     met = table.groupby("phase")["met"].any()
-    print(table.drop(columns="phase").to_string(index=False), f"\nworkers: {workers()}")
+    print(table.drop(columns="phase").to_string(index=False), f"\nworkers: {at_a_time}")
     print("Phases that no kill met:", ", ".join(met.index[~met]) or "none")
     return int(not (table["right"].all() and met.all()))
 

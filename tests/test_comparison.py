@@ -143,8 +143,8 @@ def test_results_are_those_of_scores_and_index(build):
         "unlabelled",
     )
     hand = test[test["body_part"].eq("hand")]
-    found = one(results, method="deep_svdd", group="body part: hand")
-    assert found["value"] == pytest.approx(metrics.auroc(hand["label"], hand["score"]), abs=1e-4)
+    of_hands = one(results, method="deep_svdd", group="body part: hand")
+    assert of_hands["value"] == pytest.approx(metrics.auroc(hand["label"], hand["score"]), abs=1e-4)
 
 
 def test_groups_compare_each_finding_with_all_normals(build):
@@ -171,12 +171,12 @@ def test_a_group_has_the_findings_that_look_like_no_drawn_lesion(build, monkeypa
     compare([GOOD], build, resamples=20)
     results = table(build, "results").query("level == 'image' and metric == 'auroc'")
     index = films_of_limbs().query("split == 'test'")
-    chosen = index[index["finding"].isin(["", "fracture"])].merge(scores_of(GOOD, build))
-    found = one(results, method="deep_svdd", group="findings unlike drawn lesions")
-    assert found["n"] == len(chosen) < len(index)
-    auroc = metrics.auroc(chosen["label"], chosen["score"])
-    assert found["value"] == pytest.approx(auroc, abs=1e-4)
-    floors = results[results["group"].eq(found["group"]) & results["family"].eq("floor")]
+    films = index[index["finding"].isin(["", "fracture"])].merge(scores_of(GOOD, build))
+    row = one(results, method="deep_svdd", group="findings unlike drawn lesions")
+    assert row["n"] == len(films) < len(index)
+    auroc = metrics.auroc(films["label"], films["score"])
+    assert row["value"] == pytest.approx(auroc, abs=1e-4)
+    floors = results[results["group"].eq(row["group"]) & results["family"].eq("floor")]
     assert len(floors), "floors are compared as well"
 
 
@@ -238,12 +238,14 @@ def test_the_reliability_of_a_fit_is_that_of_its_probabilities(build):
     films = index.merge(scores_of(GOOD, build))
     validation, test = (films[films["split"].eq(split)] for split in ("validation", "test"))
     for curve, fit in metrics.CURVES.items():
-        own = bins[bins["curve"].eq(curve)]
-        assert own["n"].sum() == len(test)
-        assert np.average(own["observed"], weights=own["n"]) == pytest.approx(test["label"].mean())
+        part = bins[bins["curve"].eq(curve)]
+        assert part["n"].sum() == len(test)
+        assert np.average(part["observed"], weights=part["n"]) == pytest.approx(
+            test["label"].mean()
+        )
         mean = fit(validation["label"], validation["score"])(test["score"]).mean()
-        assert np.average(own["predicted"], weights=own["n"]) == pytest.approx(mean)
-        assert (own["low"].fillna(0) <= own["observed"]).all()
+        assert np.average(part["predicted"], weights=part["n"]) == pytest.approx(mean)
+        assert (part["low"].fillna(0) <= part["observed"]).all()
 
 
 def test_perfect_maps_are_perfect_against_masks_and_boxes(build):
@@ -378,9 +380,9 @@ def test_scores_of_other_weights_are_no_scores_of_a_fit(build):
 def test_a_card_reads_the_rows_of_the_comparison(build):
     results = compare([GOOD, AGAIN, CHANCE], build)
     measures = measures_of(AGAIN, build)
-    own = results[results["method"].eq("deep_svdd") & results["seed"].eq("1")]
+    part = results[results["method"].eq("deep_svdd") & results["seed"].eq("1")]
     pd.testing.assert_frame_equal(
-        measures.results, own[COLUMNS].reset_index(drop=True), check_dtype=False
+        measures.results, part[COLUMNS].reset_index(drop=True), check_dtype=False
     )
     assert len(measures.curve) == 101 and len(measures.follows) == 2
     assert measures.against_floor == {}, "tests take the first of several seeds"
@@ -496,8 +498,8 @@ def test_a_sweep_is_measured_against_the_setting_with_most_calls():
     assert table.index.names == ["lambda", "calls"] and (table["n"] == 60).all()
     assert table.index[table["reference"]].tolist() == [(250, 250)]
     few, most, noisy = (table.loc[tuple(setting.values())] for setting, _ in SETTINGS)
-    own = sweep[sweep["calls"].eq(250)].merge(films)
-    assert most["value"] == pytest.approx(metrics.auroc(own["label"], own["score"]))
+    part = sweep[sweep["calls"].eq(250)].merge(films)
+    assert most["value"] == pytest.approx(metrics.auroc(part["label"], part["score"]))
     assert most["low"] < most["value"] < most["high"]
     paired = ["difference", "difference_low", "difference_high"]
     for same in (few, most):  # the same scores, whatever the patients
@@ -640,11 +642,11 @@ def test_record_puts_the_study_beside_the_reference_codes(root):
 
 
 def test_a_record_marks_choices_in_sight_and_scores_that_point_the_wrong_way(root, monkeypatch):
-    chosen = pd.DataFrame({"method": ["deep_svdd"], "dataset": "limbs", "chosen": "its width"})
-    monkeypatch.setattr(choices, "read_choices", lambda: chosen.assign(profile=""))
+    in_sight = pd.DataFrame({"method": ["deep_svdd"], "dataset": "limbs", "chosen": "its width"})
+    monkeypatch.setattr(choices, "read_choices", lambda: in_sight.assign(profile=""))
     results = pd.read_csv(root / "reports/results.csv", dtype={"seed": str})
-    own = results["method"].eq("deep_svdd")
-    backwards = results.assign(high=results["high"].mask(own, 0.4))
+    part = results["method"].eq("deep_svdd")
+    backwards = results.assign(high=results["high"].mask(part, 0.4))
     backwards.to_csv(root / "reports/results.csv", index=False)
     record(root)
     text = (root / "reports/real/README.md").read_text()

@@ -83,7 +83,7 @@ def test_every_package_of_conda_says_what_uses_it():
 
 
 @pytest.mark.parametrize("line", re.findall(r"- (\S+==.* # .*\blib\..*)", ENVIRONMENT))
-def test_a_module_that_is_said_to_use_a_package_imports_it(line):
+def test_a_module_listed_as_user_of_a_package_imports_it(line):
     package, use = line.split(" # ")
     for module in re.findall(r"lib\.\w+", use):
         assert canonicalize_name(Requirement(package).name) in packages_imported_by(module), line

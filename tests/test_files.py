@@ -76,8 +76,8 @@ def test_what_another_has_removed_is_not_published(tmp_path, whole):
     path = tmp_path / "cell"
     path.mkdir()
     with pytest.raises(OSError, match="another process removed"), whole(path):
-        (own,) = files.attempts(tmp_path)
-        own.folder.rename(tmp_path / "elsewhere")
+        (attempt,) = files.attempts(tmp_path)
+        attempt.folder.rename(tmp_path / "elsewhere")
     assert path.is_dir()
 
 

@@ -33,19 +33,19 @@ def grids():
 
 def test_every_fit_has_parameters_and_every_data_set_an_entry():
     entries = params.read("datasets")["datasets"]
-    for chosen in grids():
-        assert set(chosen["datasets"]) <= set(entries)
-        for block in (block for blocks in chosen["families"].values() for block in blocks):
-            assert set(block["datasets"]) <= set(chosen["datasets"])
+    for declared in grids():
+        assert set(declared["datasets"]) <= set(entries)
+        for block in (block for blocks in declared["families"].values() for block in blocks):
+            assert set(block["datasets"]) <= set(declared["datasets"])
             for profile in ("quick", "hours", "full"):
                 assert set(block["methods"]) <= set(params.read(profile))
 
 
 def test_every_ablation_has_words_parameters_and_data_sets_of_its_grid():
-    for chosen in grids():
-        for entry in chosen["ablations"].values():
+    for declared in grids():
+        for entry in declared["ablations"].values():
             assert entry["question"].endswith(".") and {"above", "below"} <= set(entry)
-            assert set(entry["datasets"]) <= set(chosen["datasets"])
+            assert set(entry["datasets"]) <= set(declared["datasets"])
             for profile in ("quick", "hours", "full"):
                 assert set(entry["methods"]) <= set(params.read(profile))
 
@@ -139,15 +139,18 @@ def test_a_variant_that_changes_nothing_is_the_grids_own_fit(method, change, sam
 
 def test_sim_to_real_is_compared_with_fits_of_the_grid_on_chests():
     entries = params.read("datasets")["datasets"]
-    for chosen in (params.read("study")["grids"][name] for name in ("films", "peers")):
-        entry = chosen["ablations"]["sim_to_real"]
+    for declared in (params.read("study")["grids"][name] for name in ("films", "peers")):
+        entry = declared["ablations"]["sim_to_real"]
         assert {entries[name]["body"] for name in entry["datasets"]} == {"chest"}
-        assert entry["datasets"] == chosen["chests"]
+        assert entry["datasets"] == declared["chests"]
         changes = named(entry["variants"])
         assert list(changes) == ["real films", "phantoms alone", "phantoms first"]
         for method in entry["methods"]:
-            own = params.entry_of(method)
-            same = [ablations.changes_nothing(change, own, "nih") for change in changes.values()]
+            entry_of_grid = params.entry_of(method)
+            same = [
+                ablations.changes_nothing(change, entry_of_grid, "nih")
+                for change in changes.values()
+            ]
             assert same == [True, False, False]
 
 

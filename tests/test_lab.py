@@ -27,8 +27,12 @@ TOKEN = "token-of-this-test"
 def nothing_set(tmp_path):
     """Return the environment of a shell that sets no threads, with its own home and Jupyter."""
     kept = {name: value for name, value in os.environ.items() if name not in THREADS}
-    own = {"HOME": str(tmp_path), "JUPYTER_RUNTIME_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
-    return kept | own | {"PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"}
+    settings = {
+        "HOME": str(tmp_path),
+        "JUPYTER_RUNTIME_DIR": str(tmp_path),
+        "PYTHONPATH": str(ROOT),
+    }
+    return kept | settings | {"PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"}
 
 
 @pytest.fixture
@@ -99,17 +103,17 @@ def test_a_kernel_of_make_lab_computes_in_one_thread(kernel):
 
 
 @pytest.mark.parametrize("chosen", [{}, {"OMP_NUM_THREADS": "2"}, {"OPENBLAS_NUM_THREADS": "2"}])
-def test_what_another_editors_kernel_has_loaded_is_set_to_one_thread(nothing_set, chosen):
+def test_what_another_editors_kernel_has_loaded_is_set_to_one_thread(nothing_set, of_user):
     if os.cpu_count() == 1:
         pytest.skip("one core: everything computes in one thread")
 
     def threads(code):
         command = [sys.executable, "-c", f"{FIRST}; {code}; {COUNT}"]
-        environment = nothing_set | chosen
+        environment = nothing_set | of_user
         return eval(subprocess.check_output(command, cwd=ROOT, env=environment, text=True))
 
     before = threads("pass")
     assert max(before.values()) > 1, "nothing would be tested"
     kept = {"OMP_NUM_THREADS": "openmp", "OPENBLAS_NUM_THREADS": "blas"}
-    own = {kept[name] for name in chosen}
-    assert threads("import lib") == {api: before[api] if api in own else 1 for api in before}
+    untouched = {kept[name] for name in of_user}
+    assert threads("import lib") == {api: before[api] if api in untouched else 1 for api in before}

@@ -138,9 +138,11 @@ def test_mura_in_part(tmp_path, part, films, tables):
     if not tables:
         for table in folder.glob("*.csv"):
             table.unlink()
-    found = tables_of(tmp_path, MURA)
-    assert len(found[""]) == films and counts(found)["films listed"] == (48 if tables else films)
-    assert ("in the official test list" in counts(found)) == (part == "train/XR")
+    read_part = tables_of(tmp_path, MURA)
+    assert len(read_part[""]) == films and counts(read_part)["films listed"] == (
+        48 if tables else films
+    )
+    assert ("in the official test list" in counts(read_part)) == (part == "train/XR")
 
 
 @pytest.mark.parametrize("gone", ["*.csv", "*_studies.csv", "*_paths.csv", "train*.csv"])
@@ -499,7 +501,7 @@ def test_several_rows_of_a_film_are_joined(tmp_path):
         ("Mu\u0308ller {}.png", "M\xfcller {}.png"),
     ],
 )
-def test_paths_are_found_whatever_stands_before_and_after_them(tmp_path, written, films):
+def test_paths_are_found_whatever_precedes_or_follows_them(tmp_path, written, films):
     write_ours(
         tmp_path / "ours",
         "File,Diagnosis,Patient",

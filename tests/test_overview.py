@@ -184,7 +184,7 @@ def test_networks_that_learn_from_labels_and_have_none_are_counted_apart():
     assert overview.unintended(failures[:0]).empty
 
 
-def test_what_pre_training_is_worth_is_said_with_intervals():
+def test_what_pre_training_is_worth_is_given_with_intervals():
     rows = results_of(
         ("padim", "auroc_difference", 0.05),
         ("patchcore", "auroc_difference", 0.2),

@@ -26,7 +26,7 @@ def copy(tmp_path):
     return tmp_path
 
 
-def test_nothing_is_said_or_changed_where_nothing_is_wrong(copy, capsys, monkeypatch):
+def test_nothing_is_reported_or_changed_where_nothing_is_wrong(copy, capsys, monkeypatch):
     monkeypatch.setattr(preflight, "ROOM", 0)
     rwlock = copy / ".dvc/tmp/rwlock"
     rwlock.write_text(json.dumps({"write": {}, "read": {"/data": [{"pid": 1, "cmd": "dvc"}]}}))

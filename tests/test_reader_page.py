@@ -251,21 +251,21 @@ def add(window, paths):
 def check(window, path, detectors):
     """Assert that pictures that detectors see, and their scores, are those of Python."""
     film = read_film(path)
-    found = look_at(window, path)
+    in_browser = look_at(window, path)
     if with_losses(path):
         # Decoders differ by a grey level, which the equalisation of a flat film may spread.
-        apart = np.abs(normalise(film) - np.array(found["film"], float).reshape(film.shape))
+        apart = np.abs(normalise(film) - np.array(in_browser["film"], float).reshape(film.shape))
         assert np.mean(apart <= 2) == 1, (path, apart.max())
         return
     for name, settings in SETTINGS.items():
         image = prepare(film, **settings).image
-        apart = np.abs(np.array(found[name]["image"]) - image.ravel())
+        apart = np.abs(np.array(in_browser[name]["image"]) - image.ravel())
         assert np.mean(apart <= 1) >= 0.995, (path, name, apart.max())
         facts = json.loads((detectors / name / "detector.json").read_text())
         network = onnxruntime.InferenceSession(detectors / name / "detector.onnx")
         (score,) = network.run(["score"], {"films": to_float(image[None])})[0]
         spread = np.ptp(facts["normals"] + facts["abnormals"])
-        assert abs(found[name]["score"] - score) <= 1e-3 * spread, (path, name)
+        assert abs(in_browser[name]["score"] - score) <= 1e-3 * spread, (path, name)
 
 
 def with_losses(path):

@@ -225,7 +225,7 @@ def test_headings_that_code_displays_are_sections_too(tmp_path):
     assert all(page.find(id=link["href"][1:]) for link in links)
 
 
-def test_a_failure_is_told_at_the_top_and_the_rest_is_marked(tmp_path, capsys):
+def test_a_failure_is_reported_at_the_top_and_the_rest_is_marked(tmp_path, capsys):
     fails = "print('before')\nraise ValueError('no films\\nin build/nih')"
     status, _, page = make_page(tmp_path, "1 + 1", fails, "print('never')", FIGURE)
     assert status == 1

@@ -159,7 +159,7 @@ def floor_of(parts) -> str:
 
 def imports(path) -> set[str]:
     """Return the floors that a module imports from, at its top or inside its functions."""
-    found = set()
+    imported = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -168,8 +168,8 @@ def imports(path) -> set[str]:
             names = [f"{node.module}.{alias.name}" for alias in node.names]
         else:
             continue
-        found |= {floor_of(name.split(".")) for name in names if re.match(r"lib\.[a-z]", name)}
-    return found
+        imported |= {floor_of(name.split(".")) for name in names if re.match(r"lib\.[a-z]", name)}
+    return imported
 
 
 def test_what_a_text_names_in_lib_is_there():

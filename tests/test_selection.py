@@ -423,13 +423,13 @@ def test_the_peers_protocols_are_a_grid_of_their_own(root, tmp_path, capsys):
             film(folder / place / f"9{code:06}L.png", code)
     assert selection.use(tmp_path / "elsewhere") == ["knee_oa"]
     assert _of("contamination") == ["knee_oa"]
-    found = selection.use(tmp_path / "elsewhere", peers=True)
-    assert found == ["knee_oa_peers", "knee_oa_peers_labels"], "the own split is not among them"
-    families = {name: {fit.family for fit in grid.fits(name)} for name in found}
+    selected = selection.use(tmp_path / "elsewhere", peers=True)
+    assert selected == ["knee_oa_peers", "knee_oa_peers_labels"], "the own split is not among them"
+    families = {name: {fit.family for fit in grid.fits(name)} for name in selected}
     without_labels = {"reconstruction", "features", "one_class"}
     assert families["knee_oa_peers"] == without_labels, "all abnormal films are test films"
     assert families["knee_oa_peers_labels"] == without_labels | {"supervised", "few_labels"}
-    assert _of("label_fraction") == ["knee_oa_peers_labels"] and _of("pretraining") == found
+    assert _of("label_fraction") == ["knee_oa_peers_labels"] and _of("pretraining") == selected
     assert _of("sim_to_real") == [], "phantoms of chests teach nothing about knees"
     assert selection.use(tmp_path / "elsewhere") == ["knee_oa"]
     assert {fit.dataset for fit in grid.fits()} == {"knee_oa"}

@@ -42,8 +42,8 @@ def finished(score):
 def build(tmp_path, monkeypatch):
     (tmp_path / "index").mkdir()
     index().to_csv(tmp_path / "index/ours.csv", index=False)
-    found = {"vae": finished([9, 3.5, 3, -1]), "nsa": finished([9, 3.5, 9, 0.5])}
-    monkeypatch.setattr(store, "finished", lambda dataset: found)
+    by_method = {"vae": finished([9, 3.5, 3, -1]), "nsa": finished([9, 3.5, 9, 0.5])}
+    monkeypatch.setattr(store, "finished", lambda dataset: by_method)
     return tmp_path
 
 

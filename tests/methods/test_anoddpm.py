@@ -106,7 +106,7 @@ def test_the_last_ancestral_step_adds_no_noise():
     )
 
 
-def test_a_film_takes_its_own_field_whatever_stands_beside_it():
+def test_a_film_takes_its_own_field_whatever_is_next_to_it():
     detector = random_denoiser(tiny(eta=1.0))
     films = discs(40, abnormal=0.5, seed=2)[0]
     numbers = ops.convert_to_numpy(number_in_bank(films, 40))

@@ -96,7 +96,7 @@ def test_no_pretraining_leaves_the_encoder():
         np.testing.assert_array_equal(old, array(weight))
 
 
-def test_views_vary_each_film_anew_and_stay_films():
+def test_views_vary_each_film_every_time_and_stay_films():
     x = np.repeat(discs(1)[0], 6, axis=0)
     view = random_view(32, seed=0)
     first, second = (array(view(x, training=True)) for _ in range(2))

@@ -75,7 +75,7 @@ def test_films_are_varied_as_often_as_views_says():
 def test_it_needs_known_anomalies():
     x, y = few_known()
     for labels in (None, np.where(y == 1, np.nan, y)):
-        with pytest.raises(ValueError, match="0 of 48 films are known to be abnormal"):
+        with pytest.raises(ValueError, match="0 of 48 films are labelled abnormal"):
             LesionLogistic(**TINY).fit(x, labels, verbose=0)
 
 
