@@ -24,9 +24,11 @@ FROM_PYPI = [Requirement(line) for line in FROM_PIP["pip"] if line != "-e ."]
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
+OPTIONAL = [*EXTRAS["jax"], *EXTRAS["cluster"]]
+LOCKED = re.findall(r"--extra (\w+)", (ROOT / "Makefile").read_text())
 DIRECT = {
     canonicalize_name(Requirement(line).name): Requirement(line)
-    for line in [*PROJECT["dependencies"], *EXTRAS["dev"], *EXTRAS["jax"]]
+    for line in [*PROJECT["dependencies"], *(line for name in LOCKED for line in EXTRAS[name])]
 }
 DISTRIBUTIONS = metadata.packages_distributions()  # by the name that is imported
 
@@ -65,6 +67,11 @@ def test_the_lock_names_no_index():
     assert not (ROOT / "uv.lock").exists(), "uv.lock names the index it was made from"
 
 
+def test_the_newest_packages_are_those_of_the_lock():
+    workflow = (ROOT / ".github/workflows/newest.yml").read_text()
+    assert re.search(r'"\.\[([\w,]+)\]"', workflow)[1].split(",") == LOCKED
+
+
 def test_conda_installs_the_pinned_versions():
     python = FROM_CONDA[0].removeprefix("python=")
     assert Requirement(f"python{PROJECT['requires-python']}").specifier.contains(python)
@@ -100,8 +107,8 @@ def packages_imported_by(module: str) -> set[str]:
 
 @pytest.mark.parametrize("name", sorted(DIRECT))
 def test_what_is_installed_is_what_is_pinned(name):
-    if name == "jax" and not _installed("jax"):
-        pytest.skip("jax is optional and not installed")
+    if name in OPTIONAL and not _installed(name):
+        pytest.skip(f"{name} is optional and not installed")
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     assert pinned(name, python) == [f"=={metadata.version(name)}"], "run `make test` to renew .venv"
 

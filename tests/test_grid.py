@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from lib import ROOT, ablations, grid, params
+from lib import ROOT, ablations, grid, methods, params
 from lib.errors import BadData
 from lib.grid import Fit
 from lib.variants import named
@@ -38,7 +38,7 @@ def test_every_fit_has_parameters_and_every_data_set_an_entry():
         for block in (block for blocks in declared["families"].values() for block in blocks):
             assert set(block["datasets"]) <= set(declared["datasets"])
             for profile in ("quick", "hours", "full"):
-                assert set(block["methods"]) <= set(params.read(profile))
+                assert set(block["methods"]) <= {*params.read(profile), *methods.names()}
 
 
 def test_every_ablation_has_words_parameters_and_data_sets_of_its_grid():
@@ -47,7 +47,7 @@ def test_every_ablation_has_words_parameters_and_data_sets_of_its_grid():
             assert entry["question"].endswith(".") and {"above", "below"} <= set(entry)
             assert set(entry["datasets"]) <= set(declared["datasets"])
             for profile in ("quick", "hours", "full"):
-                assert set(entry["methods"]) <= set(params.read(profile))
+                assert set(entry["methods"]) <= {*params.read(profile), *methods.names()}
 
 
 def test_every_entry_of_a_profile_is_a_method_or_a_setting_of_one():
@@ -64,6 +64,15 @@ def test_an_entry_may_be_a_setting_of_another_method(root):
     assert params.method_of("wide") == "autoencoder" == params.method_of("autoencoder")
     assert "wide" in params.methods() and "images" not in params.methods()
     assert params.part("wide", params.entry_of("wide")).method == "autoencoder"
+
+
+def test_a_method_without_an_entry_has_the_defaults_of_its_class(root):
+    (root / "lib/methods").mkdir(parents=True)
+    (root / "lib/methods/new.py").touch()
+    assert params.entry_of("new") == params.profile()["new"] == {} and "new" in params.methods()
+    assert params.part("new", params.entry_of("new")).setting == "unlabelled"
+    with pytest.raises(BadData, match="no entry newer, nor has lib/methods a file of that name"):
+        params.entry_of("newer")
 
 
 def test_fits_are_the_product_of_each_family(root):
