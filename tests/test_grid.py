@@ -44,7 +44,7 @@ def test_every_fit_has_parameters_and_every_data_set_an_entry():
 def test_every_ablation_has_words_parameters_and_data_sets_of_its_grid():
     for declared in grids():
         for entry in declared["ablations"].values():
-            assert entry["question"].endswith(".") and {"above", "below"} <= set(entry)
+            assert entry["question"].endswith((".", "?"))
             assert set(entry["datasets"]) <= set(declared["datasets"])
             for profile in ("quick", "hours", "full"):
                 assert set(entry["methods"]) <= {*params.read(profile), *methods.names()}

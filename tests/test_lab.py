@@ -102,7 +102,7 @@ def test_a_kernel_of_make_lab_computes_in_one_thread(kernel):
     assert eval(printed(kernel, names)) == ["1", "1", "1"]
 
 
-@pytest.mark.parametrize("chosen", [{}, {"OMP_NUM_THREADS": "2"}, {"OPENBLAS_NUM_THREADS": "2"}])
+@pytest.mark.parametrize("of_user", [{}, {"OMP_NUM_THREADS": "2"}, {"OPENBLAS_NUM_THREADS": "2"}])
 def test_what_another_editors_kernel_has_loaded_is_set_to_one_thread(nothing_set, of_user):
     if os.cpu_count() == 1:
         pytest.skip("one core: everything computes in one thread")
