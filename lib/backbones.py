@@ -127,7 +127,7 @@ def classifier(size=SIZE):
 
 
 def _as_photograph(film):
-    """Three equal channels of (grey - 127) / 128, grey being 0 to 255."""
+    """Return three equal channels of (grey - 127) / 128, grey being 0 to 255."""
     x = layers.Rescaling(127.5 / 128, 0.5 / 128)(film)
     return layers.Concatenate()([x, x, x])
 

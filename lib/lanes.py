@@ -3,7 +3,7 @@
     python -m lib.lanes "-s reconstruction" "-s svdd supervised"
 
 Each argument holds the arguments of `dvc repro` in one lane; without arguments one lane runs all
-stages. `@smallest` stands for the data set with the fewest fits. The exit status is 0 if all lanes
+stages. `@smallest` denotes the data set with the fewest fits. The exit status is 0 if all lanes
 succeeded, 1 if one failed, and 128 plus the signal's number if a signal ended them.
 """
 

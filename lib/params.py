@@ -119,23 +119,31 @@ def profile_name() -> str:
 
 
 def profile() -> dict:
-    """Return the parameters of the selected profile: images, split, and one entry per method."""
-    return read(profile_name())
+    """Return the parameters of the selected profile: images, split, and one entry per method.
+
+    A method without an entry has an empty one: it runs with the defaults of its class.
+    """
+    without_entry = {path.stem: {} for path in sorted(ROOT.glob("lib/methods/[!_]*.py"))}
+    return without_entry | read(profile_name())
 
 
 def entry_of(method: str) -> dict:
     """Return the entry of a method in the selected profile, over what its `training` sets for all.
 
-    Raises BadData if there is none.
+    A method without an entry has an empty one. Raises BadData for a name that is neither an entry
+    nor a file of lib/methods.
     """
     entries = _content(profile_name())
-    if method not in entries:
-        raise BadData(f"params/{profile_name()}.yaml has no entry {method}: add one.")
-    return deepcopy((entries.get("training") or {}) | (entries[method] or {}))
+    if method not in entries and not (ROOT / f"lib/methods/{method}.py").exists():
+        raise BadData(
+            f"params/{profile_name()}.yaml has no entry {method}, nor has lib/methods a file of "
+            "that name: correct the name, or add one of the two."
+        )
+    return deepcopy((entries.get("training") or {}) | (entries.get(method) or {}))
 
 
 def methods() -> list[str]:
-    """Return the entries of the profile that are methods."""
+    """Return the names of the methods and of their further settings in the profile."""
     return [name for name in profile() if name not in ("images", "split", "training")]
 
 

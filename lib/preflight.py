@@ -82,7 +82,8 @@ def mend_record_of_stages(root: Path) -> None:
     )
     record.unlink()
     if committed and committed.returncode == 0:
-        record.write_bytes(committed.stdout)
+        with files.whole_file(record) as unfinished:
+            unfinished.write_bytes(committed.stdout)
     _report(f"{record} was broken, because DVC was killed while writing it; it was replaced.")
 
 

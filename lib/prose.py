@@ -104,12 +104,12 @@ def unbroken(text: str) -> str:
 
 
 def interval(value: float, low: float, high: float, form: str = ".3f") -> str:
-    """A value with its interval, `0.841 [0.783, 0.900]`; for differences the form is `+z.3f`."""
+    """Return a value with its interval, `0.841 [0.783, 0.900]`; of differences `+z.3f`."""
     return f"{value:{form}} {ends(low, high, form)}"
 
 
 def ends(low: float, high: float, form: str = ".3f") -> str:
-    """The ends of an interval, or that there is none, as where all resamples agree."""
+    """Return the ends of an interval, or that there is none, as where all resamples agree."""
     if pd.isna(low) or pd.isna(high):
         return "[no interval]"
     return f"[{low:{form}}, {high:{form}}]"
@@ -121,7 +121,7 @@ def p_value(value: float) -> str:
 
 
 def with_sign(p_value: float) -> str:
-    """A p value in a sentence: `p = 0.0340` or `p < 0.0001`."""
+    """Return a p value in a sentence: `p = 0.0340` or `p < 0.0001`."""
     return "p < 0.0001" if p_value < 0.0001 else f"p = {p_value:.4f}"
 
 

@@ -131,13 +131,15 @@ def fingerprint(*roots: str) -> str:
 
 def write_fingerprints(folder: Path = FINGERPRINTS) -> None:
     """Write the fingerprint of every stage and notebook into `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for stage, module in STAGES.items():
-        (folder / f"{stage}.txt").write_text(fingerprint(module, f"{module}.__main__"))
-    (folder / "docstrings.txt").write_text(_docstrings())
+    texts = {
+        stage: fingerprint(module, f"{module}.__main__") for stage, module in STAGES.items()
+    } | {"docstrings": _docstrings()}
     for notebook in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        code = fingerprint("lib.report", *_imports(_notebook_code(notebook), "notebook"))
-        (folder / f"{notebook.stem}.txt").write_text(code)
+        imported = _imports(_notebook_code(notebook), "notebook")
+        texts[notebook.stem] = fingerprint("lib.report", *imported)
+    for name, text in texts.items():
+        with files.whole_file(folder / f"{name}.txt") as unfinished:
+            unfinished.write_text(text)
 
 
 def _docstrings() -> str:

@@ -40,7 +40,7 @@ TOO_WIDE = """(() => {
 
 
 def opened(page: Path, profile: Path) -> tuple[BeautifulSoup, str]:
-    """The page as the browser has it, and what it logged; `profile` is an empty folder."""
+    """Return the page as the browser has it, and what it logged; `profile` is an empty folder."""
     options = [f"--{flag}" for flag in (*FLAGS, "enable-logging=stderr", "dump-dom")]
     command = ["chromium", *options, f"--user-data-dir={profile}", page.as_uri()]
     browser = subprocess.run(command, capture_output=True, text=True, timeout=120)
@@ -87,7 +87,7 @@ class Browser:
             pass
 
     def value(self, expression: str):
-        """The value of an expression of JavaScript on the page."""
+        """Return the value of an expression of JavaScript on the page."""
         asked = {"expression": expression, "returnByValue": True, "awaitPromise": True}
         result = self.ask("Runtime.evaluate", **asked)
         assert "exceptionDetails" not in result, result
@@ -139,7 +139,7 @@ class Browser:
 
 
 def problems(window: Browser, page: Path) -> list[str]:
-    """What is wrong with a page as a browser shows it, on a desk and on a phone."""
+    """Return what is wrong with a page as a browser shows it, on a desk and on a phone."""
     found = []
     for width in (1000, 360):
         window.open(page, width)
@@ -149,7 +149,7 @@ def problems(window: Browser, page: Path) -> list[str]:
 
 
 def missing(page: BeautifulSoup) -> list[str]:
-    """Cells of tables that show a missing value as Python does; None may be a default."""
+    """Return cells of tables that show a missing value as Python does; None may be a default."""
     cells = [cell.text.strip() for cell in page(["td", "th"])]
     bad = [text for text in cells if text in ("nan", "NaN", "<NA>", "NaT")]
     for table in page("table"):

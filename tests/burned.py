@@ -10,7 +10,7 @@ NAME = "MUSTER ERIKA"
 
 
 def film(side: int = 600, seed: int = 0) -> np.ndarray:
-    """A crude chest, uint8 (side, side): two dark lungs, a bright spine, noise."""
+    """Return a crude chest, uint8 (side, side): two dark lungs, a bright spine, noise."""
     y, x = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]
     lungs = np.exp(-(((np.abs(x) - 0.42) / 0.24) ** 4) - (y / 0.55) ** 4)
     grey = 0.6 - 0.4 * lungs + 0.2 * np.exp(-((x / 0.1) ** 2))
@@ -19,7 +19,7 @@ def film(side: int = 600, seed: int = 0) -> np.ndarray:
 
 
 def burned(grey: np.ndarray, text: str = NAME, share: float = 0.04, ink: int = 255) -> np.ndarray:
-    """A copy with text, its capitals a `share` of the height, at the upper left."""
+    """Return a copy with text, its capitals a `share` of the height, at the upper left."""
     height = share * len(grey)
     place = (round(0.03 * grey.shape[1]), round(2.5 * height))
     style = {"fontFace": cv2.FONT_HERSHEY_SIMPLEX, "fontScale": height / 21, "color": ink}
@@ -27,7 +27,7 @@ def burned(grey: np.ndarray, text: str = NAME, share: float = 0.04, ink: int = 2
 
 
 def is_legible(grey: np.ndarray, text: str = NAME) -> bool:
-    """Whether the recogniser of the same package reads four letters of the text in a row."""
+    """Return whether the recogniser of the same package reads four letters of the text in a row."""
     larger = cv2.resize(grey, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
     words = _reader()(larger if max(grey.shape) <= 300 else grey, use_cls=False).txts
     words = " ".join(words or ()).upper()

@@ -5,11 +5,11 @@ from keras import ops
 
 
 def array(tensor):
-    """A tensor as a numpy array."""
+    """Return a tensor as a numpy array."""
     return ops.convert_to_numpy(tensor)
 
 
 def cross_entropy(logit, target):
-    """The mean over films, from probabilities."""
+    """Return the mean over films, from probabilities."""
     probability = 1 / (1 + np.exp(-array(logit).astype(float)))
     return -np.log(probability if target else 1 - probability).mean()

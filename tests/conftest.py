@@ -114,7 +114,7 @@ class Study:
                 for path in weights}  # fmt: skip
 
     def waiting(self) -> set[str]:
-        """The fits that `dvc repro` would train, by data set, method, variant and seed."""
+        """Return the fits that `dvc repro` would train, by data set, method, variant and seed."""
         code = "from lib.ablations import every_fit; from lib.fits.work import is_trained; "
         code += "print(*(fit.place for fit in every_fit() if not is_trained(fit)), sep='\\n')"
         asked = self.run("python", "-c", code)
@@ -155,7 +155,7 @@ def copy_of_working_tree(folder: Path) -> Path:
 
 @pytest.fixture
 def at_commit(monkeypatch):
-    """The grid has limbs, whose fits are up to date; set the commit, the profile, an old fit."""
+    """Let the grid have limbs, with fits up to date; set commit, profile and an old fit."""
     fits = [Fit("limbs", "deep_svdd"), Fit("limbs", "autoencoder")]
     at = {"commit": "abcdef0123", "profile": "hours", "outdated": ()}
     monkeypatch.setattr("lib.comparison.experiment.commit", lambda: at["commit"])
@@ -167,14 +167,14 @@ def at_commit(monkeypatch):
 
 @pytest.fixture(scope="session")
 def small_study(tmp_path_factory) -> Study:
-    """The whole study on a few small phantoms, rebuilt by one `dvc repro`; once for all workers."""
-    own = tmp_path_factory.mktemp("study")
-    together = own.parent.parent if "PYTEST_XDIST_WORKER" in os.environ else own.parent
+    """Rebuild the whole study on a few small phantoms by `dvc repro`, once for all workers."""
+    folder = tmp_path_factory.mktemp("study")
+    together = folder.parent.parent if "PYTEST_XDIST_WORKER" in os.environ else folder.parent
     with FileLock(together / "study.lock"):
         if not (together / "rebuilt").exists():
             _rebuild(together / "unfinished").rename(together / "rebuilt")
-    shutil.copytree(together / "rebuilt", own, symlinks=True, dirs_exist_ok=True)
-    return Study(own)
+    shutil.copytree(together / "rebuilt", folder, symlinks=True, dirs_exist_ok=True)
+    return Study(folder)
 
 
 def _rebuild(folder: Path) -> Path:
@@ -195,7 +195,7 @@ def _rebuild(folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory):
-    """A window of Chromium, for all tests of this process that look at pages."""
+    """Yield a window of Chromium, for all tests of this process that look at pages."""
     from browser import Browser  # which only pytest finds
 
     window = Browser(tmp_path_factory.mktemp("browser"))

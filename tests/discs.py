@@ -4,7 +4,7 @@ import numpy as np
 
 
 def discs(n, size=32, abnormal=0.0, seed=0):
-    """Films (n, size, size, 1) in [-1, 1], labels (n,), masks of the squares (n, size, size)."""
+    """Return films (n, size, size, 1) in [-1, 1], labels (n,), masks (n, size, size)."""
     random = np.random.default_rng(seed)
     rows, columns = np.mgrid[:size, :size]
     labels = (np.arange(n) < round(abnormal * n)).astype("float32")

@@ -103,7 +103,7 @@ class Run:
 
 
 def small_study(folder: Path) -> Study:
-    """A study of one data set, two methods and an ablation of two fits, not run yet."""
+    """Return a study of one data set, two methods and an ablation of two fits, not run yet."""
     folder.mkdir(parents=True)
     study = Study(copy_of_working_tree(folder))
     (folder / "params/study.yaml").write_text(GRID)
@@ -138,7 +138,7 @@ def rebuilt(study: Study) -> list[Stage]:
 
 
 def kept(study: Study) -> dict[str, str]:
-    """What must come out the same: the scores of all fits, and the results."""
+    """Return what must come out the same: the scores of all fits, and the results."""
     files = [*(study.folder / "build").rglob("scores.csv"), study.folder / "reports/results.csv"]
     return {str(file.relative_to(study.folder)): file.read_text() for file in files}
 
@@ -147,7 +147,7 @@ def kept(study: Study) -> dict[str, str]:
 
 
 def fresh(base: Study, place: Path, stage: Stage) -> Study:
-    """A copy of the rebuilt study in which one stage has never run, so no cache holds its outs."""
+    """Return a copy of the rebuilt study in which one stage has never run, nor is in a cache."""
     for old in place.iterdir():
         shutil.rmtree(old) if old.is_dir() else old.unlink()
     subprocess.run(["cp", "-a", f"{base.folder}/.", str(place)], check=True)
@@ -178,7 +178,7 @@ def kill(whom: str, study: Study, stage: Stage, chance: random.Random) -> str:
 
 
 def end(number: int, study: Study, stage: Stage, chance: random.Random) -> str:
-    """A signal for the lanes of `make study`, which have to be gone soon after."""
+    """Send a signal to the lanes of `make study`, which have to be gone soon after."""
     run = Run(study, ["python", "-m", "lib.lanes", f"-s {stage.name}"])
     run.wait_until_it_works(chance.uniform(0, stage.seconds))
     below = run.descendants()
@@ -189,7 +189,7 @@ def end(number: int, study: Study, stage: Stage, chance: random.Random) -> str:
 
 
 def two_at_once(study: Study, stage: Stage, chance: random.Random) -> str:
-    """The command of a stage by hand, twice, the second at any moment of the first."""
+    """Run the command of a stage by hand, twice, the second at any moment of the first."""
     one = isinstance(stage.commands, str)
     line = stage.commands if one else " && ".join(stage.commands)
     first = Run(study, ["sh", "-c", line])
@@ -201,7 +201,7 @@ def two_at_once(study: Study, stage: Stage, chance: random.Random) -> str:
 
 
 def full_disk(study: Study, stage: Stage, chance: random.Random) -> str:
-    """All of the disk is taken but a little; where none could be mounted, no file may grow."""
+    """Fill the disk but for a little; where none could be mounted, let no file grow."""
     left = chance.choice([0, 4, 40, 400, 4000]) * 1024
     filler, limit = study.folder / "build/filler", None
     if study.folder.is_mount():
@@ -218,7 +218,7 @@ def full_disk(study: Study, stage: Stage, chance: random.Random) -> str:
 
 
 def no_permission(study: Study, stage: Stage, chance: random.Random) -> str:
-    """Where the stage writes, nothing may be written."""
+    """Forbid writing where the stage writes."""
     folders = {(study.folder / out).parent for out in stage.outs}
     for folder in folders:
         folder.chmod(0o555)
@@ -230,7 +230,7 @@ def no_permission(study: Study, stage: Stage, chance: random.Random) -> str:
 
 
 def little_memory(study: Study, stage: Stage, chance: random.Random) -> str:
-    """An address space of some size."""
+    """Limit the address space to some size."""
     most = int(chance.uniform(0.4, 3) * 2**30)
     limit = partial(resource.setrlimit, resource.RLIMIT_AS, (most, most))
     run = Run(study, repro(stage.name), preexec_fn=limit)
@@ -269,7 +269,7 @@ def outcome(study: Study, expected: dict[str, str], printed: str) -> tuple[str, 
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[Path]:
-    """A disk of its own at `folder`, where that is permitted."""
+    """Yield a disk of its own at `folder`, where that is permitted."""
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}m", "tmpfs", str(folder)]
     mounted = subprocess.run(mount, capture_output=True).returncode == 0

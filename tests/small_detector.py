@@ -31,7 +31,7 @@ def write_detector(folder, preprocessing, normals, abnormals):
 
 
 def _network(size):
-    """films (n, s, s, 1) -> map (n, s, s), the squared difference from a local mean, and score."""
+    """Map films (n, s, s, 1) to squared differences from a local mean (n, s, s), and scores."""
     constants = {
         "kernel": np.full((1, 1, SIDE, SIDE), 1 / SIDE**2, np.float32),
         "channel": np.array([1]),

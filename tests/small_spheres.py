@@ -23,7 +23,7 @@ DROCC_AT_8_PIXELS = {
 
 
 def gain_by_labels(method, score, **options) -> float:
-    """How much farther out labels push anomalies: the ratio of mean scores, with and without."""
+    """Return how far labels push anomalies: the ratio of mean scores, with and without."""
     x, y, _ = discs(48, abnormal=0.25)
     ratio = {}
     for given, labels in {"true": y, "none": np.full_like(y, np.nan)}.items():

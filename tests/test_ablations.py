@@ -63,7 +63,7 @@ def leave(build, ablation=LABELS, failed=(), signal=None):
 
 
 def judged_of(build, ablation=LABELS, resamples=20):
-    """What is measured about an ablation, as its page reads it."""
+    """Return what is measured about an ablation, as its page reads it."""
     write_measures("limbs", [], [ablation], build=build, resamples=resamples)
     return judge(ablation, build)
 
@@ -77,7 +77,7 @@ def compare(build, *ablations):
 
 @pytest.fixture
 def build(tmp_path):
-    """A build folder with an index and floors, and no fit yet."""
+    """Return a build folder with an index and floors, and no fit yet."""
     index = films_of_limbs()
     for folder in ("index", "floors"):
         (tmp_path / folder).mkdir()
@@ -114,15 +114,15 @@ def test_means_and_differences_over_seeds_by_hand(build):
         np.array([auroc_of(build, "deep_sad", variant, seed) for seed in (0, 1, 2)])
         for variant in ("unlabelled", KNOWN)
     )
-    for found, values, bounds in (
+    for estimate, values, bounds in (
         (judged.means.query("method == 'deep_sad' and variant == @KNOWN").iloc[0], known, (0, 1)),
         (judged.differences.query("method == 'deep_sad'").iloc[0], known - without, (-1, 1)),
     ):
-        assert found["value"] == pytest.approx(values.mean())
-        assert found["sd"] == pytest.approx(values.std(ddof=1))
+        assert estimate["value"] == pytest.approx(values.mean())
+        assert estimate["sd"] == pytest.approx(values.std(ddof=1))
         ends = metrics.t_interval(values, bounds)[1:]
-        assert (found["low"], found["high"]) == pytest.approx(ends)
-        assert (found["seeds"], found["n"], found["base_rate"]) == (3, 120, 0.5)
+        assert (estimate["low"], estimate["high"]) == pytest.approx(ends)
+        assert (estimate["seeds"], estimate["n"], estimate["base_rate"]) == (3, 120, 0.5)
     assert set(judged.differences["reference"]) == {"unlabelled"}
     assert set(judged.differences["variant"]) == {KNOWN}, "the reference is compared with no one"
 
@@ -180,7 +180,7 @@ def test_a_record_has_the_tables_of_the_ablation_that_was_recorded(build):
     assert again.ablation.dataset == "others"
     for name in ("means", "differences", "contrasts"):
         keys = [key for key in ("method", "variant", "against") if key in getattr(judged, name)]
-        one, other = (getattr(found, name).sort_values(keys) for found in (judged, again))
+        one, other = (getattr(estimate, name).sort_values(keys) for estimate in (judged, again))
         columns = [*keys, "short", "seeds", "n"]
         assert one[columns].to_numpy().tolist() == other[columns].to_numpy().tolist()
         for column in ("value", "low", "high"):
@@ -216,7 +216,7 @@ def test_a_claim_is_shown_by_contrasts_that_are_clear(build, value, shown, count
     assert of_all_contrasts([judged._replace(contrasts=table[:0])], "it") == ""
 
 
-def test_what_a_variant_changes_is_said_with_its_interval(build):
+def test_what_a_variant_changes_is_given_with_its_interval(build):
     leave(build)
     judged = clear(judged_of(build))
     words = of_variant([judged], KNOWN)
@@ -342,7 +342,7 @@ def test_a_page_has_the_digits_of_the_table_and_marks(build, monkeypatch):
     assert list(judged.given.index.unique("method")) == ["deep_sad", "resnet †"]
 
 
-def test_rows_over_seeds_stand_beside_those_of_fits_and_no_fit_of_the_grid_is_among_them(build):
+def test_rows_over_seeds_are_next_to_those_of_fits_and_no_fit_of_the_grid_is_among_them(build):
     leave(build)
     results = compare(build, LABELS)
     assert list(results) == COLUMNS and set(results["family"]) == {"ablation: labels"}
@@ -389,7 +389,7 @@ def test_failed_and_absent_fits_are_listed(build):
     assert one(table(build, "results"), method="resnet", seed="1", setting=KNOWN)["n"] == 120
 
 
-def test_broken_scores_of_a_fit_are_one_sentence_and_the_others_stand(build):
+def test_broken_scores_of_a_fit_are_one_sentence_and_the_others_remain(build):
     leave(build)
     path = files.scored(LABELS.fit("resnet", "unlabelled", 2), build) / "scores.csv"
     pd.read_csv(path, dtype=str)[:-3].to_csv(path, index=False)
@@ -404,8 +404,8 @@ def test_a_reference_is_the_fit_of_the_grid_and_is_measured_once(build):
     """deep_sad has 5 % + 5 % known films in its entry: that variant changes nothing."""
     assert LABELS.fit("deep_sad", KNOWN, 0) == Fit("limbs", "deep_sad", seed=0)
     leave(build)
-    own = [Fit("limbs", "deep_sad", seed=seed) for seed in (0, 1, 2)]
-    write_measures("limbs", own, [LABELS], build=build, resamples=20)
+    trained = [Fit("limbs", "deep_sad", seed=seed) for seed in (0, 1, 2)]
+    write_measures("limbs", trained, [LABELS], build=build, resamples=20)
     rankings = read_measures("limbs", "rankings", build)
     assert not rankings.duplicated(["method", "variant", "seed", "metric"]).any()
     results = read_measures("limbs", "results", build)
@@ -426,7 +426,7 @@ def test_a_test_set_of_one_label_has_no_numbers(build):
 
 
 def clear(judged):
-    """The differences as if their p values were small, whatever three seeds give."""
+    """Return the differences as if their p values were small, whatever three seeds give."""
     return judged._replace(differences=judged.differences.assign(p_holm=0.01))
 
 

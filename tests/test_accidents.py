@@ -34,7 +34,7 @@ class Refused(Exception):
         (Refused("This file is wrong."), "^This file is wrong.$"),
     ],
 )
-def test_an_accident_is_told_in_one_sentence(error, sentence):
+def test_an_accident_is_reported_in_one_sentence(error, sentence):
     with pytest.raises(SystemExit, match=sentence) as end, accidents.in_one_sentence(Refused):
         raise error
     assert "\n" not in str(end.value)

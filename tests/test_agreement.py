@@ -11,7 +11,7 @@ METHODS = [f"method_{k}" for k in range(8)]
 
 
 def results(dataset: str, values, methods=METHODS, family="reconstruction", seed="0"):
-    """A table of results with one AUROC per method."""
+    """Return a table of results with one AUROC per method."""
     return pd.DataFrame(
         {
             "dataset": dataset,

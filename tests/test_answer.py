@@ -41,7 +41,7 @@ def results(dataset: str, **values) -> pd.DataFrame:
 
 
 def paired(dataset: str, *rows) -> pd.DataFrame:
-    """Tests: method a, method b, difference, p after Holm's correction."""
+    """Return tests: method a, method b, difference, p after Holm's correction."""
     table = pd.DataFrame(rows, columns=["method_a", "method_b", "difference", "p_holm"])
     low, high = table["difference"] - 0.04, table["difference"] + 0.04
     return table.assign(dataset=dataset, low=low, high=high)

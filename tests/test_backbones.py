@@ -16,7 +16,7 @@ DAISY = 985  # of ImageNet's 1,000 classes
 
 
 def photograph(side=224):
-    """A flower, square, (1, side, side, 3), grey levels 0 to 255."""
+    """Return a flower, square, (1, side, side, 3), grey levels 0 to 255."""
     picture = load_sample_image("flower.jpg")
     height, width = picture.shape[:2]
     left = (width - height) // 2

@@ -57,7 +57,7 @@ def test_the_sentence_has_the_ends_and_counts_chance(results):
     assert words.endswith("contains 0.5 in 2 of 4 cases.")
 
 
-def test_what_was_published_per_part_is_said_of_its_methods_alone():
+def test_what_was_published_per_part_is_cited_for_its_methods_alone():
     words = body_parts.published("mura", ["f_anogan", "alpha_gan"])
     assert "For alpha_gan .78 to .97 is reported" in words
     assert "For f_anogan .58 to .74 is reported" in words and "not documented" in words

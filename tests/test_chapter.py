@@ -127,13 +127,13 @@ def test_the_films_of_a_chapter_in_words():
 def test_a_fit_is_shown_among_the_best_floors(monkeypatch):
     floors = table(*(row(f"floor: {n}", "floor", n / 10, seed="") for n in range(1, 6)))
     monkeypatch.setattr(chapter, "read_measures", lambda dataset, name: floors)
-    own = table(row("vae", "reconstruction", 0.45))
+    of_method = table(row("vae", "reconstruction", 0.45))
     of_floor = pair_with_floor("vae", -0.05, 0.00001)
-    measures = Measures(own, NOTHING, of_floor, pd.Series(dtype=float), NOTHING)
+    measures = Measures(of_method, NOTHING, of_floor, pd.Series(dtype=float), NOTHING)
     rows = chapter.floors_of(Fit("mura", "vae"), measures)
     assert rows[""].tolist() == ["**vae**", "floor: 5", "floor: 4", "floor: 3"]
     assert rows["p (Holm)"].tolist() == ["<&nbsp;0.0001", "", "", ""]
-    assert chapter.floors_of(Fit("mura", "vae"), measures._replace(results=own[:0])).empty
+    assert chapter.floors_of(Fit("mura", "vae"), measures._replace(results=of_method[:0])).empty
     assert chapter.best_floor("mura") == {"floor: 5": 0.5}
 
 

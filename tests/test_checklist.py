@@ -26,7 +26,7 @@ def filled(request, monkeypatch):
 
 
 def outputs() -> set[str]:
-    """Pages that stages of the graph make, with {dataset} for the data set."""
+    """Return pages that stages of the graph make, with {dataset} for the data set."""
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values()
     listed = [str(out) for stage in stages for out in stage.get("outs", [])]
     pages = {name.removeprefix("reports/") for name in listed if name.endswith(".html")}

@@ -23,7 +23,7 @@ MILLION = 10**6
 
 @pytest.fixture
 def films(tmp_path, monkeypatch):
-    """A data set of 100 films of 64 pixels, and params/cluster.yaml as a dictionary."""
+    """Return a data set of 100 films of 64 pixels, and params/cluster.yaml as a dictionary."""
     monkeypatch.setattr(files, "BUILD", tmp_path)
     files.images("toy").parent.mkdir()
     np.save(files.images("toy"), np.zeros((100, 64, 64), np.uint8))
@@ -112,7 +112,7 @@ def test_the_files_for_schedulers_are_well_formed():
 
 @pytest.fixture
 def study_without_fits(small_study):
-    """A copy of the small study whose autoencoders are still to be trained; their scores."""
+    """Yield a copy of the small study whose autoencoders are still to be trained; their scores."""
     folder = small_study.folder / "build"
     place = Path("rsna/autoencoder")
     scores = {

@@ -37,7 +37,7 @@ def compare(fits, build, resamples=20, **options):
 
 
 def films_of_limbs() -> pd.DataFrame:
-    """An index with two views a study, two studies a patient, two body parts and two findings."""
+    """Return an index: two views per study and studies per patient, two body parts and findings."""
     film = np.arange(FILMS)
     study, patient = film // 2, film // 4
     label = study % 2
@@ -81,7 +81,7 @@ def scores_of(fit, build):
 
 @pytest.fixture
 def build(tmp_path):
-    """A build folder: a detector that sees the label through noise, twice, and one at chance."""
+    """Return a build folder: a detector of the label through noise, twice, and one at chance."""
     rng, index = np.random.default_rng(0), films_of_limbs()
     for folder in ("index", "images", "floors"):
         (tmp_path / folder).mkdir()
@@ -108,7 +108,7 @@ def build(tmp_path):
 
 
 def leave_annotations(build, index):
-    """Fractures have boxes, hardware has exact masks."""
+    """Annotate fractures by boxes, hardware by exact masks."""
     abnormal = index[index["label"].eq(1)]
     notes = abnormal[["image_id", "finding"]].assign(x=25, y=30, width=25, height=30)
     notes["mask"] = np.where(notes["finding"].eq("fracture"), "", "masks/film.png")
@@ -120,7 +120,7 @@ def table(build, name):
 
 
 def one(results, **wanted):
-    """The only row of the results that holds what is wanted."""
+    """Return the only row of the results that holds what is wanted."""
     wanted = {"level": "image", "group": "all", "metric": "auroc"} | wanted
     rows = results.loc[np.all([results[name].eq(value) for name, value in wanted.items()], axis=0)]
     assert len(rows) == 1, (wanted, len(rows))
@@ -143,8 +143,8 @@ def test_results_are_those_of_scores_and_index(build):
         "unlabelled",
     )
     hand = test[test["body_part"].eq("hand")]
-    found = one(results, method="deep_svdd", group="body part: hand")
-    assert found["value"] == pytest.approx(metrics.auroc(hand["label"], hand["score"]), abs=1e-4)
+    of_hands = one(results, method="deep_svdd", group="body part: hand")
+    assert of_hands["value"] == pytest.approx(metrics.auroc(hand["label"], hand["score"]), abs=1e-4)
 
 
 def test_groups_compare_each_finding_with_all_normals(build):
@@ -171,12 +171,12 @@ def test_a_group_has_the_findings_that_look_like_no_drawn_lesion(build, monkeypa
     compare([GOOD], build, resamples=20)
     results = table(build, "results").query("level == 'image' and metric == 'auroc'")
     index = films_of_limbs().query("split == 'test'")
-    chosen = index[index["finding"].isin(["", "fracture"])].merge(scores_of(GOOD, build))
-    found = one(results, method="deep_svdd", group="findings unlike drawn lesions")
-    assert found["n"] == len(chosen) < len(index)
-    auroc = metrics.auroc(chosen["label"], chosen["score"])
-    assert found["value"] == pytest.approx(auroc, abs=1e-4)
-    floors = results[results["group"].eq(found["group"]) & results["family"].eq("floor")]
+    films = index[index["finding"].isin(["", "fracture"])].merge(scores_of(GOOD, build))
+    row = one(results, method="deep_svdd", group="findings unlike drawn lesions")
+    assert row["n"] == len(films) < len(index)
+    auroc = metrics.auroc(films["label"], films["score"])
+    assert row["value"] == pytest.approx(auroc, abs=1e-4)
+    floors = results[results["group"].eq(row["group"]) & results["family"].eq("floor")]
     assert len(floors), "floors are compared as well"
 
 
@@ -238,12 +238,14 @@ def test_the_reliability_of_a_fit_is_that_of_its_probabilities(build):
     films = index.merge(scores_of(GOOD, build))
     validation, test = (films[films["split"].eq(split)] for split in ("validation", "test"))
     for curve, fit in metrics.CURVES.items():
-        own = bins[bins["curve"].eq(curve)]
-        assert own["n"].sum() == len(test)
-        assert np.average(own["observed"], weights=own["n"]) == pytest.approx(test["label"].mean())
+        part = bins[bins["curve"].eq(curve)]
+        assert part["n"].sum() == len(test)
+        assert np.average(part["observed"], weights=part["n"]) == pytest.approx(
+            test["label"].mean()
+        )
         mean = fit(validation["label"], validation["score"])(test["score"]).mean()
-        assert np.average(own["predicted"], weights=own["n"]) == pytest.approx(mean)
-        assert (own["low"].fillna(0) <= own["observed"]).all()
+        assert np.average(part["predicted"], weights=part["n"]) == pytest.approx(mean)
+        assert (part["low"].fillna(0) <= part["observed"]).all()
 
 
 def test_perfect_maps_are_perfect_against_masks_and_boxes(build):
@@ -378,9 +380,9 @@ def test_scores_of_other_weights_are_no_scores_of_a_fit(build):
 def test_a_card_reads_the_rows_of_the_comparison(build):
     results = compare([GOOD, AGAIN, CHANCE], build)
     measures = measures_of(AGAIN, build)
-    own = results[results["method"].eq("deep_svdd") & results["seed"].eq("1")]
+    part = results[results["method"].eq("deep_svdd") & results["seed"].eq("1")]
     pd.testing.assert_frame_equal(
-        measures.results, own[COLUMNS].reset_index(drop=True), check_dtype=False
+        measures.results, part[COLUMNS].reset_index(drop=True), check_dtype=False
     )
     assert len(measures.curve) == 101 and len(measures.follows) == 2
     assert measures.against_floor == {}, "tests take the first of several seeds"
@@ -470,7 +472,7 @@ def test_further_scores_have_their_own_rows(build):
 
 
 def swept(settings, number=60, seed=0):
-    """A sweep of films in pairs of a patient, and what is known of them; columns are settings."""
+    """Return a sweep of films, two per patient, and facts on them; columns are settings."""
     rng = np.random.default_rng(seed)
     films = pd.DataFrame({"image_id": [f"{n:03}" for n in range(number)]})
     films["patient_id"] = [f"p{n // 2}" for n in range(number)]
@@ -496,8 +498,8 @@ def test_a_sweep_is_measured_against_the_setting_with_most_calls():
     assert table.index.names == ["lambda", "calls"] and (table["n"] == 60).all()
     assert table.index[table["reference"]].tolist() == [(250, 250)]
     few, most, noisy = (table.loc[tuple(setting.values())] for setting, _ in SETTINGS)
-    own = sweep[sweep["calls"].eq(250)].merge(films)
-    assert most["value"] == pytest.approx(metrics.auroc(own["label"], own["score"]))
+    part = sweep[sweep["calls"].eq(250)].merge(films)
+    assert most["value"] == pytest.approx(metrics.auroc(part["label"], part["score"]))
     assert most["low"] < most["value"] < most["high"]
     paired = ["difference", "difference_low", "difference_high"]
     for same in (few, most):  # the same scores, whatever the patients
@@ -523,7 +525,7 @@ def test_a_sweep_leaves_out_films_of_unknown_label_and_says_nothing_of_too_few()
 
 
 def write_source(root, path="data.csv", md5="abc.dir"):
-    """What params/study.yaml and dvc.lock say of films that `dvc repro` has copied to data/."""
+    """Write params/study.yaml and dvc.lock as after `dvc repro` has copied films to data/."""
     listed = "of real films"
     (root / "data.csv").write_text(listed)
     (root / "params").mkdir(exist_ok=True)
@@ -536,7 +538,7 @@ def write_source(root, path="data.csv", md5="abc.dir"):
 
 @pytest.fixture
 def root(build, at_commit, tmp_path_factory):
-    """A repository whose data/ holds real films, compared and published."""
+    """Return a repository whose data/ holds real films, compared and published."""
     root = tmp_path_factory.mktemp("repository")
     compare([GOOD], build, resamples=20)
     (root / "reports").mkdir()
@@ -640,11 +642,11 @@ def test_record_puts_the_study_beside_the_reference_codes(root):
 
 
 def test_a_record_marks_choices_in_sight_and_scores_that_point_the_wrong_way(root, monkeypatch):
-    chosen = pd.DataFrame({"method": ["deep_svdd"], "dataset": "limbs", "chosen": "its width"})
-    monkeypatch.setattr(choices, "read_choices", lambda: chosen.assign(profile=""))
+    in_sight = pd.DataFrame({"method": ["deep_svdd"], "dataset": "limbs", "chosen": "its width"})
+    monkeypatch.setattr(choices, "read_choices", lambda: in_sight.assign(profile=""))
     results = pd.read_csv(root / "reports/results.csv", dtype={"seed": str})
-    own = results["method"].eq("deep_svdd")
-    backwards = results.assign(high=results["high"].mask(own, 0.4))
+    part = results["method"].eq("deep_svdd")
+    backwards = results.assign(high=results["high"].mask(part, 0.4))
     backwards.to_csv(root / "reports/results.csv", index=False)
     record(root)
     text = (root / "reports/real/README.md").read_text()
@@ -719,7 +721,7 @@ def test_scored_films_carry_no_training_film(build):
 
 
 def changed(build, **columns):
-    """The index with other columns, in the place of the first."""
+    """Return the index with other columns, in the place of the first."""
     index = pd.read_csv(build / "index/limbs.csv", dtype={"image_id": str}).assign(**columns)
     index.to_csv(build / "index/limbs.csv", index=False)
     return index

@@ -39,7 +39,7 @@ def reason(path):
 
 
 def whole_films(folder):
-    """The bytes of a film of each kind."""
+    """Return the bytes of a film of each kind."""
     jpeg, codestream = as_bytes(GREY, "JPEG", quality=95), as_bytes(DEEP, "JPEG2000", no_jp2=True)
     run_length = struct.pack("<16L", 1, 64, *[0] * 14) + bytes([0x00, 0x07, 0x91, 0x09]) * 12
     tables = {"VOILUTSequence": table(np.arange(4096)), "ModalityLUTSequence": table(range(4096))}
@@ -63,7 +63,7 @@ def whole_films(folder):
 
 
 def damaged(film, chance):
-    """A film's bytes with some of them changed, lost, doubled or cut off; the header most often."""
+    """Return a film's bytes, some changed, lost, doubled or cut off; the header most often."""
     film = bytearray(film)
     for _ in range(chance.choice([1, 1, 2, 4, 16, 64])):
         at = chance.randrange(max(1, len(film) if chance.random() < 0.5 else min(len(film), 1000)))
@@ -105,7 +105,7 @@ def test_damaged_films_are_unreadable_and_nothing_worse(tmp_path, capfd):
 
 
 def is_readable_and_sound(path, number):
-    """Whether a damaged film is read; each reader must answer or name a reason."""
+    """Return whether a damaged film is read; each reader must answer or name a reason."""
     answers = {}
     for read in READERS:
         try:
@@ -143,7 +143,7 @@ def test_tiny_films_are_refused(tmp_path):
 
 
 def chunk(kind, content):
-    """A part of a PNG."""
+    """Return a part of a PNG."""
     checksum = struct.pack(">I", zlib.crc32(kind + content))
     return struct.pack(">I", len(content)) + kind + content + checksum
 

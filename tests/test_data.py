@@ -35,7 +35,7 @@ def choose(root: Path, **places: Path) -> None:
 
 
 def state(folder: Path) -> dict:
-    """All that is known of files but when they were read."""
+    """Return all that is known of files but when they were read."""
     facts = {path: path.lstat() for path in folder.rglob("*")}
     return {
         p: (s.st_ino, s.st_mode, s.st_nlink, s.st_size, s.st_mtime_ns) for p, s in facts.items()
@@ -49,7 +49,7 @@ def contents(folder: Path) -> dict[str, str]:
 
 @pytest.fixture
 def films(tmp_path) -> Path:
-    """A user's films."""
+    """Return a user's films."""
     for name in ("healthy/1.png", "healthy/2.png", "fracture/3.png"):
         write(tmp_path / "films" / name, name)
     return tmp_path / "films"
@@ -57,7 +57,7 @@ def films(tmp_path) -> Path:
 
 @pytest.fixture
 def root(tmp_path, films, monkeypatch) -> Path:
-    """A repository whose data/ is a copy of the films."""
+    """Return a repository whose data/ is a copy of the films."""
     root = tmp_path / "repository"
     choose(root, ours=films)
     monkeypatch.setattr(data, "_are_known_phantoms", lambda root: False)
@@ -66,7 +66,7 @@ def root(tmp_path, films, monkeypatch) -> Path:
 
 
 def refused(root: Path, match: str) -> None:
-    """The copy stops with a sentence, and data/ is as it was."""
+    """Assert that the copy stops with a sentence and leaves data/ as it was."""
     before = state(root / "data")
     with pytest.raises(BadData, match=match):
         data.copy(root)
@@ -351,7 +351,7 @@ def test_two_copies_wait_for_each_other(root, films):
 
 @pytest.fixture
 def repository(tmp_path):
-    """A small DVC repository, without git, with the stage `data` of dvc.yaml and two others."""
+    """Return a small DVC repository without git, with the stage `data` and two others."""
     root = tmp_path / "repository"
     shutil.copytree(ROOT / "lib", root / "lib", ignore=shutil.ignore_patterns("__pycache__"))
     (root / ".dvc").mkdir()

@@ -124,7 +124,7 @@ def write_ours(data, patients=range(12)):
 
 
 def write_parts(data, **parts):
-    """Folders of their own for parts of the films, each patient with a film of either class."""
+    """Write folders for parts of the films, each patient with a film of either class."""
     for part, patients in parts.items():
         for patient in patients:
             write_film(data / f"ours/{part}/healthy/p{patient}_1.png")
@@ -643,7 +643,7 @@ def test_load_index_gives_types_and_refuses_what_is_no_index(tmp_path):
 
 
 def films(patients=300, seed=0):
-    """Patients with one to six films over three body parts, some with both labels."""
+    """Return patients with one to six films over three body parts, some with both labels."""
     rng = np.random.default_rng(seed)
     patient = np.repeat(np.arange(patients), rng.integers(1, 7, patients))
     number = len(patient)
@@ -719,45 +719,47 @@ def index():
 
 
 def test_training_on_normals_only(index):
-    chosen = training_set(index)
-    assert chosen["y"].isna().all()
-    assert index["label"].iloc[chosen["row"]].eq(0).all()
-    assert len(chosen) == (index["split"].eq("train") & index["label"].eq(0)).sum()
+    selected = training_set(index)
+    assert selected["y"].isna().all()
+    assert index["label"].iloc[selected["row"]].eq(0).all()
+    assert len(selected) == (index["split"].eq("train") & index["label"].eq(0)).sum()
 
 
 def test_training_with_all_labels(index):
-    chosen = training_set(index, "all")
-    assert (index["split"].iloc[chosen["row"]] == "train").all()
-    assert (index["label"].iloc[chosen["row"]].to_numpy() == chosen["y"]).all()
-    assert len(chosen) == index["split"].eq("train").sum()
+    selected = training_set(index, "all")
+    assert (index["split"].iloc[selected["row"]] == "train").all()
+    assert (index["label"].iloc[selected["row"]].to_numpy() == selected["y"]).all()
+    assert len(selected) == index["split"].eq("train").sum()
 
 
 def test_training_with_few_labels_and_contamination(index):
     labels = {"normal": 0.05, "abnormal": 0.1}
-    chosen = training_set(index, labels, seed=1, contamination=0.08)
-    truth = index["label"].iloc[chosen["row"]].to_numpy()
-    number, unknown = len(chosen), chosen["y"].isna()
-    assert chosen["row"].is_unique and (index["split"].iloc[chosen["row"]] == "train").all()
-    assert (truth[~unknown] == chosen["y"][~unknown]).all()
-    assert chosen["y"].eq(0).sum() == pytest.approx(0.05 * number, abs=1)
-    assert chosen["y"].eq(1).sum() == pytest.approx(0.1 * number, abs=1)
+    selected = training_set(index, labels, seed=1, contamination=0.08)
+    truth = index["label"].iloc[selected["row"]].to_numpy()
+    number, unknown = len(selected), selected["y"].isna()
+    assert selected["row"].is_unique and (index["split"].iloc[selected["row"]] == "train").all()
+    assert (truth[~unknown] == selected["y"][~unknown]).all()
+    assert selected["y"].eq(0).sum() == pytest.approx(0.05 * number, abs=1)
+    assert selected["y"].eq(1).sum() == pytest.approx(0.1 * number, abs=1)
     assert (truth[unknown] == 1).mean() == pytest.approx(0.08, abs=0.005)
     normals = index["split"].eq("train") & index["label"].eq(0)
     assert (truth == 0).sum() == normals.sum()  # no normal film is lost
-    known = index.iloc[chosen["row"][chosen["y"].eq(1)]]["body_part"].value_counts(normalize=True)
+    known = index.iloc[selected["row"][selected["y"].eq(1)]]["body_part"].value_counts(
+        normalize=True
+    )
     train = index[index["split"].eq("train") & index["label"].eq(1)]
     expected = train["body_part"].value_counts(normalize=True)
     assert (known - expected).abs().max() < 0.06
-    assert training_set(index, labels, 1, 0.08).equals(chosen)
-    assert not training_set(index, labels, 2, 0.08).equals(chosen)
+    assert training_set(index, labels, 1, 0.08).equals(selected)
+    assert not training_set(index, labels, 2, 0.08).equals(selected)
     shuffled_ids = index.assign(patient_id="x" + index["patient_id"].str[::-1])
-    assert training_set(shuffled_ids, labels, 1, 0.08).equals(chosen)  # salted ids change nothing
+    assert training_set(shuffled_ids, labels, 1, 0.08).equals(selected)  # salted ids change nothing
 
 
 def test_contamination_of_unlabelled_normals(index):
-    chosen = training_set(index, contamination=0.1)
-    assert chosen["y"].isna().all()
-    assert index["label"].iloc[chosen["row"]].mean() == pytest.approx(0.1, abs=0.005)
+    selected = training_set(index, contamination=0.1)
+    assert selected["y"].isna().all()
+    assert index["label"].iloc[selected["row"]].mean() == pytest.approx(0.1, abs=0.005)
 
 
 def test_impossible_training_sets(index):
@@ -810,8 +812,8 @@ def test_real_films(name, normal, abnormal):
 )
 def test_real_films_on_the_protocols_of_the_reference_codes(name, outside, test):
     tables = build_index(name, load_entries()[name], XRAYS, "salt")
-    found = counts(tables)
+    counted = counts(tables)
     for label, known, tested in zip(("normal", "abnormal"), outside, test, strict=True):
-        assert found[f"train: {label}"] + found[f"validation: {label}"] == known
-        assert found[f"test: {label}"] == tested
+        assert counted[f"train: {label}"] + counted[f"validation: {label}"] == known
+        assert counted[f"test: {label}"] == tested
     assert tables["problems"].empty

@@ -168,7 +168,7 @@ def test_tensorflow_and_jax_agree(tmp_path):
 
 
 def train_games():
-    """The JAX side of the test above: from the weights in this folder, the same three epochs."""
+    """Train on JAX, for the test above: the same three epochs from the weights in this folder."""
     for game in (ToyGAN, TurnsGAN):
         detector = game()
         detector.load_weights(f"{game.__name__}.weights.h5")

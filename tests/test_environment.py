@@ -24,15 +24,17 @@ FROM_PYPI = [Requirement(line) for line in FROM_PIP["pip"] if line != "-e ."]
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
+OPTIONAL = [*EXTRAS["jax"], *EXTRAS["cluster"]]
+LOCKED = re.findall(r"--extra (\w+)", (ROOT / "Makefile").read_text())
 DIRECT = {
     canonicalize_name(Requirement(line).name): Requirement(line)
-    for line in [*PROJECT["dependencies"], *EXTRAS["dev"], *EXTRAS["jax"]]
+    for line in [*PROJECT["dependencies"], *(line for name in LOCKED for line in EXTRAS[name])]
 }
 DISTRIBUTIONS = metadata.packages_distributions()  # by the name that is imported
 
 
 def pinned(name: str, python: str) -> list[str]:
-    """The versions of a package that requirements.txt installs under a Python: one, or none."""
+    """Return the versions of a package in requirements.txt under a Python: one, or none."""
     under = {
         "python_version": python,
         "python_full_version": f"{python}.0",
@@ -65,6 +67,11 @@ def test_the_lock_names_no_index():
     assert not (ROOT / "uv.lock").exists(), "uv.lock names the index it was made from"
 
 
+def test_the_newest_packages_are_those_of_the_lock():
+    workflow = (ROOT / ".github/workflows/newest.yml").read_text()
+    assert re.search(r'"\.\[([\w,]+)\]"', workflow)[1].split(",") == LOCKED
+
+
 def test_conda_installs_the_pinned_versions():
     python = FROM_CONDA[0].removeprefix("python=")
     assert Requirement(f"python{PROJECT['requires-python']}").specifier.contains(python)
@@ -83,14 +90,14 @@ def test_every_package_of_conda_says_what_uses_it():
 
 
 @pytest.mark.parametrize("line", re.findall(r"- (\S+==.* # .*\blib\..*)", ENVIRONMENT))
-def test_a_module_that_is_said_to_use_a_package_imports_it(line):
+def test_a_module_listed_as_user_of_a_package_imports_it(line):
     package, use = line.split(" # ")
     for module in re.findall(r"lib\.\w+", use):
         assert canonicalize_name(Requirement(package).name) in packages_imported_by(module), line
 
 
 def packages_imported_by(module: str) -> set[str]:
-    """The distributions that the files of a module of lib import."""
+    """Return the distributions that the files of a module of lib import."""
     place = ROOT / module.replace(".", "/")
     files = place.rglob("*.py") if place.is_dir() else [place.with_suffix(".py")]
     code = "\n".join(file.read_text() for file in files)
@@ -100,8 +107,8 @@ def packages_imported_by(module: str) -> set[str]:
 
 @pytest.mark.parametrize("name", sorted(DIRECT))
 def test_what_is_installed_is_what_is_pinned(name):
-    if name == "jax" and not _installed("jax"):
-        pytest.skip("jax is optional and not installed")
+    if name in OPTIONAL and not _installed(name):
+        pytest.skip(f"{name} is optional and not installed")
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     assert pinned(name, python) == [f"=={metadata.version(name)}"], "run `make test` to renew .venv"
 

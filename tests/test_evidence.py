@@ -67,13 +67,13 @@ class Complete(Silent):
 
 
 def index(number=60):
-    """Films of three splits in turn."""
+    """Return films of three splits in turn."""
     splits = np.array(["train", "validation", "test"])[np.arange(number) % 3]
     return pd.DataFrame({"image_id": [f"film{n}" for n in range(number)], "split": splits})
 
 
 def ranked():
-    """The 20 test films, the last of the index scored lowest."""
+    """Return the 20 test films, the last of the index scored lowest."""
     films = index()
     scores = films[["image_id"]].assign(score=np.arange(60)[::-1] / 10)
     return evidence.ranked_test_films(films, scores[films["split"].ne("train")])
@@ -94,12 +94,12 @@ def test_maps_are_kept_of_quiet_and_of_loud_films(monkeypatch):
     monkeypatch.setattr(evidence, "FILMS_WITH_MAPS", 10)
     films = ranked()
     annotated = films["image_id"][films["row"] < 40]
-    chosen = evidence.films_with_maps(films, annotated)
-    assert chosen["row"].is_monotonic_increasing and chosen["row"].is_unique
-    assert 10 <= len(chosen) <= 17
-    noted = chosen["row"][chosen["image_id"].isin(annotated)]
+    selected = evidence.films_with_maps(films, annotated)
+    assert selected["row"].is_monotonic_increasing and selected["row"].is_unique
+    assert 10 <= len(selected) <= 17
+    noted = selected["row"][selected["image_id"].isin(annotated)]
     assert noted.min() == 2 and noted.max() == 38
-    assert chosen["row"].max() == 59, "films without a lesion too"
+    assert selected["row"].max() == 59, "films without a lesion too"
 
 
 def test_what_is_kept_is_of_the_films_it_names(tmp_path):
@@ -161,8 +161,8 @@ def test_a_detector_that_shows_nothing_leaves_nothing(tmp_path):
 
 def test_a_sweep_keeps_to_so_many_films_of_all_ranks(monkeypatch):
     monkeypatch.setattr(evidence, "FILMS_IN_SWEEP", 5)
-    chosen = evidence.evenly(ranked(), evidence.FILMS_IN_SWEEP)
-    assert chosen["row"].tolist() == [59, 47, 32, 17, 2]
+    selected = evidence.evenly(ranked(), evidence.FILMS_IN_SWEEP)
+    assert selected["row"].tolist() == [59, 47, 32, 17, 2]
 
 
 def test_scores_that_are_not_finite_are_named(tmp_path):

@@ -14,7 +14,7 @@ LABEL = np.array([0.0] * 10 + [1.0] * 10)
 
 
 def finished(score, kept, method="vae"):
-    """A fit whose map of film n is n everywhere, kept for some films."""
+    """Return a fit whose map of film n is n everywhere, kept for some films."""
     scores = pd.DataFrame(
         {"image_id": [f"i{n}" for n in range(FILMS)], "split": "test", "label": LABEL}
     ).assign(score=score, body_part="hand")

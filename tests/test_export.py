@@ -66,7 +66,7 @@ def small_backbone(monkeypatch):
 
 
 def detector_of(name):
-    """A detector with weights at random, or statistics of random films; the size of its films."""
+    """Return a detector with random weights, or statistics of random films; its film size."""
     detector = methods.find(name)(**options(name))
     size = getattr(detector, "film_size", SIZE) if hasattr(detector, "reads") else SIZE
     if name == "patchcore":
@@ -83,13 +83,13 @@ def detector_of(name):
 
 
 def outputs(model, films):
-    """The outputs of a Keras model as arrays."""
+    """Return the outputs of a Keras model as arrays."""
     batches = [model(films[start : start + 100]) for start in range(0, len(films), 100)]
     return {name: np.concatenate([np.asarray(one[name]) for one in batches]) for name in batches[0]}
 
 
 def ways_of_scoring():
-    """One method for each `examine`, which its subclasses share, and one with another network."""
+    """Return one method per `examine`, which subclasses share, and one with another network."""
 
     def way(name):
         method = methods.find(name)
@@ -154,7 +154,7 @@ def test_scores_are_means_over_mirror_images_where_the_detector_takes_them(tmp_p
 
 @pytest.fixture(scope="module")
 def exported(study):  # noqa: F811
-    """Folders of a fit and of a fusion."""
+    """Return folders of a fit and of a fusion."""
     output = study / "build/export"
     return {name: folder.export(f"chests/{name}/0", output) for name in ("autoencoder", "joined")}
 

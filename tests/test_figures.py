@@ -372,7 +372,7 @@ def test_words_of_large_figures_are_legible_on_a_phone(name):
 
 
 def of_one_set(**methods):
-    """Runs of a data set: {method: (family, AUROC of each seed)}."""
+    """Return runs of a data set: {method: (family, AUROC of each seed)}."""
     rows = [
         ("mura", name, family, value, value - 0.1, value + 0.1)
         for name, (family, *values) in methods.items()
@@ -644,10 +644,10 @@ def test_each_family_has_a_panel_with_its_methods_best_first_and_the_others_behi
         assert len(pale) == 6 and len(axes.lines) == 6 + 6 + 2, "own, others, chance and the floor"
         names = [text.get_text().split()[0] for text in axes.get_legend().get_texts()]
         assert names == [*(f"method_{n}" for n in range(10 + odd, -1, -2)), "floor:"]
-        own = [line for line in axes.lines if str(line.get_label()).startswith("method")]
-        assert len({(line.get_color(), line.get_linestyle()) for line in own}) == 6
-        best = own[0].get_ydata()
-        assert all((best >= line.get_ydata()).all() for line in own)
+        of_methods = [line for line in axes.lines if str(line.get_label()).startswith("method")]
+        assert len({(line.get_color(), line.get_linestyle()) for line in of_methods}) == 6
+        best = of_methods[0].get_ydata()
+        assert all((best >= line.get_ydata()).all() for line in of_methods)
     words = figure.get_label()
     assert (
         "few labels: method_11 0.77, method_9 0.70" in words and words.count("floor: knn 0.5") == 2

@@ -15,13 +15,13 @@ from lib import files
 
 
 def start(code: str, *arguments) -> subprocess.Popen:
-    """A process of its own that runs the code; its arguments are sys.argv[1:]."""
+    """Start a process of its own that runs the code; its arguments are sys.argv[1:]."""
     command = [sys.executable, "-c", f"import sys, time\n{code}", *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def dead_process() -> int:
-    """The number of a process that has ended."""
+    """Return the number of a process that has ended."""
     ended = start("")
     ended.wait()
     assert not psutil.pid_exists(ended.pid)
@@ -76,8 +76,8 @@ def test_what_another_has_removed_is_not_published(tmp_path, whole):
     path = tmp_path / "cell"
     path.mkdir()
     with pytest.raises(OSError, match="another process removed"), whole(path):
-        (own,) = files.attempts(tmp_path)
-        own.folder.rename(tmp_path / "elsewhere")
+        (attempt,) = files.attempts(tmp_path)
+        attempt.folder.rename(tmp_path / "elsewhere")
     assert path.is_dir()
 
 

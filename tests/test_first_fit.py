@@ -14,7 +14,7 @@ from lib.preprocessing.phantoms import chests
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """The page of the notebook with few films and epochs."""
+    """Return the page of the notebook with few films and epochs."""
     folder = tmp_path_factory.mktemp("first_fit")
     tiny = {"films": "24", "epochs": "2", "batch_size": "2"}
     with pytest.MonkeyPatch.context() as patch:

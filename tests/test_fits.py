@@ -50,8 +50,8 @@ def with_entry(build, **parameters):
 
 def test_without_labels_training_watches_normal_validation_films_only():
     watched = train.validation_set(index(600), "none")
-    chosen = index(600).iloc[watched["row"]]
-    assert set(chosen["split"]) == {"validation"} and set(chosen["label"]) == {0}
+    watched_films = index(600).iloc[watched["row"]]
+    assert set(watched_films["split"]) == {"validation"} and set(watched_films["label"]) == {0}
     assert watched["y"].isna().all()
 
 
@@ -337,7 +337,7 @@ def test_only_fits_on_phantoms_depend_on_how_these_are_drawn(toys_and_phantoms, 
     fingerprint = recipes.provenance.fingerprint
 
     def changed_where(module):
-        """The recipes that change with the code of a module."""
+        """Return the recipes that change with the code of a module."""
 
         def of_other_code(*roots):
             text = fingerprint(*roots)
@@ -423,7 +423,7 @@ def test_missing_weights_are_made_again_and_an_earlier_score_is_none_of_theirs(t
     assert fitted(DRAWING)["status"] == "finished"
 
 
-def test_films_prepared_for_a_variant_are_told_by_films_and_code(toys, monkeypatch):
+def test_films_prepared_for_a_variant_are_identified_by_films_and_code(toys, monkeypatch):
     monkeypatch.setattr(films.arrays, "settings", lambda dataset, change: {"size": 16, **change})
     change = {"unequalised": {"images": {"equalize": "none"}}}
     monkeypatch.setattr(variants, "changes", lambda: change)
@@ -453,7 +453,7 @@ def accident_of_tensorflow():
 
 
 def mistake_on_a_full_disk():
-    """What closing a file raises that could not be written."""
+    """Raise what closing a file raises that could not be written."""
     error = ValueError("the file cannot be closed")
     error.__context__ = OSError(errno.ENOSPC, "No space left on device")
     return error
@@ -577,7 +577,7 @@ def test_the_fits_on_a_data_set_are_those_of_grid_and_ablations_each_once(toys):
 
 
 def test_a_fit_that_fails_is_an_outcome_and_the_others_go_on(toys):
-    """An executor of threads stands for any other."""
+    """An executor of threads represents any other."""
     fits = everyone()[1:6]
     with ThreadPoolExecutor(1) as executor:
         records = list(queue.work_through("train", fits, "toy", executor))
@@ -618,7 +618,7 @@ def moments_of_training(fit):
 
 
 def die(*_):
-    """Stands for a fit whose process is killed."""
+    """End the process, as a kill ends that of a fit."""
     os._exit(1)
 
 

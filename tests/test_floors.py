@@ -15,7 +15,7 @@ FILMS = 600
 
 @pytest.fixture
 def dataset():
-    """An index and films of noise, in which nothing tells normal from abnormal."""
+    """Return an index and films of noise, in which nothing tells normal from abnormal."""
     rng = np.random.default_rng(0)
     index = pd.DataFrame(
         {
@@ -40,7 +40,7 @@ def dataset():
 
 @pytest.fixture
 def floors_of(tmp_path):
-    """Writes a data set to disk and returns its floors and their test AUROCs."""
+    """Write a data set to disk and return its floors and their test AUROCs."""
 
     def run(index, films):
         for folder in ("index", "images"):
@@ -58,16 +58,16 @@ def floors_of(tmp_path):
 
 def test_noise_scores_at_chance(dataset, floors_of):
     index, _ = dataset
-    floors, found = floors_of(*dataset)
+    floors, aurocs = floors_of(*dataset)
     assert set(floors["image_id"]) == set(index.loc[index["split"].ne("train"), "image_id"])
-    assert len(found) == 11
-    assert all(0.35 < value < 0.65 for value in found.values()), found
+    assert len(aurocs) == 11
+    assert all(0.35 < value < 0.65 for value in aurocs.values()), aurocs
 
 
 def test_unknown_and_constant_facts_are_left_out(dataset, floors_of):
-    _, found = floors_of(*dataset)
-    assert {"shortcut_view", "shortcut_body_part", "shortcut_film_size"} <= set(found)
-    assert not {"shortcut_sex", "shortcut_age"} & set(found)
+    _, aurocs = floors_of(*dataset)
+    assert {"shortcut_view", "shortcut_body_part", "shortcut_film_size"} <= set(aurocs)
+    assert not {"shortcut_sex", "shortcut_age"} & set(aurocs)
     dataset[0]["width"] = 500
     assert not {"shortcut_aspect_ratio", "shortcut_film_size"} & set(floors_of(*dataset)[1])
 
@@ -76,34 +76,34 @@ def test_unknown_and_constant_facts_are_left_out(dataset, floors_of):
 def test_brightness_is_found_on_either_side(dataset, floors_of, brighter):
     index, films = dataset
     films = films.astype(int) + 25 + brighter * index["label"].to_numpy()[:, None, None]
-    _, found = floors_of(index, films.astype(np.uint8))
-    assert found["mean_grey"] > 0.95
-    assert found["shortcut_mean_grey"] > 0.95
-    assert found["shortcut_view"] < 0.65
+    _, aurocs = floors_of(index, films.astype(np.uint8))
+    assert aurocs["mean_grey"] > 0.95
+    assert aurocs["shortcut_mean_grey"] > 0.95
+    assert aurocs["shortcut_view"] < 0.65
 
 
 def test_pixel_detectors_find_a_bright_square(dataset, floors_of):
     index, films = dataset
     films = films // 8
     films[index["label"].eq(1), 2:14, 2:14] = 120
-    _, found = floors_of(index, films)
+    _, aurocs = floors_of(index, films)
     detectors = ("pca_reconstruction", "knn", "isolation_forest")
-    assert min(found[name] for name in detectors) > 0.9
+    assert min(aurocs[name] for name in detectors) > 0.9
 
 
 def test_a_view_that_gives_the_label_away_is_found(dataset, floors_of):
     index, films = dataset
     index["view"] = np.where(index["label"].eq(1), "AP", "PA")
-    _, found = floors_of(index, films)
-    assert found["shortcut_view"] == 1
+    _, aurocs = floors_of(index, films)
+    assert aurocs["shortcut_view"] == 1
 
 
 def test_without_abnormal_training_films_there_are_detectors_and_no_shortcuts(dataset, floors_of):
     index, films = dataset
     index = index[index["split"].ne("train") | index["label"].eq(0)]
-    _, found = floors_of(index, films[index.index])
-    assert {"mean_grey", "knn"} <= set(found)
-    assert not any(name.startswith("shortcut_") for name in found)
+    _, aurocs = floors_of(index, films[index.index])
+    assert {"mean_grey", "knn"} <= set(aurocs)
+    assert not any(name.startswith("shortcut_") for name in aurocs)
 
 
 def test_labels_of_scored_films_change_nothing(dataset, floors_of):

@@ -96,11 +96,11 @@ def test_what_is_no_film_is_counted_by_kind(tmp_path):
     write_ours(tmp_path)
     for name in ("a.npy", "b.NII.gz", "c.heic", "README", "DICOMDIR", "notes.MUSTERMANN", "x.csv"):
         (tmp_path / "ours/healthy" / name).write_bytes(b"x")
-    found = counts(index_of(tmp_path, OURS))
-    assert found["films listed"] == 24 and found["left out: files that are not films"] == 4
-    assert found["left out: .npy files, which are not read"] == 1
-    assert found["left out: .heic files, which are not read"] == 1
-    assert not found.index.str.contains("muster", case=False).any()
+    counted = counts(index_of(tmp_path, OURS))
+    assert counted["films listed"] == 24 and counted["left out: files that are not films"] == 4
+    assert counted["left out: .npy files, which are not read"] == 1
+    assert counted["left out: .heic files, which are not read"] == 1
+    assert not counted.index.str.contains("muster", case=False).any()
 
 
 # --- masks
@@ -164,8 +164,8 @@ def test_films_and_masks_in_folders_of_each_class(tmp_path):
 
 def test_a_folder_for_validation_is_split_with_the_rest_and_counted(tmp_path):
     write_parts(tmp_path, train=range(10), val=range(10, 14))
-    found = counts(index_of(tmp_path, PLAIN | {"normal": "*/healthy", "abnormal": "*/broken"}))
-    assert found["in a folder for validation, split with the others"] == 8
+    counted = counts(index_of(tmp_path, PLAIN | {"normal": "*/healthy", "abnormal": "*/broken"}))
+    assert counted["in a folder for validation, split with the others"] == 8
 
 
 def test_umlauts_are_found_in_either_form(tmp_path):

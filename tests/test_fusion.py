@@ -19,7 +19,7 @@ N = 400
 
 
 def films(seed=0, validation_of_one_class=False):
-    """Validation and test films with two scores, each of which knows half of the truth."""
+    """Return validation and test films with two scores, each of which knows half of the truth."""
     random = np.random.default_rng(seed)
     label = random.integers(0, 2, N).astype(float)
     split = np.where(np.arange(N) % 2, "validation", "test")
@@ -79,15 +79,15 @@ def test_a_fusion_with_a_rule_is_one_detector_of_its_name():
 
 
 def test_each_rule_beats_its_parts_where_they_know_different_things():
-    found = by_rule()
-    assert list(found) == ["rank average", "normalised sum", "logistic"]
-    for whole in found.values():
+    rules = by_rule()
+    assert list(rules) == ["rank average", "normalised sum", "logistic"]
+    for whole in rules.values():
         test = whole.scored.split("test")
         alone = [roc_auc_score(test["label"], part.split("test")["score"]) for part in whole.parts]
         assert roc_auc_score(test["label"], test["score"]) > max(alone) + 0.03
         assert whole.scored.family == "fusion" and whole.scored.seed == "0"
-    assert found["rank average"].scored.setting == "unlabelled"
-    assert found["logistic"].scored.setting == "unlabelled, validation labels"
+    assert rules["rank average"].scored.setting == "unlabelled"
+    assert rules["logistic"].scored.setting == "unlabelled, validation labels"
 
 
 def test_the_logistic_rule_is_fitted_on_validation_films():
@@ -95,8 +95,8 @@ def test_the_logistic_rule_is_fitted_on_validation_films():
     fitted_on = table[table["split"].eq("validation")]
     normals = fitted_on.loc[fitted_on["label"].eq(0), ["score", "top_k"]].to_numpy()
     x = normalised(normals, table[["score", "top_k"]].to_numpy())
-    chosen = table["split"].eq("validation").to_numpy()
-    model = LogisticRegression().fit(x[chosen], table["label"][chosen])
+    is_validation = table["split"].eq("validation").to_numpy()
+    model = LogisticRegression().fit(x[is_validation], table["label"][is_validation])
     np.testing.assert_allclose(
         by_rule()["logistic"].scored.films["score"], model.decision_function(x)
     )

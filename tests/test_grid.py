@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from lib import ROOT, ablations, grid, params
+from lib import ROOT, ablations, grid, methods, params
 from lib.errors import BadData
 from lib.grid import Fit
 from lib.variants import named
@@ -14,7 +14,7 @@ FIVE = {"normal": 0.05, "abnormal": 0.05}
 
 @pytest.fixture
 def root(tmp_path, monkeypatch):
-    """A repository with the committed parameters and nothing else."""
+    """Return a repository with the committed parameters and nothing else."""
     shutil.copytree(ROOT / "params", tmp_path / "params")
     monkeypatch.setattr(params, "ROOT", tmp_path)
     return tmp_path
@@ -33,21 +33,21 @@ def grids():
 
 def test_every_fit_has_parameters_and_every_data_set_an_entry():
     entries = params.read("datasets")["datasets"]
-    for chosen in grids():
-        assert set(chosen["datasets"]) <= set(entries)
-        for block in (block for blocks in chosen["families"].values() for block in blocks):
-            assert set(block["datasets"]) <= set(chosen["datasets"])
+    for declared in grids():
+        assert set(declared["datasets"]) <= set(entries)
+        for block in (block for blocks in declared["families"].values() for block in blocks):
+            assert set(block["datasets"]) <= set(declared["datasets"])
             for profile in ("quick", "hours", "full"):
-                assert set(block["methods"]) <= set(params.read(profile))
+                assert set(block["methods"]) <= {*params.read(profile), *methods.names()}
 
 
 def test_every_ablation_has_words_parameters_and_data_sets_of_its_grid():
-    for chosen in grids():
-        for entry in chosen["ablations"].values():
-            assert entry["question"].endswith(".") and {"above", "below"} <= set(entry)
-            assert set(entry["datasets"]) <= set(chosen["datasets"])
+    for declared in grids():
+        for entry in declared["ablations"].values():
+            assert entry["question"].endswith((".", "?"))
+            assert set(entry["datasets"]) <= set(declared["datasets"])
             for profile in ("quick", "hours", "full"):
-                assert set(entry["methods"]) <= set(params.read(profile))
+                assert set(entry["methods"]) <= {*params.read(profile), *methods.names()}
 
 
 def test_every_entry_of_a_profile_is_a_method_or_a_setting_of_one():
@@ -64,6 +64,15 @@ def test_an_entry_may_be_a_setting_of_another_method(root):
     assert params.method_of("wide") == "autoencoder" == params.method_of("autoencoder")
     assert "wide" in params.methods() and "images" not in params.methods()
     assert params.part("wide", params.entry_of("wide")).method == "autoencoder"
+
+
+def test_a_method_without_an_entry_has_the_defaults_of_its_class(root):
+    (root / "lib/methods").mkdir(parents=True)
+    (root / "lib/methods/new.py").touch()
+    assert params.entry_of("new") == params.profile()["new"] == {} and "new" in params.methods()
+    assert params.part("new", params.entry_of("new")).setting == "unlabelled"
+    with pytest.raises(BadData, match="no entry newer, nor has lib/methods a file of that name"):
+        params.entry_of("newer")
 
 
 def test_fits_are_the_product_of_each_family(root):
@@ -139,15 +148,18 @@ def test_a_variant_that_changes_nothing_is_the_grids_own_fit(method, change, sam
 
 def test_sim_to_real_is_compared_with_fits_of_the_grid_on_chests():
     entries = params.read("datasets")["datasets"]
-    for chosen in (params.read("study")["grids"][name] for name in ("films", "peers")):
-        entry = chosen["ablations"]["sim_to_real"]
+    for declared in (params.read("study")["grids"][name] for name in ("films", "peers")):
+        entry = declared["ablations"]["sim_to_real"]
         assert {entries[name]["body"] for name in entry["datasets"]} == {"chest"}
-        assert entry["datasets"] == chosen["chests"]
+        assert entry["datasets"] == declared["chests"]
         changes = named(entry["variants"])
         assert list(changes) == ["real films", "phantoms alone", "phantoms first"]
         for method in entry["methods"]:
-            own = params.entry_of(method)
-            same = [ablations.changes_nothing(change, own, "nih") for change in changes.values()]
+            entry_of_grid = params.entry_of(method)
+            same = [
+                ablations.changes_nothing(change, entry_of_grid, "nih")
+                for change in changes.values()
+            ]
             assert same == [True, False, False]
 
 

@@ -14,7 +14,7 @@ __all__ = ["unmarked"]  # a fixture that pytest finds here
 
 
 @pytest.fixture
-def found(monkeypatch, tmp_path):
+def kinds(monkeypatch, tmp_path):
     """Real chests, for which few labels are not above the floor, and phantoms of limbs."""
     values = {"vae": 0.80, "deep_sad": 0.68, "resnet": 0.91, "floor_knn": 0.65}
     on_real = answer.best(results("nih_peers", **values))
@@ -30,8 +30,8 @@ def found(monkeypatch, tmp_path):
     return in_brief.kinds(on_real, on_phantoms)
 
 
-def test_real_films_come_first_with_the_films_that_a_detector_was_given(found):
-    page = BeautifulSoup(markdown2html(in_brief.as_table(found)), "html.parser")
+def test_real_films_come_first_with_the_films_that_a_detector_was_given(kinds):
+    page = BeautifulSoup(markdown2html(in_brief.as_table(kinds)), "html.parser")
     real, phantoms = (
         [" ".join(cell.get_text(" ").split()) for cell in table.tbody.tr("td")]
         for table in page("table")
@@ -48,35 +48,35 @@ def test_real_films_come_first_with_the_films_that_a_detector_was_given(found):
     assert phantoms[2:] == ["none was trained"] * 2
 
 
-def test_the_three_sentences_are_of_real_films_alone(found):
-    words = in_brief.summary(found)
+def test_the_three_sentences_are_of_real_films_alone(kinds):
+    words = in_brief.summary(kinds)
     assert words.startswith("- On **real films**, **without labels** (95 normal films to learn")
     assert "none is clearly above the best floor (deep&#95;sad 0.680, knn 0.650)" in words
     assert "(195 labelled films), best by AUROC is **resnet** for adults' chests (0.910)" in words
     assert "2 of these 3 have an interval above" in words and len(words.splitlines()) == 3
-    assert "limbs" not in words and in_brief.summary(found[1:]) == ""
+    assert "limbs" not in words and in_brief.summary(kinds[1:]) == ""
 
 
 def test_the_record_of_this_study_fills_the_table():
-    found = in_brief.kinds(answer.best(answer.recorded()), [])
-    assert [kind.words for kind in found] == list(in_brief.REAL)
-    assert all(set(kind.answers) == set(answer.IN_WORDS) for kind in found)
-    explained = in_brief.methods(found)
+    kinds = in_brief.kinds(answer.best(answer.recorded()), [])
+    assert [kind.words for kind in kinds] == list(in_brief.REAL)
+    assert all(set(kind.answers) == set(answer.IN_WORDS) for kind in kinds)
+    explained = in_brief.methods(kinds)
     assert f"- **label&#95;free**: {FIXED}: feature" in explained
-    named = [one.name.removesuffix(" †") for kind in found for one in kind.answers.values()]
+    named = [one.name.removesuffix(" †") for kind in kinds for one in kind.answers.values()]
     assert all(f"- **{name}**: " in explained for name in named)
 
 
-def test_a_method_of_the_record_that_this_run_does_not_have_is_said_to_be_so(found):
-    kind = found[0]._replace(answers={"none": found[0].answers[answer.NONE]})
+def test_a_method_of_the_record_that_this_run_does_not_have_is_marked_as_such(kinds):
+    kind = kinds[0]._replace(answers={"none": kinds[0].answers[answer.NONE]})
     kind.answers["none"].run["method"] = "feature_distance_448000"
     assert "that the parameters of this run do not have" in in_brief.methods([kind])
 
 
-def test_a_detector_of_real_films_has_to_be_trained_first(found):
-    words = in_brief.how_to_get(found)
+def test_a_detector_of_real_films_has_to_be_trained_first(kinds):
+    words = in_brief.how_to_get(kinds)
     assert words.startswith("**These detectors have to be trained first**")
     folder = load_entries()["nih_peers"]["folder"]
     assert f"adults' chests (nih&#95;peers) in the folder `{folder}`" in words
     assert "DETECTOR=nih_peers/vae/0`" in words and "have learned from phantoms alone" in words
-    assert in_brief.how_to_get(found[1:]) == "", "limbs are phantoms"
+    assert in_brief.how_to_get(kinds[1:]) == "", "limbs are phantoms"

@@ -28,7 +28,7 @@ def all_keywords(kind):
 
 
 def alike(one, other):
-    """Whether two values mean the same: lists of a profile are tuples in a class."""
+    """Return whether two values mean the same: lists of a profile are tuples in a class."""
     if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
         return list(one) == list(other)
     return one == other

@@ -25,15 +25,19 @@ TOKEN = "token-of-this-test"
 
 @pytest.fixture
 def nothing_set(tmp_path):
-    """The environment of a shell that sets no threads, with a home and a Jupyter of its own."""
+    """Return the environment of a shell that sets no threads, with its own home and Jupyter."""
     kept = {name: value for name, value in os.environ.items() if name not in THREADS}
-    own = {"HOME": str(tmp_path), "JUPYTER_RUNTIME_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
-    return kept | own | {"PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"}
+    settings = {
+        "HOME": str(tmp_path),
+        "JUPYTER_RUNTIME_DIR": str(tmp_path),
+        "PYTHONPATH": str(ROOT),
+    }
+    return kept | settings | {"PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"}
 
 
 @pytest.fixture
 def kernel(nothing_set, tmp_path):
-    """A client of a kernel that JupyterLab started, which `make lab` started."""
+    """Yield a client of a kernel that JupyterLab started, which `make lab` started."""
     recipe = subprocess.run(
         ["make", "--no-print-directory", "-n", "lab"], cwd=ROOT, capture_output=True, text=True
     ).stdout
@@ -98,18 +102,18 @@ def test_a_kernel_of_make_lab_computes_in_one_thread(kernel):
     assert eval(printed(kernel, names)) == ["1", "1", "1"]
 
 
-@pytest.mark.parametrize("chosen", [{}, {"OMP_NUM_THREADS": "2"}, {"OPENBLAS_NUM_THREADS": "2"}])
-def test_what_another_editors_kernel_has_loaded_is_set_to_one_thread(nothing_set, chosen):
+@pytest.mark.parametrize("of_user", [{}, {"OMP_NUM_THREADS": "2"}, {"OPENBLAS_NUM_THREADS": "2"}])
+def test_what_another_editors_kernel_has_loaded_is_set_to_one_thread(nothing_set, of_user):
     if os.cpu_count() == 1:
         pytest.skip("one core: everything computes in one thread")
 
     def threads(code):
         command = [sys.executable, "-c", f"{FIRST}; {code}; {COUNT}"]
-        environment = nothing_set | chosen
+        environment = nothing_set | of_user
         return eval(subprocess.check_output(command, cwd=ROOT, env=environment, text=True))
 
     before = threads("pass")
     assert max(before.values()) > 1, "nothing would be tested"
     kept = {"OMP_NUM_THREADS": "openmp", "OPENBLAS_NUM_THREADS": "blas"}
-    own = {kept[name] for name in chosen}
-    assert threads("import lib") == {api: before[api] if api in own else 1 for api in before}
+    untouched = {kept[name] for name in of_user}
+    assert threads("import lib") == {api: before[api] if api in untouched else 1 for api in before}

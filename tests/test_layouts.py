@@ -30,7 +30,7 @@ PATIENTS = range(1, 13)
 
 
 def write_film(path, size=(40, 32)):
-    """A film of noise, no two alike."""
+    """Write a film of noise, no two alike."""
     path.parent.mkdir(parents=True, exist_ok=True)
     noise = np.random.default_rng(zlib.crc32(os.fsencode(path))).integers(0, 255, size)
     Image.fromarray(noise.astype(np.uint8)).save(path)
@@ -42,7 +42,7 @@ def write_table(path, rows, encode=str.encode):
 
 
 def write_nih(folder, films="images/{}.png", table="Data_Entry_2017.csv", keep=PATIENTS, **options):
-    """A normal film and one with an effusion of each patient. Returns the films' names."""
+    """Write a normal film and one with an effusion of each patient; return the films' names."""
     stems = [f"{patient:08}_{number:03}" for patient in PATIENTS for number in (0, 1)]
     rows = [
         f"{name}.png,{'Effusion|Mass' if name.endswith('1') else 'No Finding'},{name[-1]},"
@@ -57,7 +57,7 @@ def write_nih(folder, films="images/{}.png", table="Data_Entry_2017.csv", keep=P
 
 
 def write_mura(folder, suffix=".png", keep=None):
-    """Two films each of a wrist and a hand, one of them positive; patients 9 to 12 are valid."""
+    """Write two films each of a wrist and a hand, one positive; patients 9 to 12 are valid."""
     for name, patients in (("train", PATIENTS[:8]), ("valid", PATIENTS[8:])):
         studies = []
         for patient in patients:
@@ -138,9 +138,11 @@ def test_mura_in_part(tmp_path, part, films, tables):
     if not tables:
         for table in folder.glob("*.csv"):
             table.unlink()
-    found = tables_of(tmp_path, MURA)
-    assert len(found[""]) == films and counts(found)["films listed"] == (48 if tables else films)
-    assert ("in the official test list" in counts(found)) == (part == "train/XR")
+    read_part = tables_of(tmp_path, MURA)
+    assert len(read_part[""]) == films and counts(read_part)["films listed"] == (
+        48 if tables else films
+    )
+    assert ("in the official test list" in counts(read_part)) == (part == "train/XR")
 
 
 @pytest.mark.parametrize("gone", ["*.csv", "*_studies.csv", "*_paths.csv", "train*.csv"])
@@ -385,7 +387,7 @@ BY_COLUMN = OURS | {"normal": "Healthy", "abnormal": "Fracture", "patient": r"p(
 
 
 def write_ours(folder, header, row, films="films/p{}_{}.png", **options):
-    """Two films of each patient; row(patient, film) -> the cells of its row."""
+    """Write two films of each patient; row(patient, film) -> the cells of its row."""
     lines = [header, *(row(patient, film) for patient in PATIENTS for film in (0, 1))]
     write_table(folder / "labels.csv", lines, **options)
     for patient in PATIENTS:
@@ -499,7 +501,7 @@ def test_several_rows_of_a_film_are_joined(tmp_path):
         ("Mu\u0308ller {}.png", "M\xfcller {}.png"),
     ],
 )
-def test_paths_are_found_whatever_stands_before_and_after_them(tmp_path, written, films):
+def test_paths_are_found_whatever_precedes_or_follows_them(tmp_path, written, films):
     write_ours(
         tmp_path / "ours",
         "File,Diagnosis,Patient",
@@ -658,7 +660,7 @@ BATCHES = {"train": "CheXpert-v1.0 batch 2 (train 1)", "valid": "batch 1 (valida
 
 
 def write_chexpert(folder, prefix, places):
-    """Two films a study of 24 patients, the last six in valid.csv; every 4th is uncertain."""
+    """Write two films per study of 24 patients, six in valid.csv; every 4th is uncertain."""
     tables = {"train": [CHEXPERT_HEADER], "valid": [CHEXPERT_HEADER]}
     for patient in range(1, 25):
         name = "valid" if patient > 18 else "train"

@@ -16,7 +16,7 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 
 def prose(path) -> str:
-    """The text of a file; of a notebook that of its markdown cells."""
+    """Return the text of a file; of a notebook that of its markdown cells."""
     if path.suffix != ".ipynb":
         return path.read_text()
     cells = nbformat.read(path, as_version=4).cells

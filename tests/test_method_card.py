@@ -141,7 +141,7 @@ def test_published_numbers_are_sourced_and_belong_to_methods():
     assert len({tuple(row.values()) for row in rows}) == len(rows)
 
 
-def test_ours_stands_by_numbers_on_the_same_data_alone():
+def test_ours_is_next_to_numbers_on_the_same_data_alone():
     results = pd.DataFrame(
         {"level": "image", "group": "all", "metric": ["auroc"], "value": [0.6037]}
     )
@@ -166,18 +166,22 @@ def test_the_catalogue_has_every_method_of_the_grids():
     joined = table.set_index("method").query("family == 'fusion'")
     assert fusions == {"label_free"} and "`padim`" in joined.index[0]
     assert joined["labels"].tolist() == ["unlabelled"] and joined["map"].tolist() == ["yes"]
-    own = table.set_index("method").loc["Supervised residual network (`resnet`)"]
-    assert own["AUROC on mura"] == "0.700", "a mean over the seeds of the grid alone"
+    of_resnet = table.set_index("method").loc["Supervised residual network (`resnet`)"]
+    assert of_resnet["AUROC on mura"] == "0.700", "a mean over the seeds of the grid alone"
     marked = catalogue(results, lambda dataset, method: f" on {dataset}")["AUROC on mura"]
     assert set(marked) == {"", "0.700 on mura"}
-    assert own["map"] == "yes" and own["pre-training"] == "no" and own["labels"] == "supervised"
+    assert (
+        of_resnet["map"] == "yes"
+        and of_resnet["pre-training"] == "no"
+        and of_resnet["labels"] == "supervised"
+    )
     page = html(prose.table(table))
     rows = page.tbody("tr")
     assert all(row.find("a") for row in rows[: -len(fusions)]), "a paper"
 
 
 def test_entries_of_one_method_have_words_of_their_own():
-    """Titles, and what a detector of the first page is said to be."""
+    """Titles, and how a detector of the first page is described."""
     names = [method_card.name_of(name) for name in params.methods()]
     assert len(set(names)) == len(names)
     words = "Supervised residual network (few labels, films of unknown label as normal)"

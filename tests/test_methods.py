@@ -129,12 +129,12 @@ FLOORS = {
 
 
 def options(name):
-    """The keyword arguments of a method on the toy films."""
+    """Return the keyword arguments of a method on the toy films."""
     return {**TINY, **OPTIONS.get(name, {})}
 
 
 def training_films(name):
-    """Normal films; a method that asks for labels (it refuses films without) gets both classes."""
+    """Return normal films; of both classes for a method that refuses films without labels."""
     x, y, _ = discs(160, abnormal=0.5)
     if name == "ddad":  # known normal films and a pool
         return x, np.where(y == 1, np.nan, y)

@@ -19,7 +19,7 @@ from lib import metrics
 
 @pytest.fixture
 def films():
-    """Labels and tied scores of 200 films."""
+    """Return labels and tied scores of 200 films."""
     rng = np.random.default_rng(1)
     label = rng.random(200) < 0.3
     return label.astype(int), np.round(rng.normal(label, 1.0), 1)
@@ -184,7 +184,7 @@ def test_overlap_by_hand():
     lesions, maps = np.zeros((3, 4, 4), bool), np.zeros((3, 4, 4))
     lesions[:, 0] = True  # a quarter
     maps[0, 0], maps[1, 1] = 1, 1  # all of it, and none of it
-    maps[2, 0, :2] = maps[2, 1, :2] = 1  # half of it, and as much beside it
+    maps[2, 0, :2] = maps[2, 1, :2] = 1  # half of it, and as much next to it
     everywhere = np.ones_like(lesions)
     assert metrics.overlap(maps, lesions, everywhere, 1 / 4).tolist() == [1, 0, 1 / 3]
     assert metrics.overlap(maps * 0, lesions, everywhere, 1 / 4).tolist() == [1 / 4] * 3
@@ -321,10 +321,10 @@ def test_duplicated_films_do_not_narrow_the_interval_of_patients():
 
     def width(patient, films):
         weights = metrics.patient_weights(patient)
-        found = metrics.bootstrap(
+        interval = metrics.bootstrap(
             lambda w: {"auroc": metrics.auroc(label[films], score[films], w)}, weights
         )
-        return found["auroc"].high - found["auroc"].low
+        return interval["auroc"].high - interval["auroc"].low
 
     once, by_patient = width(np.arange(80), np.arange(80)), width(copies, copies)
     by_film = width(np.arange(640), copies)
@@ -354,7 +354,7 @@ def test_bootstrap_is_the_same_again():
 
 
 def placements(label, score):
-    """DeLong's placements by comparing every pair of films."""
+    """Return DeLong's placements by comparing every pair of films."""
     pairs = score[label == 1][:, None] - score[label == 0][None]
     won = (pairs > 0) + 0.5 * (pairs == 0)
     return won.mean(axis=1), won.mean(axis=0)
@@ -372,9 +372,9 @@ def test_delong_agrees_with_all_pairs(films):
     )
     error = np.sqrt(variance[0, 0] + variance[1, 1] - 2 * variance[0, 1])
     difference = roc_auc_score(label, score_a) - roc_auc_score(label, score_b)
-    found, p_value = metrics.paired_delong(label, score_a, score_b)
-    assert found.value == pytest.approx(difference)
-    assert found.high - found.value == pytest.approx(1.959964 * error)
+    interval, p_value = metrics.paired_delong(label, score_a, score_b)
+    assert interval.value == pytest.approx(difference)
+    assert interval.high - interval.value == pytest.approx(1.959964 * error)
     assert p_value == pytest.approx(2 * norm.sf(abs(difference) / error))
 
 
@@ -383,8 +383,8 @@ def test_delong_of_equal_detectors_is_uniform():
     p_values = []
     for _ in range(400):
         label = rng.integers(0, 2, 100)
-        shared, own = rng.normal(label, 1.0), rng.normal(size=(2, 100))
-        p_values.append(metrics.paired_delong(label, shared + own[0], shared + own[1])[1])
+        shared, noise = rng.normal(label, 1.0), rng.normal(size=(2, 100))
+        p_values.append(metrics.paired_delong(label, shared + noise[0], shared + noise[1])[1])
     assert kstest(p_values, "uniform").pvalue > 0.01
 
 
@@ -397,10 +397,10 @@ def test_delong_over_patients_agrees_with_their_bootstrap():
     score_b = score_b - effect
     weights = metrics.patient_weights(patient, resamples=4000)
     draws = metrics.auroc(label, score_a, weights) - metrics.auroc(label, score_b, weights)
-    found, _ = metrics.paired_delong(label, score_a, score_b, patient)
+    interval, _ = metrics.paired_delong(label, score_a, score_b, patient)
     as_if_apart, _ = metrics.paired_delong(label, score_a, score_b)
-    assert (found.high - found.value) / 1.96 == pytest.approx(draws.std(), rel=0.1)
-    assert found.high - found.value > 1.1 * (as_if_apart.high - as_if_apart.value)
+    assert (interval.high - interval.value) / 1.96 == pytest.approx(draws.std(), rel=0.1)
+    assert interval.high - interval.value > 1.1 * (as_if_apart.high - as_if_apart.value)
 
 
 def test_delong_of_one_detector_with_itself(films):
@@ -425,12 +425,12 @@ def test_holm_by_hand():
 
 def test_the_t_interval_by_hand():
     # mean 0.8, sd 0.1; at two degrees of freedom t is 4.302653; the logit has slope 1 / (0.8 * 0.2)
-    found = metrics.t_interval([0.7, 0.8, 0.9])
+    interval = metrics.t_interval([0.7, 0.8, 0.9])
     margin = 4.302653 * 0.1 / 3**0.5 / (0.8 * 0.2)
     low, high = (1 / (1 + np.exp(-(np.log(0.8 / 0.2) + side * margin))) for side in (-1, 1))
-    assert found == pytest.approx((0.8, low, high), rel=1e-6)
+    assert interval == pytest.approx((0.8, low, high), rel=1e-6)
     narrow = metrics.t_interval([0.7, 0.8, 0.9], level=0.5)
-    assert found.low < narrow.low < 0.8 < narrow.high < found.high
+    assert interval.low < narrow.low < 0.8 < narrow.high < interval.high
 
 
 def test_a_t_interval_stays_within_the_bounds_and_small_ones_are_students():
@@ -463,10 +463,10 @@ def test_the_t_interval_holds_the_mean_as_often_as_it_says():
 def test_a_detector_that_separates_perfectly_has_no_interval(films):
     label, _ = films
     weights = metrics.patient_weights(np.arange(len(label)))
-    found = metrics.bootstrap(
+    interval = metrics.bootstrap(
         lambda weight: {"auroc": metrics.auroc(label, label, weight)}, weights
     )
-    assert found["auroc"] == pytest.approx((1, np.nan, np.nan), nan_ok=True)
+    assert interval["auroc"] == pytest.approx((1, np.nan, np.nan), nan_ok=True)
 
 
 def test_roc_band_holds_the_curve(films):

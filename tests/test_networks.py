@@ -9,7 +9,7 @@ from lib import networks
 
 @pytest.fixture(autouse=True)
 def seed():
-    """The same weights, whatever ran before."""
+    """Seed the weights, whatever ran before."""
     keras.utils.set_random_seed(0)
 
 

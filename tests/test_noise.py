@@ -11,14 +11,14 @@ from lib import noise
 
 
 def fields(count=64, size=64, seed=0, calls=8, **options):
-    """Films of noise (calls * count, h, w) as an array; each call has another triangulation."""
+    """Return films of noise (calls * count, h, w); each call has another triangulation."""
     generator = keras.random.SeedGenerator(seed)
     drawn = [noise.simplex(count, size, generator, **options) for _ in range(calls)]
     return np.concatenate([ops.convert_to_numpy(films)[..., 0] for films in drawn])
 
 
 def by_hand(points, permutation, angle):
-    """Gustavson's noise at points (p, 2) for one film, one loop turn a point."""
+    """Return Gustavson's noise at points (p, 2) for one film, one loop turn a point."""
     values = []
     for y, x in points:
         skewed = (x + y) * (3**0.5 - 1) / 2
@@ -35,7 +35,7 @@ def by_hand(points, permutation, angle):
 
 
 def sampled(points, seed=0, count=3):
-    """One octave at points (p, 2) by lib.noise, (p, count), its permutation and its angles."""
+    """Return one octave at points (p, 2) by lib.noise, (p, count), its permutation and angles."""
     random = np.random.default_rng(seed)
     permutation = random.permutation(noise.DIRECTIONS).astype("int32")
     angle = random.uniform(0, 2 * np.pi, (noise.DIRECTIONS, count)).astype("float32")

@@ -22,9 +22,9 @@ def test_steps_are_exact_at_each_score_and_at_the_own_thresholds():
     every = operating_points.steps(test, [0.123, 0.5])
     assert set(test["score"]) | {0.123, 0.5, np.inf} == set(every["threshold"])
     for row in every.itertuples():
-        found = metrics.decide(test["label"], test["score"], row.threshold)
+        decisions = metrics.decide(test["label"], test["score"], row.threshold)
         assert (row.recall, row.specificity) == pytest.approx(
-            (float(found.recall()), float(found.specificity()))
+            (float(decisions.recall()), float(decisions.specificity()))
         )
     assert every.iloc[-1].tolist() == [np.inf, 0, 1]
 
@@ -65,8 +65,8 @@ def test_the_table_agrees_with_the_counts_of_films():
     assert table["flagged per 1,000"] == f"{1000 * positive.mean():.0f}"
 
 
-@pytest.mark.parametrize("own", [{}, {"a": 0.5}])
-def test_nothing_is_shown_where_nothing_is_measured(monkeypatch, own):
+@pytest.mark.parametrize("thresholds", [{}, {"a": 0.5}])
+def test_nothing_is_shown_where_nothing_is_measured(monkeypatch, thresholds):
     monkeypatch.setattr(operating_points, "display", lambda *_, **__: pytest.fail("shown"))
     test = films(60)
-    operating_points.show(test.assign(label=np.nan if own else test["label"]), own)
+    operating_points.show(test.assign(label=np.nan if thresholds else test["label"]), thresholds)

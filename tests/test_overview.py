@@ -17,7 +17,7 @@ def differences(*rows):
 
 
 def results_of(*rows, **columns):
-    """Rows of results.csv: method, metric, value."""
+    """Return rows of results.csv: method, metric, value."""
     table = pd.DataFrame(rows, columns=["method", "metric", "value"])
     ends = {"low": table["value"] - 0.1, "high": table["value"] + 0.1}
     usual = {
@@ -31,7 +31,7 @@ def results_of(*rows, **columns):
 
 
 def cut(page: BeautifulSoup) -> list[str]:
-    """What betrays a table that pandas has cut: a cell of dots, or a line with its size."""
+    """Return what betrays a table that pandas has cut: a cell of dots, or a line with its size."""
     cells = [cell.text.strip() for cell in page(["td", "th"])]
     sizes = page.find_all(string=lambda text: "rows × " in text and "columns" in text)
     lines = [line for block in page("pre") for line in block.text.split("\n")]
@@ -184,7 +184,7 @@ def test_networks_that_learn_from_labels_and_have_none_are_counted_apart():
     assert overview.unintended(failures[:0]).empty
 
 
-def test_what_pre_training_is_worth_is_said_with_intervals():
+def test_what_pre_training_is_worth_is_given_with_intervals():
     rows = results_of(
         ("padim", "auroc_difference", 0.05),
         ("patchcore", "auroc_difference", 0.2),

@@ -67,7 +67,7 @@ def test_every_link_leads_to_a_page_and_a_place_on_it(all_pages):
 
 
 def leads(name: str, link: str, places: dict[str, set[str]]) -> bool:
-    """Whether a link on the page `name` leads elsewhere, or to a page and a place that exist."""
+    """Return whether a link on the page `name` leads elsewhere, or to a place that exists."""
     target = urlsplit(link)
     if target.scheme in ("http", "https", "mailto", "data"):
         return True
@@ -111,7 +111,7 @@ def test_scores_carry_no_labels_and_cover_the_films_they_should(small_study):
 
 
 def text_of(study, name):
-    """What a page says, without line breaks."""
+    """Return what a page says, without line breaks."""
     return " ".join(BeautifulSoup(study.page(name), "html.parser").text.split())
 
 
@@ -234,7 +234,7 @@ NAME = "MUSTERMANN ERIKA"
 
 @pytest.fixture
 def index_of(small_study):
-    """Changes columns of the index, and notes a film that could not be read; put back after it."""
+    """Change columns of the index, and note a film that could not be read; restore them after."""
     path = small_study.folder / "build/index/rsna.csv"
     problems = path.with_suffix(".problems.csv")
     before = {file: file.read_bytes() for file in (path, problems)}
@@ -251,7 +251,7 @@ def index_of(small_study):
 
 
 def page_of(study, notebook, **parameters):
-    """The page of a notebook, made now."""
+    """Return the page of a notebook, made now."""
     made = study.make_page(notebook, **parameters)
     assert made.returncode == 0, made.stderr[-2000:]
     return BeautifulSoup((study.folder / "build/page.html").read_text(), "html.parser")
@@ -281,7 +281,7 @@ def test_films_without_a_label_are_ranked_on_a_page_that_names_none(small_study,
 
 @contextmanager
 def measured_again(study):
-    """What is measured on the films as the index has them now; put back at the end."""
+    """Measure the films as the index has them now; restore the measures at the end."""
     folder = study.folder / "build/measures/rsna"
     kept = folder.rename(folder.with_name("kept"))
     try:

@@ -30,7 +30,7 @@ def folder(tmp_path_factory) -> Path:
 
 
 def read(path: Path) -> np.ndarray:
-    """A film as stored, uint8 (h, w)."""
+    """Return a film as stored, uint8 (h, w)."""
     return pydicom.dcmread(path).pixel_array if path.suffix == ".dcm" else cv2.imread(str(path), -1)
 
 
@@ -182,7 +182,7 @@ def test_exactly_the_abnormal_films_have_a_mask(folder, dataset):
 
 
 def covariates(pair: cohorts.Twins) -> dict[str, float]:
-    """What is known of the films of a pair before they are drawn."""
+    """Return what is known of the films of a pair before they are drawn."""
     known = {"frontal": pair.view in ("PA", "frontal"), "male": pair.sex == "M", "age": pair.age}
     parts = {part: pair.body_part == part for part in arms.PARTS if pair.dataset == "mura"}
     return known | parts
@@ -194,7 +194,7 @@ def aurocs(rows: pd.DataFrame, label: np.ndarray) -> dict[str, float]:
 
 @pytest.fixture(scope="module")
 def cohort(folder, tmp_path_factory):
-    """Films of several seeds: {data set: (pixels (n, 64 * 64), facts)}, a row per film."""
+    """Return films of several seeds: {data set: (pixels (n, 64 * 64), facts)}, a row per film."""
     places = {SEED: folder}
     for seed in SEEDS[1:]:
         places[seed] = tmp_path_factory.mktemp("phantoms") / "drawn"

@@ -34,25 +34,25 @@ PAGES = (
 
 @pytest.fixture
 def study(small_study):
-    """The rebuilt study; what a test edits is put back after it."""
+    """Yield the rebuilt study; what a test edits is put back after it."""
     yield small_study
     small_study.run("git", "checkout", "-q", "lib", "notebooks", "templates", "params")
 
 
 def changed_stages(study) -> set[str]:
-    """The stages that `dvc repro` would run next, once the fingerprints are written again."""
+    """Return the stages that `dvc repro` would run next, after new fingerprints."""
     assert study.dvc("repro", "code").returncode == 0
     return set(json.loads(study.dvc("status", "--json").stdout or "{}"))
 
 
 def page_of(study, notebook, **parameters) -> str:
-    """The page of a notebook, complete or not, made now from what the last `dvc repro` left."""
+    """Return the page of a notebook, complete or not, from what the last `dvc repro` left."""
     study.make_page(notebook, dataset="rsna", **parameters)
     return (study.folder / "build/page.html").read_text()
 
 
 def trained_again(study) -> set[str]:
-    """The fits that `dvc repro` trains, by data set, method, variant and seed."""
+    """Return the fits that `dvc repro` trains, by data set, method, variant and seed."""
     before = study.trained()
     repro = study.dvc("repro", "fits@rsna")
     assert repro.returncode == 0, repro.stderr[-2000:]
@@ -60,7 +60,7 @@ def trained_again(study) -> set[str]:
 
 
 def unread(folder) -> dict:
-    """All that is known of files but when they were read."""
+    """Return all that is known of files but when they were read."""
     facts = {path: path.stat() for path in folder.rglob("*")}
     return {path: (s.st_ino, s.st_mode, s.st_nlink, s.st_mtime_ns) for path, s in facts.items()}
 

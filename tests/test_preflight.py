@@ -16,7 +16,7 @@ LOCK = "schema: '2.0'\nstages:\n  code:\n    cmd: make it\n"
 
 @pytest.fixture
 def copy(tmp_path):
-    """A repository in which DVC has run."""
+    """Return a repository in which DVC has run."""
     (tmp_path / ".dvc/tmp").mkdir(parents=True)
     (tmp_path / "dvc.lock").write_text(LOCK)
     for command in (["init", "-q"], ["add", "dvc.lock"]):
@@ -26,7 +26,7 @@ def copy(tmp_path):
     return tmp_path
 
 
-def test_nothing_is_said_or_changed_where_nothing_is_wrong(copy, capsys, monkeypatch):
+def test_nothing_is_reported_or_changed_where_nothing_is_wrong(copy, capsys, monkeypatch):
     monkeypatch.setattr(preflight, "ROOM", 0)
     rwlock = copy / ".dvc/tmp/rwlock"
     rwlock.write_text(json.dumps({"write": {}, "read": {"/data": [{"pid": 1, "cmd": "dvc"}]}}))

@@ -27,7 +27,7 @@ needs_films = pytest.mark.skipif(not XRAYS.is_dir(), reason=f"no real films in {
 
 
 def limb(height: int = 400, width: int = 300, noise: int = 0) -> np.ndarray:
-    """A bright shaft on dark air, with a brighter bone in it."""
+    """Draw a bright shaft on dark air, with a brighter bone in it."""
     film = np.random.default_rng(noise).normal(25, 2, (height, width))
     film[:, width // 3 : 2 * width // 3] += 90
     film[:, 9 * width // 20 : 11 * width // 20] += 80
@@ -59,8 +59,8 @@ TILTED = [[110, 80], [400, 120], [350, 490], [60, 450]]
 
 
 def test_a_tilted_plate_is_recovered():
-    found = find_plate(on_border(limb(), TILTED))
-    assert np.abs(found - TILTED).max() < 3
+    corners = find_plate(on_border(limb(), TILTED))
+    assert np.abs(corners - TILTED).max() < 3
 
 
 def test_the_plate_is_cropped_upright():
@@ -285,7 +285,7 @@ def where_a_spot_comes_to_lie(**reach):
     )
 
 
-def test_a_turn_a_zoom_and_a_shift_reach_as_far_as_they_are_told():
+def test_a_turn_a_zoom_and_a_shift_reach_as_far_as_asked():
     right, down = where_a_spot_comes_to_lie(turn=20).T
     assert np.abs(np.hypot(right, down) - 8).max() < 0.1
     angle = np.degrees(np.arctan2(down, right))
@@ -349,7 +349,7 @@ def test_boxes_and_masks_are_drawn_on_the_pictures_of_their_films(tmp_path):
 @pytest.mark.real
 @needs_films
 @pytest.mark.parametrize("folder", ["nih/images", "kermany/chest_xray/train/NORMAL"])
-def test_real_chests_are_told_from_their_negatives(folder):
+def test_real_chests_are_distinguished_from_their_negatives(folder):
     for path in sorted((XRAYS / folder).iterdir())[:100]:
         film = read_film(path)
         assert prepare(film, body="chest").steps["un-inverted"].mean() > 20
@@ -358,7 +358,7 @@ def test_real_chests_are_told_from_their_negatives(folder):
 
 @pytest.mark.real
 @needs_films
-def test_real_knees_are_told_from_their_negatives():
+def test_real_knees_are_distinguished_from_their_negatives():
     knees = [read_film(path) for path in sorted((XRAYS / "knee_oa").rglob("*.png"))[:200]]
     inverted = sum(is_inverted(prepare(film).steps["upright"], "limb") for film in knees)
     assert inverted <= 4, "of 690 knees, 7 are inverted"

@@ -8,7 +8,7 @@ from lib import processes
 
 
 def own_process(number):
-    """Its own number and the number of the process."""
+    """Return its own number and the number of the process."""
     time.sleep(0.01)
     return number, os.getpid()
 
@@ -36,9 +36,9 @@ def each(function, items=range(20), **options):
 
 
 def test_items_come_in_their_order_from_other_processes():
-    found = each(own_process, workers=2, chunk=3)
-    assert [number for number, _ in found] == list(range(20))
-    where = {process for _, process in found}
+    results = each(own_process, workers=2, chunk=3)
+    assert [number for number, _ in results] == list(range(20))
+    where = {process for _, process in results}
     assert os.getpid() not in where and len(where) <= 2
 
 
@@ -47,11 +47,11 @@ def test_items_come_in_their_order_from_other_processes():
     [(range(20), 1, 1), (range(1), 4, 1), (range(9), 4, 9), ((), 4, 1)],
 )
 def test_one_worker_or_one_chunk_is_this_process(items, workers, chunk):
-    found = each(own_process, items, workers=workers, chunk=chunk)
-    assert {process for _, process in found} <= {os.getpid()}
+    results = each(own_process, items, workers=workers, chunk=chunk)
+    assert {process for _, process in results} <= {os.getpid()}
 
 
-def test_a_worker_starts_with_what_it_is_told(monkeypatch):
+def test_a_worker_starts_with_the_given_function(monkeypatch):
     monkeypatch.delenv("STARTED", raising=False)
     assert set(each(started, workers=2, start=note_the_start)) == {"yes"}
     assert "STARTED" not in os.environ
@@ -65,6 +65,6 @@ def test_what_the_function_raises_comes_through(workers):
         next(results)
 
 
-def test_a_worker_that_dies_is_told():
+def test_a_worker_that_dies_is_reported():
     with pytest.raises(BrokenProcessPool):
         each(die, workers=2)

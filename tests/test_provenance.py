@@ -11,7 +11,7 @@ from lib import provenance
 
 @pytest.fixture
 def lib(tmp_path, monkeypatch):
-    """A small library: method -> losses; figures is separate."""
+    """Return a small library: method -> losses; figures is separate."""
     monkeypatch.setattr(provenance, "ROOT", tmp_path)
     folder = tmp_path / "lib"
     (folder / "methods").mkdir(parents=True)
@@ -71,7 +71,7 @@ def test_the_trace_names_commit_data_and_packages():
 
 
 def _checkout(folder, monkeypatch):
-    """A repository with one commit; its hash."""
+    """Return a repository with one commit; its hash."""
     (folder / "lib").mkdir(parents=True)
     (folder / "lib/a.py").write_text("")
     me = ("-c", "user.name=t", "-c", "user.email=t@t")

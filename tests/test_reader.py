@@ -84,7 +84,7 @@ def chest(seed: int, abnormal: bool = False) -> np.ndarray:
 
 
 def limb(seed: int) -> np.ndarray:
-    """A bright shaft on dark air, with a brighter bone in it."""
+    """Draw a bright shaft on dark air, with a brighter bone in it."""
     draw = np.random.default_rng(seed)
     film = draw.normal(25, 2, (220, 150))
     film[:, 50:100] += 90
@@ -115,7 +115,7 @@ def index_of(films: int) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    """A study of drawn chests with a few trained detectors; returns its folder."""
+    """Yield a study of drawn chests with a few trained detectors; returns its folder."""
     root = tmp_path_factory.mktemp("study")
     (root / "params").mkdir()
     entry = {"layout": "folder", "folder": "chests", "body": "chest"}
@@ -169,7 +169,7 @@ def joined(study):
 
 @pytest.fixture
 def films(tmp_path):
-    """A user's folder: films at some depth under names of patients, and files that are none."""
+    """Return a user's folder: films at some depth under names of patients, and other files."""
     inside = tmp_path / "films/MUSTERMANN ERIKA"
     inside.mkdir(parents=True)
     for number in range(3):
@@ -181,7 +181,7 @@ def films(tmp_path):
 
 
 def stored(reader):
-    """The scores of the comparison by image_id, and the files of some of these films."""
+    """Return the scores of the comparison by image_id, and the files of some of these films."""
     scores = reader.scored.films.set_index("image_id")
     return scores, scores.groupby(["split", "label"]).head(3)
 
@@ -205,8 +205,8 @@ def test_percentile_flags_and_probability_are_those_of_the_validation_films(stud
     validation = scores[scores["split"].eq("validation")]
     normals = validation["score"][validation["label"].eq(0)]
     strict = threshold_from_normals(normals)
-    found = threshold_for_recall(validation["label"], validation["score"])
-    assert strict != found
+    by_ranks = threshold_for_recall(validation["label"], validation["score"])
+    assert strict != by_ranks
     for answer, score in zip(
         reader.read_all([study / "data" / path for path in some["path"]]),
         some["score"],
@@ -214,10 +214,10 @@ def test_percentile_flags_and_probability_are_those_of_the_validation_films(stud
     ):
         lower = 100 * (normals < score).mean()
         assert answer.percentile == pytest.approx(lower, abs=100 / len(normals)), "itself is a tie"
-        if min(abs(score - strict), abs(score - found)) > 1e-4:
+        if min(abs(score - strict), abs(score - by_ranks)) > 1e-4:
             assert answer.flags == {
                 "5 % false alarms": score > strict,
-                "90 % recall": score > found,
+                "90 % recall": score > by_ranks,
             }
     assert reader.context.base_rate == pytest.approx(validation["label"].mean())
     words = str(answer)
@@ -286,12 +286,12 @@ def test_a_place_on_the_map_is_the_place_on_the_film(turned, side):
 
 
 def _brightest(values):
-    """The centre of what is brighter than nine tenths of the maximum, (y, x)."""
+    """Return the centre of what is brighter than nine tenths of the maximum, (y, x)."""
     return np.argwhere(np.nan_to_num(values) > 0.9 * np.nanmax(values)).mean(axis=0)
 
 
 def _on_a_plate(plate):
-    """The plate, tilted, on a dark and larger film."""
+    """Return the plate, tilted, on a dark and larger film."""
     height, width = plate.shape
     whole = np.float32([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]])
     corners = np.float32([[110, 80], [330, 110], [290, 420], [60, 390]])

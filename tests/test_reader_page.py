@@ -40,7 +40,7 @@ OLDEST = 20  # version of Node
 
 
 def has_node():
-    """Whether Node and npm are installed, and not older than the page's tools ask for."""
+    """Return whether Node and npm are installed, and not older than the page's tools ask for."""
     if not (shutil.which("npm") and shutil.which("node")):
         return False
     version = subprocess.run(["node", "--version"], capture_output=True, text=True).stdout
@@ -143,7 +143,7 @@ ANSWER = """(name) => {
 
 @pytest.fixture(scope="module")
 def films(tmp_path_factory):
-    """Phantoms of each kind, PNG and DICOM, and one of 16 bits."""
+    """Return phantoms of each kind, PNG and DICOM, and one of 16 bits."""
     drawn, folder = tmp_path_factory.mktemp("drawn") / "phantoms", tmp_path_factory.mktemp("films")
     phantoms.draw(drawn, 4, workers=1)
     shutil.rmtree(drawn / "masks")
@@ -167,7 +167,7 @@ def detectors(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def built(detectors, tmp_path_factory):
-    """The folder of the page, built from its sources."""
+    """Return the folder of the page, built from its sources."""
     reader, target = ROOT / "reader", tmp_path_factory.mktemp("site")
     if not (reader / "node_modules").exists():
         command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
@@ -182,7 +182,7 @@ def built(detectors, tmp_path_factory):
 
 @contextmanager
 def served(folder):
-    """The address of the page, served on this machine only."""
+    """Yield the address of the page, served on this machine only."""
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Silent, directory=folder)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/index.html"
@@ -249,27 +249,27 @@ def add(window, paths):
 
 
 def check(window, path, detectors):
-    """The pictures that detectors see, and their scores, are those of Python."""
+    """Assert that pictures that detectors see, and their scores, are those of Python."""
     film = read_film(path)
-    found = look_at(window, path)
+    in_browser = look_at(window, path)
     if with_losses(path):
         # Decoders differ by a grey level, which the equalisation of a flat film may spread.
-        apart = np.abs(normalise(film) - np.array(found["film"], float).reshape(film.shape))
+        apart = np.abs(normalise(film) - np.array(in_browser["film"], float).reshape(film.shape))
         assert np.mean(apart <= 2) == 1, (path, apart.max())
         return
     for name, settings in SETTINGS.items():
         image = prepare(film, **settings).image
-        apart = np.abs(np.array(found[name]["image"]) - image.ravel())
+        apart = np.abs(np.array(in_browser[name]["image"]) - image.ravel())
         assert np.mean(apart <= 1) >= 0.995, (path, name, apart.max())
         facts = json.loads((detectors / name / "detector.json").read_text())
         network = onnxruntime.InferenceSession(detectors / name / "detector.onnx")
         (score,) = network.run(["score"], {"films": to_float(image[None])})[0]
         spread = np.ptp(facts["normals"] + facts["abnormals"])
-        assert abs(found[name]["score"] - score) <= 1e-3 * spread, (path, name)
+        assert abs(in_browser[name]["score"] - score) <= 1e-3 * spread, (path, name)
 
 
 def with_losses(path):
-    """Whether it is a DICOM coded as JPEG, which Python decodes with another library."""
+    """Return whether it is a DICOM coded as JPEG, which Python decodes with another library."""
     return path.suffix == ".dcm" and b"1.2.840.10008.1.2.4.50" in path.read_bytes()[:1000]
 
 

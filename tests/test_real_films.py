@@ -31,8 +31,8 @@ def test_both_experiments_of_the_record_are_shown_and_none_of_phantoms(experimen
 
 def test_a_method_has_the_number_of_the_first_page(experiments):
     """That of its median run, in the experiment that comes first."""
-    own = pd.concat([one.auroc for one in experiments]).drop_duplicates(["dataset", "method"])
-    numbers = own.set_index(["dataset", "method"])["value"]
+    measured = pd.concat([one.auroc for one in experiments]).drop_duplicates(["dataset", "method"])
+    numbers = measured.set_index(["dataset", "method"])["value"]
     first_page = answer.recorded().set_index(["dataset", "method"])["value"]
     pd.testing.assert_series_equal(numbers.sort_index(), first_page.sort_index())
 
@@ -73,7 +73,7 @@ def test_groups_are_of_median_runs_without_floors(experiments):
             assert not rows["family"].isin(["floor", "fusion"]).any()
 
 
-def test_numbers_of_the_codes_stand_with_ours_and_their_protocol(experiments):
+def test_numbers_of_the_codes_are_next_to_ours_with_their_protocol(experiments):
     tables = real_films.beside_codes(experiments[1])
     words = tables["nih_peers"]
     assert "| ImageNet | this study |" in words and "see its publication" in words

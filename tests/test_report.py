@@ -60,7 +60,7 @@ def make_page(folder, *sources, arguments=(), prose="## Films\n\n[next](../x/02_
 
 
 def page_of_cells(folder, *cells, arguments=()):
-    """The page of a notebook of these cells."""
+    """Return the page of a notebook of these cells."""
     notebook = new_notebook(cells=list(cells))
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "", "language": "python"}
     nbformat.write(notebook, folder / "cells.ipynb")
@@ -72,7 +72,7 @@ def page_of_cells(folder, *cells, arguments=()):
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory):
-    """A page with a figure, hostile markup, warnings, a progress bar, and paths of this machine."""
+    """Return a page with a figure, hostile markup, warnings, a progress bar and local paths."""
     paths = "import sys, lib\nprint(lib.ROOT / 'build/x.png', sys.executable)"
     noise = "from tqdm import tqdm\nfor _ in tqdm(range(3)): pass\nprint('w', file=sys.stderr)"
     arguments = ["-p", "seed", "7", "-p", "dataset", str(ROOT / "build/nih")]
@@ -225,7 +225,7 @@ def test_headings_that_code_displays_are_sections_too(tmp_path):
     assert all(page.find(id=link["href"][1:]) for link in links)
 
 
-def test_a_failure_is_told_at_the_top_and_the_rest_is_marked(tmp_path, capsys):
+def test_a_failure_is_reported_at_the_top_and_the_rest_is_marked(tmp_path, capsys):
     fails = "print('before')\nraise ValueError('no films\\nin build/nih')"
     status, _, page = make_page(tmp_path, "1 + 1", fails, "print('never')", FIGURE)
     assert status == 1

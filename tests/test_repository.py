@@ -47,7 +47,7 @@ A_PERSONS_FOLDER = re.compile(r"(?<![\w.:/-])/(?:home|Users|root|tmp)/\w+")
 
 
 def committed() -> list:
-    """The files that git has, or would add."""
+    """Return the files that git has, or would add."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
@@ -161,15 +161,15 @@ def test_a_module_imports_only_from_floors_below(path):
 
 
 def floor_of(parts) -> str:
-    """The floor of lib.<floor>...; lib itself is the ground floor."""
+    """Return the floor of lib.<floor>...; lib itself is the ground floor."""
     floor = parts[1] if len(parts) > 1 and parts[1] != "__init__" else FLOORS[0]
     assert floor in FLOORS, f"lib.{floor} has no floor yet: give it one in {__name__}"
     return floor
 
 
 def imports(path) -> set[str]:
-    """The floors that a module imports from, at its top or inside its functions."""
-    found = set()
+    """Return the floors that a module imports from, at its top or inside its functions."""
+    imported = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -178,8 +178,8 @@ def imports(path) -> set[str]:
             names = [f"{node.module}.{alias.name}" for alias in node.names]
         else:
             continue
-        found |= {floor_of(name.split(".")) for name in names if re.match(r"lib\.[a-z]", name)}
-    return found
+        imported |= {floor_of(name.split(".")) for name in names if re.match(r"lib\.[a-z]", name)}
+    return imported
 
 
 def test_what_a_text_names_in_lib_is_there():
@@ -197,7 +197,7 @@ def test_what_a_text_names_in_lib_is_there():
 
 
 def is_in_lib(parts: list[str]) -> bool:
-    """Whether a dotted name is a module, or a word of the innermost module that it names."""
+    """Return whether a dotted name is a module, or a word of the innermost module that it names."""
     for count in range(len(parts), 0, -1):
         place = ROOT.joinpath(*parts[:count])
         for file in (place.with_suffix(".py"), place / "__init__.py"):

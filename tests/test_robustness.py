@@ -35,7 +35,7 @@ def reads_the_mean(image):
 
 
 def reads_the_place_of_the_darkest(image):
-    """No curve of grey levels that rises moves it."""
+    """Return the place of the darkest pixel, which no rising curve of grey levels moves."""
     return image.argmin() // SIDE
 
 
@@ -87,13 +87,13 @@ def test_a_detector_of_the_mean_is_turned_round_by_inversion(perturbed):
 
 @pytest.fixture
 def film():
-    """A 12-bit film with a smooth middle."""
+    """Return a 12-bit film with a smooth middle."""
     y, x = np.mgrid[-1:1:200j, -1:1:160j]
     return (4000 * np.exp(-(x**2) - y**2)).astype(np.uint16)
 
 
 def level(film):
-    """Its grey levels from 0 to 1."""
+    """Return its grey levels from 0 to 1."""
     return (film.astype(float) - film.min()) / np.ptp(film.astype(float))
 
 

@@ -46,7 +46,7 @@ OWN = {"5 % false alarms": 1.3, "90 % recall": 0.2}
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """A page of a long table, a short one and decisions, made without running anything."""
+    """Return a page of a long table, a short one and decisions, made without running anything."""
     shown = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(operating_points, "display", lambda data, raw: shown.append(data))
@@ -87,8 +87,8 @@ def test_every_page_there_is_fits_its_window_and_runs_without_an_error(page, bro
     wrong = {}
     for path in [page, *current]:
         soup = BeautifulSoup(path.read_text(), "html.parser")
-        if found := [*cut(soup), *missing(soup), *problems(browser, path)]:
-            wrong[str(path)] = found
+        if flaws := [*cut(soup), *missing(soup), *problems(browser, path)]:
+            wrong[str(path)] = flaws
     assert wrong == {}
 
 
@@ -187,8 +187,8 @@ def decision(window):
 
 def expected(threshold, base_rate):
     known = TEST.dropna()
-    found = metrics.decide(known["label"], known["score"], threshold)
-    recall, specificity = float(found.recall()), float(found.specificity())
+    flaws = metrics.decide(known["label"], known["score"], threshold)
+    recall, specificity = float(flaws.recall()), float(flaws.specificity())
     flagged, ppv, npv = operating_points.predictive(recall, specificity, base_rate)
     shares = [f"{100 * share:.1f} %" for share in (recall, specificity, ppv, npv)]
     names = ["recall", "specificity", "PPV", "NPV"]

@@ -32,7 +32,7 @@ def film(path: Path, seed: int) -> None:
 
 
 def write_films(folder: Path, patients: int = 24, classes=("healthy", "fracture", "implant")):
-    """A film of each class of so many patients."""
+    """Write a film of each class of so many patients."""
     for position, name in enumerate(classes):
         for number in range(patients):
             film(folder / name / f"p{number:03}_{position}.png", 100 * position + number)
@@ -41,7 +41,7 @@ def write_films(folder: Path, patients: int = 24, classes=("healthy", "fracture"
 
 @pytest.fixture(scope="session")
 def ready(tmp_path_factory) -> Path:
-    """A folder with a good set of one's own, and one that is too small."""
+    """Return a folder with a good set of one's own, and one that is too small."""
     folder = tmp_path_factory.mktemp("ready") / "films"
     write_films(folder / "ours")
     write_films(folder / "small", 12, ("healthy", "fracture"))
@@ -50,13 +50,13 @@ def ready(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def films(ready, tmp_path) -> Path:
-    """The same, to be spoilt."""
+    """Return the same, to be spoilt."""
     return Path(shutil.copytree(ready, tmp_path / "films"))
 
 
 @pytest.fixture
 def root(tmp_path, monkeypatch) -> Path:
-    """A repository with the committed parameters and two entries of a user's own."""
+    """Return a repository with the committed parameters and two entries of a user's own."""
     root = tmp_path / "repository"
     shutil.copytree(ROOT / "params", root / "params")
     describe(root, OURS + SMALL)
@@ -410,7 +410,7 @@ def test_the_committed_grid_survives_a_round_trip_to_the_byte(root):
 
 
 def _of(ablation):
-    """The data sets of an ablation of the chosen grid."""
+    """Return the data sets of an ablation of the chosen grid."""
     return [one.dataset for one in ablations.of_grid() if one.name == ablation]
 
 
@@ -423,13 +423,13 @@ def test_the_peers_protocols_are_a_grid_of_their_own(root, tmp_path, capsys):
             film(folder / place / f"9{code:06}L.png", code)
     assert selection.use(tmp_path / "elsewhere") == ["knee_oa"]
     assert _of("contamination") == ["knee_oa"]
-    found = selection.use(tmp_path / "elsewhere", peers=True)
-    assert found == ["knee_oa_peers", "knee_oa_peers_labels"], "the own split is not among them"
-    families = {name: {fit.family for fit in grid.fits(name)} for name in found}
+    selected = selection.use(tmp_path / "elsewhere", peers=True)
+    assert selected == ["knee_oa_peers", "knee_oa_peers_labels"], "the own split is not among them"
+    families = {name: {fit.family for fit in grid.fits(name)} for name in selected}
     without_labels = {"reconstruction", "features", "one_class"}
     assert families["knee_oa_peers"] == without_labels, "all abnormal films are test films"
     assert families["knee_oa_peers_labels"] == without_labels | {"supervised", "few_labels"}
-    assert _of("label_fraction") == ["knee_oa_peers_labels"] and _of("pretraining") == found
+    assert _of("label_fraction") == ["knee_oa_peers_labels"] and _of("pretraining") == selected
     assert _of("sim_to_real") == [], "phantoms of chests teach nothing about knees"
     assert selection.use(tmp_path / "elsewhere") == ["knee_oa"]
     assert {fit.dataset for fit in grid.fits()} == {"knee_oa"}

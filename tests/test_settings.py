@@ -15,7 +15,7 @@ RC = "axes.facecolor: black\ntext.usetex: True\n"
 
 @pytest.fixture
 def hostile(tmp_path):
-    """An environment in which everything that can be set is set otherwise."""
+    """Return an environment in which everything that can be set is set otherwise."""
     home, jupyter = tmp_path / "home", tmp_path / "jupyter"
     keras = {"floatx": "float16", "backend": "torch", "image_data_format": "channels_first"}
     kernel = {

@@ -32,9 +32,9 @@ def test_each_sphere_has_its_films_and_its_auroc():
 
 def test_films_come_in_the_order_of_their_embedding():
     table, image_id = films().drop(columns="sphere"), np.array(["film7", "film2"])
-    found = films_in_spheres(table, {"image_id": image_id, "sphere": np.array([4, 0])})
-    assert found["image_id"].tolist() == ["film7", "film2"]
-    assert found["sphere"].tolist() == [4, 0]
-    assert found["score"].tolist() == table["score"][[7, 2]].tolist()
+    members = films_in_spheres(table, {"image_id": image_id, "sphere": np.array([4, 0])})
+    assert members["image_id"].tolist() == ["film7", "film2"]
+    assert members["sphere"].tolist() == [4, 0]
+    assert members["score"].tolist() == table["score"][[7, 2]].tolist()
     alone = films_in_spheres(table, {"image_id": image_id})
     assert alone["sphere"].tolist() == [0, 0]

@@ -42,11 +42,11 @@ def rows_of(index, score, resamples=50):
 
 
 def one(rows, metric, circumstance="view", stratum="all"):
-    found = rows.query(
+    matching = rows.query(
         "metric == @metric and circumstance == @circumstance and stratum == @stratum"
     )
-    assert len(found) == 1
-    return found.iloc[0]
+    assert len(matching) == 1
+    return matching.iloc[0]
 
 
 def view_of_disease(label):
@@ -87,10 +87,10 @@ def test_the_pooled_auroc_counts_pairs_of_one_stratum():
             if name:
                 by_label = [films.loc[films["label"].eq(label), "score"] for label in (1, 0)]
                 pairs = list(itertools.product(*by_label))
-                own = sum((a > b) + (a == b) / 2 for a, b in pairs)
+                wins = sum((a > b) + (a == b) / 2 for a, b in pairs)
                 within = one(rows, CRUDE, circumstance, name)
-                assert within["value"] == pytest.approx(own / len(pairs))
-                counted, right = counted + len(pairs), right + own
+                assert within["value"] == pytest.approx(wins / len(pairs))
+                counted, right = counted + len(pairs), right + wins
         pooled = one(rows, POOLED, circumstance)
         assert pooled["value"] == pytest.approx(right / counted)
         assert pooled["pairs"] == counted < one(rows, CRUDE, circumstance)["pairs"]

@@ -14,13 +14,13 @@ DRAWING = Fit("toy", "drawing")
 
 @pytest.fixture
 def study(toys, monkeypatch):
-    """The toy study, whose only data set is `toy`."""
+    """Return the toy study, whose only data set is `toy`."""
     monkeypatch.setattr("lib.grid.datasets", lambda: ["toy"])
     return toys
 
 
 def words_of(page) -> tuple[str, list[list[str]]]:
-    """The text of a page, and the cells of its table."""
+    """Return the text of a page, and the cells of its table."""
     soup = BeautifulSoup(page.read_text(), "html.parser")
     rows = [[cell.text for cell in row.find_all("td")] for row in soup.find_all("tr")]
     return " ".join(soup.text.split()), [row for row in rows if row]

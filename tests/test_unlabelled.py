@@ -32,7 +32,7 @@ def index():
 
 
 def finished(score):
-    """A fit whose validation normals score 0 to 7, the abnormal ones 100."""
+    """Return a fit whose validation normals score 0 to 7, the abnormal ones 100."""
     of_others = [*range(8), 100, 100, 50]
     scores = index().assign(score=[*score, *of_others])
     return store.Finished(Fit("ours", "vae"), {}, scores, None, {}, {}, {}, {}, None)
@@ -42,8 +42,8 @@ def finished(score):
 def build(tmp_path, monkeypatch):
     (tmp_path / "index").mkdir()
     index().to_csv(tmp_path / "index/ours.csv", index=False)
-    found = {"vae": finished([9, 3.5, 3, -1]), "nsa": finished([9, 3.5, 9, 0.5])}
-    monkeypatch.setattr(store, "finished", lambda dataset: found)
+    by_method = {"vae": finished([9, 3.5, 3, -1]), "nsa": finished([9, 3.5, 9, 0.5])}
+    monkeypatch.setattr(store, "finished", lambda dataset: by_method)
     return tmp_path
 
 

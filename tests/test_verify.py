@@ -55,9 +55,9 @@ def published():
     return pd.read_csv(files.RESULTS, dtype=str, keep_default_na=False)
 
 
-def states(found):
-    """The states of the rows of reports/results.csv compared with the commit."""
-    return found.published[0].rows["state"].value_counts().to_dict()
+def states(verified):
+    """Return the states of the rows of reports/results.csv compared with the commit."""
+    return verified.published[0].rows["state"].value_counts().to_dict()
 
 
 def test_an_intact_study_is_equal_to_the_last_digit_and_stays_as_it_is(study):
@@ -65,13 +65,13 @@ def test_an_intact_study_is_equal_to_the_last_digit_and_stays_as_it_is(study):
         return {path: path.read_bytes() for path in study.rglob("*") if path.is_file()}
 
     before = content()
-    found = verify()
+    verified = verify()
     assert content() == before
     total = len(published())
-    assert states(found) == {"equal": total} and not found.failed and not found.broken
-    assert all(one.count("equal") == len(one.rows) for one in found.recomputed)
-    assert len(found.recomputed) == 2 * len(OF_ALL) + len(OF_ONE) + 1
-    page.write(found)
+    assert states(verified) == {"equal": total} and not verified.failed and not verified.broken
+    assert all(one.count("equal") == len(one.rows) for one in verified.recomputed)
+    assert len(verified.recomputed) == 2 * len(OF_ALL) + len(OF_ONE) + 1
+    page.write(verified)
     text, badge = page.PAGE.read_text(), page.BADGE.read_text()
     assert f"<h1>{total:,} of {total:,} numbers equal</h1>" in text
     assert f"{total:,} of {total:,} numbers equal" in badge and page.COLOURS["equal"] in badge
@@ -84,31 +84,31 @@ def test_nothing_of_a_verification_imports_tensorflow():
     assert run.stdout.strip() == "set()", run.stderr
 
 
-def test_changed_missing_and_doubled_rows_are_told_apart(study):
+def test_changed_missing_and_doubled_rows_are_distinguished(study):
     results = published()
     value = pd.to_numeric(results["value"])
     changed_rows = results.assign(
         value=value.mask(results.index == 0, value + 0.0004).mask(results.index == 1, value + 0.01)
     )
     publish(pd.concat([changed_rows.drop(index=2), changed_rows.loc[[3]]]))
-    found = verify()
-    assert states(found) == {
+    verified = verify()
+    assert states(verified) == {
         "equal": len(results) - 3,
         **dict.fromkeys(("within", "outside", "missing", "new"), 1),
     }
-    assert found.failed == 4, "against the scores and against the commit"
-    outside = rows.by_metric(found.published).query("outside == 1").iloc[0]
+    assert verified.failed == 4, "against the scores and against the commit"
+    outside = rows.by_metric(verified.published).query("outside == 1").iloc[0]
     assert (outside["dataset"], outside["metric"]) == ("limbs", results["metric"][1])
     assert outside["largest"] == pytest.approx(0.01)
-    assert page.COLOURS["failed"] in page.badge(found)
-    assert f"{len(results) - 3:,} of {len(results):,}" in found.answer
+    assert page.COLOURS["failed"] in page.badge(verified)
+    assert f"{len(results) - 3:,} of {len(results):,}" in verified.answer
 
 
 def test_the_tolerance_is_inclusive_and_an_empty_cell_is_no_number():
     before = pd.DataFrame({"metric": list("abcd"), "value": ["0.7", "0.7", "", "0.7"]})
     now = before.assign(value=["0.7005", "0.7006", "", ""])
-    found = rows.compare("x", now, before).rows.set_index("metric")["state"]
-    assert found.to_dict() == {"a": "within", "b": "outside", "c": "equal", "d": "outside"}
+    verified = rows.compare("x", now, before).rows.set_index("metric")["state"]
+    assert verified.to_dict() == {"a": "within", "b": "outside", "c": "equal", "d": "outside"}
     counted = before.assign(n="80")
     other_films = rows.compare("x", counted.assign(n="81"), counted).rows
     assert set(other_films["state"]) == {"outside"} and not other_films["difference"].any()
@@ -120,21 +120,21 @@ def test_a_stored_table_that_is_not_of_the_scores_is_found(study):
     path = study / "measures/limbs/tests.csv"
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     table.assign(difference="0.25").to_csv(path, index=False)
-    found = verify()
-    failed = {one.title for one in found.recomputed if one.failed}
+    verified = verify()
+    failed = {one.title for one in verified.recomputed if one.failed}
     assert failed == {"build/measures/limbs/tests.csv"}
-    assert "1 outside" not in next(page.sentences(found)) and found.failed == len(table)
+    assert "1 outside" not in next(page.sentences(verified)) and verified.failed == len(table)
 
 
 def test_no_table_of_the_page_is_cut_and_the_terminal_has_one_screen(study):
     results = published()
     publish(results.assign(value=pd.to_numeric(results["value"]) + 0.3))
-    found = verify()
-    page.write(found)
+    verified = verify()
+    page.write(verified)
     text = page.PAGE.read_text()
     assert len(re.findall("<td>outside</td>", text)) == 2 * len(results)
     assert "..." not in text and "…" not in text and ">nan<" not in text.lower()
-    assert len(list(page.lines(found))) <= 24
+    assert len(list(page.lines(verified))) <= 24
 
 
 def test_a_study_that_has_not_run_is_one_sentence(study):
@@ -149,9 +149,9 @@ def test_results_of_another_file_are_compared_as_well(study, tmp_path):
     made_on = {"platform": "an abacus", "Python": "2.7"}
     described = {"results": machine._digest(other.read_text()), "machine": made_on}
     (tmp_path / "verify.json").write_text(json.dumps(described))
-    found = verify(str(other))
-    assert found.published[1].count("new") == 1 and not found.failed
-    page.write(found)
+    verified = verify(str(other))
+    assert verified.published[1].count("new") == 1 and not verified.failed
+    page.write(verified)
     text = page.PAGE.read_text()
     assert "an abacus" in text and str(tmp_path) not in text
     with pytest.raises(BadData, match="is not a file"):
@@ -183,13 +183,13 @@ def test_broken_scores_are_named_and_their_numbers_missing(study, how, reason):
     scores = scores_of(GOOD, study)
     wrong = scores.assign(score=1.5) if how == "constant" else broken(scores, how)
     wrong.to_csv(files.scored(GOOD, study) / "scores.csv", index=False)
-    found = verify()
-    (sentence,) = found.broken
+    verified = verify()
+    (sentence,) = verified.broken
     assert (
         sentence.startswith("limbs: deep_svdd, 0, The fit limbs/deep_svdd/0") and reason in sentence
     )
-    assert found.failed
-    page.write(found)
+    assert verified.failed
+    page.write(verified)
     assert "Evidence that is not in order" in page.PAGE.read_text()
 
 
@@ -215,11 +215,11 @@ def test_labels_that_are_not_those_of_the_training_are_named(study, monkeypatch)
     labels = films_of_limbs()["label"]
     shuffled = np.random.default_rng(0).permutation(labels)
     changed(study, label=shuffled)
-    found = verify()
-    assert found.failed
-    assert found.broken[0] == (
+    verified = verify()
+    assert verified.failed
+    assert verified.broken[0] == (
         "2 of 2 fits on limbs were trained on other films, labels or splits than those of its "
         "index, as limbs/deep_svdd/0."
     )
     contradicted = int(((labels == 1) & (shuffled == 0)).sum())
-    assert found.broken[1].startswith(f"{contradicted} films of limbs have annotated lesions")
+    assert verified.broken[1].startswith(f"{contradicted} films of limbs have annotated lesions")

@@ -100,7 +100,7 @@ class Biased(Detector):
 
 
 def index(number=120):
-    """Films of three splits in turn; every second one of a split abnormal."""
+    """Return films of three splits in turn; every second one of a split abnormal."""
     row = np.arange(number)
     splits = np.array(["train", "validation", "test"])[row % 3]
     image_id = [f"film{n}" for n in row]
@@ -108,7 +108,7 @@ def index(number=120):
 
 
 def leave_films(build):
-    """The index, annotations and arrays of the data set `toy`."""
+    """Write the index, annotations and arrays of the data set `toy`."""
     films = index()
     films = films.assign(path="a.png", dataset="toy", patient_id=films["image_id"])
     films = films.assign(study_id=films["image_id"], body_part="hand", view="", sex="", age=np.nan)
@@ -132,7 +132,7 @@ def change_index(change):
 
 @pytest.fixture
 def toys(tmp_path, monkeypatch):
-    """A study of toy films and methods in a folder of its own; returns its folder build/."""
+    """Return a study of toy films and methods in a folder of its own; returns its folder build/."""
     build = tmp_path / "build"
     leave_films(build)
     (tmp_path / "params").mkdir()

@@ -75,7 +75,7 @@ def _described(pixels):
 
 
 def table(entries, first=0, bits=16):
-    """A sequence of one lookup table."""
+    """Return a sequence of one lookup table."""
     item = Dataset()
     item.LUTDescriptor = [len(entries), first, bits]
     item.LUTData = np.asarray(entries).astype("<u2").tobytes()
@@ -84,14 +84,14 @@ def table(entries, first=0, bits=16):
 
 
 def as_bytes(pixels, kind, **options):
-    """A picture's bytes."""
+    """Return a picture's bytes."""
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, kind, **options)
     return file.getvalue()
 
 
 def as_tiff(pixels, white_is_zero=False, order="<", orientation=1):
-    """The bytes of a plain TIFF, written by hand: its photometric tag, byte order and turn."""
+    """Return the bytes of a plain TIFF: its photometric tag, byte order and turn are given."""
     height, width = pixels.shape
     data = pixels.astype(pixels.dtype.newbyteorder(order)).tobytes()
     bits, photometric = 8 * pixels.dtype.itemsize, 0 if white_is_zero else 1

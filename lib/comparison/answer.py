@@ -176,7 +176,7 @@ def in_sentences(clauses: Iterable[str]) -> str:
 
 
 def _of_labels(answers: list[Best], labels: str) -> str:
-    """The clause on the best detectors with these labels, by family."""
+    """Return the clause on the best detectors with these labels, by family."""
     with_labels = [one for one in answers if one.labels == labels]
     families: dict[str, list[Best]] = {}
     for one in (one for one in with_labels if one.is_above):
@@ -200,7 +200,7 @@ def _by_kind(answers: list[Best]) -> str:
 
 
 def _how_sure(answers: list[Best]) -> str:
-    """The sentence on the tests of all answers, or that there are none."""
+    """Return the sentence on the tests of all answers, or that there are none."""
     above, alike = sum(one.is_above for one in answers), sum(bool(one.alike) for one in answers)
     head = f"**how sure**: of these {len(answers)} detectors {above}"
     if all(one.test is None for one in answers):
@@ -325,7 +325,7 @@ def _entries() -> dict[str, dict]:
 
 
 def note(answers: list[Best]) -> str:
-    """The sentence that explains the mark; empty if no answer has it."""
+    """Return the sentence that explains the mark; empty if no answer has it."""
     return choices.note("".join(one.name for one in answers))
 
 

@@ -123,7 +123,7 @@ def against_floors(chapter: Chapter) -> pd.DataFrame:
 
 
 def on_choices(chapter: Chapter) -> str:
-    """The paragraph on methods that are marked in the table; empty if there are none."""
+    """Return the paragraph on methods that are marked in the table; empty if there are none."""
     return choices.paragraph((chapter.dataset, method) for method in chapter.methods["method"])
 
 

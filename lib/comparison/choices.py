@@ -50,7 +50,7 @@ def with_marks(rows: pd.DataFrame, method: str = "method") -> pd.DataFrame:
 
 
 def note(shown: str) -> str:
-    """The sentence that explains the mark below a table or text; empty if it is not in there."""
+    """Return the sentence that explains the mark below a table or text; empty without marks."""
     if MARK not in shown:
         return ""
     return (
@@ -61,7 +61,7 @@ def note(shown: str) -> str:
 
 
 def paragraph(pairs: Iterable[tuple[str, str]]) -> str:
-    """The paragraph above tables with these pairs of data set and method; empty without marks."""
+    """Return the paragraph above tables with these pairs of data set and method; may be empty."""
     rows = [
         (choice, declared_name(method), dataset)
         for dataset, method in dict.fromkeys(pairs)

@@ -30,7 +30,7 @@ def differences(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def of_differences(rows: pd.DataFrame) -> str:
-    """Per data set and circumstance: pairs left, and methods whose interval of the loss is below 0.
+    """Say per data set and circumstance how many pairs are left, and whose loss is clear.
 
     Floors are not named.
     """

@@ -29,7 +29,7 @@ def sides(tests: pd.DataFrame) -> pd.Series:
 
 
 def against_floor(test: Mapping) -> str:
-    """How a detector compares with the best floor, as a predicate with its numbers."""
+    """Say how a detector compares with the best floor, as a predicate with its numbers."""
     floor = f"the best {test['method_b']}"
     numbers = prose.interval(test["difference"], test["low"], test["high"], "+z.3f")
     p_value = prose.with_sign(test["p_holm"])
@@ -51,7 +51,7 @@ def is_wrong_way(high: float) -> bool:
 
 
 def auroc(value: float, low: float, high: float) -> str:
-    """An AUROC with its unbroken interval, and that its score points the wrong way if it does."""
+    """Return an AUROC with its unbroken interval; say so if its score points the wrong way."""
     clause = f", {WRONG_WAY}" if is_wrong_way(high) else ""
     return prose.unbroken(prose.interval(value, low, high)) + clause
 
@@ -62,6 +62,6 @@ def holding_chance(rows: pd.DataFrame) -> int:
 
 
 def of_wrong_way(highs: pd.Series) -> str:
-    """The clause on intervals of AUROC below chance, given their upper ends; empty if none is."""
+    """Return the clause on intervals of AUROC below chance, given their upper ends, or none."""
     number = int(highs.map(is_wrong_way).sum())
     return f"; {number} below it, where a score {WRONG_WAY}" if number else ""

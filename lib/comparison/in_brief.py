@@ -160,7 +160,7 @@ def summary(shown: list[Kind]) -> str:
 
 
 def _best(real: list[Kind], labels: str) -> str:
-    """The clause on the best detectors with these labels, each with its films and AUROC."""
+    """Return the clause on the best detectors with these labels, each with its films and AUROC."""
     methods: dict[str, list[str]] = {}
     not_above = []
     for kind in real:
@@ -180,13 +180,13 @@ def _best(real: list[Kind], labels: str) -> str:
 
 
 def _range(real: list[Kind], labels: str) -> str:
-    """The least and the greatest number of films given with these labels."""
+    """Return the least and the greatest number of films given with these labels."""
     numbers = sorted({labelled(kind, labels) for kind in real if labels in kind.answers})
     return " to ".join(f"{number:,}" for number in dict.fromkeys([numbers[0], numbers[-1]]))
 
 
 def _trust(real: list[Kind]) -> str:
-    """The sentence on how far these numbers are to be trusted."""
+    """Return the sentence on how far these numbers are to be trusted."""
     every = [one for kind in real for one in kind.answers.values()]
     films = sorted({round(one.run["n"]) for one in every})
     above = sum(one.is_above for one in every)

@@ -79,7 +79,7 @@ def per_data_set(rows: pd.DataFrame, table: Callable[[pd.DataFrame], pd.DataFram
 
 
 def leaderboards(auroc: pd.DataFrame) -> str:
-    """The table of AUROC of each data set, after a paragraph on its marks."""
+    """Return the table of AUROC of each data set, after a paragraph on its marks."""
     tables = per_data_set(auroc, ranked)
     pairs = zip(auroc["dataset"], auroc["method"], strict=True)
     return "\n\n".join(filter(None, [choices.paragraph(pairs), tables]))
@@ -119,7 +119,7 @@ def pretraining(method: str) -> str:
 
 
 def best(auroc: pd.DataFrame) -> str:
-    """Per data set: the best floor, and the best detector of those with equal pre-training."""
+    """Name per data set the best floor, and the best detector of those with equal pre-training."""
     is_floor, before = auroc["family"].eq(FLOOR), auroc["method"].map(pretraining)
     groups = {
         "floor": is_floor,
@@ -140,7 +140,7 @@ def best(auroc: pd.DataFrame) -> str:
 
 
 def of_pretraining(differences: pd.DataFrame) -> str:
-    """Per data set: what weights of ImageNet are worth, compared with random ones of the network.
+    """Say per data set what weights of ImageNet are worth, compared with random ones.
 
     `differences` are the rows of differences of all ablations; that of `backbone` is read.
     """
@@ -183,7 +183,7 @@ def against_floor(tests: pd.DataFrame) -> pd.DataFrame:
 
 
 def of_floors(tests: pd.DataFrame) -> str:
-    """Per data set: which detectors beat the best floor after Holm's correction, and which not."""
+    """Say per data set which detectors beat the best floor after Holm's correction."""
     lines = []
     for dataset, rows in tests.groupby("dataset", sort=False):
         names, sides = pd.Series(named(rows, "method_a", "seed_a")), claims.sides(rows).to_numpy()
@@ -223,7 +223,7 @@ def of_intended(failures: pd.DataFrame) -> str:
 
 
 def of_fusions(tests: pd.DataFrame) -> str:
-    """Per fusion: whether it beats each of its parts after Holm's correction."""
+    """Say per fusion whether it beats each of its parts after Holm's correction."""
     lines = []
     for (dataset, name), parts in tests.groupby(["dataset", "method_a"], sort=False):
         beats = claims.sides(parts).gt(0).all()
@@ -252,7 +252,7 @@ def curves(roc: pd.DataFrame, auroc: pd.DataFrame) -> Iterator[tuple[str, pd.Dat
 
 
 def of_curves(rows: pd.DataFrame) -> str:
-    """Per data set: the recall of its methods at 90 % specificity; rows of that metric."""
+    """Say per data set what recall its methods have at 90 % specificity; rows of that metric."""
     rows = rows[~rows["family"].isin([FLOOR, FUSION]) & rows["seed"].ne("mean")]
     lines = []
     for dataset, of_dataset in rows.groupby("dataset", sort=False):
@@ -294,7 +294,7 @@ def measures(rows: pd.DataFrame, columns: dict[str, str], intervals: bool = Fals
 
 
 def of_calibration(rows: pd.DataFrame) -> str:
-    """Per data set: the Brier score without information, and how many detectors are below it."""
+    """Give per data set the Brier score without information, and how many detectors are below."""
     lines = []
     for dataset, group in rows[rows["metric"].isin(BRIER.values())].groupby("dataset", sort=False):
         share = group["base_rate"].iloc[0]
@@ -326,7 +326,7 @@ def scores(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def unlike(rows: pd.DataFrame) -> pd.DataFrame:
-    """AUROC over findings that look like no drawn lesion, the best first, and over all findings."""
+    """Return the AUROC over findings that look like no drawn lesion, best first, and over all."""
     rows = rows.assign(method=named(rows, "method", "seed"), shown=_intervals(rows, "value"))
     order = rows[rows["group"].eq(UNLIKE)].sort_values("value", ascending=False)["method"]
     table = rows.pivot_table("shown", "method", "group", aggfunc="first")

@@ -2,7 +2,7 @@
 
 It holds two experiments on the same films and protocols, each at one commit, which are not mixed:
 the methods of the study, and those on a network trained on photographs. Of several seeds the median
-run stands for a method, as in the answer of the first page.
+run represents a method, as in the answer of the first page.
 """
 
 import re
@@ -88,8 +88,10 @@ def label_curves(
     rows = results[results["family"].eq(LABELS)]
     rows = rows.assign(percent=rows["setting"].map(_percent)).dropna(subset=["percent"])
     floors = runs(results).query("family == @FLOOR").sort_values("value", ascending=False)
-    for dataset, own in rows.groupby("dataset", sort=False):
-        means, fits = (own[own["metric"].eq(metric)] for metric in ("auroc_over_seeds", "auroc"))
+    for dataset, of_dataset in rows.groupby("dataset", sort=False):
+        means, fits = (
+            of_dataset[of_dataset["metric"].eq(metric)] for metric in ("auroc_over_seeds", "auroc")
+        )
         best = floors[floors["dataset"].eq(dataset)].head(1)
         yield dataset, means, fits, dict(zip(best["method"], best["value"], strict=True))
 
@@ -161,6 +163,6 @@ def beside_codes(experiment: Experiment) -> dict[str, str]:
     )
     words = table.assign(**{name: table[name].map(prose.literal) for name in ("method", "of")})
     return {
-        dataset: prose.table(without_dataset(own))
-        for dataset, own in words.groupby("dataset", sort=False)
+        dataset: prose.table(without_dataset(of_dataset))
+        for dataset, of_dataset in words.groupby("dataset", sort=False)
     }

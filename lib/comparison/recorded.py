@@ -1,7 +1,7 @@
 """What the record of real films (reports/real/) says, for pages of other films.
 
 The record may be of several experiments, each of one commit in a folder of its own
-(lib.comparison.record). They are put together only if they have the same profile and films.
+(lib.comparison.record). They are combined only if they have the same profile and films.
 """
 
 from collections.abc import Iterable
@@ -31,13 +31,14 @@ def tables(paths: Iterable[str] = FILES) -> list[pd.DataFrame]:
 
 def origin(paths: Iterable[str] = FILES) -> str:
     """Say of which commits and profile the record is; "" without one."""
-    found = _origins(paths)
-    if found.empty:
+    origins = _origins(paths)
+    if origins.empty:
         return ""
-    commits = [f"`{name}`" for name in found["commit"].unique()]
+    commits = [f"`{name}`" for name in origins["commit"].unique()]
     several = f"in {len(commits)} experiments at commits" if len(commits) > 1 else "at commit"
     return (
-        f"Recorded {several} {' and '.join(commits)}, with the profile `{found['profile'].iloc[0]}`"
+        f"Recorded {several} {' and '.join(commits)}, with the profile "
+        f"`{origins['profile'].iloc[0]}`"
         f"{' and the same films' * (len(commits) > 1)}."
     )
 
@@ -45,14 +46,16 @@ def origin(paths: Iterable[str] = FILES) -> str:
 def judged(ablation: Ablation) -> list[Judged]:
     """Return the tables of an ablation on each recorded data set that has variants of it."""
     family = f"{ABLATION}{ablation.name}"
-    own = [rows[rows["family"].eq(family)] for rows in tables()]
-    if not any(map(len, own)):
+    of_ablation = [rows[rows["family"].eq(family)] for rows in tables()]
+    if not any(map(len, of_ablation)):
         return []
-    rows = pd.concat(own).drop_duplicates(["dataset", "method", "seed", "setting", "metric"])
+    rows = pd.concat(of_ablation).drop_duplicates(
+        ["dataset", "method", "seed", "setting", "metric"]
+    )
     rows = rows[rows["seed"].ne("mean") & rows["method"].isin(params.methods())]
     by_dataset = rows.groupby("dataset", sort=False)
-    found = [judge_recorded(ablation, of_dataset) for _, of_dataset in by_dataset]
-    return [one for one in found if len(one.fits)]
+    by_set = [judge_recorded(ablation, of_dataset) for _, of_dataset in by_dataset]
+    return [one for one in by_set if len(one.fits)]
 
 
 def sentences(ablation: Ablation) -> list[str]:
@@ -74,8 +77,8 @@ def _existing(paths: Iterable[str]) -> list:
 def _origins(paths: Iterable[str]) -> pd.DataFrame:
     """Return commit, profile and films of each experiment."""
     runs = [pd.read_csv(path.with_name("runs.csv"), dtype=str) for path in _existing(paths)]
-    found = [table[["commit", *SHARED]].drop_duplicates() for table in runs]
-    whole = pd.concat([pd.DataFrame(columns=["commit", *SHARED]), *found])
+    origins = [table[["commit", *SHARED]].drop_duplicates() for table in runs]
+    whole = pd.concat([pd.DataFrame(columns=["commit", *SHARED]), *origins])
     for name in SHARED:
         if whole[name].nunique() > 1:
             raise BadData(

@@ -124,7 +124,7 @@ def groups(rows: pd.DataFrame) -> str:
 
 
 def unlike(rows: pd.DataFrame) -> str:
-    """AUROC over findings that look like no drawn lesion, compared with all findings."""
+    """Return the AUROC over findings that look like no drawn lesion, compared with all findings."""
     of_group = {row["group"]: row for _, row in rows.iterrows()}
     if UNLIKE not in of_group:
         return ""

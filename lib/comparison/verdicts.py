@@ -76,7 +76,7 @@ def verdict(judged: Judged, method: str) -> str:
 
 
 def contrasts(judged: Judged, methods: Collection[str]) -> list[str]:
-    """Per comparison of these methods with another: where it is clear, and its range."""
+    """Say per comparison of these methods with another: where it is clear, and its range."""
     table = judged.contrasts[judged.contrasts["method"].isin(methods)]
     return [
         f"{method} compared with {against}: {_of_contrast(rows, len(judged.contrasts))}"
@@ -152,7 +152,7 @@ def _sides(rows: pd.DataFrame) -> pd.Series:
 
 
 def _of_contrast(rows: pd.DataFrame, number: int) -> str:
-    """Where differences are clear after the correction over `number` of them, and their range."""
+    """Say where differences are clear after correction over `number` of them, and their range."""
     sides = _sides(rows)
     words = {1: "clearly higher at", -1: "clearly lower at", 0: "not clearly different at"}
     counted = ", ".join(

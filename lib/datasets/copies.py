@@ -39,19 +39,19 @@ def hashes(grey: np.ndarray) -> dict[str, str | bytes]:
     return {"pixels": content.hexdigest(), "appearance": signs.astype(np.int8).tobytes()}
 
 
-def together(films: pd.DataFrame, name: str, own: bool) -> tuple[pd.DataFrame, dict[str, int]]:
+def together(films: pd.DataFrame, name: str, of_user: bool) -> tuple[pd.DataFrame, dict[str, int]]:
     """Assign copies among films (with `pixels`, `appearance`) to one patient; return also counts.
 
-    `own`: for a user's own films near copies count too, and a film that is both normal and abnormal
-    raises BadData. Published tables name the patients and cannot be corrected: for these only exact
-    copies count, and films of both classes are excluded. Above MOST films only exact copies count,
-    since the cost of pairwise comparison is quadratic.
+    `of_user`: for a user's own films near copies count too, and a film that is both normal and
+    abnormal raises BadData. Published tables name the patients and cannot be corrected: for these
+    only exact copies count, and films of both classes are excluded. Above MOST films only exact
+    copies count, since the cost of pairwise comparison is quadratic.
     """
     labels = films.groupby("pixels")["label"].transform("nunique")
-    if own and (labels > 1).any():
+    if of_user and (labels > 1).any():
         raise BadData(_in_both_classes(films[labels > 1], name))
     films = films[labels <= 1]
-    nearly = own and len(films) <= MOST
+    nearly = of_user and len(films) <= MOST
     group = near_groups(films["appearance"]) if nearly else films["pixels"]
     copied = group.groupby(group).transform("size") > 1
     mixed = films["label"].groupby(group).transform("nunique") > 1

@@ -62,8 +62,8 @@ def build_index(
     films, problems, seen = examine(
         listing.films, name, data / entry["folder"], data, look_for_text, further
     )
-    own = entry["layout"] not in OWNERS
-    films, copied = copies.together(_completed(films, name, entry), name, own)
+    of_user = entry["layout"] not in OWNERS
+    films, copied = copies.together(_completed(films, name, entry), name, of_user)
     films = _split(films, name, entry, split or {})
     if entry["layout"] not in OPEN:  # after the split, which does not depend on the salt
         films = pseudonymous(films, salt)

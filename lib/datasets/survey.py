@@ -70,21 +70,21 @@ def survey(source: Path, root: Path = ROOT, peers: bool = False) -> list[DataSet
     params/datasets.yaml contains a mistake.
     """
     entries = load_entries(root)
-    own = {name: entry for name, entry in entries.items() if not entry.get("peers")}
-    found = _in_places(own, source) or _at(own, source) or _above(own, source)
+    ordinary = {name: entry for name, entry in entries.items() if not entry.get("peers")}
+    places = _in_places(ordinary, source) or _at(ordinary, source) or _above(ordinary, source)
     if peers:
         theirs = {name: entry for name, entry in entries.items() if entry.get("peers")}
-        found |= _in_places(theirs, source)
+        places |= _in_places(theirs, source)
     sets: list[DataSet] = []
-    for name, folders in found.items():
+    for name, folders in places.items():
         place = entries[name]["folder"]
         before = [s.folder for s in sets if not s.reason and s.entry["folder"] == place]
         if entries[name].get("peers"):
             sets.append(_examined(name, entries[name], before[:1] or folders, root))
         elif not before and (folders := _not_in(sets, folders)):
             sets.append(_examined(name, entries[name], folders, root))
-    missed = [name for name in own if name not in found and name not in SHIPPED]
-    return sets + [_absent(name, own[name], source) for name in missed]
+    missed = [name for name in ordinary if name not in places and name not in SHIPPED]
+    return sets + [_absent(name, ordinary[name], source) for name in missed]
 
 
 def studied(sets: list[DataSet]) -> list[DataSet]:
@@ -104,11 +104,11 @@ def _not_in(sets: list[DataSet], folders: list[Path]) -> list[Path]:
 
 def _in_places(entries: dict[str, dict], source: Path) -> dict[str, list[Path]]:
     """Return the entries whose `folder` is `source`, in `source`, or up to two levels below."""
-    found = {}
+    places = {}
     for name, entry in entries.items():
         if folders := list(dict.fromkeys(_nested(_places(source, str(entry["folder"]))))):
-            found[name] = folders
-    return found
+            places[name] = folders
+    return places
 
 
 def _at(entries: dict[str, dict], source: Path) -> dict[str, list[Path]]:
@@ -125,15 +125,15 @@ def _at(entries: dict[str, dict], source: Path) -> dict[str, list[Path]]:
 
 def _above(entries: dict[str, dict], source: Path) -> dict[str, list[Path]]:
     """Return the entries with a class folder that is or contains `source`, so films are above."""
-    found = {}
+    places = {}
     for name, entry in entries.items():
         globs = [glob for key in ("normal", "abnormal") for glob in listed(entry, key)]
         for above in source.parents[:2] if entry["layout"] == "folder" else ():
             classes = [_matches(above, glob) for glob in globs]
             in_one = any({source, source.parent} & set(folders) for folders in classes)
             if all(classes) and in_one:
-                found.setdefault(name, [above])
-    return found
+                places.setdefault(name, [above])
+    return places
 
 
 def _matches(folder: Path, glob: str) -> list[Path]:

@@ -58,7 +58,7 @@ def roc_by_family(curves: pd.DataFrame, floor: str = "") -> Figure:
     """Draw the ROC curves of all methods of a data set, one panel per family.
 
     `curves` has columns name, family, fpr, tpr, auroc. Each panel has the best methods of its
-    family in colours and dashes, as many as can be told apart, its others in grey, and those of
+    family in colours and dashes, as many as can be distinguished, its others in grey, and those of
     other families in pale grey; the floor of that name is black and dotted in all of them.
     """
     of_floor = curves[curves["name"].eq(floor)]

@@ -25,7 +25,7 @@ BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY, INK, GREY = "#E69F00", "#56B4E9", "#22262b", "#767d85"
 PALE = "#d3d6d9"  # what is in the background
 COLOURS = [BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, INK]
-MOST_LINES = len(COLOURS)  # lines of one panel that can be told apart
+MOST_LINES = len(COLOURS)  # lines of one panel that can be distinguished
 
 #: Colour, line style and hatch of films by label, never distinguished by colour alone.
 LABELS = {

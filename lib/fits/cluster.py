@@ -31,7 +31,7 @@ TRIES = 4  # of a fit whose process or machine dies
 
 @contextmanager
 def executor(on: str, ship: bool = False) -> Iterator["Cluster | None"]:
-    """Yield the executor of `on`: None, which stands for the cores of this machine, or a cluster.
+    """Yield the executor of `on`: None for the cores of this machine, or a cluster.
 
     `on` is "" or `local`, `ray` to start Ray here, or `ray:` and the address of a cluster. Raises
     BadData for anything else, without Ray, or if no cluster answers at the address.

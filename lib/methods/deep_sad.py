@@ -7,7 +7,7 @@ normal and -1 for a known anomaly:
     loss = (1 / (n + m)) [sum over unknown of d + eta sum over known of (d + 1e-6)^t],   score = d
 
 Centre, networks without bias, pre-training and training are Deep SVDD's (`deep_svdd.py`). Both c
-and the autoencoder use the films that are not known to be abnormal. Without any known label the
+and the autoencoder use the films that are not labelled abnormal. Without any known label the
 loss is Deep SVDD's: a comparison with the same fit with `labels: none` gives the value of the
 labels.
 

@@ -166,7 +166,7 @@ class DeepSVDD(Detector):
         return float(ops.sqrt(self.squared_radius)) if self.boundary == "soft" else None
 
     def pretrain(self, x, y=None, validation_data=None, **options):
-        """Train phi as the encoder of an autoencoder, on films not known to be abnormal.
+        """Train phi as the encoder of an autoencoder, on films not labelled abnormal.
 
         Returns {`pretraining_loss`: values by epoch}.
         """
@@ -254,7 +254,7 @@ class _BatchNorm(Stage):
 
 
 def train_on_normal(stage, x, y=None, validation_data=None, **options):
-    """Train a Stage on films not known to be abnormal; return its losses by epoch."""
+    """Train a Stage on films not labelled abnormal; return its losses by epoch."""
     if validation_data is not None:
         validation_data = (not_abnormal(*validation_data),)
     return stage.train(not_abnormal(x, y), None, validation_data, **options)

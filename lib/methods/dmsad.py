@@ -13,7 +13,7 @@ c_k||^2 to the nearest surviving centre c_k, and f one of `SPHERE_LOSSES`:
     score = d, or d - R_k^2 (`score_name: beyond`)
 
 phi is first trained as the encoder of an autoencoder; the centres are those of k-means on films not
-known to be abnormal. After each epoch a sphere with fewer than gamma max n of these films is
+labelled abnormal. After each epoch a sphere with fewer than gamma max n of these films is
 removed, and R_k^2 is the (1 - gamma) quantile of d: gamma is nu of DMSVDD.
 
 Published AUROC on MURA with 5 % known normals and 5 % known anomalies, seven body parts: .752 with
@@ -33,7 +33,7 @@ The earlier version, trained with the autoencoder, is `lib.methods.joint_dmsad`.
 
 **Known defects** of the reference code: the autoencoder is pre-trained on all films, including
 known anomalies (the lines that leave them out are commented out). Here it is trained on films that
-are not known to be abnormal; `as_published=True` restores all films.
+are not labelled abnormal; `as_published=True` restores all films.
 """  # noqa: E501
 
 from typing import ClassVar

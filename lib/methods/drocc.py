@@ -114,7 +114,7 @@ class DROCC(Detector):
     def before_training(self, x, y=None, validation_data=None, **options):
         """Warm up; return {`warm_up_loss`: values by epoch}.
 
-        Raises ValueError if all films are known to be abnormal.
+        Raises ValueError if all films are labelled abnormal.
         """
         if not len(not_abnormal(x, y)):
             raise ValueError(

@@ -76,7 +76,7 @@ class FeatureDeepSAD(FeatureDetector, DeepSAD):
         )  # u
 
     def before_training(self, x, y=None, validation_data=None, **options):
-        """Standardise by the films not known to be abnormal, then place the centre."""
+        """Standardise by the films not labelled abnormal, then place the centre."""
         self.encoder.get_layer("standardisation").adapt(self.normal_features(x, y))
         return super().before_training(x, y, validation_data, **options)
 

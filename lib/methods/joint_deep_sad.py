@@ -4,7 +4,7 @@ A. Spahr's X-ray code. Networks, scales, subspace and scores are those of `joint
 compactness is the loss of `deep_sad.py` ([arXiv 1906.02694](https://arxiv.org/abs/1906.02694));
 known abnormal films are not reconstructed:
 
-    reconstruction = mean of (x - r)^2 over films that are not known to be abnormal
+    reconstruction = mean of (x - r)^2 over films that are not labelled abnormal
     compactness    = u / (n + m) [sum over unknown of e
                      + eta sum over known of (e + 1e-6)^t],   e = d / u
     loss = w s_r reconstruction + (1 - w) s_c compactness,   u = max(1, 1 / s_c)
@@ -43,7 +43,7 @@ class JointDeepSAD(DeepSAD, JointDeepSVDD):
         return ops.maximum(1 / self.scales[1], 1)
 
     def mean_residual(self, residual, y=None):
-        """Return the mean over the films (n,) that are not known to be abnormal."""
+        """Return the mean over the films (n,) that are not labelled abnormal."""
         if y is None:
             return ops.mean(residual)
         counts = ops.cast(ops.not_equal(y, 1), residual.dtype)  # NaN also differs from 1

@@ -30,7 +30,7 @@ and .542 (78 % of the test films are abnormal).
 | 2. networks | ResNet-18 and its mirror at 512 px | a ResNet whose maps are averaged, and a decoder of four to six transposed convolutions |
 | 3. optimizer | weight decay 1e-6; learning rate reduced at 40 and at 80 of 100 epochs | weight decay 5e-7, decoupled; learning rate divided by ten at two thirds of the epochs |
 | 4. w | 0.6 in the logged run, 0.3 in a newer script | 0.6 |
-| 5. scales | on all films, networks in training mode | on films that are not known to be abnormal, networks in inference mode |
+| 5. scales | on all films, networks in training mode | on films that are not labelled abnormal, networks in inference mode |
 | 6. residual | masked | over all pixels, also in the loss |
 
 **Known defects** of the reference code: the soft boundary crashes with the subspace; here it works.

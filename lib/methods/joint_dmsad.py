@@ -4,7 +4,7 @@ A. Spahr's X-ray code ([arXiv 2102.09895](https://arxiv.org/abs/2102.09895)): th
 `lib.methods.joint_dmsvdd` with the compactness of `lib.methods.dmsad`. With d the squared distance
 to the nearest surviving centre and f one of its `SPHERE_LOSSES`:
 
-    reconstruction = mean of (x - r)^2 over films that are not known to be abnormal
+    reconstruction = mean of (x - r)^2 over films that are not labelled abnormal
     compactness    = mean over films of f(d), eta (f(d) + 1e-6) or eta / (f(d) + 1e-6)
                      for an unknown, a known normal and a known abnormal label
     loss = w s_r reconstruction + (1 - w) s_c compactness,   s = 1 / its value before training
@@ -22,7 +22,7 @@ test films are abnormal).
 | what | code | here |
 | --- | --- | --- |
 | 1. | | differences 1, 2, 3 and 6 of `lib.methods.joint_deep_svdd`, 2 to 5 of `lib.methods.dmsad` |
-| 2. scales | on all films, known anomalies included | on films that are not known to be abnormal |
+| 2. scales | on all films, known anomalies included | on films that are not labelled abnormal |
 | 3. mean of the residual | the residuals of films that do not contribute are included as zero | over the films that contribute |
 
 **Known defects** of the reference code: its training confuses known normals with known anomalies,
@@ -59,7 +59,7 @@ class JointDMSAD(DMSAD, JointDMSVDD):
         self.rebalancing_epochs, self.as_published = rebalancing_epochs, as_published
 
     def pretrain(self, x, y=None, validation_data=None, **options):
-        """Train both networks on films not known to be abnormal, also as published."""
+        """Train both networks on films not labelled abnormal, also as published."""
         return super(DMSAD, self).pretrain(x, y, validation_data, **options)
 
     def after_epoch(self, normal, epoch):

@@ -78,7 +78,7 @@ class LesionDeepSAD(DeepSAD):
         self.members, self.pretraining_learning_rate = members, pretraining_learning_rate
 
     def pretrain(self, x, y=None, validation_data=None, **options):
-        """Train U-Nets on films not known to be abnormal; return {`pretraining_loss`: by epoch}."""
+        """Train U-Nets on films not labelled abnormal; return {`pretraining_loss`: by epoch}."""
         unets = _LesionFinding(self)
         earlier = train_on_normal(unets, x, y, validation_data, **options)
         self.description.set_weights(unets.description().get_weights())

@@ -91,8 +91,8 @@ class LesionLogistic(Detector):
         labels = self.targets(x, y)
         if len(np.unique(labels)) < 2:
             raise ValueError(
-                "LesionLogistic learns from known abnormal films and others; "
-                f"{int(labels.sum())} of {len(labels)} films are known to be abnormal."
+                "LesionLogistic learns from films labelled abnormal and others; "
+                f"{int(labels.sum())} of {len(labels)} films are labelled abnormal."
             )
         earlier = {}
         if self.pretraining_epochs:

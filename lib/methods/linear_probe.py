@@ -61,8 +61,8 @@ class LinearProbe(FeatureStatistics):
         labels = self.targets(x, y)
         if len(np.unique(labels)) < 2:
             raise ValueError(
-                "LinearProbe learns from known abnormal films and others; "
-                f"{int(labels.sum())} of {len(labels)} films are known to be abnormal."
+                "LinearProbe learns from films labelled abnormal and others; "
+                f"{int(labels.sum())} of {len(labels)} films are labelled abnormal."
             )
         scaler = StandardScaler()
         z = scaler.fit_transform(np.asarray(x, dtype=float))

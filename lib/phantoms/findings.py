@@ -83,7 +83,7 @@ def affect(
 
 
 def _effusion(lungs: Lungs, finding: Finding, body: Thorax, healthy, stance) -> np.ndarray:
-    """Fluid at the base: level in the middle, higher along the ribs."""
+    """Draw fluid at the base: level in the middle, higher along the ribs."""
     a, b, _, _ = finding.form
     severity, lung = finding.severity, body.lungs[finding.side]
     inside = lung > 0.12
@@ -96,7 +96,7 @@ def _effusion(lungs: Lungs, finding: Finding, body: Thorax, healthy, stance) -> 
 
 
 def _opacity(lungs: Lungs, finding: Finding, body: Thorax, healthy, stance) -> np.ndarray:
-    """Infiltration: ragged and patchy, vessels show through."""
+    """Draw infiltration: ragged and patchy, vessels show through."""
     patch, inside = _patch(finding, body, stance, wide=0.16, high=0.22, ragged=0.45, soft=0.7)
     lungs.fill((0.25 + 0.5 * finding.severity) * patch, veil=0.8)
     fluffy = texture(stance.shape, 0.035 * stance.shape[1], np.random.default_rng(finding.seed))
@@ -105,7 +105,7 @@ def _opacity(lungs: Lungs, finding: Finding, body: Thorax, healthy, stance) -> n
 
 
 def _consolidation(lungs: Lungs, finding: Finding, body: Thorax, healthy, stance) -> np.ndarray:
-    """A lobe without air, with an edge at its fissure; bronchi with air are dark in it."""
+    """Draw a lobe without air, with an edge at its fissure; bronchi with air are dark in it."""
     patch, inside = _patch(finding, body, stance, wide=0.26, high=0.26, ragged=0.3, soft=0.5)
     fissure = 0.02 + 0.12 * (finding.form[2] - 0.5) + 0.15 * (body.x * finding.side - 0.4)
     above = finding.form[1] < 0.4
@@ -129,7 +129,7 @@ def _patch(finding: Finding, body: Thorax, stance: Stance, wide, high, ragged, s
 
 
 def _edema(lungs: Lungs, finding: Finding, body: Thorax, healthy, stance) -> np.ndarray:
-    """Haze around both hila and bases; vessels lose their edges."""
+    """Draw haze around both hila and bases; vessels lose their edges."""
     a, b, c, _ = finding.form
     inside = body.lungs[-1] + body.lungs[1] > 0.15
     far = (np.abs(body.x - body.middle) - 0.15) / (0.28 + 0.12 * a)
@@ -145,7 +145,7 @@ def _edema(lungs: Lungs, finding: Finding, body: Thorax, healthy, stance) -> np.
 
 
 def _atelectasis(lungs: Lungs, finding: Finding, body: Thorax, healthy: Thorax, stance):
-    """A collapsed part at the base, towards which heart and diaphragm move."""
+    """Draw a collapsed part at the base, towards which heart and diaphragm move."""
     a, b, _, _ = finding.form
     lung, side = body.lungs[finding.side], finding.side
     floor = body.diaphragm[side]
@@ -160,19 +160,19 @@ def _atelectasis(lungs: Lungs, finding: Finding, body: Thorax, healthy: Thorax, 
 
 
 def _emphysema(lungs: Lungs, finding: Finding, body: Thorax, healthy, stance) -> np.ndarray:
-    """Large, dark lungs with few vessels and a flat diaphragm."""
+    """Draw large, dark lungs with few vessels and a flat diaphragm."""
     lungs.air = lungs.air * (1.04 + 0.12 * finding.severity)
     lungs.tissue = lungs.tissue * (1 - 0.6 * finding.severity)
     return body.lungs[-1] + body.lungs[1] > 0.15
 
 
 def _cardiomegaly(lungs: Lungs, finding: Finding, body: Thorax, healthy: Thorax, stance):
-    """A large heart; its mask is what it covers more than before."""
+    """Draw a large heart; its mask is what it covers more than before."""
     return (body.heart > 0.25) & (healthy.heart <= 0.05)
 
 
 def _pneumothorax(lungs: Lungs, finding: Finding, body: Thorax, healthy, stance) -> np.ndarray:
-    """Air without vessels around a lung with a thin edge."""
+    """Draw air without vessels around a lung with a thin edge."""
     side, severity, lung = finding.side, finding.severity, body.lungs[finding.side]
     rim = 0.05 + 0.22 * severity
     level = np.abs((body.x - 0.43 * side + 0.6 * rim * side) / (0.33 - 0.8 * rim)) ** 2.4
@@ -186,7 +186,7 @@ def _pneumothorax(lungs: Lungs, finding: Finding, body: Thorax, healthy, stance)
 
 
 def _nodule(lungs: Lungs, finding: Finding, body: Thorax, healthy, stance) -> np.ndarray:
-    """A round shadow with a sharp edge; a mass is a large one with a less even edge."""
+    """Draw a round shadow with a sharp edge; a mass is a large one with a less even edge."""
     a, b, c, d = finding.form
     inside = body.lungs[finding.side] > 0.15
     mass = finding.kind == "Mass"

@@ -11,7 +11,7 @@ NIPPLES, MUSCLES = 0.35, 0.5  # shares of persons in whom they cast a shadow
 
 
 def attenuation(seed: int, stance: Stance) -> np.ndarray:
-    """Return the attenuation (h, w) of the variants of one person, whom `seed` stands for."""
+    """Return the attenuation (h, w) of the variants of one person, whom `seed` identifies."""
     rng = np.random.default_rng(seed)
     return _marks(rng, stance) + _shadows(rng, stance)
 

@@ -45,7 +45,7 @@ def write_index_and_arrays(dataset: str, root: Path = ROOT) -> pd.DataFrame:
             )
         films = np.memmap(path, _row(preparation["size"]), "r")
         _write_arrays(dataset, tables, films, listed.rows, data, build)
-    write_tables(tables, dataset, build / "index")
+    write_tables(tables, dataset, files.index(dataset, build).parent)
     return tables["protocol"]
 
 

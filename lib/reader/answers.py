@@ -44,7 +44,7 @@ class Answers(NamedTuple):
 
 
 def ranked(files: Iterable[Answer | Refused], context: Context) -> Answers:
-    """Number answers from 1, in the order of the files, and rank them by score."""
+    """Give answers numbers from 1, in the order of the files, and rank them by score."""
     read, refused = [], []
     for number, one in enumerate(files, start=1):
         if isinstance(one, Answer):

@@ -30,7 +30,7 @@ def strongest(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def of_losses(rows: pd.DataFrame) -> str:
-    """Per data set and method: AUROC of unperturbed films, and where intervals lie below it."""
+    """Say per data set and method the AUROC of unperturbed films, and where intervals are below."""
     lines = []
     for (dataset, method), group in rows.groupby(["dataset", "method"], sort=False):
         whole = group[group["perturbation"].eq(UNPERTURBED.perturbation)].iloc[0]

@@ -17,7 +17,7 @@ def tiny(**options):
 
 
 def perfect(x):
-    """A denoiser that knows the films: it finds exactly the noise that is in x_t."""
+    """Return a denoiser that knows the films: it finds exactly the noise that is in x_t."""
     alpha_bar = tiny().alpha_bar
 
     def predicted(inputs, training):
@@ -28,7 +28,7 @@ def perfect(x):
 
 
 def random_denoiser(detector):
-    """The last convolution starts at zero; give it weights, so that the network finds something."""
+    """Give the last convolution, which starts at zero, weights, so that the network finds noise."""
     kernel = detector.denoiser.layers[-1].kernel
     kernel.assign(np.random.default_rng(0).normal(0, 0.2, kernel.shape))
     return detector
@@ -106,7 +106,7 @@ def test_the_last_ancestral_step_adds_no_noise():
     )
 
 
-def test_a_film_takes_its_own_field_whatever_stands_beside_it():
+def test_a_film_takes_its_own_field_whatever_is_next_to_it():
     detector = random_denoiser(tiny(eta=1.0))
     films = discs(40, abnormal=0.5, seed=2)[0]
     numbers = ops.convert_to_numpy(number_in_bank(films, 40))

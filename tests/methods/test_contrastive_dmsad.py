@@ -12,7 +12,7 @@ TINY = AT_8_PIXELS | {"image_size": 32, "latent_dim": 4, "spheres": 3}
 
 
 def stage(**options):
-    """The first stage of a small detector."""
+    """Return the first stage of a small detector."""
     return _Contrast(ContrastiveDMSAD(**TINY, **options))
 
 
@@ -53,7 +53,7 @@ def test_the_loss_is_the_mean_over_views_and_partners(contrast):
 
 
 def rounds(n=48):
-    """Films (n, 32, 32, 1) of one disc, which differ by its size and grey level."""
+    """Return films (n, 32, 32, 1) of one disc, which differ by its size and grey level."""
     random = np.random.default_rng(0)
     rows, columns = np.mgrid[:32, :32] - 15.5
     radius, grey = (random.uniform(*ends, (n, 1, 1)) for ends in ((3, 15), (-0.6, 1)))
@@ -96,7 +96,7 @@ def test_no_pretraining_leaves_the_encoder():
         np.testing.assert_array_equal(old, array(weight))
 
 
-def test_views_vary_each_film_anew_and_stay_films():
+def test_views_vary_each_film_every_time_and_stay_films():
     x = np.repeat(discs(1)[0], 6, axis=0)
     view = random_view(32, seed=0)
     first, second = (array(view(x, training=True)) for _ in range(2))

@@ -17,7 +17,7 @@ def known_and_pool():
 
 
 def weights_after(x, y=None):
-    """{module: its weights, batch norm's averages among them} after a fit."""
+    """Return {module: its weights, batch norm's averages among them} after a fit."""
     detector = DDAD(**TINY)
     detector.fit(x, y, verbose=0)
     return {name: getattr(detector, name).get_weights() for name in ("module_a", "module_b")}
@@ -25,12 +25,12 @@ def weights_after(x, y=None):
 
 @pytest.fixture(scope="module")
 def trained():
-    """The weights after a fit with known normal films and a pool."""
+    """Return the weights after a fit with known normal films and a pool."""
     return weights_after(*known_and_pool())
 
 
 def same(some, others):
-    """Whether two lists of weights are equal in each number."""
+    """Return whether two lists of weights are equal in each number."""
     return all(np.array_equal(a, b) for a, b in zip(some, others, strict=True))
 
 

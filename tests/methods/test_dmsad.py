@@ -20,7 +20,7 @@ def films_and_labels():
 
 
 def by_hand(sphere_loss, d, y, eta):
-    """The mean loss, film by film."""
+    """Return the mean loss, film by film."""
     power = {"quadratic": 1, "linear": 0.5, "square_root": 0.25, "sigmoid": 1}[sphere_loss]
     values = []
     for squared, label in zip(d.astype(float), y, strict=True):
@@ -63,7 +63,7 @@ def test_films_known_to_be_abnormal_place_no_sphere(monkeypatch):
 
 
 def taught(monkeypatch, **options):
-    """The films that the autoencoder is trained on."""
+    """Return the films that the autoencoder is trained on."""
     trained_on = []
     fit = Autoencoder.fit
 

@@ -14,14 +14,14 @@ CORNERS = np.array([[0, 0], [10, 0], [0, 10], [10, 10]], "float32")
 
 
 def with_spheres(centers=CORNERS, **options):
-    """A small DMSVDD whose spheres are put where the centres (spheres, 2) are."""
+    """Return a small DMSVDD whose spheres are put where the centres (spheres, 2) are."""
     detector = DMSVDD(**TINY | {"spheres": len(centers)} | options)
     detector.centers.assign(centers)
     return detector
 
 
 def points(*films_in_sphere, spread=1.0, seed=0):
-    """Embeddings around the corners, so many in each."""
+    """Return embeddings around the corners, so many in each."""
     around = np.repeat(CORNERS, films_in_sphere, axis=0)
     noise = np.random.default_rng(seed).uniform(-spread, spread, around.shape)
     return (around + noise).astype("float32")
@@ -33,7 +33,7 @@ def distances(z, centers):
 
 
 def survivors(detector):
-    """The numbers of the surviving spheres."""
+    """Return the numbers of the surviving spheres."""
     return np.flatnonzero(array(detector.alive)).tolist()
 
 

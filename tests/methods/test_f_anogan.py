@@ -14,7 +14,7 @@ SMALL = {"image_size": 32, "latent_dim": 4, "width": 4, "batch_size": 8, "epochs
 
 
 def snapshot(network):
-    """All weights, those of batch norm too, but no state of random numbers."""
+    """Return all weights, those of batch norm too, but no state of random numbers."""
     return [array(w).copy() for w in network.weights if "seed" not in w.path]
 
 

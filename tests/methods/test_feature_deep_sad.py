@@ -10,7 +10,7 @@ from lib.methods.resnet import ResNet
 
 
 def features(n=40, seed=0):
-    """Features of films of which the last quarter are abnormal and shifted, and their labels."""
+    """Return features of films, the last quarter abnormal and shifted, and their labels."""
     random = np.random.default_rng(seed)
     offset, scale = random.normal(0, 5, 512), random.uniform(0.5, 3, 512)
     x = offset + scale * random.normal(size=(n, 512))

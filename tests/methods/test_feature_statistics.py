@@ -25,12 +25,12 @@ def pooled(n, seed=0):
 
 
 def grid(n, seed=0):
-    """Features (n, 4, 4, 176)."""
+    """Return features (n, 4, 4, 176)."""
     return np.random.default_rng(seed).normal(2, 1.5, (n, 4, 4, sum(LEVELS[1:4]))).astype("float32")
 
 
 def coarse(n, seed=0):
-    """Features (n, 2, 2, 496)."""
+    """Return features (n, 2, 2, 496)."""
     return np.random.default_rng(seed).normal(2, 1.5, (n, 2, 2, sum(LEVELS[1:]))).astype("float32")
 
 
@@ -61,7 +61,7 @@ def test_neighbours_are_the_nearest_normal_films_and_no_empty_row():
 
 
 def test_a_known_anomaly_is_not_normal():
-    """Statistics are those of films not known to be abnormal."""
+    """Statistics are those of films not labelled abnormal."""
     normal, ill = pooled(40), 50 + pooled(10, seed=1)
     x, y = np.concatenate([normal, ill]), np.array([np.nan] * 40 + [1.0] * 10)
     scores = []
@@ -148,7 +148,7 @@ def test_linear_probe_is_scikit_learns_plane_with_unknown_films_as_normal():
     expected = plane.decision_function(z.transform(x.astype(float)))
     np.testing.assert_allclose(detector.predict(x, verbose=0)["score"], expected, atol=2e-3)
     for labels in (np.full(60, np.nan), np.ones(60)):
-        with pytest.raises(ValueError, match="LinearProbe learns from known abnormal films and"):
+        with pytest.raises(ValueError, match="LinearProbe learns from films labelled abnormal and"):
             LinearProbe(**SMALL).fit(x, labels, verbose=0)
 
 

@@ -20,7 +20,7 @@ FORMS = [
 
 
 def started(x, **options):
-    """A detector as it is between pre-training and training."""
+    """Return a detector as it is between pre-training and training."""
     detector = JointDeepSVDD(**TINY, **options)
     detector.pretrain(x, verbose=0)
     detector.start(x)
@@ -112,7 +112,7 @@ def test_a_share_of_the_variance_gives_the_least_rank_that_holds_it():
 def test_the_projector_as_published_is_nearly_the_identity():
     x = discs(48)[0]
     published, corrected = (started(x, subspace=2, as_published=flag) for flag in (True, False))
-    s = published.embed(x).astype(float).T  # S, as it stands in the code
+    s = published.embed(x).astype(float).T  # S, as in the code
     p = s @ np.linalg.inv(s.T @ s + 1e-3 * np.eye(48)) @ s.T
     np.testing.assert_allclose(np.eye(6) - outside(published), p, atol=1e-6)
     np.testing.assert_allclose(p, np.eye(6), atol=0.02)

@@ -70,7 +70,7 @@ def test_z_has_no_offset():
 
 @pytest.fixture(scope="module")
 def described():
-    """A detector after its first stage, training films with eight known anomalies, test films."""
+    """Return a detector after its first stage, training films with known anomalies, test films."""
     x, y, _ = discs(160, abnormal=0.5)
     kept = (y == 0) | (np.cumsum(y == 1) <= 8)
     x, y = x[kept], np.where(y == 1, 1, np.nan)[kept]

@@ -16,7 +16,7 @@ TINY = {"image_size": 32, "width": 4, "members": 2, "batch_size": 16}
 
 
 def few_known(n=48):
-    """Films of which a quarter are known anomalies, some known normal and the rest unknown."""
+    """Return films: a quarter are known anomalies, some known normal and the rest unknown."""
     x, y, _ = discs(n, abnormal=0.25)
     y[np.flatnonzero(y == 0)[4:]] = np.nan
     return x, y
@@ -75,7 +75,7 @@ def test_films_are_varied_as_often_as_views_says():
 def test_it_needs_known_anomalies():
     x, y = few_known()
     for labels in (None, np.where(y == 1, np.nan, y)):
-        with pytest.raises(ValueError, match="0 of 48 films are known to be abnormal"):
+        with pytest.raises(ValueError, match="0 of 48 films are labelled abnormal"):
             LesionLogistic(**TINY).fit(x, labels, verbose=0)
 
 
