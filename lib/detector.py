@@ -100,7 +100,7 @@ class Detector(Engine):
         return {}
 
     def after_epoch(self, normal, epoch):
-        """Set weights without gradient, from the films not known to be abnormal (n, h, w, 1).
+        """Set weights without gradient, from the films not labelled abnormal (n, h, w, 1).
 
         Called after each epoch, numbered from 1. Returns {name: number} for the training curves:
         quantities measured on these films. May raise Collapsed.

@@ -115,7 +115,7 @@ class FeatureDetector(Detector):
         return ops.image.resize(cells[..., None], size, interpolation="bilinear")[..., 0]
 
     def normal_features(self, x, y=None):
-        """Return features x that are not known to be abnormal, of at most `MOST_FILMS` films.
+        """Return features x that are not labelled abnormal, of at most `MOST_FILMS` films.
 
         Statistics are computed from them, float32 (n, ...); films are taken at equal distances.
         """

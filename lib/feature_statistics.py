@@ -21,14 +21,14 @@ class FeatureStatistics(FeatureDetector):
         return self.add_weight(shape=shape, name=name, initializer="zeros", trainable=False)
 
     def before_training(self, x, y=None, validation_data=None, **options):
-        """Estimate the statistics of the films not known to be abnormal.
+        """Estimate the statistics of the films not labelled abnormal.
 
         Raises ValueError if they are fewer than two.
         """
         normal = self.normal_features(x, y)
         if len(normal) < 2:
             raise ValueError(
-                f"{self.title} needs two films or more that are not known to be abnormal, not "
+                f"{self.title} needs two films or more that are not labelled abnormal, not "
                 f"{len(normal)}."
             )
         self.estimate(normal)

@@ -32,7 +32,7 @@ class GridDetector(FeatureDetector):
         self.deviation = self.add_weight(name="deviation", initializer="ones", **statistic)
 
     def before_training(self, x, y=None, validation_data=None, **options):
-        """Set mean and deviation of each channel from the films not known to be abnormal."""
+        """Set mean and deviation of each channel from the films not labelled abnormal."""
         cells = self.normal_features(x, y).reshape(-1, self.shape[-1])
         deviation = cells.std(axis=0, dtype=float)
         self.mean.assign(cells.mean(axis=0, dtype=float))

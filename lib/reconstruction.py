@@ -10,7 +10,8 @@ class Reconstruction(Detector):
     - `inside_body`: whether loss and scores are means over the pixels of the body only, as in the
       X-ray code of Spahr et al. (arXiv 2102.09895): a convex hull (`lib.bodies`), measured on each
       film as it is given, after any augmentation. The networks still see whole films, unless these
-      are prepared with `images: {mask: true}`
+      are prepared with `images: {mask: true}`. Of methods with a discriminator the residual alone
+      is confined, as the discriminator judges whole films
     """
 
     def __init__(self, *, inside_body=False, **common):

@@ -8,8 +8,14 @@ from test_detector import on_tensorflow, run_on_jax
 
 from lib import bodies
 from lib.methods.ae_u import AEU
+from lib.methods.alpha_gan import AlphaGAN
+from lib.methods.anoddpm import AnoDDPM
 from lib.methods.autoencoder import Autoencoder
+from lib.methods.bigan import BiGAN
+from lib.methods.ddad import DDAD
+from lib.methods.f_anogan import FAnoGAN
 from lib.methods.vae import VAE
+from lib.methods.vae_gan import VAEGAN
 from lib.preprocessing.network_input import augmentation
 
 SMALL = {"image_size": 32, "latent_dim": 4, "width": 4, "batch_size": 8}
@@ -56,10 +62,19 @@ def test_what_lies_outside_changes_neither_loss_nor_score(method):
             assert alike == same or score == "top_k"
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_the_score_is_the_mean_of_the_map_inside(method):
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        *((method, SMALL) for method in METHODS),
+        (AlphaGAN, SMALL | {"score_name": "mse"}),
+        (AnoDDPM, {"image_size": 32, "width": 16, "fields": 8, "steps": 2, "noise": "gaussian"}),
+        (DDAD, SMALL),
+        (VAEGAN, SMALL),
+    ],
+)
+def test_the_score_is_the_mean_of_the_map_inside(method, options):
     x = discs(5, abnormal=0.4)[0]
-    detector, whole = method(**SMALL, inside_body=True), method(**SMALL)
+    detector, whole = method(**options, inside_body=True), method(**options)
     detector.set_weights(whole.get_weights())
     pixels = whole.predict(x, verbose=0)["map"]
     outputs, inside = detector.predict(x, verbose=0), bodies.bodies(x)
@@ -67,6 +82,33 @@ def test_the_score_is_the_mean_of_the_map_inside(method):
     np.testing.assert_allclose(outputs["score"], expected, rtol=1e-4)
     np.testing.assert_allclose(outputs["map"] * inside, pixels * inside, rtol=1e-4, atol=1e-6)
     assert (outputs["map"][inside == 0] <= pixels[inside == 0] + 1e-6).all()
+
+
+@pytest.mark.parametrize(("method", "score"), [(BiGAN, "residual"), (FAnoGAN, "image")])
+def test_residuals_of_gans_are_those_inside(method, score):
+    """As if the generator had drawn the film itself outside the body."""
+    x = discs(5, abnormal=0.4)[0]
+    detector, whole = method(**SMALL, inside_body=True), method(**SMALL)
+    detector.set_weights(whole.get_weights())
+    residual = np.abs(x - ops.convert_to_numpy(whole.reconstruction(x)))[..., 0]
+    within = bodies.bodies(x) * residual
+    expected = {
+        "residual": within.sum((1, 2)),
+        "image": (within**2).sum((1, 2)) / bodies.bodies(x).sum((1, 2)),
+    }
+    np.testing.assert_allclose(detector.predict(x, verbose=0)[score], expected[score], rtol=1e-4)
+
+
+@pytest.mark.parametrize("method", [AlphaGAN, AnoDDPM, BiGAN, DDAD, FAnoGAN, VAEGAN])
+def test_it_trains_inside_the_body(method):
+    """The loss of an update inside the body is finite and is not that of the whole film."""
+    own = {"width": 16, "fields": 8} if method is AnoDDPM else {"latent_dim": 4, "width": 4}
+    options = {"image_size": 32, "batch_size": 8, **own}
+    x = discs(8)[0]
+    losses = [method(**options, inside_body=inside).compute_losses(x) for inside in (True, False)]
+    first, second = (np.array([float(value) for value in each.values()]) for each in losses)
+    assert np.isfinite(first).all()
+    assert (first != second).any() == (method not in (BiGAN, VAEGAN)), "whose losses have no map"
 
 
 def test_it_learns_inside_the_body_from_augmented_films(monkeypatch):

@@ -48,14 +48,14 @@ from typing import ClassVar
 import keras
 from keras import ops
 
-from lib import losses, networks
-from lib.detector import Detector
+from lib import bodies, losses, networks
+from lib.reconstruction import Reconstruction
 from lib.samples import fixed_codes
 
 RATES = {"encoder": 1e-3, "generator": 1e-3, "discriminator": 1e-4, "code_discriminator": 1e-4}
 
 
-class AlphaGAN(Detector):
+class AlphaGAN(Reconstruction):
     """An autoencoder with a discriminator of films and one of codes (equations above).
 
     - `latent_dim`: length of the code z
@@ -133,7 +133,7 @@ class AlphaGAN(Detector):
         of_film, of_rebuilt, of_drawn = ops.split(logit, 3)
         of_posterior = self.code_discriminator(z_hat, training=training)
         of_prior = self.code_discriminator(z, training=training)
-        error = ops.mean(losses.absolute_residual(x, r))
+        error = bodies.mean_over(losses.absolute_residual(x, r), self.inside(x))
         terms = {
             "reconstruction_error": error,
             "rebuilt_loss": -ops.mean(of_rebuilt),
@@ -163,14 +163,16 @@ class AlphaGAN(Detector):
     def examine(self, x):
         """Return (x - r)^2 as the map, two means of it, and the logits of "generated"."""
         z, _ = self.encode(x)
+        inside = self.inside(x)
         residual = losses.squared_residual(x, self.generator(z, training=False))
+        within = bodies.confined(residual, inside)
         film = -self.discriminator(x, training=False)[0][:, 0]
         code = -self.code_discriminator(z, training=False)[:, 0]
         return {
-            "map": residual,
+            "map": within,
             "discriminator": film,
             "code_discriminator": code,
             "mean_of_discriminators": (film + code) / 2,
-            "mse": ops.mean(residual, axis=(1, 2)),
-            "top_k": losses.mean_of_largest(residual, self.top_k),
+            "mse": bodies.means_over(residual, inside),
+            "top_k": losses.mean_of_largest(within, self.top_k),
         }

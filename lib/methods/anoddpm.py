@@ -55,9 +55,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from lib import losses, networks, noise
-from lib.detector import Detector
+from lib import bodies, losses, networks, noise
 from lib.noise import number_in_bank
+from lib.reconstruction import Reconstruction
 
 NOISES = ("simplex", "gaussian")
 PUBLISHED_SPREAD = 0.5  # standard deviation of the published simplex noise, measured
@@ -66,7 +66,7 @@ PUBLISHED_PERIOD = 64  # pixels, whatever the size of the film
 PUBLISHED = {"timesteps": 2000, "noise_level": 200, "steps": 200, "eta": 1.0, "trained_steps": 800}
 
 
-class AnoDDPM(Detector):
+class AnoDDPM(Reconstruction):
     """A diffusion model that denoises partially noised films (equations above).
 
     - `noise`: e, simplex or gaussian
@@ -187,8 +187,9 @@ class AnoDDPM(Detector):
         shared = self.as_published and self.noise == "simplex"
         e = self.draw(1 if shared else count)
         inputs = [self.diffuse(x, t, e), ops.cast(t, "float32")]
-        predicted = self.denoiser(inputs, training=training)
-        return {"loss": ops.mean(ops.square(e - predicted))}
+        squared = ops.square(e - self.denoiser(inputs, training=training))
+        inside = self.inside(x)
+        return {"loss": bodies.mean_over(squared if inside is None else squared[..., 0], inside)}
 
     # Scoring
 
@@ -233,12 +234,14 @@ class AnoDDPM(Detector):
 
     def examine(self, x):
         """Return (x_0 - r)^2 as the map, and means over the film."""
+        inside = self.inside(x)
         pixels = losses.squared_residual(x, self.reconstruction(x))
+        within = bodies.confined(pixels, inside)
         return {
-            "map": pixels,
-            "mse": ops.mean(pixels, axis=(1, 2)),
-            "l1": ops.mean(ops.sqrt(pixels), axis=(1, 2)),
-            "top_k": losses.mean_of_largest(pixels, self.top_k),
+            "map": within,
+            "mse": bodies.means_over(pixels, inside),
+            "l1": bodies.means_over(ops.sqrt(pixels), inside),
+            "top_k": losses.mean_of_largest(within, self.top_k),
         }
 
     def chain(self, x):

@@ -39,12 +39,12 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from lib import losses, networks
-from lib.detector import Detector
+from lib import bodies, losses, networks
+from lib.reconstruction import Reconstruction
 from lib.samples import fixed_codes
 
 
-class BiGAN(Detector):
+class BiGAN(Reconstruction):
     """A GAN with an encoder (equations above).
 
     - `latent_dim`: length of the code z
@@ -106,8 +106,8 @@ class BiGAN(Detector):
         """Update the batch norm statistics of E and G to those under the current weights."""
         random = np.random.default_rng(self.seed)
         for _ in range(batches):
-            batch = random.choice(len(x), min(self.batch_size, len(x)), replace=False)
-            code = self.encoder(x[batch], training=True)
+            rows = random.choice(len(x), min(self.batch_size, len(x)), replace=False)
+            code = self.encoder(np.asarray(x[rows]), training=True)
             z = keras.random.normal(ops.shape(code), seed=self.random)
             self.generator(z, training=True)
 
@@ -143,11 +143,11 @@ class BiGAN(Detector):
         r = self.generator(code, training=False)
         logit, of_film = self.discriminator([x, code], training=False)
         logit_of_rebuilt, of_rebuilt = self.discriminator([r, code], training=False)
-        pixels = losses.absolute_residual(x, r)
-        residual = ops.sum(pixels, axis=(1, 2))
+        pixels, inside = losses.absolute_residual(x, r), self.inside(x)
+        residual = ops.sum(pixels if inside is None else inside * pixels, axis=(1, 2))
         matching = ops.sum(ops.abs(of_film - of_rebuilt), axis=1)
         return {
-            "map": pixels,
+            "map": bodies.confined(pixels, inside),
             "sum": (1 - self.feature_weight) * residual + self.feature_weight * matching,
             "residual": residual,
             "feature_matching": matching,

@@ -48,12 +48,13 @@ import keras
 import numpy as np
 from keras import ops
 
-from lib import networks
-from lib.detector import Detector, Stage
+from lib import bodies, networks
+from lib.detector import Stage
 from lib.engine import not_abnormal
+from lib.reconstruction import Reconstruction
 
 
-class DDAD(Detector):
+class DDAD(Reconstruction):
     """Two ensembles of autoencoders (equations above).
 
     - `members`: K, autoencoders in each module
@@ -78,7 +79,7 @@ class DDAD(Detector):
         """Train A and B without known abnormal films, which should not be reconstructed.
 
         The history contains `module_b_loss`, then `module_a_loss`. Raises ValueError if all films
-        are known to be abnormal.
+        are labelled abnormal.
         """
         if not len(not_abnormal(x, y)):
             raise ValueError("DDAD is trained on normal and unlabelled films; all are abnormal.")
@@ -98,7 +99,12 @@ class DDAD(Detector):
 
     def compute_losses(self, x, y=None, training=False):
         """Return module A's loss, the mean squared residual of its members; B is not updated."""
-        return {"module_a_loss": ops.mean(ops.square(x - self.module_a(x, training=training)))}
+        return {"module_a_loss": self.residual(x, self.module_a(x, training=training))}
+
+    def residual(self, x, redrawn):
+        """Return the mean squared residual of reconstructions (n, h, w, members), a scalar."""
+        squared, inside = ops.square(x - redrawn), self.inside(x)
+        return bodies.mean_over(squared if inside is None else ops.mean(squared, axis=-1), inside)
 
     def reconstruction(self, x):
         """Return mean b, the reconstruction by module B, trained on normal films only."""
@@ -116,9 +122,9 @@ class DDAD(Detector):
 
     def examine(self, x):
         """Return the mean of each map, and the map of the chosen score."""
-        maps = self.maps(x)
-        means = {name: ops.mean(pixels, axis=(1, 2)) for name, pixels in maps.items()}
-        return {"map": maps[self.score_name], **means}
+        maps, inside = self.maps(x), self.inside(x)
+        means = {name: bodies.means_over(pixels, inside) for name, pixels in maps.items()}
+        return {"map": bodies.confined(maps[self.score_name], inside), **means}
 
 
 class _ModuleB(Stage):
@@ -129,11 +135,12 @@ class _ModuleB(Stage):
 
     def __init__(self, parent, epochs):
         super().__init__(parent, epochs=parent.epochs if epochs is None else epochs)
-        self.autoencoders = parent.module_b
+        self.autoencoders, self.residual = parent.module_b, parent.residual
+        self.takes_xla = parent.takes_xla
 
     def compute_losses(self, x, y=None, training=False):
         """Return the mean squared residual of the members."""
-        return {"loss": ops.mean(ops.square(x - self.autoencoders(x, training=training)))}
+        return {"loss": self.residual(x, self.autoencoders(x, training=training))}
 
 
 def _autoencoders(image_size, members, latent_dim, width):

@@ -34,14 +34,15 @@ from typing import ClassVar
 import keras
 from keras import ops
 
-from lib import losses, networks
-from lib.detector import Detector, Stage
+from lib import bodies, losses, networks
+from lib.detector import Stage
+from lib.reconstruction import Reconstruction
 from lib.samples import fixed_codes
 
 RATES = {"critic": 1e-4, "generator": 1e-4, "encoder": 5e-5}
 
 
-class FAnoGAN(Detector):
+class FAnoGAN(Reconstruction):
     """A Wasserstein GAN, then an encoder into its codes (equations above).
 
     - `latent_dim`: length of the code z
@@ -106,7 +107,7 @@ class FAnoGAN(Detector):
     def residuals(self, x, r):
         """Return the mean squared residuals of image and critic's features, (n,) each."""
         (_, of_film), (_, of_rebuilt) = (self.critic(film, training=False) for film in (x, r))
-        image = ops.mean(losses.squared_residual(x, r), axis=(1, 2))
+        image = bodies.means_over(losses.squared_residual(x, r), self.inside(x))
         return image, ops.mean(ops.square(of_film - of_rebuilt), axis=(1, 2, 3))
 
     def compute_losses(self, x, y=None, training=False):
@@ -124,7 +125,7 @@ class FAnoGAN(Detector):
         r = self.reconstruction(x)
         image, feature = self.residuals(x, r)
         return {
-            "map": losses.absolute_residual(x, r),
+            "map": bodies.confined(losses.absolute_residual(x, r), self.inside(x)),
             "sum": image + self.kappa * feature,
             "image": image,
             "feature": feature,

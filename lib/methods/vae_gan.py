@@ -41,15 +41,15 @@ from typing import ClassVar
 import keras
 from keras import ops
 
-from lib import losses, networks
-from lib.detector import Detector
+from lib import bodies, losses, networks
 from lib.noise import number_in_bank
+from lib.reconstruction import Reconstruction
 
 RATES = {"encoder": 3e-4, "decoder": 3e-4, "discriminator": 3e-5}
 BANK = 1021  # noise vectors to draw from if `as_published`
 
 
-class VAEGAN(Detector):
+class VAEGAN(Reconstruction):
     """A VAE with a discriminator (equations above).
 
     - `latent_dim`: length of the code z
@@ -141,12 +141,12 @@ class VAEGAN(Detector):
     def examine(self, x):
         """Return |x - r| as the map, its mean, F of the film, and the logit of 1 - D(x)."""
         r = self.reconstruction(x)
-        residual = losses.absolute_residual(x, r)
+        residual, inside = losses.absolute_residual(x, r), self.inside(x)
         logit, of_film = self.discriminator(x, training=False)
         _, of_rebuilt = self.discriminator(r, training=False)
         return {
-            "map": residual,
-            "residual": ops.mean(residual, axis=(1, 2)),
+            "map": bodies.confined(residual, inside),
+            "residual": bodies.means_over(residual, inside),
             "feature_error": _energy(of_film - of_rebuilt) / _energy(of_film),
             "discriminator": -logit[:, 0],
         }
