@@ -5,6 +5,7 @@ programs at the same time, which takes longest; each then times its own while th
 """
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, wait
@@ -106,7 +107,12 @@ def run(seconds: float, only: Sequence[str] | None = None, rest: bool = False) -
         lanes = [stack.enter_context(processes.pool(1)) for _ in range(count)]
         some = of_methods(tasks(), only) if only else tasks()
         some = missing(some, card) if rest else some
-        keep(measure(some, lanes, limits, card, deadline), card)
+        pids: dict[Executor, int] = {lane: lane.submit(os.getpid).result() for lane in lanes}
+
+        def stop(lane: Executor) -> None:
+            os.kill(pids[lane], signal.SIGKILL)
+
+        keep(measure(some, lanes, limits, card, deadline, stop), card)
 
 
 def keep(results: Iterable[tuple[Task, Any]], card: str) -> None:
@@ -131,10 +137,17 @@ def keep(results: Iterable[tuple[Task, Any]], card: str) -> None:
 
 
 def measure(
-    tasks: Sequence[Task], lanes: Sequence[Executor], limits: Ceilings, card: str, deadline: float
+    tasks: Sequence[Task],
+    lanes: Sequence[Executor],
+    limits: Ceilings,
+    card: str,
+    deadline: float,
+    stop: Callable[[Executor], None] = lambda lane: None,
 ) -> Iterator[tuple[Task, Any]]:
     """Compile tasks in lanes of one process each, then time one after the other in its lane.
 
+    `stop` ends a lane that still compiles, or trains a fit, when times are taken: the card and the
+    cores would not be those of one program alone.
     Yields each task with its rows, the scores of its fit, an error, or in words what the time did
     not suffice for.
     """
@@ -164,8 +177,13 @@ def measure(
     for task in [*waiting, *(task for task, _ in busy.values())]:
         yield task, "not compiled in the time that was given"
     still_compiling = [lane for _, lane in busy.values()]
-    for lane in sorted(lanes, key=lambda lane: lane in still_compiling):
+    for lane in still_compiling:
+        stop(lane)
+    for lane in lanes:
         for task in [task for task, own in compiled if own is lane]:
+            if lane in still_compiling:
+                yield task, "compiled, but its process had not ended compiling another"
+                continue
             if time.monotonic() > deadline:
                 yield task, "compiled, but not run in the time that was given"
                 continue

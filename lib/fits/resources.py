@@ -1,7 +1,7 @@
 """What a fit asks of the machine that runs it: cores, GPUs and memory.
 
 params/cluster.yaml names cores and GPUs, and memory where a network needs much; otherwise memory
-follows from the number and the size of the films.
+follows from the size of the films, of which few are in memory at once, however many there are.
 """
 
 from typing import NamedTuple
@@ -14,9 +14,13 @@ from lib.grid import Fit
 
 FILE = "params/cluster.yaml"
 GIGABYTE = 1e9
-#: Peak memory of a fit: packages and network, and copies of its films as float32. NSA needs most:
-#: 5.7 copies were measured for it, 2.75 for an autoencoder.
+#: Peak memory of a fit: packages and network, and copies as float32 of the films in use: a fit at
+#: 64 px was measured at .41 GB (autoencoder) to .73 GB (synthetic lesions), for 1,000 films as for
+#: 6,000.
 OF_PACKAGES, COPIES = 1.0 * GIGABYTE, 6
+#: Films in memory at once: those that are scored together (`lib.fits.score`), or those of which
+#: statistics of features are taken (`lib.feature_detector`).
+SCORED, DESCRIBED = 1024, 5000
 
 
 class Resources(NamedTuple):
@@ -49,13 +53,16 @@ def of(fit: Fit) -> Resources:
 
 
 def memory_of(fit: Fit) -> float:
-    """Return the peak memory of a fit in bytes, from above, by its films; as if it read them all.
+    """Return the peak memory of a fit in bytes, from above, by its films or their features.
 
-    Raises BadData if the films of the data set are not prepared.
+    Raises BadData if these are not there.
     """
-    path = files.images(fit.dataset)
+    if features := fit.features:
+        path, module = files.features(fit.dataset, features.kind, features.folder), "features"
+    else:
+        path, module = files.images(fit.dataset), "preprocessing"
     if not path.exists():
-        raise BadData(
-            f"{path} is missing: create it with `python -m lib.preprocessing {fit.dataset}`."
-        )
-    return OF_PACKAGES + COPIES * 4 * np.load(path, mmap_mode="r").size
+        raise BadData(f"{path} is missing: create it with `python -m lib.{module} {fit.dataset}`.")
+    films = np.load(path, mmap_mode="r")
+    in_use = min(len(films), DESCRIBED if features else SCORED)
+    return OF_PACKAGES + COPIES * 4 * in_use * films[0].size

@@ -1,0 +1,123 @@
+"""Films read batch by batch: the same training as from an array, in memory that does not grow."""
+
+import threading
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from test_detector import on_tensorflow, run_on_jax
+
+from lib.batches import Batches, on_disk
+from lib.engine import _orders
+from lib.methods.autoencoder import Autoencoder
+from lib.methods.synthetic_lesions import SyntheticLesions
+from lib.preprocessing.network_input import Films, to_float
+
+SMALL = {"image_size": 32, "width": 4, "batch_size": 8, "seed": 1}
+RANDOM = np.random.default_rng(0)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Return a function that gives so many films of a size, uint8, as an array on disk."""
+
+    def write(count, size=32):
+        path = tmp_path / f"{count}.npy"
+        np.save(path, RANDOM.integers(0, 256, (count, size, size), np.uint8))
+        return np.load(path, mmap_mode="r")
+
+    return write
+
+
+def test_films_are_those_of_the_array(pictures):
+    array = pictures(10)
+    films, x = Films(array), to_float(array)
+    assert films.shape == x.shape and films.ndim == 4 and films.dtype == x.dtype
+    rows, mask = np.array([3, 1, 1]), np.arange(10) > 6
+    for some in (rows, mask, np.s_[2:5]):
+        np.testing.assert_array_equal(films[some], x[some])
+    np.testing.assert_array_equal(films[mask][np.array([2, 0])], x[[9, 7]], "a part of a part")
+    features = RANDOM.normal(size=(5, 2, 2, 3)).astype("float16")
+    assert Films(features).shape == features.shape
+    assert np.asarray(Films(features)).dtype == np.float32
+
+
+def test_the_order_of_films_is_that_in_which_keras_shuffles_an_array():
+    """A linear model by stochastic gradient descent, whose weights any other order would change."""
+    x = RANDOM.normal(size=(50, 3)).astype("float32")
+    y = x @ [1.0, 2, 3] + RANDOM.normal(size=50)
+
+    def weights(shuffle, **data):
+        keras.utils.set_random_seed(4)
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+        model.compile(optimizer=keras.optimizers.SGD(0.1), loss="mse")
+        model.fit(**data, epochs=3, shuffle=shuffle, verbose=0)
+        return model.get_weights()[0]
+
+    by_keras = weights(True, x=x, y=y, batch_size=8)
+    ours = weights(False, x=Batches(x, y, 8, _orders(50)))
+    np.testing.assert_array_equal(ours, by_keras)
+    assert not np.array_equal(weights(False, x=x, y=y, batch_size=8), by_keras)
+
+
+@pytest.mark.parametrize("method", [Autoencoder, SyntheticLesions])
+def test_training_from_disk_gives_the_weights_of_training_from_memory(method, pictures):
+    array = pictures(20)
+    fitted = []
+    for x in (Films(array), to_float(array)):
+        detector = method(**SMALL, epochs=2)
+        detector.fit(x, validation_data=(x[:5],), verbose=0)
+        fitted.append(detector.get_weights())
+    for from_disk, from_memory in zip(*fitted, strict=True):
+        np.testing.assert_array_equal(from_disk, from_memory)
+
+
+def test_rows_on_disk_are_those_of_the_batches():
+    x = RANDOM.integers(0, 256, (10, 4, 4), np.uint8)
+    rows = on_disk((x[start : start + 3] for start in range(0, 10, 3)), x.shape, x.dtype)
+    assert isinstance(rows, np.memmap)
+    np.testing.assert_array_equal(rows, x)
+
+
+@on_tensorflow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
+def test_memory_does_not_grow_with_the_films(pictures):
+    """As floats, 16,000 films of 64 px are 250 MB more than 1,000."""
+    few, many = (peak_of_a_fit(pictures(count, 64)) for count in (1000, 16_000))
+    assert many - few < 40
+
+
+def peak_of_a_fit(array) -> float:
+    """Train for an epoch; return the largest anonymous memory above that before, in MB."""
+    detector, x = Autoencoder(image_size=64, width=2, batch_size=64, epochs=1), Films(array)
+    detector.predict(np.asarray(x[:64]), verbose=0)  # what TensorFlow needs in any case
+    before, peak, done = anonymous_memory(), [0.0], threading.Event()
+
+    def watch():
+        while not done.is_set():
+            peak[0] = max(peak[0], anonymous_memory())
+            time.sleep(0.02)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        detector.fit(x, validation_data=(x[: len(x) // 5],), verbose=0)
+    finally:
+        done.set()
+        watcher.join()
+    return peak[0] - before
+
+
+def anonymous_memory() -> float:
+    """Return the memory of this process that is not of files, in MB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("RssAnon"))
+
+
+@on_tensorflow
+def test_batches_on_jax(tmp_path):
+    pytest.importorskip("jax")
+    selected = "order or weights_of"
+    run_on_jax("-m", "pytest", "-p", "no:cacheprovider", __file__, "-k", selected, folder=tmp_path)
