@@ -28,6 +28,8 @@ OF_THE_STUDY = {
     "precision": "float32",
     "jit_compile": None,
 }
+#: What a profile has besides its entries of methods: `training` is under all of them.
+FOR_ALL = ("images", "split", "training")
 #: Precisions of networks: of their layers, weights and outputs being float32 in both.
 PRECISIONS = ("float32", "mixed_bfloat16")
 #: Whether a method is trained on phantoms of chests, in words: the values of `phantoms`.
@@ -144,7 +146,7 @@ def entry_of(method: str) -> dict:
 
 def methods() -> list[str]:
     """Return the names of the methods and of their further settings in the profile."""
-    return [name for name in profile() if name not in ("images", "split", "training")]
+    return [name for name in profile() if name not in FOR_ALL]
 
 
 def method_of(name: str) -> str:

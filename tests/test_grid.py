@@ -54,7 +54,7 @@ def test_every_entry_of_a_profile_is_a_method_or_a_setting_of_one():
     files = {path.stem for path in (ROOT / "lib/methods").glob("[!_]*.py")}
     for profile in ("quick", "hours", "full"):
         entries = params.read(profile)
-        named = {entries[name].get("method", name) for name in entries.keys() - {"images", "split"}}
+        named = {entries[name].get("method", name) for name in entries.keys() - {*params.FOR_ALL}}
         assert named <= files
 
 
@@ -64,6 +64,20 @@ def test_an_entry_may_be_a_setting_of_another_method(root):
     assert params.method_of("wide") == "autoencoder" == params.method_of("autoencoder")
     assert "wide" in params.methods() and "images" not in params.methods()
     assert params.part("wide", params.entry_of("wide")).method == "autoencoder"
+
+
+def test_what_a_profile_sets_for_all_is_under_each_entry(root):
+    quick = root / "params/quick.yaml"
+    common = "training: {precision: mixed_bfloat16, jit_compile: true}"
+    quick.write_text(f"{quick.read_text()}\n{common}\nslow: {{method: vae, precision: float32}}\n")
+    assert "training" not in params.methods()
+    entries = {name: params.entry_of(name) for name in ("autoencoder", "slow")}
+    of_method, of_slow = (params.part(name, entry) for name, entry in entries.items())
+    assert (of_method.precision, of_method.jit_compile) == ("mixed_bfloat16", True)
+    assert (of_slow.precision, of_slow.jit_compile) == ("float32", True)
+    assert not {"precision", "jit_compile"} & of_method.keywords.keys()
+    with pytest.raises(BadData, match="`precision: float16` of vae in params/ is unknown: use "):
+        params.part("vae", {"precision": "float16"})
 
 
 def test_a_method_without_an_entry_has_the_defaults_of_its_class(root):
@@ -103,7 +117,8 @@ def test_what_is_the_studys_is_parted_from_what_is_the_methods():
     assert parameters.updates == {"epochs": 9}, "epochs that are named count instead"
     assert (parameters.labels, parameters.contamination, parameters.augment) == (FIVE, 0.1, True)
     assert parameters.setting.endswith("known abnormal, 10 % contamination")
-    assert params.part("any", {}) == ("any", "none", 0.0, False, {}, "", "", {}, {})
+    study = ("none", 0.0, False, {}, "", "", "float32", None)
+    assert params.part("any", {}) == ("any", *study, {}, {})
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_every_keyword_is_stored_under_its_own_name(name):
 @pytest.mark.parametrize("profile", PROFILES)
 def test_profiles_hold_only_what_differs_from_the_defaults_of_a_class(profile):
     for name, entry in params.read(profile).items():
-        if name in ("images", "split"):
+        if name in params.FOR_ALL:
             continue
         defaults = all_keywords(methods.find(entry.get("method", name)))
         repeated = {
