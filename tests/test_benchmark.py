@@ -30,3 +30,11 @@ def test_methods_are_timed_whatever_the_study_asks_of_them(monkeypatch):
         *product(["training", "scoring"], sorted(names))
     ]
     assert all(row["films_per_s"] > 0 for row in rows)
+
+
+def test_reading_is_compared_with_films_in_memory(monkeypatch):
+    monkeypatch.setattr(speeds, "FILMS", 4)
+    monkeypatch.setattr(params, "profile", lambda: PROFILE)
+    in_memory, on_disk = speeds.reading_speed()
+    assert in_memory["ratio"] == 1.0 and on_disk["ratio"] > 0
+    assert on_disk["subject"] == "autoencoder, films on disk"

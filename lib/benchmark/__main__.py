@@ -15,6 +15,7 @@ def main() -> None:
     rows = [
         *speeds.preprocessing_speed(),
         *speeds.training_speed(),
+        *speeds.reading_speed(),
         *speeds.diffusion_speed(),
         *speeds.measures_speed(),
     ]

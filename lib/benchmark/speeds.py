@@ -58,6 +58,29 @@ def training_speed() -> list[dict]:
     ]
 
 
+def reading_speed() -> list[dict]:
+    """Measure films/s of an autoencoder's training from films on disk, and in memory as floats."""
+    from lib.methods.autoencoder import Autoencoder
+    from lib.preprocessing.network_input import Films, to_float
+
+    size = params.profile()["images"]["size"]
+    films = np.random.default_rng(0).integers(0, 256, (16 * FILMS, size, size), np.uint8)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "films.npy"
+        np.save(path, films)
+        places = {"in memory": to_float(films), "on disk": Films(np.load(path, mmap_mode="r"))}
+        speed = {
+            place: len(films) / _seconds_per_epoch(Autoencoder(image_size=size), some)
+            for place, some in places.items()
+        }
+    return [
+        _row(
+            "reading", f"autoencoder, films {place}", value, value / speed["in memory"], "in memory"
+        )
+        for place, value in speed.items()
+    ]
+
+
 def diffusion_speed() -> list[dict]:
     """Measure films/s of AnoDDPM, scored in few network calls or as published, and of its noise."""
     from lib import methods, noise
