@@ -155,7 +155,7 @@ def _median_seconds(work, times=15) -> float:
     return float(np.median([_seconds(work) for _ in range(times)]))
 
 
-def _seconds_per_epoch(detector, films: np.ndarray) -> float:
+def _seconds_per_epoch(detector, films) -> float:
     from keras.callbacks import LambdaCallback
 
     from lib.collapse import Collapsed
