@@ -69,6 +69,7 @@ class Engine(keras.Model):
         epochs=None,
         batch_size=None,
         callbacks=None,
+        shuffle=True,
         **options,
     ):
         """Train on films x and labels y (None: all unknown) and return Keras's History.
@@ -82,7 +83,7 @@ class Engine(keras.Model):
             self._check_films(films)
         if not self.uses_labels:
             y, validation_data = None, validation_data and validation_data[:1]
-        shared = {**options, "batch_size": batch_size, "callbacks": callbacks}
+        shared = {"batch_size": batch_size, "callbacks": callbacks, "shuffle": shuffle, **options}
         stage_history = self.before_training(x, y, validation_data, epochs=epochs, **shared)
         epochs = self.epochs if epochs is None else epochs
         batch_size = self.batch_size if batch_size is None else batch_size
@@ -96,7 +97,7 @@ class Engine(keras.Model):
         initial = {player: self._snapshot(player) for player in self.players}
         _set_seed(self.seed)
         history = super().fit(
-            Batches(x, self.targets(x, y), batch_size, _orders(len(x))),
+            Batches(x, self.targets(x, y), batch_size, _orders(len(x)) if shuffle else None),
             shuffle=False,  # of batches, whose films are shuffled
             epochs=epochs,
             validation_data=validation_data,
