@@ -39,7 +39,7 @@ class Batches(keras.utils.PyDataset):
 def on_disk(batches: Iterable[np.ndarray], shape: tuple[int, ...], dtype) -> np.memmap:
     """Return the rows of batches as one array in an unnamed temporary file, which ends with it.
 
-    The file has a byte per pixel of uint8, in the folder for temporary files (TMPDIR).
+    The file is in the folder for temporary files (TMPDIR).
     """
     with tempfile.TemporaryFile() as file:
         rows = np.memmap(file, dtype, "w+", shape=shape)

@@ -33,8 +33,14 @@ def means_over(pixels, inside=None):
 
 
 def mean_over(pixels, inside=None):
-    """Return the mean over films of the mean of each map over the body, a scalar."""
-    return ops.mean(pixels if inside is None else means_over(pixels, inside))
+    """Return the mean over films of the mean of each map over the body, a scalar.
+
+    Maps may have channels, (n, h, w, k), all of which count alike.
+    """
+    if inside is None:
+        return ops.mean(pixels)
+    maps = ops.mean(pixels, axis=-1) if len(pixels.shape) == 4 else pixels
+    return ops.mean(means_over(maps, inside))
 
 
 def confined(pixels, inside=None):

@@ -56,8 +56,7 @@ class Engine(keras.Model):
         give these a schedule. Weight decay also belongs to the optimizer; regularisers are ignored.
         """
         weights = {player: self.weights_of(player) for player in self.players}
-        # On TensorFlow `train_step` compiles the update itself.
-        options = {"jit_compile": BACKEND == "jax" and self.by_xla, **options}
+        options = {"jit_compile": self.by_keras, **options}
         super().compile(optimizer=_Optimizers(optimizers, weights), **options)
 
     def fit(
@@ -125,6 +124,11 @@ class Engine(keras.Model):
     def by_xla(self):
         """Whether XLA compiles updates."""
         return XLA if self.xla is None else self.xla
+
+    @property
+    def by_keras(self):
+        """Whether Keras compiles by XLA: on TensorFlow `train_step` compiles the update itself."""
+        return BACKEND == "jax" and self.by_xla
 
     def weights_of(self, player):
         """Return the trainable weights of a player's networks."""
@@ -212,7 +216,7 @@ class Engine(keras.Model):
 
     def encode_all(self, x):
         """Return encoder(x) as an array (n, d): `embed` of a method with an encoder."""
-        self.encoder.jit_compile = BACKEND == "jax"  # as in `compile`
+        self.encoder.jit_compile = self.by_keras
         return self.batchwise(self.encoder.predict_on_batch, x)
 
     def load_weights(self, filepath, **options):
@@ -340,7 +344,7 @@ def _orders(films):
         lambda _: tf.random.shuffle(tf.range(films, dtype="int64"))
     )
     while True:
-        yield next(iter(order.prefetch(1))).numpy()
+        yield next(iter(order)).numpy()
 
 
 def input_gradient(function, x):

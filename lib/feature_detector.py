@@ -19,8 +19,7 @@ from lib import backbones, losses
 from lib.detector import Detector
 from lib.engine import not_abnormal
 from lib.grid import FILM_SIZE
-
-MOST_FILMS = 5000  # of which statistics of features are computed at once: 0.7 GB of the grid
+from lib.preprocessing.network_input import DESCRIBED
 
 
 class FeatureDetector(Detector):
@@ -115,12 +114,12 @@ class FeatureDetector(Detector):
         return ops.image.resize(cells[..., None], size, interpolation="bilinear")[..., 0]
 
     def normal_features(self, x, y=None):
-        """Return features x that are not labelled abnormal, of at most `MOST_FILMS` films.
+        """Return features x that are not labelled abnormal, of at most `DESCRIBED` films.
 
         Statistics are computed from them, float32 (n, ...); films are taken at equal distances.
         """
         normal = not_abnormal(x, y)
-        rows = np.linspace(0, len(normal) - 1, min(len(normal), MOST_FILMS)).astype(int)
+        rows = np.linspace(0, len(normal) - 1, min(len(normal), DESCRIBED)).astype(int)
         return np.asarray(normal[rows], dtype="float32")
 
     def _check_films(self, x):

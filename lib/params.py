@@ -154,7 +154,7 @@ def method_of(name: str) -> str:
 
     One method can thus be in the grid with several settings, as `anoddpm` and `anoddpm_gaussian`.
     """
-    return (profile().get(name) or {}).get("method", name)
+    return (_content(profile_name()).get(name) or {}).get("method", name)
 
 
 def read(name: str) -> dict:

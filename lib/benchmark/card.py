@@ -24,7 +24,6 @@ from lib.errors import BadData
 PROFILE = "full"
 BODY = {"body": "limb"}  # by which films are augmented
 PROCESSES = 12  # at most: each takes some memory of the card
-PRECISIONS = ("float32", "mixed_bfloat16")
 COMPILING = 0.6, 0.7  # shares of the time until a method may begin, and must end, to compile
 SIDE, COPIED = 8192, 2**29  # of the matrices, and numbers copied, by which ceilings are measured
 #: The type of number of most products in a precision.
@@ -63,7 +62,7 @@ def tasks() -> list[Task]:
     on_films = [name for name in names if not of_name[name].features]
     return [
         *(Task(name, "float32") for name in names),
-        *(Task(fit, precision) for fit in agreement.FITS for precision in PRECISIONS),
+        *(Task(fit, precision) for fit in agreement.FITS for precision in params.PRECISIONS),
         *(Task(name, "mixed_bfloat16") for name in on_films),
     ]
 
@@ -122,7 +121,7 @@ def keep(results: Iterable[tuple[Task, Any]], card: str) -> None:
         if isinstance(result, pd.Series) and isinstance(task.subject, grid.Fit):
             of_fit = scores.setdefault(task.subject, {})
             of_fit[task.precision] = result
-            if len(of_fit) == len(PRECISIONS):
+            if len(of_fit) == len(params.PRECISIONS):
                 row = agreement.compare(task.subject, of_fit, card)
                 agreement.keep([row])
                 print(f"{task.subject}: {row}", flush=True)

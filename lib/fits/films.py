@@ -11,7 +11,7 @@ import pandas as pd
 from lib import ROOT, files, params, provenance
 from lib.datasets.table import load_index
 from lib.errors import BadData
-from lib.grid import Features, Fit
+from lib.grid import Fit
 from lib.params import Parameters
 from lib.preprocessing import arrays, phantoms
 
@@ -122,15 +122,8 @@ def path_of_films(fit: Fit) -> Path:
 
     Raises BadData if they are missing.
     """
-    if fit.features:
-        return _stored_features(fit.dataset, fit.features)
-    default = files.images(fit.dataset)
-    if not default.exists():
-        raise BadData(
-            f"{default} is missing: create it with `python -m lib.preprocessing {fit.dataset}`."
-        )
-    images = parameters_of(fit).images
-    if not images:
+    default, images = path_of_stored(fit), parameters_of(fit).images
+    if fit.features or not images:
         return default
     settings = arrays.settings(fit.dataset, images)
     table = files.index(fit.dataset)
@@ -152,9 +145,15 @@ def _written_once(name: str, inputs: bytes, write: Callable[[Path], None]) -> Pa
     return path
 
 
-def _stored_features(dataset: str, features: Features) -> Path:
-    """Return the path of features. Raises BadData if they are missing."""
-    path = files.features(dataset, features.kind, features.folder)
+def path_of_stored(fit: Fit) -> Path:
+    """Return the path of the films that all fits of a data set share, or of a fit's features.
+
+    Raises BadData if they are missing.
+    """
+    if features := fit.features:
+        path, module = files.features(fit.dataset, features.kind, features.folder), "features"
+    else:
+        path, module = files.images(fit.dataset), "preprocessing"
     if not path.exists():
-        raise BadData(f"{path} is missing: create it with `python -m lib.features {dataset}`.")
+        raise BadData(f"{path} is missing: create it with `python -m lib.{module} {fit.dataset}`.")
     return path

@@ -8,9 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lib import files, params
+from lib import params
 from lib.errors import BadData
+from lib.fits.films import path_of_stored
 from lib.grid import Fit
+from lib.preprocessing.network_input import DESCRIBED, SCORED
 
 FILE = "params/cluster.yaml"
 GIGABYTE = 1e9
@@ -18,9 +20,6 @@ GIGABYTE = 1e9
 #: 64 px was measured at .41 GB (autoencoder) to .73 GB (synthetic lesions), for 1,000 films as for
 #: 6,000.
 OF_PACKAGES, COPIES = 1.0 * GIGABYTE, 6
-#: Films in memory at once: those that are scored together (`lib.fits.score`), or those of which
-#: statistics of features are taken (`lib.feature_detector`).
-SCORED, DESCRIBED = 1024, 5000
 
 
 class Resources(NamedTuple):
@@ -57,12 +56,6 @@ def memory_of(fit: Fit) -> float:
 
     Raises BadData if these are not there.
     """
-    if features := fit.features:
-        path, module = files.features(fit.dataset, features.kind, features.folder), "features"
-    else:
-        path, module = files.images(fit.dataset), "preprocessing"
-    if not path.exists():
-        raise BadData(f"{path} is missing: create it with `python -m lib.{module} {fit.dataset}`.")
-    films = np.load(path, mmap_mode="r")
-    in_use = min(len(films), DESCRIBED if features else SCORED)
+    films = np.load(path_of_stored(fit), mmap_mode="r")
+    in_use = min(len(films), DESCRIBED if fit.features else SCORED)
     return OF_PACKAGES + COPIES * 4 * in_use * films[0].size

@@ -9,9 +9,7 @@ from lib import files
 from lib.collapse import check_scores
 from lib.detector import Detector
 from lib.fits import evidence
-from lib.preprocessing.network_input import to_float
-
-FILMS_IN_MEMORY = 1024  # as floats, for scoring
+from lib.preprocessing.network_input import SCORED, to_float
 
 
 def write_scores(detector: Detector, index: pd.DataFrame, films: np.ndarray, folder: Path) -> None:
@@ -45,7 +43,7 @@ def score(detector: Detector, films: np.ndarray, index: pd.DataFrame) -> pd.Data
     """
     rows = np.flatnonzero(index["split"].ne("train"))
     parts = []
-    for some in np.array_split(rows, -(-len(rows) // FILMS_IN_MEMORY)):
+    for some in np.array_split(rows, -(-len(rows) // SCORED)):
         scores = detector.predict(to_float(films[some]), maps=False, verbose=0)
         parts.append(pd.DataFrame({"image_id": index["image_id"].to_numpy()[some], **scores}))
     table = pd.concat(parts, ignore_index=True)

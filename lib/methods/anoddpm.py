@@ -187,9 +187,8 @@ class AnoDDPM(Reconstruction):
         shared = self.as_published and self.noise == "simplex"
         e = self.draw(1 if shared else count)
         inputs = [self.diffuse(x, t, e), ops.cast(t, "float32")]
-        squared = ops.square(e - self.denoiser(inputs, training=training))
-        inside = self.inside(x)
-        return {"loss": bodies.mean_over(squared if inside is None else squared[..., 0], inside)}
+        predicted = self.denoiser(inputs, training=training)
+        return {"loss": bodies.mean_over(ops.square(e - predicted), self.inside(x))}
 
     # Scoring
 

@@ -103,8 +103,7 @@ class DDAD(Reconstruction):
 
     def residual(self, x, redrawn):
         """Return the mean squared residual of reconstructions (n, h, w, members), a scalar."""
-        squared, inside = ops.square(x - redrawn), self.inside(x)
-        return bodies.mean_over(squared if inside is None else ops.mean(squared, axis=-1), inside)
+        return bodies.mean_over(ops.square(x - redrawn), self.inside(x))
 
     def reconstruction(self, x):
         """Return mean b, the reconstruction by module B, trained on normal films only."""

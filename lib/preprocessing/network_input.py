@@ -7,6 +7,10 @@ import numpy as np
 
 Body = Literal["limb", "chest"]
 
+#: Films in memory at once, as floats: when they are scored, and when statistics of their features
+#: are computed, of which those of the grid then have 0.7 GB.
+SCORED, DESCRIBED = 1024, 5000
+
 BACKGROUND = -1.0  #: black, which also fills the surroundings of a rotated or shifted picture
 
 
