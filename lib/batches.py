@@ -1,4 +1,4 @@
-"""Batches of films: `Batches`, which Keras reads one by one, and results per batch on disk."""
+"""What is in memory at once: `Batches` of films, results per batch on disk, films `evenly`."""
 
 import math
 import tempfile
@@ -48,6 +48,11 @@ def on_disk(batches: Iterable[np.ndarray], shape: tuple[int, ...], dtype) -> np.
         rows[end : end + len(batch)] = batch
         end += len(batch)
     return rows
+
+
+def evenly(number: int, most: int) -> np.ndarray:
+    """Return at most `most` of `number` places, at equal distances, first and last included."""
+    return np.linspace(0, number - 1, min(number, most)).astype(int)
 
 
 def _as_float32(values) -> np.ndarray:

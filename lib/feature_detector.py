@@ -16,6 +16,7 @@ import numpy as np
 from keras import ops
 
 from lib import backbones, losses
+from lib.batches import evenly
 from lib.detector import Detector
 from lib.engine import not_abnormal
 from lib.grid import FILM_SIZE
@@ -119,8 +120,7 @@ class FeatureDetector(Detector):
         Statistics are computed from them, float32 (n, ...); films are taken at equal distances.
         """
         normal = not_abnormal(x, y)
-        rows = np.linspace(0, len(normal) - 1, min(len(normal), DESCRIBED)).astype(int)
-        return np.asarray(normal[rows], dtype="float32")
+        return np.asarray(normal[evenly(len(normal), DESCRIBED)], dtype="float32")
 
     def _check_films(self, x):
         if np.shape(x)[1:] != self.shape:

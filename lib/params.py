@@ -129,16 +129,17 @@ def profile() -> dict:
     return without_entry | read(profile_name())
 
 
-def entry_of(method: str) -> dict:
-    """Return the entry of a method in the selected profile, over what its `training` sets for all.
+def entry_of(method: str, profile: str | None = None) -> dict:
+    """Return the entry of a method in a profile, over what its `training` sets for all.
 
-    A method without an entry has an empty one. Raises BadData for a name that is neither an entry
-    nor a file of lib/methods.
+    The profile is the selected one by default. A method without an entry has an empty one. Raises
+    BadData for a name that is neither an entry nor a file of lib/methods.
     """
-    entries = _content(profile_name())
+    profile = profile or profile_name()
+    entries = _content(profile)
     if method not in entries and not (ROOT / f"lib/methods/{method}.py").exists():
         raise BadData(
-            f"params/{profile_name()}.yaml has no entry {method}, nor has lib/methods a file of "
+            f"params/{profile}.yaml has no entry {method}, nor has lib/methods a file of "
             "that name: correct the name, or add one of the two."
         )
     return deepcopy((entries.get("training") or {}) | (entries.get(method) or {}))

@@ -84,9 +84,9 @@ def test_rows_on_disk_are_those_of_the_batches():
 @on_tensorflow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
 def test_memory_does_not_grow_with_the_films(pictures):
-    """As floats, 16,000 films of 64 px are 250 MB more than 1,000."""
+    """As floats, 16,000 films of 64 px are 250 MB more than 1,000; the heap varies by some 50."""
     few, many = (peak_of_a_fit(pictures(count, 64)) for count in (1000, 16_000))
-    assert many - few < 40
+    assert many - few < 120
 
 
 def peak_of_a_fit(array) -> float:

@@ -49,7 +49,8 @@ def tasks() -> list[Task]:
     from lib.feature_statistics import FeatureStatistics
 
     of_name = {
-        name: params.part(name, _entry(name)) for name in {fit.method for fit in grid.fits()}
+        name: params.part(name, params.entry_of(name, PROFILE))
+        for name in {fit.method for fit in grid.fits()}
     }
     names = sorted(
         (
@@ -202,7 +203,7 @@ def prepare(task: Task) -> pd.Series | None:
         return agreement.test_scores(task.subject, task.precision)
     from lib.benchmark import programs
 
-    entry = _entry(task.subject)
+    entry = params.entry_of(task.subject, PROFILE)
     if task.precision != "float32":
         entry["precision"] = task.precision
     size = params.read(PROFILE)["images"]["size"]
@@ -215,7 +216,7 @@ def timed(task: Task, limits: Ceilings, card: str) -> list[dict]:
     from lib.benchmark.programs import seconds_per_step
 
     assert isinstance(task.subject, str)
-    films = _entry(task.subject).get("drawings", hours.FILMS)
+    films = params.entry_of(task.subject, PROFILE).get("drawings", hours.FILMS)
     return [
         _row(task, program, seconds_per_step(program), films, limits, card)
         for program in _compiled.pop(task)
@@ -273,8 +274,3 @@ def ceilings(side: int = SIDE, numbers: int = COPIED) -> Ceilings:
         flops[name] = 2 * side**3 / seconds(jnp.matmul, matrix, matrix)
     row = jax.random.normal(jax.random.key(1), (numbers,), "float32")
     return Ceilings(flops, 2 * row.nbytes / seconds(lambda row: row + 1, row))
-
-
-def _entry(name: str) -> dict:
-    """Return the entry of a method in the profile, empty if it has the defaults of its class."""
-    return params.read(PROFILE).get(name) or {}

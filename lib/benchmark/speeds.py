@@ -41,12 +41,11 @@ def training_speed() -> list[dict]:
     """Measure films/s in training (after any pre-training) and scoring, per method of the grid."""
     from lib import methods
 
-    profile = params.profile()
-    size = profile["images"]["size"]
+    size = params.profile()["images"]["size"]
     films = np.random.default_rng(0).uniform(-1, 1, (FILMS, size, size, 1)).astype("float32")
     speeds = {"training": {}, "scoring": {}}
     for name in sorted({fit.method for fit in grid.fits()}):
-        parameters = params.part(name, profile[name])
+        parameters = params.part(name, params.entry_of(name))
         detector = methods.find(parameters.method)(image_size=size, **parameters.keywords)
         speeds["training"][name] = FILMS / _seconds_per_epoch(detector, films)
         detector.predict(films, verbose=0)  # compiles
@@ -85,10 +84,9 @@ def diffusion_speed() -> list[dict]:
     """Measure films/s of AnoDDPM, scored in few network calls or as published, and of its noise."""
     from lib import methods, noise
 
-    profile = params.profile()
-    size = profile["images"]["size"]
+    size = params.profile()["images"]["size"]
     films = np.random.default_rng(0).uniform(-1, 1, (FILMS, size, size, 1)).astype("float32")
-    keywords = params.part("anoddpm", profile["anoddpm"]).keywords
+    keywords = params.part("anoddpm", params.entry_of("anoddpm")).keywords
     few_calls = methods.find("anoddpm")(image_size=size, **keywords)
     calls = few_calls.noise_level
     as_published = methods.find("anoddpm")(

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from keras import ops
 
+from lib import batches
 from lib.collapse import check_values
 from lib.detector import Detector
 from lib.preprocessing.network_input import to_float
@@ -69,7 +70,7 @@ def ranked_test_films(index: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame
 
 def evenly(ranked: pd.DataFrame, most: int) -> pd.DataFrame:
     """Return at most `most` of the films, evenly over the ranks, first and last included."""
-    return ranked.iloc[np.linspace(0, len(ranked) - 1, min(len(ranked), most)).astype(int)]
+    return ranked.iloc[batches.evenly(len(ranked), most)]
 
 
 def films_with_maps(ranked: pd.DataFrame, annotated: pd.Series) -> pd.DataFrame:

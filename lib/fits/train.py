@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lib import files, methods
+from lib.batches import evenly
 from lib.datasets.training import training_set
 from lib.detector import Detector
 from lib.errors import BadData
@@ -130,5 +131,4 @@ def _films_and_labels(films, table: pd.DataFrame) -> tuple[Films, np.ndarray]:
 def _films_for_samples(films, index) -> np.ndarray:
     """Return validation normals, for a stage that generates images from films, not from codes."""
     rows = validation_set(index, "none")["row"].to_numpy()
-    places = np.linspace(0, len(rows) - 1, min(len(rows), FILMS_WITH_SAMPLES)).astype(int)
-    return to_float(films[rows[places]])
+    return to_float(films[rows[evenly(len(rows), FILMS_WITH_SAMPLES)]])
