@@ -4,8 +4,9 @@ From a film to its score, in the order of the calls:
 
 1. `lib.films.read_film`: a file becomes grey levels (h, w);
 2. `lib.preprocessing.prepare`: these become a picture, uint8 (s, s), which `to_float` scales;
-3. `examine` of a method (lib/methods/<name>.py), which `lib.detector.Detector` describes: pictures
-   become maps and scores, larger is more abnormal;
+3. `fit` (`lib.engine`) trains a method with its `compute_losses`; `predict` calls its `examine`, or
+   its parent's (lib/methods/<name>.py), which `lib.detector` describes: pictures become maps and
+   scores, larger is more abnormal;
 4. `lib.fits.score.write_scores`: scores of all films but those of training, in scores.csv;
 5. `lib.comparison`: scores and labels become measures.
 

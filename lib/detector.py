@@ -12,6 +12,9 @@ A method defines
   raw; without a score the mean of the map is the score. A method with several scores names them in
   `scores` and returns each by its name; the keyword `score_name` selects *the* score.
 
+A method that computes statistics and has no gradient needs no losses: its default is `epochs=0`,
+and `before_training` sets its weights (`lib.feature_statistics`).
+
 It uses `keras.ops` only, and inherits `fit`, `predict`, `anomaly_score`, `anomaly_map`,
 `save_weights` and `load_weights` from `lib.engine`.
 

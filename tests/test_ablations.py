@@ -384,7 +384,7 @@ def test_failed_and_absent_fits_are_listed(build):
     assert failures["resnet"] == f"In the ablation labels, unlabelled: {COLLAPSED}"
     assert failures["dmsad"] == (
         "In the ablation contamination, 50 % contamination: The fit limbs/dmsad/50 % "
-        "contamination/0 has not run: run `dvc repro -k`."
+        "contamination/0 has not run: run `python -m lib.fits run limbs dmsad 0`."
     )
     assert one(table(build, "results"), method="resnet", seed="1", setting=KNOWN)["n"] == 120
 

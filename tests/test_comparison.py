@@ -364,7 +364,7 @@ def test_failed_and_absent_fits_are_listed_and_the_others_go_on(build):
     failures = table(build, "failures").set_index("method")
     assert failures.loc["dmsvdd", "reason"] == reason
     assert failures.loc["drocc", "reason"] == (
-        "The fit limbs/drocc/0 has not run: run `dvc repro -k`."
+        "The fit limbs/drocc/0 has not run: run `python -m lib.fits run limbs drocc 0`."
     )
     methods = set(table(build, "results")["method"])
     assert "deep_svdd" in methods and not {"dmsvdd", "drocc"} & methods

@@ -445,7 +445,7 @@ def test_text_burned_into_a_film_is_hidden(tmp_path):
     [
         ("knees/padim", "knees is not a data set"),
         ("chests/padin/0", "padin is not a method.*on chests are trained: autoencoder, padim"),
-        ("chests/untrained", "not been trained: run `python -m lib.fits run chests untrained 0`"),
+        ("chests/untrained", "trained and scored: run `python -m lib.fits run chests untrained 0`"),
         ("chests/padim/4", "chests/padim/4 has not been trained"),
         ("chests/padim/first", "write data set/method/seed"),
         ("chests/padim/0/1", "write data set/method/seed"),

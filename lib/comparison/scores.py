@@ -114,7 +114,7 @@ def read_fit(fit: Fit, index: pd.DataFrame, build: Path) -> Scored:
     try:
         record = store.record(fit, build)
         if not record:
-            raise BrokenFit(f"The fit {fit} has not run: run `dvc repro -k`.")
+            raise BrokenFit(f"The fit {fit} has not run: run `{work.command('run', fit)}`.")
         if record["status"] != "finished":
             raise BrokenFit(record["reason"])
         scores = _read_scores(folder / files.SCORES, index)

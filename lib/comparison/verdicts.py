@@ -178,8 +178,9 @@ def result(judged: Judged) -> str:
     films, sides = table.iloc[0], _sides(table)
     above, below = table[sides.eq(1)], table[sides.eq(-1)]
     reference = table["reference"].iloc[0]
+    differences = "1 difference" if len(table) == 1 else f"{len(table)} differences"
     counted = (
-        f"Measured {findings.tested(films['n'], films['base_rate'])}: of {len(table)} differences "
+        f"Measured {findings.tested(films['n'], films['base_rate'])}: of {differences} "
         f"in AUROC from `{reference}`, clearly above 0 after Holm's correction "
         f"({judged.ablation.above}): {len(above)}; clearly below 0 ({judged.ablation.below}): "
         f"{len(below)}"

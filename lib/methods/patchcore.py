@@ -7,9 +7,9 @@ thinned to a coreset (algorithm 1):
     coreset  repeat: add the p whose distance to the coreset is largest
     d_ij = min over m in memory of ||p_ij - m||                                      (equation 6)
     map = d,   mean = mean of d,   maximum = w d_ij at its largest                   (equation 7)
-    w = 1 - exp ||p - m*|| / sum over the `neighbours` nearest m to m* of exp ||p - m||
+    w = 1 - exp ||p - m*|| / sum over the `neighbours` nearest m of exp ||p - m||
 
-With `same_place` the memory of a cell are the cells at the same place of normal films, as in PaDiM
+A cell is the paper's patch, m* the m nearest to p. With `same_place` the memory of a cell are the cells at the same place of normal films, as in PaDiM
 (`lib.methods.padim`): films of one body are roughly aligned, and a rib is not normal everywhere.
 Without, the memory is one for all cells, as in the paper.
 
@@ -22,7 +22,7 @@ Without, the memory is one for all cells, as in the paper.
 | 3. coreset | 1 % to 25 % of the cells, chosen in 128 random dimensions | `memory` cells per place, or in all as many as there are places times `memory`; all dimensions |
 | 4. candidates | all cells | with one memory for all places at most `candidates` cells, drawn at random |
 | 5. score of a film | the re-weighted maximum | the mean; the maximum is a further score |
-| 6. w | exponents of plain distances | distances divided by the root of the number of channels, as the authors' code does with softmax |
+| 6. w | neighbours of m*; exponents of plain distances; the authors' code has no w | neighbours of p; distances divided by the root of the number of channels, as other implementations do |
 | 7. map | smoothed by a Gaussian of 4 pixels | enlarged bilinearly |
 """  # noqa: E501
 

@@ -103,8 +103,8 @@ def _check(fit: Fit) -> None:
     if record:
         raise BadData(f"The fit {fit} failed. {record['reason']}")
     raise BadData(
-        f"{fit} has not been trained: run `{work.command('run', fit)}`, or name another detector"
-        f"{_trained(fit.dataset, fit.seed)}."
+        f"{fit} has not been trained and scored: run `{work.command('run', fit)}`, or name another "
+        f"detector{_trained(fit.dataset, fit.seed)}."
     )
 
 

@@ -42,9 +42,9 @@ class Compared(NamedTuple):
 def compare(title: str, now: pd.DataFrame, before: pd.DataFrame, dataset: str = "") -> Compared:
     """Compare tables whose cells are text; a row is known by its columns without numbers.
 
-    States: `equal` to the last digit; `within` TOLERANCE or `outside` in any number, or of another
-    number of films; `missing` now; `new`.
-    The copy of a row is a row of its own. Raises BadData for other columns.
+    States: `equal` to the last digit; `within` TOLERANCE in all numbers or `outside` in any, also
+    if the number of films differs; `missing` now; `new`. Equal rows are compared one by one.
+    Raises BadData for other columns.
     """
     if list(now) != list(before):
         raise BadData(f"{title}: the columns are {', '.join(now)}, before {', '.join(before)}.")
