@@ -9,6 +9,7 @@ import pytest
 
 from lib import methods, params
 from lib.detector import Detector
+from lib.fits.train import epochs_of
 
 PROFILES = ("quick", "hours", "full")
 
@@ -65,3 +66,11 @@ def test_profiles_hold_only_what_differs_from_the_defaults_of_a_class(profile):
         if any(key.endswith("updates") for key in entry):
             repeated -= {"batch_size"}  # by which updates become epochs
         assert not repeated, f"params/{profile}.yaml, {name}: {', '.join(sorted(repeated))}"
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_length_in_updates_can_be_counted_in_epochs(profile):
+    for name in params.read(profile).keys() - {*params.FOR_ALL}:
+        parameters = params.part(name, params.entry_of(name, profile))
+        epochs = epochs_of(parameters, films=100)
+        assert epochs.keys() == parameters.updates.keys(), name
