@@ -13,7 +13,7 @@ PAIRS = ["method_a", "seed_a", "method_b", "seed_b", "difference", "low", "high"
 
 def differences(*rows):
     table = pd.DataFrame(rows, columns=[*PAIRS, "p_holm"])
-    return table.assign(dataset="limbs", n=90)
+    return table.assign(dataset="limbs", n=90, test="DeLong")
 
 
 def results_of(*rows, **columns):
@@ -104,11 +104,18 @@ def test_the_floor_is_in_the_heading_and_small_numbers_keep_no_sign():
     )
     page = shown(table)
     assert [cell.text for cell in page.thead("th")] == [
-        *("method", "AUROC of it minus floor: knn [95 % interval]", "p", "p (Holm)")
+        *("method", "AUROC of it minus floor: knn [95 % interval]", "p", "p (Holm)", "test")
     ]
     assert [cell.text for cell in page.tbody("td")] == [
-        *("vae", "+0.000\xa0[-0.100,\xa0+0.100]", "0.9000", "<\xa00.0001")
+        *("vae", "+0.000\xa0[-0.100,\xa0+0.100]", "0.9000", "<\xa00.0001", "DeLong")
     ]
+
+
+def test_page_06_counts_permutation_tests_per_data_set():
+    tests = differences(*[("a", "0", "b", "0", 0.1, 0.0, 0.2, 0.04, 0.08)] * 3)
+    tests = tests.assign(dataset=["many", "few", "few"], test=["DeLong", "DeLong", "permutation"])
+    assert overview.of_tests(tests).endswith("among all pairs: on many, 0 of 1; few, 1 of 2.")
+    assert overview.of_tests(tests[:0]) == ""
 
 
 @pytest.mark.parametrize("intervals", [False, True])

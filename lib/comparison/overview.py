@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pandas as pd
 
-from lib import ablations, prose
+from lib import ablations, metrics, prose
 from lib.comparison import choices, claims, findings
 from lib.comparison.ablations import UNTAUGHT as ABLATION_UNTAUGHT
 from lib.comparison.choices import marked
@@ -169,7 +169,27 @@ def pairs(tests: pd.DataFrame) -> pd.DataFrame:
             "AUROC of a minus b [95 % interval]": _intervals(rows, "difference", "+"),
             "p": rows["p_value"].map(prose.p_value),
             "p (Holm)": rows["p_holm"].map(prose.p_value),
+            "test": rows["test"],
         }
+    )
+
+
+def of_tests(tests: pd.DataFrame) -> str:
+    """Say when a test is a permutation test, and how many are; "" without tests."""
+    if tests.empty:
+        return ""
+    exchanged = tests["test"].eq(metrics.PERMUTATION)
+    counted = "; ".join(
+        f"{literal(dataset)}, {of_dataset.sum()} of {len(of_dataset)}"
+        for dataset, of_dataset in exchanged.groupby(tests["dataset"], sort=False)
+    )
+    return (
+        "The variance of DeLong's test is itself uncertain where films are few or an AUROC is near "
+        "1 or 0. Where the patients of the rarer label, times the distance of one of the two AUROC "
+        f"from 1 or 0, are fewer than {metrics.ENOUGH_FOR_DELONG}, the test is a permutation test: "
+        "the ranks by the two detectors are exchanged patient by patient ([Bandos, Rockette and "
+        "Gur 2005](https://doi.org/10.1002/sim.2149)); its interval is that of a bootstrap over "
+        f"patients. Permutation tests among all pairs: on {counted}."
     )
 
 
