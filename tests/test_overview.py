@@ -111,6 +111,17 @@ def test_the_floor_is_in_the_heading_and_small_numbers_keep_no_sign():
     ]
 
 
+def test_kappa_per_study_is_ordered_and_has_that_of_radiologists_on_mura_alone():
+    metric, of_recall = overview.KAPPA
+    rows = results_of(("vae", metric, 0.2), ("resnet", metric, 0.7), ("vae", of_recall, 0.9))
+    table = overview.kappas(rows.assign(dataset="mura"))
+    assert table["method"].str.partition(",")[0].tolist() == [
+        *(overview.RADIOLOGISTS, "resnet", "vae")
+    ]
+    assert shown(table).tbody("td")[1].text == "0.778"
+    assert overview.kappas(rows.assign(dataset="limbs"))["method"].tolist() == ["resnet", "vae"]
+
+
 def test_page_06_counts_permutation_tests_per_data_set():
     tests = differences(*[("a", "0", "b", "0", 0.1, 0.0, 0.2, 0.04, 0.08)] * 3)
     tests = tests.assign(dataset=["many", "few", "few"], test=["DeLong", "DeLong", "permutation"])

@@ -42,6 +42,14 @@ DECISIONS = {  # by the threshold
         "recall_0.90": "90 % recall: 90 % of the abnormal validation films are above it",
     }.items()
 }
+#: Cohen's kappa per study, by the threshold; the first is the order of the table.
+KAPPA = {
+    "kappa_at_threshold_normals_0.95": "kappa, threshold of 5 % false alarms",
+    "kappa_at_threshold_recall_0.90": "kappa, threshold of 90 % recall",
+}
+#: What radiologists reached on the hidden test studies of MURA (arXiv 1712.06957).
+RADIOLOGISTS = "[best of three radiologists](https://stanfordmlgroup.github.io/competitions/mura/)"
+KAPPA_OF_RADIOLOGISTS = "0.778"
 #: The reason recorded of a fit in an ablation that has no numbers as intended.
 UNTAUGHT = f"unlabelled: .*{ABLATION_UNTAUGHT}"
 #: Names of scores that are words of the code.
@@ -311,6 +319,17 @@ def measures(rows: pd.DataFrame, columns: dict[str, str], intervals: bool = Fals
     table = rows.pivot_table("shown", "method", "metric", aggfunc="first", sort=False)
     there = [metric for metric in columns if metric in table]
     return table[there].rename(columns=columns).reset_index()
+
+
+def kappas(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return kappa per study of each method, the best first; on MURA after that of radiologists."""
+    ordered = rows.sort_values(["metric", "value"], ascending=[True, False])
+    table = measures(ordered, KAPPA, intervals=True)
+    if not rows["dataset"].str.startswith("mura").all():
+        return table
+    published = {"method": f"{RADIOLOGISTS}, on other studies"}
+    published |= dict.fromkeys(table.columns[1:], KAPPA_OF_RADIOLOGISTS)
+    return pd.concat([pd.DataFrame([published]), table], ignore_index=True)
 
 
 def of_calibration(rows: pd.DataFrame) -> str:
