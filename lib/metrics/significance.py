@@ -15,7 +15,7 @@ DELONG, PERMUTATION = "DeLong", "permutation"
 #: DeLong's test needs as many patients of the rarer label, times the distance of each AUROC from 1
 #: and from 0: the usual rule for a share to be normally distributed. With fewer it rejects too
 #: rarely: two equal detectors of AUROC .95, 10 films of either label, in none of 500 trials.
-ENOUGH_FOR_DELONG = 10
+ENOUGH_FOR_DELONG = 5
 PERMUTATIONS = 99_999
 
 
@@ -51,7 +51,7 @@ def paired_test(
 
 
 def is_enough(label: np.ndarray, scores: tuple[ArrayLike, ...], patient_id: np.ndarray) -> bool:
-    """Return whether DeLong's test holds for these scores (see `paired_test`)."""
+    """Return whether DeLong's test holds for these scores (see ENOUGH_FOR_DELONG)."""
     patients = min(len(np.unique(patient_id[label == value])) for value in (0, 1))
     areas = [float(auroc(label, score)) for score in scores]
     return patients * min(min(area, 1 - area) for area in areas) >= ENOUGH_FOR_DELONG
