@@ -13,7 +13,7 @@ PAIRS = ["method_a", "seed_a", "method_b", "seed_b", "difference", "low", "high"
 
 def differences(*rows):
     table = pd.DataFrame(rows, columns=[*PAIRS, "p_holm"])
-    return table.assign(dataset="limbs", n=90, test="DeLong")
+    return table.assign(dataset="limbs", n=90, test="DeLong", correlation=0.25)
 
 
 def results_of(*rows, **columns):
@@ -104,11 +104,28 @@ def test_the_floor_is_in_the_heading_and_small_numbers_keep_no_sign():
     )
     page = shown(table)
     assert [cell.text for cell in page.thead("th")] == [
-        *("method", "AUROC of it minus floor: knn [95 % interval]", "p", "p (Holm)", "test")
+        *(
+            "method",
+            "AUROC of it minus floor: knn [95 % interval]",
+            "p",
+            "p (Holm)",
+            "test",
+            "rank correlation",
+        )
     ]
     assert [cell.text for cell in page.tbody("td")] == [
-        *("vae", "+0.000\xa0[-0.100,\xa0+0.100]", "0.9000", "<\xa00.0001", "DeLong")
+        *("vae", "+0.000\xa0[-0.100,\xa0+0.100]", "0.9000", "<\xa00.0001", "DeLong", "0.250")
     ]
+
+
+def test_page_06_names_the_detectors_that_order_films_most_and_least_alike():
+    pairs = [("a", "b"), ("a", "c"), ("b", "c")]
+    tests = differences(*[(x, "0", y, "0", 0.1, 0.0, 0.2, 0.04, 0.08) for x, y in pairs])
+    tests["correlation"] = [0.9, -0.2, 0.5]
+    assert overview.of_correlations(tests).replace("&#58;", ":") == (
+        "- limbs: most alike are a and b (0.90), least a and c (-0.20); the median of 3 pairs is "
+        "0.50."
+    )
 
 
 def test_kappa_per_study_is_ordered_and_has_that_of_radiologists_on_mura_alone():

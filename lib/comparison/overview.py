@@ -178,8 +178,26 @@ def pairs(tests: pd.DataFrame) -> pd.DataFrame:
             "p": rows["p_value"].map(prose.p_value),
             "p (Holm)": rows["p_holm"].map(prose.p_value),
             "test": rows["test"],
+            "rank correlation": rows["correlation"],
         }
     )
+
+
+def of_correlations(tests: pd.DataFrame) -> str:
+    """Say per data set which two detectors order its test films most and least alike."""
+    lines = []
+    for dataset, rows in tests.dropna(subset="correlation").groupby("dataset", sort=False):
+        a, b = named(rows, "method_a", "seed_a"), named(rows, "method_b", "seed_b")
+        ranked = rows.assign(pair=[f"{x} and {y}" for x, y in zip(a, b, strict=True)])
+        ranked = ranked.sort_values("correlation")
+        least, most = (
+            f"{row.pair} ({row.correlation:z.2f})" for row in ranked.iloc[[0, -1]].itertuples()
+        )
+        lines.append(
+            f"- {literal(dataset)}: most alike are {most}, least {least}; the median of "
+            f"{len(rows)} pairs is {rows['correlation'].median():z.2f}."
+        )
+    return "\n".join(lines)
 
 
 def of_tests(tests: pd.DataFrame) -> str:

@@ -9,7 +9,8 @@ from lib.comparison.scores import Scored, best_floor
 
 CLEAR = 0.05  # of p values after Holm's correction
 PAIR = ["dataset", "method_a", "seed_a", "method_b", "seed_b"]
-COLUMNS = [*PAIR, "difference", "low", "high", "p_value", "p_holm", "n", "test"]
+ESTIMATE = ["difference", "low", "high", "p_value", "p_holm", "n", "test", "correlation"]
+COLUMNS = [*PAIR, *ESTIMATE]
 
 
 def paired_tests(
@@ -50,10 +51,12 @@ def _corrected(pairs: Iterable[tuple[Scored, Scored]]) -> list[dict]:
 
 
 def _tested(a: Scored, b: Scored) -> dict:
-    films = a.split("test")
+    films, other = a.split("test"), b.split("test")["score"]
     (difference, low, high), p_value, test = metrics.paired_test(
-        films["label"], films["score"], b.split("test")["score"], films["patient_id"]
+        films["label"], films["score"], other, films["patient_id"]
     )
     pair = (a.dataset, a.method, a.seed, b.method, b.seed)
     estimate = {"difference": difference, "low": low, "high": high, "p_value": p_value}
-    return dict(zip(PAIR, pair, strict=True)) | estimate | {"n": len(films), "test": test}
+    of_films = {"n": len(films), "test": test}
+    of_films["correlation"] = films["score"].corr(other, method="spearman")
+    return dict(zip(PAIR, pair, strict=True)) | estimate | of_films
