@@ -78,6 +78,7 @@ def test_the_paragraph_names_what_the_marks_in_the_table_are():
     tests = pd.DataFrame(
         {"method_a": ["lesion_deep_sad"], "seed_a": "0", "method_b": "floor: knn", "seed_b": ""}
     ).assign(dataset="nih_peers", difference=0.1, low=0.0, high=0.2, p_value=0.1, p_holm=0.1)
+    tests = tests.assign(test="DeLong", correlation=0.5)
     assert overview.against_floor(tests)["method"].tolist() == ["lesion&#95;deep&#95;sad †"]
 
 

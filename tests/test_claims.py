@@ -10,7 +10,8 @@ from lib.comparison import claims, overview
 def pair(difference, p_holm, method="vae", margin=0.1, b="floor: knn", dataset="limbs"):
     row = {"dataset": dataset, "method_a": method, "seed_a": "0", "method_b": b, "seed_b": ""}
     ends = {"low": difference - margin, "high": difference + margin}
-    return row | ends | {"difference": difference, "p_value": 0.001, "p_holm": p_holm, "n": 90}
+    p_values = {"p_value": 0.001, "p_holm": p_holm, "n": 90, "test": "DeLong", "correlation": 0.5}
+    return row | ends | {"difference": difference} | p_values
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from scipy.stats import spearmanr
 
 from lib import ROOT, files, metrics, params
 from lib.comparison import choices, findings
@@ -324,6 +325,9 @@ def test_paired_tests_of_methods_and_the_best_floor(build):
     assert tests["p_value"][0] < 0.001 and tests["p_value"][2] > 0.01
     assert (tests["p_holm"] >= tests["p_value"]).all()
     assert (tests["seed_a"] == 0).all()
+    a, b = (scores_of(fit, build).set_index("image_id")["score"] for fit in (GOOD, CHANCE))
+    films = films_of_limbs().query("split == 'test'")["image_id"]
+    assert tests["correlation"][0] == pytest.approx(spearmanr(a[films], b[films])[0], abs=1e-4)
 
 
 def test_what_a_score_follows_is_seen_on_normal_films_alone(build):

@@ -1,10 +1,12 @@
 """Measures against scikit-learn, brute force and cases worked by hand."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import ndimage
-from scipy.stats import kstest, norm
+from scipy.stats import kstest, norm, rankdata
 from sklearn.metrics import (
     average_precision_score,
     brier_score_loss,
@@ -406,6 +408,80 @@ def test_delong_over_patients_agrees_with_their_bootstrap():
 def test_delong_of_one_detector_with_itself(films):
     label, score = films
     assert metrics.paired_delong(label, score, score) == ((0, 0, 0), 1)
+
+
+def test_permutation_test_of_a_few_films_by_hand():
+    """Of five films the third is ranked third by both: 2 of the 2^4 exchanges are as uneven."""
+    label, score = np.array([1, 1, 1, 0, 0]), np.array([3.0, 4.0, 5.0, 1.0, 2.0])
+    assert metrics.paired_permutation(label, score, -score) == pytest.approx(2 / 2**4)
+    assert metrics.paired_permutation(label, -score, score) == pytest.approx(2 / 2**4)
+    assert metrics.paired_permutation(label, score, score) == 1
+    patient = ["x", "y", "z", "x", "y"]  # both films of a patient are exchanged together
+    assert metrics.paired_permutation(label, score, -score, patient) == pytest.approx(2 / 2**3)
+
+
+def test_permutation_test_counts_every_exchange_of_ranks():
+    rng = np.random.default_rng(8)
+    label = np.array([1, 1, 1, 1, 0, 0, 0, 0, 0])
+    score_a, score_b = label + rng.normal(size=9), np.round(label + rng.normal(size=9))
+    ranks = rankdata(score_a), rankdata(score_b)
+    differences = [
+        metrics.auroc(label, np.where(of_b, *ranks[::-1]))
+        - metrics.auroc(label, np.where(of_b, *ranks))
+        for of_b in itertools.product((False, True), repeat=9)
+    ]
+    observed = differences[0]
+    tails = (
+        np.less_equal(differences, observed + 1e-9),
+        np.greater_equal(differences, observed - 1e-9),
+    )
+    expected = min(1, 2 * min(tail.mean() for tail in tails))
+    assert metrics.paired_permutation(label, score_a, score_b) == pytest.approx(expected)
+
+
+def test_permutation_test_agrees_with_delong_on_many_films(films):
+    label, score_a = films
+    score_b = score_a + np.random.default_rng(4).normal(size=200)
+    p_value = metrics.paired_delong(label, score_a, score_b)[1]
+    assert metrics.paired_permutation(label, score_a, score_b) == pytest.approx(p_value, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("each", "auroc", "test"),
+    [
+        (100, 0.94, "DeLong"),
+        (100, 0.96, "permutation"),
+        (100, 0.04, "permutation"),
+        (10, 0.5, "DeLong"),
+        (9, 0.5, "permutation"),
+    ],
+)
+def test_few_patients_or_an_auroc_near_1_are_left_to_a_permutation_test(
+    each, auroc, test, monkeypatch
+):
+    """Abnormal films score 0, a share `auroc` of the normal ones below, the rest above."""
+    monkeypatch.setattr(metrics.significance, "PERMUTATIONS", 99)
+    label = np.repeat([1, 0], each)
+    score = np.r_[np.zeros(each), np.where(np.arange(each) < auroc * each, -1.0, 1.0)]
+    other = np.random.default_rng(9).normal(size=2 * each) if each == 100 else score
+    tested = metrics.paired_test(label, score, other)
+    assert tested.test == test
+    assert metrics.paired_test(label, other, score).test == test
+    patients = np.arange(2 * each) // 2  # half as many
+    assert metrics.paired_test(label, score, other, patients).test == "permutation"
+
+
+def test_the_interval_of_a_permutation_test_is_the_bootstrap_of_the_difference():
+    label = np.repeat([1, 0], 15)
+    perfect, other = label + 0.0, label + np.random.default_rng(10).normal(size=30)
+    (difference, low, high), p_value, test = metrics.paired_test(label, perfect, other)
+    weights = metrics.patient_weights(np.arange(30))
+    draws = 1 - metrics.auroc(label, other, weights)
+    assert test == "permutation" and difference == 1 - metrics.auroc(label, other)
+    assert (low, high) == pytest.approx(tuple(np.nanquantile(draws, (0.025, 0.975))))
+    assert 0 < p_value < 0.05 and low > 0
+    equal = metrics.paired_test(label, perfect, 2 * perfect)
+    assert equal.p_value == 1 and np.isnan(equal.difference.low)
 
 
 def test_paired_t_by_hand():

@@ -13,7 +13,7 @@ PAIRS = ["method_a", "seed_a", "method_b", "seed_b", "difference", "low", "high"
 
 def differences(*rows):
     table = pd.DataFrame(rows, columns=[*PAIRS, "p_holm"])
-    return table.assign(dataset="limbs", n=90)
+    return table.assign(dataset="limbs", n=90, test="DeLong", correlation=0.25)
 
 
 def results_of(*rows, **columns):
@@ -104,11 +104,46 @@ def test_the_floor_is_in_the_heading_and_small_numbers_keep_no_sign():
     )
     page = shown(table)
     assert [cell.text for cell in page.thead("th")] == [
-        *("method", "AUROC of it minus floor: knn [95 % interval]", "p", "p (Holm)")
+        *(
+            "method",
+            "AUROC of it minus floor: knn [95 % interval]",
+            "p",
+            "p (Holm)",
+            "test",
+            "rank correlation",
+        )
     ]
     assert [cell.text for cell in page.tbody("td")] == [
-        *("vae", "+0.000\xa0[-0.100,\xa0+0.100]", "0.9000", "<\xa00.0001")
+        *("vae", "+0.000\xa0[-0.100,\xa0+0.100]", "0.9000", "<\xa00.0001", "DeLong", "0.250")
     ]
+
+
+def test_page_06_names_the_detectors_that_order_films_most_and_least_alike():
+    pairs = [("a", "b"), ("a", "c"), ("b", "c")]
+    tests = differences(*[(x, "0", y, "0", 0.1, 0.0, 0.2, 0.04, 0.08) for x, y in pairs])
+    tests["correlation"] = [0.9, -0.2, 0.5]
+    assert overview.of_correlations(tests).replace("&#58;", ":") == (
+        "- limbs: most alike are a and b (0.90), least a and c (-0.20); the median of 3 pairs is "
+        "0.50."
+    )
+
+
+def test_kappa_per_study_is_ordered_and_has_that_of_radiologists_on_mura_alone():
+    metric, of_recall = overview.KAPPA
+    rows = results_of(("vae", metric, 0.2), ("resnet", metric, 0.7), ("vae", of_recall, 0.9))
+    table = overview.kappas(rows.assign(dataset="mura"))
+    assert table["method"].str.partition(",")[0].tolist() == [
+        *(overview.RADIOLOGISTS, "resnet", "vae")
+    ]
+    assert shown(table).tbody("td")[1].text == "0.778"
+    assert overview.kappas(rows.assign(dataset="limbs"))["method"].tolist() == ["resnet", "vae"]
+
+
+def test_page_06_counts_permutation_tests_per_data_set():
+    tests = differences(*[("a", "0", "b", "0", 0.1, 0.0, 0.2, 0.04, 0.08)] * 3)
+    tests = tests.assign(dataset=["many", "few", "few"], test=["DeLong", "DeLong", "permutation"])
+    assert overview.of_tests(tests).endswith("among all pairs: on many, 0 of 1; few, 1 of 2.")
+    assert overview.of_tests(tests[:0]) == ""
 
 
 @pytest.mark.parametrize("intervals", [False, True])

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pandas as pd
 
-from lib import ablations, prose
+from lib import ablations, metrics, prose
 from lib.comparison import choices, claims, findings
 from lib.comparison.ablations import UNTAUGHT as ABLATION_UNTAUGHT
 from lib.comparison.choices import marked
@@ -42,6 +42,14 @@ DECISIONS = {  # by the threshold
         "recall_0.90": "90 % recall: 90 % of the abnormal validation films are above it",
     }.items()
 }
+#: Cohen's kappa per study, by the threshold; the first is the order of the table.
+KAPPA = {
+    "kappa_at_threshold_normals_0.95": "kappa, threshold of 5 % false alarms",
+    "kappa_at_threshold_recall_0.90": "kappa, threshold of 90 % recall",
+}
+#: What radiologists reached on the hidden test studies of MURA (arXiv 1712.06957).
+RADIOLOGISTS = "[best of three radiologists](https://stanfordmlgroup.github.io/competitions/mura/)"
+KAPPA_OF_RADIOLOGISTS = "0.778"
 #: The reason recorded of a fit in an ablation that has no numbers as intended.
 UNTAUGHT = f"unlabelled: .*{ABLATION_UNTAUGHT}"
 #: Names of scores that are words of the code.
@@ -169,7 +177,45 @@ def pairs(tests: pd.DataFrame) -> pd.DataFrame:
             "AUROC of a minus b [95 % interval]": _intervals(rows, "difference", "+"),
             "p": rows["p_value"].map(prose.p_value),
             "p (Holm)": rows["p_holm"].map(prose.p_value),
+            "test": rows["test"],
+            "rank correlation": rows["correlation"],
         }
+    )
+
+
+def of_correlations(tests: pd.DataFrame) -> str:
+    """Say per data set which two detectors order its test films most and least alike."""
+    lines = []
+    for dataset, rows in tests.dropna(subset="correlation").groupby("dataset", sort=False):
+        a, b = named(rows, "method_a", "seed_a"), named(rows, "method_b", "seed_b")
+        ranked = rows.assign(pair=[f"{x} and {y}" for x, y in zip(a, b, strict=True)])
+        ranked = ranked.sort_values("correlation")
+        least, most = (
+            f"{row.pair} ({row.correlation:z.2f})" for row in ranked.iloc[[0, -1]].itertuples()
+        )
+        lines.append(
+            f"- {literal(dataset)}: most alike are {most}, least {least}; the median of "
+            f"{len(rows)} pairs is {rows['correlation'].median():z.2f}."
+        )
+    return "\n".join(lines)
+
+
+def of_tests(tests: pd.DataFrame) -> str:
+    """Say when a test is a permutation test, and how many are; "" without tests."""
+    if tests.empty:
+        return ""
+    exchanged = tests["test"].eq(metrics.PERMUTATION)
+    counted = "; ".join(
+        f"{literal(dataset)}, {of_dataset.sum()} of {len(of_dataset)}"
+        for dataset, of_dataset in exchanged.groupby(tests["dataset"], sort=False)
+    )
+    return (
+        "The variance of DeLong's test is itself uncertain where films are few or an AUROC is near "
+        "1 or 0. Where the patients of the rarer label, times the distance of one of the two AUROC "
+        f"from 1 or 0, are fewer than {metrics.ENOUGH_FOR_DELONG}, the test is a permutation test: "
+        "the ranks by the two detectors are exchanged patient by patient ([Bandos, Rockette and "
+        "Gur 2005](https://doi.org/10.1002/sim.2149)); its interval is that of a bootstrap over "
+        f"patients. Permutation tests among all pairs: on {counted}."
     )
 
 
@@ -291,6 +337,17 @@ def measures(rows: pd.DataFrame, columns: dict[str, str], intervals: bool = Fals
     table = rows.pivot_table("shown", "method", "metric", aggfunc="first", sort=False)
     there = [metric for metric in columns if metric in table]
     return table[there].rename(columns=columns).reset_index()
+
+
+def kappas(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return kappa per study of each method, the best first; on MURA after that of radiologists."""
+    ordered = rows.sort_values(["metric", "value"], ascending=[True, False])
+    table = measures(ordered, KAPPA, intervals=True)
+    if not rows["dataset"].str.startswith("mura").all():
+        return table
+    published = {"method": f"{RADIOLOGISTS}, on other studies"}
+    published |= dict.fromkeys(table.columns[1:], KAPPA_OF_RADIOLOGISTS)
+    return pd.concat([pd.DataFrame([published]), table], ignore_index=True)
 
 
 def of_calibration(rows: pd.DataFrame) -> str:

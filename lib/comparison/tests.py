@@ -9,15 +9,16 @@ from lib.comparison.scores import Scored, best_floor
 
 CLEAR = 0.05  # of p values after Holm's correction
 PAIR = ["dataset", "method_a", "seed_a", "method_b", "seed_b"]
-COLUMNS = [*PAIR, "difference", "low", "high", "p_value", "p_holm", "n"]
+ESTIMATE = ["difference", "low", "high", "p_value", "p_holm", "n", "test", "correlation"]
+COLUMNS = [*PAIR, *ESTIMATE]
 
 
 def paired_tests(
     detectors: list[Scored], floors: list[Scored], fused: Iterable[Fused] = ()
 ) -> list[dict]:
-    """Return paired DeLong tests over the patients of one data set, corrected per kind.
+    """Return paired tests over the patients of one data set (metrics.paired_test), corrected.
 
-    Kinds: two detectors; a detector and the best floor; a fusion and one of its parts. A fusion
+    Per kind: two detectors; a detector and the best floor; a fusion and one of its parts. A fusion
     that was declared with a rule is a detector, too, but is compared with its parts once only.
     """
     best = best_floor(floors)
@@ -50,10 +51,12 @@ def _corrected(pairs: Iterable[tuple[Scored, Scored]]) -> list[dict]:
 
 
 def _tested(a: Scored, b: Scored) -> dict:
-    films = a.split("test")
-    (difference, low, high), p_value = metrics.paired_delong(
-        films["label"], films["score"], b.split("test")["score"], films["patient_id"]
+    films, other = a.split("test"), b.split("test")["score"]
+    (difference, low, high), p_value, test = metrics.paired_test(
+        films["label"], films["score"], other, films["patient_id"]
     )
     pair = (a.dataset, a.method, a.seed, b.method, b.seed)
     estimate = {"difference": difference, "low": low, "high": high, "p_value": p_value}
-    return dict(zip(PAIR, pair, strict=True)) | estimate | {"n": len(films)}
+    of_films = {"n": len(films), "test": test}
+    of_films["correlation"] = films["score"].corr(other, method="spearman")
+    return dict(zip(PAIR, pair, strict=True)) | estimate | of_films

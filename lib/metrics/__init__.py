@@ -18,11 +18,23 @@ from lib.metrics.films import FEWEST, by_study, divide
 from lib.metrics.intervals import Estimate, bootstrap, patient_weights, roc_band, t_interval
 from lib.metrics.pixels import aupro, overlap, pixel_counts, pointing_game, rank_pixels
 from lib.metrics.ranking import Ranking, Sorted, auroc, average_precision, rank
-from lib.metrics.significance import holm, paired_delong, paired_t
+from lib.metrics.significance import (
+    DELONG,
+    ENOUGH_FOR_DELONG,
+    PERMUTATION,
+    holm,
+    paired_delong,
+    paired_permutation,
+    paired_t,
+    paired_test,
+)
 
 __all__ = [
     "CURVES",
+    "DELONG",
+    "ENOUGH_FOR_DELONG",
     "FEWEST",
+    "PERMUTATION",
     "Decisions",
     "Estimate",
     "Ranking",
@@ -41,7 +53,9 @@ __all__ = [
     "holm",
     "overlap",
     "paired_delong",
+    "paired_permutation",
     "paired_t",
+    "paired_test",
     "patient_weights",
     "pixel_counts",
     "pointing_game",

@@ -1,13 +1,88 @@
 """Tests of whether one detector ranks films better than another, and their correction."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import norm, rankdata, ttest_1samp
+from scipy.stats import norm, permutation_test, rankdata, ttest_1samp
 from statsmodels.stats.multitest import multipletests
 
 from lib.metrics.films import checked
-from lib.metrics.intervals import Estimate
-from lib.metrics.ranking import auroc
+from lib.metrics.intervals import Estimate, bootstrap, patient_weights
+from lib.metrics.ranking import Sorted, auroc
+
+DELONG, PERMUTATION = "DeLong", "permutation"
+#: DeLong's test needs as many patients of the rarer label, times the distance of each AUROC from 1
+#: and from 0: the usual rule for a share to be normally distributed. With fewer it rejects too
+#: rarely: two equal detectors of AUROC .95, 10 films of either label, in none of 500 trials.
+ENOUGH_FOR_DELONG = 5
+PERMUTATIONS = 99_999
+
+
+class Tested(NamedTuple):
+    """A difference in AUROC with its interval and two-sided p value, and the test it is from."""
+
+    difference: Estimate
+    p_value: float
+    test: str  # DELONG or PERMUTATION
+
+
+def paired_test(
+    label: ArrayLike, score_a: ArrayLike, score_b: ArrayLike, patient_id: ArrayLike | None = None
+) -> Tested:
+    """Compare the AUROC of two detectors on the same films by the test that these films allow.
+
+    DeLong's test, unless films are few or an AUROC is near 1 or 0 (see ENOUGH_FOR_DELONG): there
+    its variance is itself uncertain, and 0 for perfect detectors. Then it is a permutation test,
+    and the percentile interval of 1,000 bootstrap resamples of patients.
+    """
+    patient_id = np.arange(len(np.asarray(label))) if patient_id is None else patient_id
+    label, patient_id = np.asarray(label), np.asarray(patient_id, str)
+    if is_enough(label, (score_a, score_b), patient_id):
+        return Tested(*paired_delong(label, score_a, score_b, patient_id), DELONG)
+    films = [Sorted(label, score) for score in (score_a, score_b)]
+
+    def measure(weight):
+        a, b = (one.ranking(weight).auroc() for one in films)
+        return {"difference": a - b}
+
+    estimate = bootstrap(measure, patient_weights(patient_id))["difference"]
+    return Tested(estimate, paired_permutation(label, score_a, score_b, patient_id), PERMUTATION)
+
+
+def is_enough(label: np.ndarray, scores: tuple[ArrayLike, ...], patient_id: np.ndarray) -> bool:
+    """Return whether DeLong's test holds for these scores (see ENOUGH_FOR_DELONG)."""
+    patients = min(len(np.unique(patient_id[label == value])) for value in (0, 1))
+    areas = [float(auroc(label, score)) for score in scores]
+    return patients * min(min(area, 1 - area) for area in areas) >= ENOUGH_FOR_DELONG
+
+
+def paired_permutation(
+    label: ArrayLike, score_a: ArrayLike, score_b: ArrayLike, patient_id: ArrayLike | None = None
+) -> float:
+    """Return the two-sided p value of a difference in AUROC by exchanging the detectors' ranks.
+
+    If the detectors are equally good, each patient's ranks could as well be those of the other one.
+    All exchanges are counted where there are at most PERMUTATIONS, otherwise as many are drawn.
+    Bandos, Rockette and Gur 2005, doi 10.1002/sim.2149, with films of a patient exchanged together.
+    """
+    label, score_a, _ = checked(label, score_a)
+    label, score_b, _ = checked(label, score_b)
+    patient_id = np.arange(len(label)) if patient_id is None else np.asarray(patient_id, str)
+    parts = np.bincount(
+        np.unique(patient_id, return_inverse=True)[1], _exchanged_parts(label, score_a, score_b)
+    )
+    if not parts.any():
+        return 1.0
+    exchanged = permutation_test(
+        (parts[parts != 0],),  # an exchange changes the sign of a patient's part
+        np.sum,
+        permutation_type="samples",
+        n_resamples=PERMUTATIONS,
+        batch=1000,
+        rng=np.random.default_rng(0),
+    )
+    return float(exchanged.pvalue)
 
 
 def paired_delong(
@@ -47,6 +122,22 @@ def holm(p_values: ArrayLike) -> np.ndarray:
     if known.any():
         corrected[known] = multipletests(corrected[known], method="holm")[1]
     return corrected
+
+
+def _exchanged_parts(label: np.ndarray, score_a: np.ndarray, score_b: np.ndarray) -> np.ndarray:
+    """Return each film's part of the difference in AUROC, which changes sign if it is exchanged.
+
+    A film's placement by a minus that by b among the ranks, by both, of the films of the other
+    label. The difference after any exchange is the sum of the parts with their signs.
+    """
+    ranks, abnormal = np.array([rankdata(score_a), rankdata(score_b)]), label == 1
+    parts = np.empty(len(label))
+    for own, sign in ((abnormal, 1), (~abnormal, -1)):
+        others = np.sort(ranks[:, ~own], axis=None)
+        below = [np.searchsorted(others, ranks[:, own], side) for side in ("left", "right")]
+        placement = np.add(*below) / (2 * len(others))
+        parts[own] = sign * (placement[0] - placement[1]) / own.sum()
+    return parts
 
 
 def _auroc_residuals(label: np.ndarray, score: np.ndarray) -> np.ndarray:
