@@ -64,6 +64,7 @@ OPTIONS = {
     "patchcore": {"film_size": 224, "memory": 20},  # each cell sees its neighbours
     "feature_deep_sad": {"film_size": 64, "epochs": 10},
     "lesion_head": {"film_size": 64, "drawings": 200, "epochs": 10},
+    "lesion_network": {"film_size": 64, "epochs": 20, "learning_rate": 1e-3},
     "transfer_resnet": {"film_size": 64},
     "lesion_logistic": {
         "pretraining_epochs": 40,
@@ -109,6 +110,7 @@ FLOORS = {
     "contrastive_dmsad": 0.85,
     "lesion_logistic": 0.9,
     "lesion_head": 0.9,
+    "lesion_network": 0.9,
     **dict.fromkeys(("feature_distance", "padim", "patchcore", "linear_probe"), 0.95),
     "feature_deep_sad": 0.9,
     "transfer_resnet": 0.9,
