@@ -7,6 +7,7 @@ import { range } from "../preprocessing/numbers.js";
 import { codedSize } from "./coded_size.js";
 import { decodedBy, decodedLossless, decodedRuns } from "./codecs.js";
 import { shown } from "./display.js";
+import { decodedGrey } from "./grey_jpeg.js";
 import { missingPreamble } from "./kinds.js";
 import { checkSize, Refusal } from "./refusals.js";
 import { bytesOf, element, number, text } from "./tags.js";
@@ -27,6 +28,7 @@ const DECODERS = {
   [`${BASE}.4.91`]: (stream) => decodedBy("jpeg2000", stream),
   [RUNS]: decodedRuns,
 };
+const [BASELINE, EXTENDED] = [0xc0, 0xc1]; // JPEG markers of the size
 const NO_FILMS = ["SR", "PR", "KO", "DOC", "SEG", "REG", "RTSTRUCT", "RTPLAN", "RTDOSE", "PLAN", "ECG"];
 // Storage classes of objects that describe films, by the numbers that follow the root.
 const STORAGE = "1.2.840.10008.5.1.4.1.1.";
@@ -133,9 +135,10 @@ function checkFrame(stream, syntax, { width, height, channels, allocated }) {
   if (size?.slice(0, 3).join() !== [width, height, channels].join()) throw new Refusal("truncated or damaged");
 }
 
+/** A JPEG with losses; grey ones bit by bit as in Python, colours to a few grey levels. */
 function jpeg(stream) {
-  const bits = stream[stream.findIndex((byte, n) => byte === 0xff && stream[n + 1] >= 0xc0 && stream[n + 1] <= 0xc2) + 4];
-  if (bits !== 8) throw new Refusal(`a JPEG of ${bits} bits with losses, which this page does not read`);
+  const [, , channels, marker] = codedSize(stream);
+  if (channels === 1 && (marker === BASELINE || marker === EXTENDED)) return decodedGrey(stream);
   return decodedBy("jpeg", stream);
 }
 
