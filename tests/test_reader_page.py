@@ -10,6 +10,7 @@ import zlib
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -18,6 +19,8 @@ import pandas as pd
 import pytest
 from browser import TOO_WIDE, needs_chromium
 from PIL import ExifTags, Image
+from pydicom import dcmread
+from pydicom.data import get_testdata_file
 from pydicom.pixels.encoders import RLELosslessEncoder
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
@@ -71,9 +74,26 @@ RUNS = {
     **{"photometric_interpretation": "MONOCHROME2", "encoding_plugin": "pydicom"},
 }
 SIGNED = (DEEP.astype(np.int16) - 2048) & 0x0FFF
+COLOURS = np.dstack([SMOOTH, SMOOTH[::-1], SMOOTH])
+COLOURED = {"JPEG of RGB.dcm", "JPEG of YBR.dcm"}
+#: Films within pydicom, of 12 bits with losses and of more codings, which are not written here.
+OF_PYDICOM = ["JPGExtended.dcm", "MR_small_jpeg_ls_lossless.dcm", "MR_small_jp2klossless.dcm"]
 DIALECTS = {
     "implicit": {"pixels": DEEP, "syntax": ImplicitVRLittleEndian},
     "JPEG": {"syntax": JPEGBaseline8Bit, "data": [as_bytes(GREY, "JPEG", quality=95)]},
+    "JPEG in strips": {
+        "syntax": JPEGBaseline8Bit,
+        "data": [as_bytes(GREY, "JPEG", quality=30, restart_marker_blocks=3, optimize=True)],
+    },
+    "JPEG of RGB": {
+        **{"pixels": COLOURS, "syntax": JPEGBaseline8Bit},
+        "data": [as_bytes(COLOURS, "JPEG", quality=95, keep_rgb=True)],
+    },
+    "JPEG of YBR": {
+        **{"pixels": COLOURS, "syntax": JPEGBaseline8Bit},
+        "PhotometricInterpretation": "YBR_FULL_422",
+        "data": [as_bytes(COLOURS, "JPEG", quality=95)],
+    },
     "JPEG 2000": {
         **{"pixels": DEEP, "syntax": JPEG2000Lossless},
         "data": [as_bytes(DEEP, "JPEG2000", no_jp2=True)],
@@ -252,10 +272,10 @@ def check(window, path, detectors):
     """Assert that pictures that detectors see, and their scores, are those of Python."""
     film = read_film(path)
     in_browser = look_at(window, path)
-    if with_losses(path):
-        # Decoders differ by a grey level, which the equalisation of a flat film may spread.
+    if path.name in COLOURED:
+        # Decoders interpolate colours in their own ways, which the equalisation may spread.
         apart = np.abs(normalise(film) - np.array(in_browser["film"], float).reshape(film.shape))
-        assert np.mean(apart <= 2) == 1, (path, apart.max())
+        assert np.mean(apart <= 3) >= 0.995, (path, apart.max())
         return
     for name, settings in SETTINGS.items():
         image = prepare(film, **settings).image
@@ -268,14 +288,10 @@ def check(window, path, detectors):
         assert abs(in_browser[name]["score"] - score) <= 1e-3 * spread, (path, name)
 
 
-def with_losses(path):
-    """Return whether it is a DICOM coded as JPEG, which Python decodes with another library."""
-    return path.suffix == ".dcm" and b"1.2.840.10008.1.2.4.50" in path.read_bytes()[:1000]
-
-
 def test_pictures_and_scores_are_those_of_python(page, films, detectors):
     add(page, films)
-    assert {with_losses(path) for path in films} == {True, False}
+    syntaxes = [dcmread(path).file_meta.TransferSyntaxUID for path in films if "dcm" in path.name]
+    assert JPEGBaseline8Bit in syntaxes
     for path in films:
         check(page, path, detectors)
 
@@ -299,6 +315,7 @@ def test_dialects_of_dicom_and_pictures_are_read_as_by_python(page, detectors, t
     paths += [write_dicom(tmp_path / f"{name}.dcm", **tags) for name, tags in DIALECTS.items()]
     plain = write_dicom(tmp_path / "plain.dcm").read_bytes()
     paths.append(written(tmp_path / "no preamble.dcm", plain[132:]))
+    paths += [Path(get_testdata_file(name, download=False)) for name in OF_PYDICOM]
     add(page, paths)
     for path in paths:
         check(page, path, detectors)

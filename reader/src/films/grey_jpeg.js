@@ -63,7 +63,8 @@ function headerOf(stream) {
     if (marker === SCAN) {
       const chosen = view.getUint8(at + 6);
       const codes = [huffman[0][chosen >> 4], huffman[1][chosen & 15]];
-      if (!header.width || !tables[header.steps] || codes.includes(undefined)) break;
+      const isWhole = view.getUint16(at + 7) === 63; // all frequencies in one scan
+      if (!isWhole || !header.width || !tables[header.steps] || codes.includes(undefined)) break;
       return { ...header, table: tables[header.steps], codes, start: end };
     }
   }
