@@ -60,7 +60,7 @@ class Browser:
         self._hears, speaks = os.pipe()
         options = " ".join(f"--{flag}" for flag in (*FLAGS, "remote-debugging-pipe"))
         shell = f'exec chromium {options} --user-data-dir="$0" 3<&{hears} 4>&{speaks}'
-        self._process = subprocess.Popen(
+        self.process = subprocess.Popen(
             ["bash", "-c", shell, str(profile)], pass_fds=(hears, speaks), stderr=subprocess.DEVNULL
         )
         os.close(hears)
@@ -133,7 +133,7 @@ class Browser:
 
     def close(self) -> None:
         self.ask("Browser.close")
-        self._process.wait(timeout=60)
+        self.process.wait(timeout=60)
         os.close(self._speaks)
         os.close(self._hears)
 

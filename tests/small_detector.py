@@ -25,6 +25,11 @@ def write_detector(folder, preprocessing, normals, abnormals):
         "abnormals": sorted(abnormals),
         "calibration": {"slope": 60.0, "intercept": -7.0, "base_rate": 0.5},
         "map_scale": [0.0, 0.5],
+        # No film is beyond it but a picture in colours.
+        "gate": {
+            **{"file": "detector.onnx", "preprocessing": preprocessing, "size": size},
+            **{"middle": 0.0, "spread": 1.0, "limit": 1e9},
+        },
     }
     (folder / "detector.json").write_text(json.dumps(facts))
     return folder

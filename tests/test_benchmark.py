@@ -1,6 +1,9 @@
 """`make benchmark` times every method, whatever its entry of the profile holds."""
 
+import time
 from itertools import product
+
+import pandas as pd
 
 from lib import grid, params
 from lib.benchmark import speeds
@@ -38,3 +41,33 @@ def test_reading_is_compared_with_films_in_memory(monkeypatch):
     in_memory, on_disk = speeds.reading_speed()
     assert in_memory["ratio"] == 1.0 and on_disk["ratio"] > 0
     assert on_disk["subject"] == "autoencoder, films on disk"
+
+
+def test_the_reader_is_timed_with_a_detector_that_is_trained(monkeypatch):
+    index = pd.DataFrame({"path": [f"film{n}.dcm" for n in range(9)]})
+    read = []
+
+    class Reader:
+        def __init__(self, name):
+            assert name == "rsna/nsa/0"
+
+        def read_all(self, paths):
+            time.sleep(0.01)
+            read.append(len(paths))
+            return iter(paths)
+
+    def run(command, **options):
+        assert command[1:5] == ["-m", "lib.reader", "--detector", "rsna/nsa/0"]
+        assert command[-1].endswith("film0.dcm") and options["check"]
+        time.sleep(1.01)
+
+    monkeypatch.setattr(grid, "datasets", lambda: ["nih", "rsna"])
+    monkeypatch.setattr(speeds, "load_index", lambda _: index)
+    monkeypatch.setattr("lib.reader.Reader", Reader)
+    monkeypatch.setattr("lib.reader.choice.ready", lambda _: ["nsa", "vae"])
+    monkeypatch.setattr(speeds.subprocess, "run", run)
+    folder, command = speeds.answering_speed()
+    assert read == [9, 9] and folder["films_per_s"] > 9
+    assert 0.5 < command["films_per_s"] < 1
+    monkeypatch.setattr("lib.reader.choice.ready", lambda _: [])
+    assert speeds.answering_speed() == []

@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 from browser import needs_chromium, opened
 from burned import NAME, burned, is_legible
+from PIL import Image
+from sklearn.datasets import load_sample_image
 from written_films import write_dicom
 
 from lib import features, files, params, processes
@@ -24,6 +26,7 @@ from lib.preprocessing.arrays import write_films
 from lib.reader import Reader, folder
 from lib.reader.__main__ import main
 from lib.reader.answer import Map
+from lib.reader.answers import ranked, table
 from lib.reader.choice import choose
 from lib.reader.drawing import drawn, thumbnail
 from lib.reader.film import Refused, batches
@@ -319,6 +322,19 @@ def test_an_inverted_film_has_the_same_answer(joined, tmp_path):
     film, inverted = (joined.read(tmp_path / f"{name}.png") for name in ("film", "inverted"))
     assert inverted.score == pytest.approx(film.score, rel=1e-3)
     assert not film.unlike and not inverted.unlike
+
+
+def test_a_photograph_in_colours_is_unlike_and_a_tinted_film_is_not(joined, tmp_path):
+    photograph = load_sample_image("flower.jpg")
+    tinted = (chest(7)[..., None] * np.array([0.8, 1, 0.9])).astype(np.uint8)
+    marked = np.dstack([chest(7)] * 3)
+    marked[:9, :9] = (255, 0, 0)
+    for name, picture in {"1": tinted, "2": photograph, "3": marked}.items():
+        Image.fromarray(picture).save(tmp_path / f"{name}.png")
+    answers = list(joined.read_all(sorted(tmp_path.iterdir())))
+    assert [one.unlike for one in answers] == [False, True, False]
+    assert answers[1].unlikeness == np.inf and answers[1].probability is None
+    assert table(ranked(answers, joined.context), tmp_path)["unlike"].sum() == 1
 
 
 def test_an_unlike_film_has_no_probability(joined, tmp_path):

@@ -10,6 +10,7 @@ import zlib
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -18,6 +19,8 @@ import pandas as pd
 import pytest
 from browser import TOO_WIDE, needs_chromium
 from PIL import ExifTags, Image
+from pydicom import dcmread
+from pydicom.data import get_testdata_file
 from pydicom.pixels.encoders import RLELosslessEncoder
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
@@ -26,12 +29,14 @@ from pydicom.uid import (
     JPEGBaseline8Bit,
     RLELossless,
 )
+from sklearn.datasets import load_sample_image
 from written_films import DEEP, GREY, as_bytes, as_tiff, table, write_dicom
 
 from lib import ROOT, phantoms
 from lib.films import UnreadableFilm, read_film
 from lib.preprocessing import normalise, prepare, to_float
 from lib.reader.answer import DISCLAIMER
+from lib.reader.film import is_coloured
 
 pytest.importorskip("onnx", reason="needs onnx, which writes a small detector")
 from small_detector import write_detector
@@ -71,9 +76,26 @@ RUNS = {
     **{"photometric_interpretation": "MONOCHROME2", "encoding_plugin": "pydicom"},
 }
 SIGNED = (DEEP.astype(np.int16) - 2048) & 0x0FFF
+COLOURS = np.dstack([SMOOTH, SMOOTH[::-1], SMOOTH])
+COLOURED = {"JPEG of RGB.dcm", "JPEG of YBR.dcm"}
+#: Films within pydicom, of 12 bits with losses and of more codings, which are not written here.
+OF_PYDICOM = ["JPGExtended.dcm", "MR_small_jpeg_ls_lossless.dcm", "MR_small_jp2klossless.dcm"]
 DIALECTS = {
     "implicit": {"pixels": DEEP, "syntax": ImplicitVRLittleEndian},
     "JPEG": {"syntax": JPEGBaseline8Bit, "data": [as_bytes(GREY, "JPEG", quality=95)]},
+    "JPEG in strips": {
+        "syntax": JPEGBaseline8Bit,
+        "data": [as_bytes(GREY, "JPEG", quality=30, restart_marker_blocks=3, optimize=True)],
+    },
+    "JPEG of RGB": {
+        **{"pixels": COLOURS, "syntax": JPEGBaseline8Bit},
+        "data": [as_bytes(COLOURS, "JPEG", quality=95, keep_rgb=True)],
+    },
+    "JPEG of YBR": {
+        **{"pixels": COLOURS, "syntax": JPEGBaseline8Bit},
+        "PhotometricInterpretation": "YBR_FULL_422",
+        "data": [as_bytes(COLOURS, "JPEG", quality=95)],
+    },
     "JPEG 2000": {
         **{"pixels": DEEP, "syntax": JPEG2000Lossless},
         "data": [as_bytes(DEEP, "JPEG2000", no_jp2=True)],
@@ -126,6 +148,17 @@ ASK_IN_WORKER = """(address) => new Promise((resolve) => {
 UNNAMED = """[...document.querySelectorAll("button, input, canvas, svg, section, article")].filter(
   (one) => !(one.labels?.length || one.ariaLabel || one.textContent.trim())).map(
   (one) => one.outerHTML)"""
+#: What has the focus, in a word.
+FOCUSED = """() => {
+  const { id, value, type, textContent } = document.activeElement;
+  return id || (type === "range" ? type : textContent || value);
+}"""
+#: The largest opacity of the red over the film, 0 to 255.
+OVERLAY = """(() => {
+  const drawn = document.querySelector("#film .stack canvas + canvas");
+  const { data } = drawn.getContext("2d").getImageData(0, 0, drawn.width, drawn.height);
+  return data.reduce((most, level, n) => (n % 4 === 3 ? Math.max(most, level) : most), 0);
+})()"""
 #: The grey levels of the film as it is shown.
 FILM = """(() => {
   const drawn = document.querySelector("#film canvas");
@@ -210,10 +243,10 @@ def page(site, browser):
 
 
 def wait(window, condition):
-    """Wait until a condition holds on the page, at most a minute."""
+    """Wait until a condition holds on the page, at most 100 s."""
     looks = f"""new Promise((resolve) => {{
       const start = Date.now();
-      const look = () => ({condition}) ? resolve("") : Date.now() - start > 60000
+      const look = () => ({condition}) ? resolve("") : Date.now() - start > 100000
         ? resolve(document.body.innerText) : setTimeout(look, 20);
       look();
     }})"""
@@ -224,6 +257,12 @@ def turned(orientation):
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = orientation
     return exif
+
+
+def in_few_colours(pixels):
+    file = io.BytesIO()
+    Image.fromarray(pixels).quantize(64).save(file, "PNG")
+    return file.getvalue()
 
 
 def written(path, content):
@@ -252,10 +291,10 @@ def check(window, path, detectors):
     """Assert that pictures that detectors see, and their scores, are those of Python."""
     film = read_film(path)
     in_browser = look_at(window, path)
-    if with_losses(path):
-        # Decoders differ by a grey level, which the equalisation of a flat film may spread.
+    if path.name in COLOURED:
+        # Decoders interpolate colours in their own ways, which the equalisation may spread.
         apart = np.abs(normalise(film) - np.array(in_browser["film"], float).reshape(film.shape))
-        assert np.mean(apart <= 2) == 1, (path, apart.max())
+        assert np.mean(apart <= 3) >= 0.995, (path, apart.max())
         return
     for name, settings in SETTINGS.items():
         image = prepare(film, **settings).image
@@ -268,14 +307,10 @@ def check(window, path, detectors):
         assert abs(in_browser[name]["score"] - score) <= 1e-3 * spread, (path, name)
 
 
-def with_losses(path):
-    """Return whether it is a DICOM coded as JPEG, which Python decodes with another library."""
-    return path.suffix == ".dcm" and b"1.2.840.10008.1.2.4.50" in path.read_bytes()[:1000]
-
-
 def test_pictures_and_scores_are_those_of_python(page, films, detectors):
     add(page, films)
-    assert {with_losses(path) for path in films} == {True, False}
+    syntaxes = [dcmread(path).file_meta.TransferSyntaxUID for path in films if "dcm" in path.name]
+    assert JPEGBaseline8Bit in syntaxes
     for path in films:
         check(page, path, detectors)
 
@@ -299,6 +334,7 @@ def test_dialects_of_dicom_and_pictures_are_read_as_by_python(page, detectors, t
     paths += [write_dicom(tmp_path / f"{name}.dcm", **tags) for name, tags in DIALECTS.items()]
     plain = write_dicom(tmp_path / "plain.dcm").read_bytes()
     paths.append(written(tmp_path / "no preamble.dcm", plain[132:]))
+    paths += [Path(get_testdata_file(name, download=False)) for name in OF_PYDICOM]
     add(page, paths)
     for path in paths:
         check(page, path, detectors)
@@ -389,6 +425,27 @@ def test_the_table_of_all_answers_has_a_row_per_film_and_detector(page, detector
     assert "where 50 % of the films are abnormal; with fewer it is lower." in card
 
 
+def test_a_picture_in_colours_is_unlike_where_python_calls_it_so(page, detectors, tmp_path):
+    photograph = load_sample_image("china.jpg")[:200, :300]
+    tinted = (SMOOTH[..., None] * np.array([0.8, 1, 0.9])).astype(np.uint8)
+    pictures = {
+        "photograph.png": as_bytes(photograph, "PNG"),
+        "photograph.jpg": as_bytes(photograph, "JPEG"),
+        "photograph.tif": as_bytes(photograph, "TIFF"),
+        "turned photograph.jpg": as_bytes(photograph, "JPEG", exif=turned(6)),
+        "of 64 colours.png": in_few_colours(photograph),
+        "grey photograph.png": as_bytes(photograph[..., 1], "PNG"),
+        "tinted film.png": as_bytes(tinted, "PNG"),
+    }
+    paths = [written(tmp_path / name, content) for name, content in pictures.items()]
+    add(page, paths)
+    rows = pd.read_csv(io.StringIO(page.value(SAVED))).set_index("file")["unlike"]
+    for path in paths:
+        in_python = is_coloured(path)
+        assert in_python == (path.name not in ("grey photograph.png", "tinted film.png"))
+        assert set(rows[path.name]) == {"yes" if in_python else "no"}, path
+
+
 def test_nothing_leaves_the_page_nor_its_worker(page):
     """A server on another port, which would answer, is never asked."""
     asked = []
@@ -419,6 +476,32 @@ def test_the_page_fits_a_phone_and_has_names_for_its_controls(page, site, films)
     assert page.value(TOO_WIDE) == []
     unnamed = page.value(UNNAMED)
     assert unnamed == []
+    assert not page.problems
+
+
+def test_everything_is_reached_by_keys(page, site, films, tmp_path):
+    page.open(site)
+    wait(page, '"ready" in document.body.dataset')
+    add(page, [films[0], written(tmp_path / "note.png", b"note")])
+    wait(page, "document.querySelector('#film .card')")
+    page.value("document.getElementById('files').focus()")
+    reached = []
+    while "film 0" not in " ".join(reached):
+        assert len(reached) < 20, reached
+        reached.append(page.value(f"({FOCUSED})()"))
+        page.press("Tab")
+    wanted = ["files", "folder", "chests", "limbs", "base-rate", "range", "range", "save"]
+    assert [one for one in reached if one in wanted] == wanted
+    page.press("Enter")  # on note.png
+    wait(page, f"({FOCUSED})().includes('note.png is not read: not an image')")
+    assert "not read" in page.value("document.getElementById('status').textContent")
+    page.value("document.querySelector('#films button').focus()")
+    page.press("Enter")
+    wait(page, "document.activeElement.matches('#film h2')")
+    page.press("Tab")
+    for _ in range(40):
+        page.press("ArrowLeft")  # the slider of the opacity, from 85 to 45 %
+    assert 0 < page.value(OVERLAY) <= round(0.45 * 255)
     assert not page.problems
 
 

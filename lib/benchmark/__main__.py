@@ -16,6 +16,7 @@ def main() -> None:
         *speeds.preprocessing_speed(),
         *speeds.training_speed(),
         *speeds.reading_speed(),
+        *speeds.answering_speed(),
         *speeds.diffusion_speed(),
         *speeds.measures_speed(),
     ]

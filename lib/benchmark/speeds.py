@@ -1,6 +1,8 @@
 """Measure the speed of preprocessing, training, scoring and measures on this machine."""
 
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from contextlib import suppress
@@ -77,6 +79,33 @@ def reading_speed() -> list[dict]:
             "reading", f"autoencoder, films {place}", value, value / speed["in memory"], "in memory"
         )
         for place, value in speed.items()
+    ]
+
+
+def answering_speed() -> list[dict]:
+    """Measure films/s of `make read`: of a folder after loading, and of the command with one film.
+
+    With the first detector that is trained on the last data set; without one nothing is measured.
+    """
+    from lib.reader import Reader, choice
+
+    dataset = grid.datasets()[-1]
+    detector = next((f"{dataset}/{name}/0" for name in choice.ready(dataset)), None)
+    if not detector:
+        return []
+    index = load_index(files.index(dataset)).head(4 * FILMS)
+    paths = [ROOT / "data" / path for path in index["path"]]
+    with tempfile.TemporaryDirectory() as folder:
+        options = ["--detector", detector, "--output", folder, "--", str(paths[0])]
+        command = [sys.executable, "-m", "lib.reader", *options]
+        from_the_command = 1 / _seconds(partial(subprocess.run, command, check=True, cwd=ROOT))
+    reader = Reader(detector)
+    list(reader.read_all(paths[:32]))  # compiles
+    of_many = len(paths) / _seconds(lambda: list(reader.read_all(paths)))
+    speed = {"a folder": of_many, "one film, with loading": from_the_command}
+    return [
+        _row("answering", f"{detector}, {subject}", value, value / of_many, "a folder")
+        for subject, value in speed.items()
     ]
 
 
@@ -170,7 +199,7 @@ def _row(task: str, subject: str, speed: float, ratio: float, reference: str) ->
     return {
         "task": task,
         "subject": subject,
-        "films_per_s": round(speed, 1),
+        "films_per_s": round(speed, 1 if speed >= 1 else 3),
         "ratio": round(ratio, 2),
         "ratio_to": reference,
         "machine": table.machine(),

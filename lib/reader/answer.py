@@ -49,7 +49,7 @@ class Answer(NamedTuple):
     score: float  # raw; larger is more abnormal
     percentile: float  # among normal validation films, 0 to 100; ties count half
     probability: float | None  # of being abnormal, at `context.base_rate`; None where unlike
-    unlikeness: float  # in the unit of the gate (lib.reader.gate)
+    unlikeness: float  # in the unit of the gate (lib.reader.gate); infinite of a coloured picture
     unlike: bool  # whether the film is unlike those that the detector learned from
     context: Context
     small_map: Map | None

@@ -11,13 +11,16 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from PIL import Image
 from tqdm import tqdm
 
 from lib import processes
 from lib.films import NotAFilm, UnreadableFilm, read_film
+from lib.films.kinds import DICOM, kind_of
 from lib.preprocessing import prepare
 
 TOGETHER = 32  # films in a batch: read by one worker, and scored at once
+COLOURED = 8  # mean deviation of the difference of two colours, in grey levels: beyond, no film
 FEW = 100  # films that this process reads in the time in which a worker starts
 
 
@@ -28,6 +31,7 @@ class Film(NamedTuple):
     shape: tuple[int, int]  # height and width in pixels
     images: list[np.ndarray]  # uint8 (size, size)
     matrices: list[np.ndarray]  # float64 (3, 3), from pixels (x, y) of the film to the image's
+    coloured: bool  # whether it is a picture in colours, as photographs are
 
 
 class Refused(NamedTuple):
@@ -46,7 +50,24 @@ def load(path: Path, settings: list[dict]) -> Film:
     except (ValueError, cv2.error):
         raise UnreadableFilm("cannot be prepared") from None
     images, matrices = [one.image for one in prepared], [one.matrix for one in prepared]
-    return Film(path, grey.shape, images, matrices)
+    return Film(path, grey.shape, images, matrices, is_coloured(path))
+
+
+def is_coloured(path: Path) -> bool:
+    """Return whether the colours of a picture vary as those of photographs do.
+
+    A film is grey, also where it is stored with three channels; the tint of a scan and small marks
+    in a colour vary less. The colours of DICOM are not looked at.
+    """
+    if kind_of(path) == DICOM:
+        return False
+    with Image.open(path) as picture:
+        if picture.mode in ("1", "L", "LA", "LAB", "I", "F") or picture.mode.startswith("I;16"):
+            return False
+        red, green, blue = np.moveaxis(np.asarray(picture.convert("RGB"), np.float32), 2, 0)
+    apart = np.stack([red - green, blue - green])
+    deviation = np.abs(apart - apart.mean(axis=(1, 2), keepdims=True)).mean(axis=(1, 2))
+    return bool(deviation.max() > COLOURED)
 
 
 def batches(paths: list[Path], settings: list[dict]) -> Iterator[list[Film | Refused]]:

@@ -73,6 +73,7 @@ class Reader:
         scores = np.column_stack([one.scores for one in outputs])
         fused = self.fused(scores) if self.choice.rule else scores[:, 0]
         unlike = self.gate.unlikeness(self._images(films, self.settings[0]))
+        unlike = np.where([film.coloured for film in films], np.inf, unlike)
         leading = self._leading(scores, outputs)
         return [
             Answer(

@@ -41,12 +41,13 @@ export class Detector {
     const scores = outputs.map(({ score }) => score);
     const shown = leading(outputs, standardised(scores, this.facts.rule));
     const scale = this.parts[shown].map_scale;
-    const unlike = this.gate ? await this.#unlikeness(prepared) : null;
+    const unlike = this.gate ? await this.#unlikeness(film, prepared) : null;
     return { score: joined(scores, this.facts.rule), scale, unlike, ...without(outputs[shown], "score") };
   }
 
-  /** unlikeness: of a film, in the unit of the gate (lib/reader/gate.py). */
-  async #unlikeness(prepared) {
+  /** unlikeness: of a film, in the unit of the gate (lib/reader/gate.py); infinite of a picture in colours. */
+  async #unlikeness(film, prepared) {
+    if (film.coloured) return Infinity;
     const { preprocessing, size, middle, spread } = this.facts.gate;
     const { image } = prepared(preprocessing);
     const interpolation = image.width > size ? cv.INTER_AREA : cv.INTER_LINEAR;

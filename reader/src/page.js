@@ -73,7 +73,7 @@ function sample(path) {
 function add(files) {
   files.forEach((file, n) => {
     const film = { name: file.webkitRelativePath || file.path || file.name, file };
-    film.row = row(film, () => look(film));
+    film.row = row(film, () => look(film, true));
     films.push(film);
     part("films").append(film.row);
     list(film);
@@ -95,22 +95,28 @@ async function read(film) {
   list(film);
 }
 
-/** Show a film with its answers; it is read again, so that memory does not grow with the films. */
-async function look(film) {
+/**
+ * Show a film with its answers; it is read again, so that memory does not grow with the films. `asked`:
+ * whether the user chose it, who is then led to it, from wherever in the list.
+ */
+async function look(film, asked = false) {
   if (!films.includes(film)) return;
   const before = looked;
   looked = film;
   for (const one of [before, film]) if (one) list(one);
-  const asked = detectors; // others may be chosen before the answer
-  const names = asked.map(({ name }) => name);
-  const shown = await reader.read(film.file, names, true).then(
-    (read) => view(film.name, read, asked, baseRate()),
-    (error) => make("p", { class: "reason" }, `${film.name} is not read: ${error.message}.`),
+  const used = detectors; // others may be chosen before the answer
+  const names = used.map(({ name }) => name);
+  const [shown, words] = await reader.read(film.file, names, true).then(
+    (read) => [view(film.name, read, used, baseRate()), `${film.name} is shown.`],
+    (error) => notRead(`${film.name} is not read: ${error.message}.`),
   );
   if (looked !== film) return; // another one was chosen meanwhile
   part("film").replaceChildren(shown);
-  say(`${film.name} is shown.`);
+  say(words);
+  if (asked) shown.querySelector("[tabindex]").focus();
 }
+
+const notRead = (words) => [make("section", {}, make("p", { class: "reason", tabindex: -1 }, words)), words];
 
 const baseRate = () => Number(part("base-rate").value) / 100;
 

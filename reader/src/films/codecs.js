@@ -69,4 +69,8 @@ function unpack(stream, at, pixels, put) {
   }
 }
 
-const words = (bytes, bits) => (bits > 8 ? new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >> 1) : bytes);
+function words(bytes, bits) {
+  if (bits <= 8) return bytes;
+  const Words = bits > 16 ? Uint32Array : Uint16Array;
+  return new Words(bytes.buffer, bytes.byteOffset, bytes.byteLength / Words.BYTES_PER_ELEMENT);
+}

@@ -1,6 +1,7 @@
 // Grey of colours, as Pillow computes it (ITU-R BT.601).
 
 import { picture } from "../opencv.js";
+import { mean } from "../preprocessing/numbers.js";
 
 /** The grey levels of pixels of 8 bits and three channels or more, red first. */
 export function greyOf(pixels, channels) {
@@ -11,18 +12,35 @@ export function greyOf(pixels, channels) {
   return grey;
 }
 
+const COLOURED = 8; // grey levels
+
+/** is_coloured (lib/reader/film.py): whether colours vary as in photographs; pixels as those of `greyOf`. */
+export function isColoured(pixels, channels) {
+  return [0, 2].some((channel) => deviation(pixels, channels, channel) > COLOURED);
+}
+
+/** The mean deviation of the difference between a channel and green. */
+function deviation(pixels, channels, channel) {
+  const apart = Float32Array.from({ length: pixels.length / channels }, (_, n) => pixels[n * channels + channel] - pixels[n * channels + 1]);
+  const middle = mean(apart);
+  return mean(apart.map((value) => Math.abs(value - middle)));
+}
+
 /**
  * _grey of lib/films/picture.py: 16 bits of grey are kept; 16 bits of colour become 8, and grey of few
- * bits is spread to 8. `data` has one level per sample, `palette` colours of 8 bits.
+ * bits is spread to 8. `data` has one level per sample, `palette` colours of 8 bits. The picture may be `coloured`.
  */
 export function inGrey({ data, width, height, depth, channels, palette }) {
   if (depth === 16 && channels === 1) return picture(data, width, height);
   if (depth === 16) return inGrey({ data: data.map((level) => level >> 8), width, height, depth: 8, channels });
   if (palette) {
-    const grey = greyOf(Uint8Array.from(palette.flatMap((colour) => colour.slice(0, 3))), 3);
-    return picture(Uint8Array.from(data, (level) => grey[level]), width, height);
+    const colours = palette.map((colour) => colour.slice(0, 3));
+    const pixels = new Uint8Array(3 * data.length);
+    data.forEach((level, n) => pixels.set(colours[level], 3 * n));
+    return inGrey({ data: pixels, width, height, depth: 8, channels: 3 });
   }
   const factor = 255 / (2 ** depth - 1);
   const full = Uint8Array.from(data, (level) => level * factor);
-  return picture(channels < 3 ? full.filter((_, n) => n % channels === 0) : greyOf(full, channels), width, height);
+  if (channels < 3) return picture(full.filter((_, n) => n % channels === 0), width, height);
+  return { ...picture(greyOf(full, channels), width, height), coloured: isColoured(full, channels) };
 }

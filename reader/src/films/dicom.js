@@ -4,9 +4,10 @@ import parser from "dicom-parser";
 
 import { picture } from "../opencv.js";
 import { range } from "../preprocessing/numbers.js";
-import { codedSize } from "./coded_size.js";
+import { codedSize, segments } from "./coded_size.js";
 import { decodedBy, decodedLossless, decodedRuns } from "./codecs.js";
 import { shown } from "./display.js";
+import { decodedGrey } from "./grey_jpeg.js";
 import { missingPreamble } from "./kinds.js";
 import { checkSize, Refusal } from "./refusals.js";
 import { bytesOf, element, number, text } from "./tags.js";
@@ -27,6 +28,9 @@ const DECODERS = {
   [`${BASE}.4.91`]: (stream) => decodedBy("jpeg2000", stream),
   [RUNS]: decodedRuns,
 };
+// JPEG markers: of the size, of what Adobe's programs say of colours, and of what decoders pass over.
+const [BASELINE, EXTENDED, APP14, COMMENT] = [0xc0, 0xc1, 0xee, 0xfe];
+const ADOBE = [0xff, APP14, 0, 14, ...[..."Adobe"].map((letter) => letter.charCodeAt(0)), 0, 100, 0, 0, 0, 0, 0];
 const NO_FILMS = ["SR", "PR", "KO", "DOC", "SEG", "REG", "RTSTRUCT", "RTPLAN", "RTDOSE", "PLAN", "ECG"];
 // Storage classes of objects that describe films, by the numbers that follow the root.
 const STORAGE = "1.2.840.10008.5.1.4.1.1.";
@@ -133,10 +137,22 @@ function checkFrame(stream, syntax, { width, height, channels, allocated }) {
   if (size?.slice(0, 3).join() !== [width, height, channels].join()) throw new Refusal("truncated or damaged");
 }
 
-function jpeg(stream) {
-  const bits = stream[stream.findIndex((byte, n) => byte === 0xff && stream[n + 1] >= 0xc0 && stream[n + 1] <= 0xc2) + 4];
-  if (bits !== 8) throw new Refusal(`a JPEG of ${bits} bits with losses, which this page does not read`);
-  return decodedBy("jpeg", stream);
+/** A JPEG with losses: grey ones bit by bit as in Python, colours to two or three grey levels. */
+function jpeg(stream, { colour }) {
+  const [, , channels, marker] = codedSize(stream);
+  if (channels === 1 && (marker === BASELINE || marker === EXTENDED)) return decodedGrey(stream);
+  return decodedBy("jpeg", channels === 3 ? withColours(stream, colour !== "RGB") : stream);
+}
+
+/** State in a JPEG whether its colours are YBR: as the header of the DICOM does, but for a JFIF, which always is. */
+function withColours(stream, areYbr) {
+  const whole = new Uint8Array(stream.length + ADOBE.length);
+  whole.set(stream.subarray(0, 2));
+  whole.set(ADOBE, 2);
+  whole.set(stream.subarray(2), 2 + ADOBE.length);
+  for (const { marker, at } of segments(stream)) if (marker === APP14) whole[at + ADOBE.length + 1] = COMMENT;
+  whole[1 + ADOBE.length] = areYbr ? 1 : 0;
+  return whole;
 }
 
 /** _native: uncompressed pixels; shifted down where they occupy the high bits of their words. */
@@ -145,6 +161,9 @@ function native(film, header) {
   if (![8, 16, 32].includes(allocated)) throw new Refusal(`${allocated} bits per pixel, which this page does not read`);
   const [count, size] = [width * height * channels, allocated / 8];
   const bytes = bytesOf(film, "PixelData");
+  if (channels === 3 && !["RGB", "YBR_FULL"].includes(header.colour)) {
+    throw new Refusal(`colours coded as ${header.colour}, which this page does not read`);
+  }
   if (bytes.length < count * size) throw new Refusal("truncated or damaged");
   const words = wordsOf(bytes.slice(0, count * size), size, film.bigEndian);
   if (channels === 3) return { data: inPixels(words, header, film), channels };
@@ -176,7 +195,6 @@ function inPixels(words, { width, height, colour }, film) {
   const planes = number(film, "PlanarConfiguration") === 1;
   const rgb = planes ? words.map((_, n) => words[(n % 3) * pixels + Math.floor(n / 3)]) : words;
   if (colour === "RGB") return rgb;
-  if (colour !== "YBR_FULL") throw new Refusal(`colours coded as ${colour}, which this page does not read`);
   return rgb.map((_, n) => {
     const [y, blue, red] = [rgb[n - (n % 3)], rgb[n - (n % 3) + 1] - 128, rgb[n - (n % 3) + 2] - 128];
     const level = [y + 1.402 * red, y - 0.344136 * blue - 0.714136 * red, y + 1.772 * blue][n % 3];

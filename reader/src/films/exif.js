@@ -1,7 +1,5 @@
 // Turn a picture upright by its EXIF orientation.
 
-import { picture } from "../opencv.js";
-
 const ORIENTATION = 0x0112;
 
 /** The orientation (1 to 8) in the bytes of an EXIF block; 1 if there is none or it is damaged. */
@@ -44,5 +42,5 @@ export function upright(image, orientation) {
       turned[y * across + x] = data[row * width + column];
     }
   }
-  return picture(turned, across, down);
+  return { ...image, data: turned, width: across, height: down };
 }

@@ -1,9 +1,8 @@
 // Decode a JPEG, after its size has been checked in the header: lib/films/picture.py.
 
-import { picture } from "../opencv.js";
 import { codedSize, segments } from "./coded_size.js";
 import { decodedBy } from "./codecs.js";
-import { greyOf } from "./colours.js";
+import { inGrey } from "./colours.js";
 import { orientationIn, upright } from "./exif.js";
 import { checkSize, Refusal } from "./refusals.js";
 
@@ -18,8 +17,7 @@ export async function readJpeg(bytes) {
   if (!(size[2] === 1 || size[2] === 3)) throw new Refusal("a JPEG of four inks, which this page does not read");
   if (!isComplete(bytes)) throw new Refusal("truncated or damaged");
   const { data, width, height, channels } = await decodedBy("jpeg", bytes);
-  const grey = channels === 1 ? data : greyOf(data, channels);
-  return upright(picture(grey, width, height), orientation(bytes));
+  return upright(inGrey({ data, width, height, depth: 8, channels }), orientation(bytes));
 }
 
 /** Whether the marker of the end is there; the decoder fills a truncated film with grey. */
