@@ -54,8 +54,8 @@ def flagged(detectors: Iterable[Scored]) -> pd.DataFrame:
     """Return one row per test film: label, finding, view, body_part, and the detectors' flags.
 
     `flags` is the number of detectors that flag it, of `detectors`; `hard` is true of an abnormal
-    film with fewer than FEW of them, and of a normal one with at least MANY. Empty if there is no
-    detector or no normal validation film.
+    film with fewer than FEW of them, and of a normal one with at least MANY. Empty with fewer than
+    two detectors or without a normal validation film.
     """
     flags = {}
     for scored in detectors:
@@ -65,7 +65,7 @@ def flagged(detectors: Iterable[Scored]) -> pd.DataFrame:
             reached = test["score"].ge(metrics.threshold_from_normals(normal))
             flags[scored.method] = reached.set_axis(test["image_id"])
             films = test.set_index("image_id")[["label", *SHOWN]]
-    if not flags:
+    if len(flags) < 2:
         return pd.DataFrame(columns=["label", *SHOWN, "flags", "detectors", "hard"])
     films = films.assign(flags=pd.DataFrame(flags).sum(axis=1), detectors=len(flags))
     share = films["flags"] / films["detectors"]

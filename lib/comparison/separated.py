@@ -33,6 +33,20 @@ class Order(NamedTuple):
         """The names with the marks of choices made in sight."""
         return [f"{name}{marked(self.dataset, name)}" for name in self.names]
 
+    def sentence(self) -> str:
+        """Say how many pairs differ clearly, and from which detectors the best does not."""
+        best, *others = self.names
+        shown = dict(zip(self.names, map(literal, self.marked), strict=True))
+        near = [shown[name] for name in others if frozenset((best, name)) not in self.pairs]
+        total = len(self.names) * len(others) // 2
+        words = f"{len(self.pairs)} of {total} pairs of detectors differ clearly. "
+        if not near:
+            return f"{words}{shown[best]}, with the highest AUROC, differs clearly from all others."
+        return (
+            f"{words}{shown[best]} has the highest AUROC; it does not differ clearly from "
+            f"{', '.join(near)}."
+        )
+
 
 def orders(tests: pd.DataFrame, auroc: pd.DataFrame) -> Iterator[Order]:
     """Yield the order of each data set with tests; without floors and fusions.
@@ -69,18 +83,3 @@ def longest_runs(names: Sequence[str], pairs: Collection[frozenset[str]]) -> lis
         if end - first > 1 and (not runs or end > runs[-1].stop):
             runs.append(range(first, end))
     return runs
-
-
-def sentence(order: Order) -> str:
-    """Say how many pairs differ clearly, and from which detectors the best does not."""
-    best, *others = order.names
-    shown = dict(zip(order.names, map(literal, order.marked), strict=True))
-    near = [shown[name] for name in others if frozenset((best, name)) not in order.pairs]
-    total = len(order.names) * len(others) // 2
-    words = f"{len(order.pairs)} of {total} pairs of detectors differ clearly. "
-    if not near:
-        return f"{words}{shown[best]}, with the highest AUROC, differs clearly from all others."
-    return (
-        f"{words}{shown[best]} has the highest AUROC; it does not differ clearly from "
-        f"{', '.join(near)}."
-    )

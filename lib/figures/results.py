@@ -121,10 +121,9 @@ def roc_bands(curves: pd.DataFrame, family: str, floor: str = "") -> Figure:
         value = f"{curve['auroc'].iloc[0]:.2f}"
         axes.set_title(f"{short(name, 28)} {value}", fontsize=9)
         axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
-        band = [np.interp(0.1, curve["fpr"], curve[end]) for end in ("low", "high")]
-        entries.append(
-            f"{name} AUROC {value}, recall at 90 % specificity {prose.ends(*band, '.2f')}"
-        )
+        low, high = (np.interp(0.1, curve["fpr"], curve[end]) for end in ("low", "high"))
+        recall = f"recall at 90 % specificity {prose.ends(low, high, '.2f')}"
+        entries.append(f"{name} AUROC {value}, {recall}")
     figure.supxlabel("1 - specificity", fontsize=9)
     figure.supylabel("recall", fontsize=9)
     title = family.replace("_", " ")
