@@ -115,11 +115,6 @@ def ends(low: float, high: float, form: str = ".3f") -> str:
     return f"[{low:{form}}, {high:{form}}]"
 
 
-def rough(value: float) -> str:
-    """Return a number with two digits, whole from 10: `0.0017`, `4.9`, `1,240`."""
-    return f"{value:,.0f}" if value >= 9.95 else f"{value:.2g}"
-
-
 def p_value(value: float) -> str:
     """Return a p value on one line, as tables show it."""
     return unbroken("< 0.0001") if value < 0.0001 else f"{value:.4f}"

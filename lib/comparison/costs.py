@@ -7,10 +7,11 @@ the page of the fit shows. Features of backbones are computed beforehand and are
 
 import pandas as pd
 
-from lib import files, prose
+from lib import files
 from lib.comparison.choices import with_marks
 from lib.comparison.scores import FLOOR
 from lib.datasets.table import load_index
+from lib.figures.costs import rough
 from lib.fits import landing, store
 from lib.grid import FUSION, Fit
 from lib.prose import literal
@@ -61,9 +62,7 @@ def sentence(rows: pd.DataFrame) -> str:
     words = []
     for cost, unit in COSTS.items():
         ends = rows.sort_values(cost, kind="stable").iloc[[0, -1]]
-        low, high = (
-            f"{prose.rough(row[cost])} ({literal(row['method'])})" for _, row in ends.iterrows()
-        )
+        low, high = (f"{rough(row[cost])} ({literal(row['method'])})" for _, row in ends.iterrows())
         names = [
             f"{literal(row.method)} ({row.value:.2f})" for row in cheapest(rows, cost).itertuples()
         ]

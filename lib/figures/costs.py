@@ -33,11 +33,16 @@ def costs(rows: pd.DataFrame, names: Mapping[str, Sequence[str]]) -> Figure:
     figure.legend(*handles, loc="outside upper left", ncols=3, fontsize=9)
     entries = [
         f"{row.method} {prose.interval(row.value, row.low, row.high, '.2f')}, "
-        f"{prose.rough(row.minutes)} min, {prose.rough(row.milliseconds)} ms"
+        f"{rough(row.minutes)} min, {rough(row.milliseconds)} ms"
         for row in rows.sort_values("value", ascending=False).itertuples()
     ]
     text = "AUROC with 95 % interval, minutes of training and milliseconds per film"
     return described(figure, f"{text}: {'; '.join(entries)}.")
+
+
+def rough(value: float) -> str:
+    """Return a number with two digits, whole from 10: `0.0017`, `4.9`, `1,240`."""
+    return f"{value:,.0f}" if value >= 9.95 else f"{value:.2g}"
 
 
 def _panel(axes: Axes, rows: pd.DataFrame, cost: str) -> None:
