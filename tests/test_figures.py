@@ -53,6 +53,16 @@ MANY_CURVES = pd.concat(
     ]
 )
 MANY_CURVES["auroc"] = MANY_CURVES.groupby("name")["tpr"].transform("mean")
+BANDS = MANY_CURVES.assign(low=MANY_CURVES["tpr"] - 0.1, high=MANY_CURVES["tpr"] + 0.2)
+RUNS = [range(2), range(1, 3)]
+COSTS = pd.DataFrame(
+    [
+        ("padim", "features", 0.002, 4.0, 0.6, 0.5, 0.7),
+        ("resnet", "supervised", 2.0, 9.0, 0.9, np.nan, np.nan),
+        ("vae", "other family", 30.0, 1200.0, 0.7, 0.6, 0.8),
+    ],
+    columns=["method", "family", "minutes", "milliseconds", "value", "low", "high"],
+)
 HISTORY = pd.DataFrame(
     {"epoch": [0, 1, 2], "loss": [9.0, 1.0, 0.1], "val_loss": [8.0, 2.0, 1.0], "kl": [3, 2, 1]}
 )
@@ -144,6 +154,9 @@ EVERY_FIGURE = {
     "training_curves": lambda: figures.training_curves(HISTORY),
     "roc": lambda: figures.roc(CURVES, AUROC),
     "roc_by_family": lambda: figures.roc_by_family(MANY_CURVES, "floor: knn"),
+    "roc_bands": lambda: figures.roc_bands(BANDS, "few_labels", "floor: knn"),
+    "separated": lambda: figures.separated(["resnet", "vae", "padim"], [0.9, 0.7, 0.6], RUNS),
+    "costs": lambda: figures.costs(COSTS, {"minutes": ["resnet"], "milliseconds": ["padim"]}),
     "score_histogram": lambda: figures.score_histogram(SCORES, LABELS, {"recall 0.9": 0.2}),
     "distances": lambda: figures.distances(np.abs(SCORES), LABELS, radius=1.5),
     "leaderboard": lambda: figures.leaderboard(RESULTS),
@@ -363,7 +376,9 @@ def test_intervals_are_legible_on_a_phone(name):
     assert all(above.y0 >= below.y1 for above, below in pairwise(boxes)), "lines do not overlap"
 
 
-@pytest.mark.parametrize("name", ["counts", "distribution", "roc_by_family", "heat"])
+@pytest.mark.parametrize(
+    "name", ["counts", "distribution", "roc_by_family", "roc_bands", "separated", "costs", "heat"]
+)
 def test_words_of_large_figures_are_legible_on_a_phone(name):
     figure = EVERY_FIGURE[name]()
     width = figure.get_figwidth() * figure.dpi
@@ -401,6 +416,47 @@ def test_the_band_of_a_glance_reaches_from_the_best_shortcut_to_the_best_simple_
     np.testing.assert_allclose([band.get_x(), band.get_x() + band.get_width()], [0.55, 0.62])
     assert [text.get_text() for text in axes.get_yticklabels()] == ["vae"]
     assert "best simple detector 0.62" in figure.get_label()
+
+
+def test_bands_are_those_of_each_method_of_a_family_the_best_first():
+    figure = figures.roc_bands(BANDS, "few_labels", "floor: knn")
+    first, *_ = figure.axes
+    best = BANDS[BANDS["name"].eq("method_11")]
+    (band,) = first.collections
+    low, high = (best[["fpr", end]].to_numpy() for end in ("low", "high"))
+    points = {tuple(point) for point in band.get_paths()[0].vertices}
+    assert {tuple(point) for point in np.concatenate([low, high])} <= points
+    titles = [axes.get_title(loc="left").split()[0] for axes in figure.axes]
+    assert titles == [f"method_{n}" for n in (11, 9, 7, 5, 3, 1)]
+    recall = np.interp(0.1, best["fpr"], best["tpr"])
+    words = f"recall at 90 % specificity [{recall - 0.1:.2f}, {recall + 0.2:.2f}]"
+    assert words in figure.get_label()
+
+
+def test_bars_over_runs_with_a_place_in_common_are_next_to_one_another():
+    runs = [range(2), range(1, 4), range(2, 5), range(4, 6)]
+    figure = figures.separated(list("abcdef"), np.linspace(0.9, 0.4, 6), runs)
+    (axes,) = figure.axes
+    _, *bars = axes.get_lines()
+    at, rows = zip(*((bar.get_xdata()[0], bar.get_ydata()) for bar in bars), strict=True)
+    assert [[round(low + 0.25), round(high - 0.25)] for low, high in rows] == [
+        [run[0], run[-1]] for run in runs
+    ]
+    assert at[0] == at[2] and at[1] == at[3] and at[0] < at[1]
+    assert min(at) > 0.9 and "a to b; b to d; c to e; e to f." in figure.get_label()
+
+
+def test_costs_are_on_logarithmic_axes_and_name_the_given_methods():
+    names = {"minutes": ["padim", "resnet"], "milliseconds": ["padim"]}
+    figure = figures.costs(COSTS, names)
+    for axes, shown in zip(figure.axes, names.values(), strict=True):
+        assert axes.get_xscale() == "log"
+        assert [text.get_text() for text in axes.texts] == shown
+    assert "resnet 0.90 [no interval], 2 min, 9 ms" in figure.get_label()
+    assert "vae 0.70 [0.60, 0.80], 30 min, 1,200 ms" in figure.get_label()
+    close = COSTS.assign(value=[0.600, 0.601, 0.8])
+    first, *_ = figures.costs(close, names).axes
+    assert [text.get_text() for text in first.texts] == ["padim"], "the other would overlap it"
 
 
 def test_forest_draws_each_groups_interval():

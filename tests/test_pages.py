@@ -229,6 +229,17 @@ def test_a_chapter_puts_the_methods_of_a_family_next_to_each_other(small_study):
     assert any(link.get("href", "").endswith("cards/rsna/gaussian-0.html") for link in links)
 
 
+def test_the_comparison_has_bands_bars_flags_and_costs_and_names_no_film(small_study):
+    alts, words = alts_of(small_study, "comparison"), text_of(small_study, "comparison")
+    assert any("ROC curves of reconstruction with 95 % bands: " in alt for alt in alts)
+    assert any("Without a clear difference: " in alt for alt in alts)
+    (costs,) = [alt for alt in alts if "minutes of training and milliseconds per film" in alt]
+    assert "autoencoder" in costs and "floor" not in costs
+    assert "abnormal films" in words and "are flagged by none of the" in words
+    index = pd.read_csv(small_study.folder / "build/index/rsna.csv", dtype=str)
+    assert not [name for name in [*index["image_id"], *index["patient_id"]] if name in words]
+
+
 NAME = "MUSTERMANN ERIKA"
 
 

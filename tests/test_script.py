@@ -11,9 +11,9 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from test_overview import cut
 
-from lib import ROOT, metrics, prose, report
+from lib import ROOT, figures, metrics, prose, report
 from lib.comparison import operating_points
-from lib.report import folded
+from lib.report import folded, folded_figure
 from lib.report.rendering import render, script
 
 pytestmark = pytest.mark.seconds(30)
@@ -92,15 +92,34 @@ def test_every_page_there_is_fits_its_window_and_runs_without_an_error(page, bro
     assert wrong == {}
 
 
+def page_with(shown, folder):
+    """Return a page of one cell that displays HTML."""
+    output = new_output("display_data", data={"text/html": shown})
+    notebook = nbformat.from_dict(new_notebook(cells=[new_code_cell("1", outputs=[output])]))
+    report.number_cells(notebook, stopped=False)
+    file = folder / "page.html"
+    file.write_text(render(notebook, file, failure="", made={}, pictures=ROOT))
+    return file
+
+
+@needs_chromium
+def test_a_folded_figure_is_drawn_when_it_is_opened_and_keeps_its_description(browser, tmp_path):
+    figure = figures.separated(["<vae>", "padim"], [0.7, 0.6], [range(2)])
+    browser.open(page_with(folded_figure('The "bars"', figure).data, tmp_path))
+    picture = "document.querySelector('details:not(.code) img')"
+    assert browser.value(f"{picture}.checkVisibility()") is False
+    browser.value("document.querySelector('details:not(.code)').open = true")
+    assert browser.value(f"{picture}.checkVisibility() && {picture}.naturalWidth") == 520
+    assert browser.value(f"{picture}.alt") == figure.get_label()
+    assert browser.value("document.querySelector('details:not(.code) summary').innerText") == (
+        'The "bars"'
+    )
+    assert browser.problems == []
+
+
 @needs_chromium
 def test_the_filter_of_a_folded_table_is_folded_with_it(browser, tmp_path):
-    shown = {"text/html": folded("20 rows", prose.table(WIDE)).data}
-    notebook = nbformat.from_dict(
-        new_notebook(cells=[new_code_cell("1", outputs=[new_output("display_data", data=shown)])])
-    )
-    report.number_cells(notebook, stopped=False)
-    file = tmp_path / "page.html"
-    file.write_text(render(notebook, file, failure="", made={}, pictures=ROOT))
+    file = page_with(folded("20 rows", prose.table(WIDE)).data, tmp_path)
     browser.open(file)
     filters = "[...document.querySelectorAll('.filter')].map(one => one.checkVisibility())"
     assert browser.value(filters) == [False]

@@ -297,6 +297,14 @@ def curves(roc: pd.DataFrame, auroc: pd.DataFrame) -> Iterator[tuple[str, pd.Dat
         yield dataset, drawn.rename(columns=names), "".join(floors["method"])
 
 
+def families(curves: pd.DataFrame, floor: str) -> Iterator[tuple[str, str]]:
+    """Yield a title and the name of each family among the curves of `curves`, without the floor."""
+    for family, rows in curves[curves["name"].ne(floor)].groupby("family"):
+        number = rows["name"].nunique()
+        words = family.replace("_", " ")
+        yield f"bands of the curves: {words} ({number} method{'s' * (number > 1)})", family
+
+
 def of_curves(rows: pd.DataFrame) -> str:
     """Say per data set what recall its methods have at 90 % specificity; rows of that metric."""
     rows = rows[~rows["family"].isin([FLOOR, FUSION]) & rows["seed"].ne("mean")]

@@ -4,6 +4,7 @@ Each function returns a matplotlib figure that carries its own description; `sho
 that description as alternative text.
 """
 
+from lib.figures.costs import costs
 from lib.figures.embedding import planes, planes_by_group, spheres
 from lib.figures.films import (
     chain,
@@ -25,8 +26,10 @@ from lib.figures.results import (
     pairs,
     robustness,
     roc,
+    roc_bands,
     roc_by_family,
     score_histogram,
+    separated,
     sweep,
     trend,
 )
@@ -36,6 +39,7 @@ from lib.figures.tables import counts, distribution, training_curves
 __all__ = [
     "calibration",
     "chain",
+    "costs",
     "counts",
     "distances",
     "distribution",
@@ -54,9 +58,11 @@ __all__ = [
     "residual_overlay",
     "robustness",
     "roc",
+    "roc_bands",
     "roc_by_family",
     "samples",
     "score_histogram",
+    "separated",
     "show",
     "side_by_side",
     "spheres",

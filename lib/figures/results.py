@@ -16,6 +16,7 @@ from lib.figures.style import (
     LABELS,
     MOST_LINES,
     PALE,
+    SKY,
     VERMILLION,
     described,
     label_names,
@@ -25,6 +26,7 @@ from lib.figures.style import (
     short,
     stacked,
     styled,
+    tiles,
 )
 
 WITH_INTERVAL = 40  # letters of a name that leave room for its interval on a phone
@@ -98,6 +100,34 @@ def _curves_of_family(axes: Axes, methods: pd.DataFrame, family: str) -> list[st
         label = f"{len(rest)} other{'s' * (len(rest) > 1)}, lower" if place == 0 else None
         axes.plot(curve["fpr"], curve["tpr"], color=GREY, linewidth=0.9, label=label, zorder=1.5)
     return names
+
+
+@styled
+def roc_bands(curves: pd.DataFrame, family: str, floor: str = "") -> Figure:
+    """Draw the ROC curve of each method of a family with its band, one small panel per method.
+
+    `curves` has columns name, family, fpr, tpr, low, high, auroc; the best method comes first, and
+    the floor of that name is dotted in all panels.
+    """
+    methods = curves[curves["name"].ne(floor) & curves["family"].eq(family)]
+    methods = methods.sort_values("auroc", ascending=False, kind="stable")
+    of_name, of_floor = methods.groupby("name", sort=False), curves[curves["name"].eq(floor)]
+    figure, grid = tiles(of_name.ngroups, height=230)
+    entries = []
+    for axes, (name, curve) in zip(grid, of_name, strict=True):
+        axes.fill_between(curve["fpr"], curve["low"], curve["high"], color=SKY, alpha=0.4, lw=0)
+        axes.plot(curve["fpr"], curve["tpr"], color=BLUE, linewidth=1.6)
+        axes.plot(of_floor["fpr"], of_floor["tpr"], ":k", linewidth=1.2)
+        value = f"{curve['auroc'].iloc[0]:.2f}"
+        axes.set_title(f"{short(name, 28)} {value}", fontsize=9)
+        axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
+        low, high = (np.interp(0.1, curve["fpr"], curve[end]) for end in ("low", "high"))
+        recall = f"recall at 90 % specificity {prose.ends(low, high, '.2f')}"
+        entries.append(f"{name} AUROC {value}, {recall}")
+    figure.supxlabel("1 - specificity", fontsize=9)
+    figure.supylabel("recall", fontsize=9)
+    title = family.replace("_", " ")
+    return described(figure, f"ROC curves of {title} with 95 % bands: {'; '.join(entries)}.")
 
 
 @styled
@@ -200,6 +230,32 @@ def forest(groups: pd.DataFrame, measure: str = "AUROC", chance: float = 0.5) ->
     intervals = groups[["value", "low", "high"]].itertuples(index=False)
     entries = [f"{name} {_interval(*row)}" for name, row in zip(names, intervals, strict=True)]
     return described(figure, f"{measure} with 95 % interval by group: {'; '.join(entries)}.")
+
+
+@styled
+def separated(names: Sequence[str], values: Sequence[float], runs: Sequence[range]) -> Figure:
+    """Draw detectors by AUROC, best first, and a bar over each run of places without a difference.
+
+    Bars that have a place in common are next to one another.
+    """
+    figure, (axes,) = stacked([75 + 20 * len(names)], above=0)
+    axes.plot(values, range(len(names)), "o", color=BLUE, markersize=5)
+    _names(axes, names, WITH_INTERVAL - 6)
+    low, high = min(values), max(values)
+    step = 0.06 * (high - low or 1)
+    ends: list[int] = []  # the last place of each column of bars
+    for run in runs:
+        column = next((n for n, end in enumerate(ends) if end < run[0]), len(ends))
+        ends[column : column + 1] = [run[-1]]
+        at = high + (column + 1.5) * step
+        axes.plot([at, at], [run[0] - 0.25, run[-1] + 0.25], color=INK, linewidth=3)
+    axes.set_xlim(low - step, high + (len(ends) + 1.5) * step)
+    axes.set_xticks([tick for tick in axes.get_xticks() if low - step <= tick <= high])
+    axes.set_xlabel("AUROC; bars: no clear difference", loc="left")
+    order = ", ".join(f"{name} {value:.2f}" for name, value in zip(names, values, strict=True))
+    joined = "; ".join(f"{names[run[0]]} to {names[run[-1]]}" for run in runs)
+    text = f"Detectors by AUROC, best first: {order}"
+    return described(figure, f"{text}. Without a clear difference: {joined or 'none'}.")
 
 
 @styled

@@ -93,6 +93,19 @@ def stacked(
     return figure, list(grid[:, 0])
 
 
+def tiles(number: int, height: int, columns: int = 2) -> tuple[Figure, list[Axes]]:
+    """Return a figure PHONE pixels wide with `number` small panels of one scale, in columns."""
+    rows = -(-number // columns)
+    layout = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06, wspace=0.02, hspace=0.02)
+    figure = Figure((PHONE / DPI, (30 + rows * height) / DPI), dpi=DPI, layout=layout)
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid:
+        axes.tick_params(labelsize=9)
+    for axes in grid[number:]:
+        axes.remove()
+    return figure, list(grid[:number])
+
+
 def legend_above(figure: Figure, axes: Axes, columns: int | None = None) -> None:
     """Put the legend of `axes` above all panels, where it hides nothing, in one row or columns."""
     handles, names = axes.get_legend_handles_labels()

@@ -14,7 +14,7 @@ sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 from lib.report.command import main
 from lib.report.failures import explain, undescribed_picture
-from lib.report.folding import folded
+from lib.report.folding import folded, folded_figure
 from lib.report.page import run
 from lib.report.parameters import known_parameters, typed
 from lib.report.privacy import without_film_names
@@ -25,6 +25,7 @@ __all__ = [
     "anchor",
     "explain",
     "folded",
+    "folded_figure",
     "home",
     "known_parameters",
     "main",

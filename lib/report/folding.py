@@ -1,12 +1,29 @@
 """What a page shows folded up, to be opened by a reader who wants it."""
 
+import base64
 import html
+from typing import TYPE_CHECKING
 
 from IPython.display import HTML
 from nbconvert.filters import markdown2html
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 
 def folded(title: str, text: str) -> HTML:
     """Return Markdown under a title that opens it; the title is shown as it is."""
-    inner = markdown2html(text)
+    return _details(title, markdown2html(text))
+
+
+def folded_figure(title: str, figure: "Figure") -> HTML:
+    """Return a figure with its description under a title that opens it."""
+    from lib.figures import encode  # here, as it imports matplotlib
+
+    kind, content = encode(figure)
+    source = f"data:{kind};base64,{base64.b64encode(content).decode()}"
+    return _details(title, f'<img src="{source}" alt="{html.escape(figure.get_label())}">')
+
+
+def _details(title: str, inner: str) -> HTML:
     return HTML(f"<details><summary>{html.escape(title)}</summary>{inner}</details>")
