@@ -10,6 +10,7 @@ from lib.figures.films import (
     films,
     grades,
     map_scale,
+    overlays,
     preprocessing_steps,
     residual_overlay,
     samples,
@@ -30,7 +31,7 @@ from lib.figures.results import (
     sweep,
     trend,
 )
-from lib.figures.style import encode, show
+from lib.figures.style import encode, show, show_row
 from lib.figures.tables import counts, distribution, training_curves
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "heat",
     "leaderboard",
     "map_scale",
+    "overlays",
     "pairs",
     "planes",
     "planes_by_group",
@@ -58,6 +60,7 @@ __all__ = [
     "samples",
     "score_histogram",
     "show",
+    "show_row",
     "side_by_side",
     "spheres",
     "sweep",

@@ -28,7 +28,7 @@ PROSE = "text/markdown"
 TAGS = {
     *("h1", "h2", "h3", "h4", "h5", "h6", "p", "br", "hr", "div", "span", "blockquote", "pre"),
     *("a", "img", "em", "i", "strong", "b", "code", "del", "s", "u", "small", "sub", "sup", "abbr"),
-    *("ul", "ol", "li", "dl", "dt", "dd", "details", "summary"),
+    *("ul", "ol", "li", "dl", "dt", "dd", "details", "summary", "figure", "figcaption"),
     *("table", "caption", "thead", "tbody", "tfoot", "tr", "th", "td"),
 }
 ATTRIBUTES = {
