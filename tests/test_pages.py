@@ -246,6 +246,22 @@ def test_a_card_opens_with_its_number_and_three_films_that_a_phone_shows(
         assert browser.value(f"Math.min(...{boxes}.map(b => b.width))") >= 240
 
 
+@needs_chromium
+@pytest.mark.parametrize("family", ["supervised", "reconstruction", "one_class"])
+def test_equations_of_a_chapter_are_mathml_that_a_browser_sets(small_study, browser, family):
+    path = small_study.folder / f"reports/chapters/rsna/{family}.html"
+    page = BeautifulSoup(path.read_text(), "html.parser")
+    assert page.select(".equation > math") and page.select("p > math"), "of a line, and within one"
+    assert "$" not in page.main.text
+    for width in (1000, 360):
+        browser.open(path, width)
+        sizes = (
+            "[...document.querySelectorAll('math mi')].map(m => m.getBoundingClientRect().width)"
+        )
+        assert browser.value(f"Math.min(...{sizes})") > 3
+        assert browser.value("document.querySelector('.equation math') instanceof MathMLElement")
+
+
 def test_a_chapter_puts_the_methods_of_a_family_next_to_each_other(small_study):
     words = text_of(small_study, "chapters/rsna/reconstruction")
     for method in ("autoencoder", "gaussian", "f_anogan"):
