@@ -19,7 +19,7 @@ from lib.comparison.peers import read_peers
 from lib.comparison.record import record
 from lib.comparison.scores import BrokenFit, Scored, read_fit, read_floors
 from lib.comparison.sweep import sweep_auroc
-from lib.comparison.tables import COLUMNS, ORIGIN, measures_of
+from lib.comparison.tables import COLUMNS, ORIGIN, Measures, measures_of
 from lib.datasets.entries import load_entries
 from lib.datasets.table import load_index
 from lib.errors import BadData
@@ -765,6 +765,7 @@ def test_the_result_of_a_fit_in_words(build, monkeypatch):
     words = findings.result(info, measures)
     assert words.startswith("deep_svdd on limbs, unlabelled: AUROC **0.")
     assert "It beats the best floor: " in words and "after Holm's correction)." in words
+    assert findings.headline(measures) == f"{auroc_of(measures)}, above the best floor"
     strongest = f"{measures.follows.index[0]} most ({measures.follows.iloc[0]:+.2f})"
     assert f"follows {strongest}." in words
     nothing = measures._replace(
@@ -772,6 +773,33 @@ def test_the_result_of_a_fit_in_words(build, monkeypatch):
     )
     words = findings.result(info, nothing)
     assert words == "deep_svdd on limbs, unlabelled: Nothing is measured."
+    assert findings.headline(nothing) == ""
+
+
+def auroc_of(measures):
+    row = measures.results.query("level == 'image' and group == 'all' and metric == 'auroc'")
+    value, low, high = row[["value", "low", "high"]].to_numpy()[0]
+    return f"AUROC {value:.3f} [{low:.3f}, {high:.3f}]"
+
+
+@pytest.mark.parametrize(
+    ("value", "difference", "p_holm", "verdict"),
+    [
+        (0.7, 0.1, 0.04, "above the best floor"),
+        (0.7, 0.1, 0.06, "not clearly above the best floor"),
+        (0.6, -0.1, 0.06, "not clearly above the best floor"),
+        (0.6, -0.1, 0.04, "below the best floor"),
+        (0.4, -0.1, 0.04, "points the wrong way, below the best floor"),
+    ],
+)
+def test_a_heading_claims_what_the_test_against_the_floor_does(value, difference, p_holm, verdict):
+    row = {"level": "image", "group": "all", "metric": "auroc", "value": value}
+    results = pd.DataFrame([row | {"low": value - 0.05, "high": value + 0.05}])
+    floor = {"difference": difference, "p_holm": p_holm}
+    curves = pd.DataFrame()
+    measures = Measures(results, curves, floor, pd.Series(dtype=float), curves)
+    assert findings.headline(measures) == f"{auroc_of(measures)}, {verdict}"
+    assert findings.headline(measures._replace(against_floor={})).startswith(auroc_of(measures))
 
 
 @pytest.mark.parametrize(

@@ -75,11 +75,39 @@ def test_a_fit_alone_is_not_most_of_them():
     assert shown.films[1:, 0, 0].tolist() == [19, 10]
 
 
-def test_examples_are_quiet_and_loud_of_each_label():
+def test_examples_are_quiet_and_loud_of_each_label_and_not_those_of_the_head():
     shown = examples.examples(finished(np.arange(FILMS), range(1, FILMS)))
-    assert shown.films[:, 0, 0].tolist() == [1, 2, 8, 9, 19, 18, 10, 11]
+    assert shown.films[:, 0, 0].tolist() == [1, 2, 7, 8, 18, 17, 11, 12]
     assert (shown.maps[:, 0, 0] == shown.films[:, 0, 0]).all()
-    assert shown.titles[0] == "normal: 1" and shown.titles[-1] == "miss: 11"
+    assert shown.titles[0] == "normal: 1" and shown.titles[-1] == "miss: 12"
+
+
+def test_telling_films_are_found_missed_and_falsely_flagged_with_their_ranks():
+    shown = examples.telling(finished(np.arange(FILMS), [*range(9), 12, 18]))
+    assert shown.films[:, 0, 0].tolist() == [18, 12, 8], "of the films with maps"
+    assert (shown.maps[:, 0, 0] == shown.films[:, 0, 0]).all()
+    assert (shown.lesions[:, 0, 0] == shown.films[:, 0, 0] % 2).all()
+    assert shown.captions == [
+        "Abnormal, highest score: above 95% of the other test films",
+        "Abnormal, lowest score: above 63% of the other test films",
+        "Normal, highest score: above 42% of the other test films",
+    ]
+
+
+def test_telling_films_without_maps_are_of_all_test_films():
+    fit = finished(np.arange(FILMS), [])._replace(maps={})
+    fit.scores.loc[19, "split"] = "validation"
+    shown = examples.telling(fit)
+    assert shown.films[:, 0, 0].tolist() == [18, 10, 9]
+    assert shown.maps is None and shown.scale is None
+
+
+@pytest.mark.parametrize(("abnormal", "shown"), [(0, ["Normal"]), (1, ["Abnormal", "Normal"])])
+def test_no_film_is_telling_twice(abnormal, shown):
+    fit = finished(np.arange(FILMS), range(FILMS))
+    fit.scores["label"] = (np.arange(FILMS) < abnormal).astype(float)
+    captions = examples.telling(fit).captions
+    assert [caption.split(",")[0] for caption in captions] == shown
 
 
 def test_films_are_compared_without_any_map():

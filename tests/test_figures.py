@@ -8,6 +8,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from bs4 import BeautifulSoup
 from burned import burned, is_legible
 from burned import film as drawn_film
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -16,7 +17,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
 from lib import ROOT, figures
-from lib.figures.films import map_scale, opacity
+from lib.figures.films import enlarged, map_scale, opacity
 from lib.figures.glance import best_of_families
 from lib.figures.style import PALE
 
@@ -256,7 +257,7 @@ def test_red_grows_with_the_map_on_one_scale():
     figure = figures.residual_overlay(FILMS, None, MAPS, TITLES)
     overlays = [image.get_array() for axes in figure.axes for image in axes.images[1:]]
     for layer, values in zip(overlays, MAPS, strict=True):
-        np.testing.assert_allclose(layer[..., 3], opacity(values, scale))
+        np.testing.assert_allclose(layer[..., 3], opacity(enlarged(values, (320, 320)), scale))
     assert f"{scale[1]:.3g}" in figure.get_label()
 
 
@@ -277,22 +278,58 @@ def test_maps_lie_smoothly_over_films_that_are_large_enough_to_see():
     films = np.zeros((2, 64, 64), np.uint8)
     peak = np.zeros((2, 8, 8))
     peak[:, 3, 3] = 1
-    for recon in (None, films):
+    for recon, side in ((films, 256), (None, 320)):
         figure = figures.residual_overlay(films, recon, peak, ["one", "two"])
-        assert {round(axes.get_window_extent().width) for axes in figure.axes} == {256}
+        assert {round(axes.get_window_extent().width) for axes in figure.axes} == {side}
         assert figure.get_figwidth() * figure.dpi <= 860
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    box = figure.axes[2].get_window_extent()
+    box = figure.axes[1].get_window_extent()
     page = np.asarray(canvas.buffer_rgba())[..., 0].astype(int)
     top = round(len(page) - box.y1)
-    row = page[top + round(3.5 * 32), round(box.x0) : round(box.x1)]
+    row = page[top + round(3.5 * 40), round(box.x0) : round(box.x1)]
     assert np.abs(np.diff(row)).max() < 20 < row.max(), "no edge between the places of a coarse map"
-    assert row.argmax() == pytest.approx(3.5 * 32, abs=2)
+    assert row.argmax() == pytest.approx(3.5 * 40, abs=2)
     side = figures.side_by_side(
         films, ["one", "two"], {"a": peak}, {"a": np.zeros(2)}, films, {"a": (0, 1)}
     )
-    assert side.axes[1].get_window_extent().width == pytest.approx(256)
+    assert side.axes[1].get_window_extent().width == pytest.approx(320)
+
+
+def test_an_enlarged_map_is_smooth_and_within_its_range():
+    places = (np.arange(8) + 0.5) / 8
+    wave = np.sin(2 * np.pi * places)[:, None] + np.zeros(8)
+    large = enlarged(wave, (320, 320))
+    finer = np.sin(2 * np.pi * (np.arange(320) + 0.5) / 320)
+    inside = slice(60, -60)
+    error = np.abs(large[inside, 160] - finer.clip(wave.min(), wave.max())[inside])
+    linear = np.abs(np.interp((np.arange(320) + 0.5) / 320, places, wave[:, 0]) - finer)
+    assert error.max() < 0.03 < linear[inside].max(), "lines between places are further off"
+    spike = np.eye(8)
+    assert enlarged(spike, (320, 320)).min() == 0 and enlarged(spike, (320, 320)).max() == 1
+    assert np.array_equal(enlarged(wave, (4, 4)), wave), "a finer map stays as it is"
+    assert np.isfinite(enlarged(np.full((8, 8), np.nan), (16, 16))).all()
+
+
+def test_films_at_the_head_of_a_page_are_described_pictures_in_a_row(monkeypatch):
+    displayed = []
+    monkeypatch.setattr("lib.figures.style.display", displayed.append)
+    drawn = figures.overlays(FILMS[:2], ["Hit & more", "Miss"], LESIONS, MAPS, (0.0, 2.0))
+    figures.show_row(drawn, ["Hit & more", "Miss"])
+    page = BeautifulSoup(displayed[0].data, "html.parser")
+    assert [caption.text for caption in page("figcaption")] == ["Hit & more", "Miss"]
+    first, second = (image["alt"] for image in page("img"))
+    assert first.startswith("A test film. Hit & more. Its map") and "strongest from 2;" in first
+    assert "lesion" in second and "lesion" not in first
+    assert all(image["src"].startswith("data:image/jpeg;base64,/9j/") for image in page("img"))
+    for figure in drawn:
+        (axes,) = figure.axes
+        assert axes.get_window_extent().width == pytest.approx(320) and len(axes.images) == 2
+        assert axes.get_xlim() == (-0.5, 31.5), "an outline leaves the film where it was"
+    plain = figures.overlays(FILMS, TITLES, LESIONS)
+    assert [len(figure.axes[0].images) for figure in plain] == [1] * 5
+    figures.show_row([], [])
+    assert len(displayed) == 1
 
 
 def test_large_films_keep_within_the_page_and_no_films_are_refused():
@@ -644,6 +681,7 @@ OF_FILMS = {
     "residual_overlay": lambda: figures.residual_overlay(
         NAMED, NAMED[::-1], np.abs(NAMED - NAMED[::-1].astype(float)), ["one", "two"]
     ),
+    "overlays": lambda: figures.overlays(NAMED[:1], ["one"], 0 * NAMED, NAMED / 255.0, (0, 1))[0],
     "side_by_side": lambda: figures.side_by_side(
         NAMED[:1],
         ["one"],

@@ -7,21 +7,21 @@ import re
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
-from nbconvert.filters import markdown2html
 
 from lib import ROOT, ablations, grid, methods, params, prose, report
 from lib.comparison.tables import COLUMNS
 from lib.fits import method_card
 from lib.fits.catalogue import catalogue, has_map
-from lib.fits.families import FOLDER, family, typeset
+from lib.fits.families import FOLDER, family
 from lib.fits.keywords import keywords, meanings
 from lib.grid import Fit
+from lib.report.equations import markdown2html
 
 NO_RESULTS = pd.DataFrame(columns=COLUMNS)
 
 
 def html(markdown):
-    return BeautifulSoup(report.safe_html(markdown2html(markdown)), "html.parser")
+    return BeautifulSoup(report.safe_html(markdown2html(markdown, ROOT)), "html.parser")
 
 
 @pytest.mark.parametrize("method", methods.names())
@@ -193,7 +193,8 @@ def test_entries_of_one_method_have_words_of_their_own():
 def test_a_family_has_an_idea_equations_and_limitations(path):
     words = family(path.stem)
     page = html(words.idea)
-    assert page.find(class_="equation").em and "$" not in page.text and "{" not in page.text
+    assert page.find(class_="equation").math.mi
+    assert not set("$\\{") & set(page.text), "all of it is understood"
     assert html(words.limitations).li and words.title
     assert path.stem in grid.families().values()
 
@@ -202,13 +203,31 @@ def test_a_family_without_words_has_its_name():
     assert family("of_my_own") == ("Of my own methods", "", "")
 
 
-def test_equations_are_typeset_without_script():
-    page = html(typeset("With $c$:\n\n$$ d(x)^{t} = max(0, x_{λ} < R^{2}) $$\n\nend"))
-    line = page.find(class_="equation")
-    assert line.text == "d(x)t = max(0, xλ < R2)"
-    assert [tag.text for tag in line(["sup", "sub"])] == ["t", "λ", "2"]
-    assert [tag.text for tag in line("em")] == ["d", "x", "t", "x", "R"]
-    assert page.p.em.text == "c"
+def test_equations_are_mathml_that_pages_let_through():
+    words = "With $c * d * e$:\n\n$$ \\frac{1}{n} \\sqrt{x}\n< \\sum_{k} R^2 $$\n\nend"
+    page = html(words)
+    line = page.find(class_="equation").math
+    assert line["display"] == "block" and line.text == "1nx<∑kR2"
+    assert [part.text for part in line.mfrac(["mn", "mi"])] == ["1", "n"]
+    assert line.msqrt.text == "x" and [part.text for part in line.msup(["mi", "mn"])] == ["R", "2"]
+    assert page.p.math.text == "c*d*e" and not page.em
+
+
+@pytest.mark.parametrize("latex", ["a^", "a_1_2", "\\left("])
+def test_an_equation_that_is_not_understood_is_shown_as_it_is_written(latex):
+    assert html(f"With ${latex}$.").code.text == latex
+
+
+def test_a_dollar_of_the_data_or_of_code_begins_no_equation():
+    page = html(f"{prose.literal('$x_1$ a$b')} and `$a$`")
+    assert page.text.strip() == "$x_1$ a$b and $a$" and not page.math
+
+
+def test_what_equations_may_not_carry_is_left_out_of_pages():
+    bad = (
+        '<math onclick="x()" href="javascript:x()"><mi style="a">x</mi><maction>y</maction></math>'
+    )
+    assert report.safe_html(bad) == "<math><mi>x</mi>&lt;maction&gt;y&lt;/maction&gt;</math>"
 
 
 def test_pages_find_the_files_of_families():

@@ -221,6 +221,47 @@ def test_a_card_shows_what_its_method_has(small_study):
     assert all(name in words for name in ("sum", "image", "feature"))
 
 
+@needs_chromium
+@pytest.mark.parametrize("method", ["autoencoder", "resnet", "f_anogan"])
+def test_a_card_opens_with_its_number_and_three_films_that_a_phone_shows(
+    small_study, browser, method
+):
+    path = small_study.folder / f"reports/cards/rsna/{method}-0.html"
+    heading = BeautifulSoup(path.read_text(), "html.parser").find("h2", id="Result").find_next("h3")
+    results = pd.read_csv(small_study.folder / "reports/results.csv")
+    of_method = "level == 'image' and group == 'all' and metric == 'auroc' and seed == '0'"
+    results = results[~results["family"].str.startswith("ablation")].query(of_method)
+    row = results[results["method"].eq(method)].iloc[0]
+    number = f"AUROC {row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+    assert heading.text.startswith(number) and "the best floor" in heading.text
+    films = heading.find_next(class_="row")
+    kinds = ["Abnormal, highest", "Abnormal, lowest", "Normal, highest"]
+    alts = [image["alt"] for image in films("img")]
+    for kind, caption, alt in zip(kinds, films("figcaption"), alts, strict=True):
+        assert caption.text.startswith(f"{kind} score: above") and caption.text in alt
+    boxes = "[...document.querySelectorAll('.row img')].map(i => i.getBoundingClientRect())"
+    for width, rows in ((1000, 1), (360, 3)):
+        browser.open(path, width)
+        assert browser.value(f"new Set({boxes}.map(b => b.top)).size") == rows
+        assert browser.value(f"Math.min(...{boxes}.map(b => b.width))") >= 240
+
+
+@needs_chromium
+@pytest.mark.parametrize("family", ["supervised", "reconstruction", "one_class"])
+def test_equations_of_a_chapter_are_mathml_that_a_browser_sets(small_study, browser, family):
+    path = small_study.folder / f"reports/chapters/rsna/{family}.html"
+    page = BeautifulSoup(path.read_text(), "html.parser")
+    assert page.select(".equation > math") and page.select("p > math"), "of a line, and within one"
+    assert "$" not in page.main.text
+    for width in (1000, 360):
+        browser.open(path, width)
+        sizes = (
+            "[...document.querySelectorAll('math mi')].map(m => m.getBoundingClientRect().width)"
+        )
+        assert browser.value(f"Math.min(...{sizes})") > 3
+        assert browser.value("document.querySelector('.equation math') instanceof MathMLElement")
+
+
 def test_a_chapter_puts_the_methods_of_a_family_next_to_each_other(small_study):
     words = text_of(small_study, "chapters/rsna/reconstruction")
     for method in ("autoencoder", "gaussian", "f_anogan"):

@@ -45,6 +45,12 @@ def against_floor(test: Mapping) -> str:
     return f"does **not** clearly beat {floor} (difference {numbers}, {p_value})"
 
 
+def in_short(test: Mapping) -> str:
+    """Return the same as a heading has it: `not clearly above the best floor`."""
+    place = {1: "above", -1: "below"}.get(side(test), "not clearly above")
+    return f"{place} the best floor"
+
+
 def is_wrong_way(high: float) -> bool:
     """Return whether an interval of AUROC that ends at `high` lies below chance."""
     return high < CHANCE

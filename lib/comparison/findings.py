@@ -93,13 +93,26 @@ def thresholds(validation: pd.DataFrame) -> dict[str, float]:
     return by_name
 
 
+def headline(measures: Measures) -> str:
+    """Return the heading of a result: AUROC, its interval, and whether it exceeds the best floor.
+
+    "" where AUROC is not measured.
+    """
+    rows, floor = _auroc(measures), measures.against_floor
+    if rows.empty:
+        return ""
+    auroc = rows.iloc[0][["value", "low", "high"]]
+    wrong = claims.WRONG_WAY if claims.is_wrong_way(auroc["high"]) else ""
+    place = claims.in_short(floor) if floor else ""
+    return ", ".join(filter(None, (f"AUROC {prose.interval(*auroc)}", wrong, place)))
+
+
 def result(info: dict, measures: Measures) -> str:
     """Say in Markdown what a fit scores, how that compares with the best floor, what it follows.
 
     `info` is the record of the fit.
     """
-    results, floor, follows = measures.results, measures.against_floor, measures.follows
-    auroc = results.query("level == 'image' and group == 'all' and metric == 'auroc'")
+    auroc, floor, follows = _auroc(measures), measures.against_floor, measures.follows
     sentences = [] if len(auroc) else [unmeasured(info["dataset"])]
     if len(auroc):
         value = auroc.iloc[0]
@@ -118,6 +131,11 @@ def result(info: dict, measures: Measures) -> str:
         sentences.append(words)
     head = f"{info['method']} on {info['dataset']}, {info['setting']}: "
     return head + " ".join(sentences)
+
+
+def _auroc(measures: Measures) -> pd.DataFrame:
+    """Return the row of results with the AUROC per film; none where it is not measured."""
+    return measures.results.query("level == 'image' and group == 'all' and metric == 'auroc'")
 
 
 def few_films(info: dict, auroc: Mapping) -> str:

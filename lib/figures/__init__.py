@@ -11,6 +11,7 @@ from lib.figures.films import (
     films,
     grades,
     map_scale,
+    overlays,
     preprocessing_steps,
     residual_overlay,
     samples,
@@ -33,7 +34,7 @@ from lib.figures.results import (
     sweep,
     trend,
 )
-from lib.figures.style import encode, show
+from lib.figures.style import encode, show, show_row
 from lib.figures.tables import counts, distribution, training_curves
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "heat",
     "leaderboard",
     "map_scale",
+    "overlays",
     "pairs",
     "planes",
     "planes_by_group",
@@ -64,6 +66,7 @@ __all__ = [
     "score_histogram",
     "separated",
     "show",
+    "show_row",
     "side_by_side",
     "spheres",
     "sweep",

@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy import ndimage
 
 from lib import burned_in, provenance
 from lib.figures.style import DPI, SKY, WIDTH, described, short, styled
@@ -19,7 +20,7 @@ from lib.phantoms.grades import Graded
 #: Pixels between cells, for a line of a title, and for the name of a row.
 GAP, LINE, MARGIN = 8, 15, 22
 #: Pixels of a film under a map, where the page is wide enough: small findings have to be seen.
-OVERLAID = 256
+OVERLAID = 320
 
 
 @styled
@@ -149,7 +150,7 @@ def residual_overlay(
     kinds = ["map over the film"]
     if reconstructions is not None:
         kinds.insert(0, "reconstruction")
-    height, width = _cell(images, OVERLAID)
+    height, width = _cell(images, OVERLAID, across=1 + len(kinds))
     films_per_row = max(1, WIDTH // ((width + GAP) * (1 + len(kinds))))
     headings = [heading for title in titles for heading in (title, *kinds)]
     across = films_per_row * (1 + len(kinds))
@@ -165,14 +166,50 @@ def residual_overlay(
         for axes in (columns[0], over):
             if lesions is not None:
                 outline(axes, lesions[n])
-    low, high = scale
-    note = f"Red: transparent at {low:.3g}, strongest from {high:.3g}; one scale for all films."
+    note = _note_on(scale)
     if lesions is not None and np.any(lesions):
         note += " Blue outline: the lesion."
     figure.text(0, 0, note, fontsize=9, va="bottom")
     return described(
         figure, f"{len(images)} films, each with its map in red{_listed(titles)}. {note}"
     )
+
+
+@styled
+def overlays(
+    images: np.ndarray,
+    titles: Sequence[str],
+    lesions: np.ndarray,
+    maps: np.ndarray | None = None,
+    scale: tuple[float, float] | None = None,
+) -> list[Figure]:
+    """Draw each film (n, h, w) as a figure of its own, with its map in red over it if there is one.
+
+    `scale` is as returned by `map_scale`; lesions (0/1 masks) are outlined in blue. The titles are
+    in the descriptions alone, for `show_row` writes them below.
+    """
+    drawn = []
+    for n, title in enumerate(titles):
+        text = f"A test film. {title}."
+        film = without_text([images[n]])[0]
+        height, width = _cell([film], OVERLAID, across=1)
+        figure, ((axes,),) = _cells([[""]], height, width)
+        if maps is None or scale is None:
+            draw(axes, film)
+        else:
+            (film,), (values,) = _without_text_of_any([images[[n]]], np.asarray(maps[[n]], float))
+            draw(axes, film)
+            overlay(axes, values, scale, film.shape)
+            text += f" Its map lies over it. {_note_on(scale)}"
+        outline(axes, lesions[n])
+        text += " Blue outline: the lesion." if np.any(lesions[n]) else ""
+        drawn.append(described(figure, text))
+    return drawn
+
+
+def _note_on(scale: tuple[float, float]) -> str:
+    low, high = scale
+    return f"Red: transparent at {low:.3g}, strongest from {high:.3g}; one scale for all films."
 
 
 @styled
@@ -245,11 +282,10 @@ def _without_text_of_any(pictures: Sequence[np.ndarray], maps: np.ndarray) -> li
     if provenance.holds_phantoms():
         return [*pictures, maps]
     height, width = np.shape(pictures[0])[1:]
-    smooth = {"dsize": (width, height), "interpolation": cv2.INTER_LINEAR}
     shown = []
     for *layers, values in zip(*pictures, maps, strict=True):
         boxes = np.concatenate([burned_in.text_boxes(layer) for layer in layers])
-        layers.append(cv2.resize(values, **smooth))
+        layers.append(cv2.resize(enlarged(values, (height, width)), (width, height)))
         shown.append([burned_in.hidden(layer, boxes) for layer in layers])
     return [np.array(layers) for layers in zip(*shown, strict=True)]
 
@@ -282,11 +318,25 @@ def overlay(axes: Axes, values: np.ndarray, scale: tuple[float, float], shape: t
 
     Smooth as it is, it shows no detail that the map does not have.
     """
+    values = enlarged(values, (round(axes.bbox.height), round(axes.bbox.width)))
     red = np.zeros((*values.shape, 4))
     red[..., 0] = 0.9
     red[..., 3] = opacity(values, scale)
     extent = (-0.5, shape[1] - 0.5, shape[0] - 0.5, -0.5)
-    axes.imshow(red, extent=extent, interpolation="bilinear")
+    axes.imshow(red, extent=extent, interpolation="antialiased")
+
+
+def enlarged(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Return a map enlarged to `shape` by cubic splines, which its own range bounds.
+
+    A map of this size or larger, in either direction, stays as it is.
+    """
+    values = np.nan_to_num(values)
+    zoom = np.divide(shape, values.shape)
+    if min(zoom) <= 1:
+        return values
+    smooth = ndimage.zoom(values, zoom, order=3, mode="nearest", grid_mode=True)
+    return smooth.clip(values.min(), values.max())  # splines may exceed what they pass through
 
 
 def outline(axes: Axes, mask: np.ndarray) -> None:
@@ -295,7 +345,9 @@ def outline(axes: Axes, mask: np.ndarray) -> None:
         height, width = np.shape(mask)
         # The border of zeros closes the outline of a lesion that reaches the film's edge.
         where = np.arange(-1, width + 1), np.arange(-1, height + 1)
+        limits = axes.axis()
         lines = axes.contour(*where, np.pad(mask, 1), [0.5], colors=[SKY], linewidths=1.2)
+        axes.axis(limits)  # which contours widen, so that the film would be resampled
         lines.set(path_effects=[patheffects.withStroke(linewidth=2.2, foreground="black")])
 
 
@@ -320,16 +372,18 @@ def _listed(titles: Sequence[str]) -> str:
     return f" ({listed})" if listed else ""
 
 
-def _cell(images: Sequence[np.ndarray] | np.ndarray, about: int = 140) -> tuple[int, int]:
+def _cell(
+    images: Sequence[np.ndarray] | np.ndarray, about: int = 140, across: int = 3
+) -> tuple[int, int]:
     """Return height and width of a cell: a whole multiple of the films', or 300 pixels at most.
 
-    Small films are enlarged to about so many pixels, of which three fit across a page.
+    Small films are enlarged to about so many pixels, of which `across` fit across a page.
     """
     if len(images) == 0:
         raise ValueError("There is no film to draw.")
     height, width = np.max([np.shape(image) for image in images], axis=0)
     side = max(height, width)
-    zoom = max(1, min(round(about / side), WIDTH // 3 // side)) if side <= 300 else 300 / side
+    zoom = max(1, min(round(about / side), WIDTH // across // side)) if side <= 300 else 300 / side
     return int(height * zoom), int(width * zoom)
 
 

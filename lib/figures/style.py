@@ -1,5 +1,7 @@
 """What all figures share: colours, fonts, a description, and how they are displayed."""
 
+import base64
+import html
 from collections.abc import Sequence
 from io import BytesIO
 from itertools import cycle, islice
@@ -7,7 +9,7 @@ from itertools import cycle, islice
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from IPython.display import display
+from IPython.display import HTML, display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -174,3 +176,17 @@ def show(figure: Figure, alt: str = "") -> None:
         raise ValueError("This figure has no description; pass one: show(figure, alt='...').")
     kind, content = encode(figure)
     display({kind: content, "text/plain": alt}, metadata={kind: {"alt": alt}}, raw=True)
+
+
+def show_row(figures: Sequence[Figure], captions: Sequence[str]) -> None:
+    """Display described figures with captions: a page sets as many in a row as its width allows."""
+    cells = []
+    for figure, caption in zip(figures, captions, strict=True):
+        kind, content = encode(figure)
+        source = f"data:{kind};base64,{base64.b64encode(content).decode()}"
+        words, alt = html.escape(caption), html.escape(str(figure.get_label()))
+        cells.append(
+            f'<figure><img src="{source}" alt="{alt}"><figcaption>{words}</figcaption></figure>'
+        )
+    if cells:
+        display(HTML(f'<div class="row">{"".join(cells)}</div>'))

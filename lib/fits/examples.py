@@ -21,6 +21,16 @@ class Examples(NamedTuple):
     titles: list[str]
 
 
+class Telling(NamedTuple):
+    """The test films at the head of a page, in the order in which `figures.overlays` takes them."""
+
+    films: np.ndarray  # uint8 (n, h, w)
+    captions: list[str]
+    lesions: np.ndarray  # 0/1 (n, h, w)
+    maps: np.ndarray | None  # (n, h, w)
+    scale: tuple[float, float] | None  # of the maps
+
+
 class Shown(NamedTuple):
     """Test films for display."""
 
@@ -39,13 +49,50 @@ class Compared(NamedTuple):
     ranks: dict[str, np.ndarray]  # of each fit, (n,): the share of test films with a lower score
 
 
+def telling(fit: Finished) -> Telling:
+    """Return the abnormal films of highest and of lowest score, and the normal one of highest.
+
+    They are test films, of those with maps where the fit has maps. A caption says which share of
+    the other test films has a lower score.
+    """
+    selected = _telling(fit)
+    ranks = _ranks(fit)[selected["image_id"]]
+    films, lesions = _films_and_lesions(fit, selected.index)
+    return Telling(
+        films,
+        [
+            f"{kind}: above {rank:.0%} of the other test films"
+            for kind, rank in zip(selected["kind"], ranks, strict=True)
+        ],
+        lesions,
+        _maps(fit, selected["image_id"]) if fit.maps else None,
+        scale_of_maps(fit) if fit.maps else None,
+    )
+
+
+def _telling(fit: Finished) -> pd.DataFrame:
+    """Return the rows of the scores of telling films, and their `kind`; none without labels."""
+    films = fit.scores[fit.scores["split"].eq("test")].sort_values("score")
+    if fit.maps:
+        films = films[films["image_id"].isin(fit.maps["image_id"])]
+    normal, abnormal = films[films["label"].eq(0)], films[films["label"].eq(1)]
+    kinds = {
+        "Abnormal, highest score": abnormal.tail(1),
+        "Abnormal, lowest score": abnormal.iloc[:-1].head(1),
+        "Normal, highest score": normal.tail(1),
+    }
+    return pd.concat(kinds, names=["kind", "row"]).reset_index(level="kind")
+
+
 def examples(fit: Finished, each: int = 2) -> Examples:
     """Return `each` normals of low score, false alarms, hits and misses among the films with maps.
 
-    A reader sees what is normal first; hits come loudest first, misses quietest first.
+    Those of `telling`, which a page shows before, are left out. A reader sees what is normal first;
+    hits come loudest first, misses quietest first.
     """
     with_maps = pd.Series(range(len(fit.maps["image_id"])), fit.maps["image_id"], name="place")
     films = fit.scores.join(with_maps, on="image_id", how="inner").sort_values("score")
+    films = films.drop(_telling(fit).index)
     normal, abnormal = films[films["label"].eq(0)], films[films["label"].eq(1)]
     kinds = {
         "normal": normal.head(each),

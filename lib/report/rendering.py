@@ -15,6 +15,7 @@ from traitlets.config import Config
 
 from lib import ROOT
 from lib.prose import DECISIONS
+from lib.report.equations import markdown2html
 
 #: The formats of an output that a page shows, best first.
 SHOWN = [DECISIONS, "text/html", "text/markdown", "image/png", "image/jpeg", "text/plain"]
@@ -28,11 +29,20 @@ PROSE = "text/markdown"
 TAGS = {
     *("h1", "h2", "h3", "h4", "h5", "h6", "p", "br", "hr", "div", "span", "blockquote", "pre"),
     *("a", "img", "em", "i", "strong", "b", "code", "del", "s", "u", "small", "sub", "sup", "abbr"),
-    *("ul", "ol", "li", "dl", "dt", "dd", "details", "summary"),
+    *("ul", "ol", "li", "dl", "dt", "dd", "details", "summary", "figure", "figcaption"),
     *("table", "caption", "thead", "tbody", "tfoot", "tr", "th", "td"),
+}
+#: MathML's elements for equations, as lib.report.equations writes them.
+MATH = {
+    *("math", "mrow", "mi", "mn", "mo", "mtext", "mspace"),
+    *("mfrac", "msqrt", "msub", "msup", "msubsup", "mover", "munder", "munderover"),
 }
 ATTRIBUTES = {
     "*": ["class", "id"],
+    "math": ["display"],
+    "mi": ["mathvariant"],
+    "mo": ["stretchy", "fence", "form", "minsize", "maxsize"],
+    "mspace": ["width"],
     "a": ["href", "title"],
     "img": lambda _, name, value: (
         name == "alt" or (name == "src" and value.startswith("data:image/"))
@@ -73,7 +83,10 @@ def render(
             CoalesceStreamsPreprocessor={"enabled": True},
         ),
         embed_images=True,
-        filters={"safe_html": safe_html},
+        filters={
+            "safe_html": safe_html,
+            "markdown2html": lambda text: markdown2html(text, pictures),
+        },
     )
     resources = {"page": page, "metadata": {"path": str(pictures), "name": output.stem}}
     text, _ = exporter.from_notebook_node(notebook, resources=resources)
@@ -186,7 +199,9 @@ def home(output: Path) -> str:
 
 
 def safe_html(text: str) -> str:
-    """Return markup with everything beyond TAGS and ATTRIBUTES escaped or left out."""
+    """Return markup with everything beyond TAGS, MATH and ATTRIBUTES escaped or left out."""
     style = r'<style (?:scoped|type="text/css")>.*?</style>'  # as pandas writes them
     text = re.sub(style, "", text, flags=re.DOTALL)
-    return bleach.clean(text, TAGS, ATTRIBUTES, protocols={"http", "https", "mailto", "data"})
+    return bleach.clean(
+        text, TAGS | MATH, ATTRIBUTES, protocols={"http", "https", "mailto", "data"}
+    )
