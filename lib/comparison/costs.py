@@ -9,11 +9,11 @@ import pandas as pd
 
 from lib import files
 from lib.comparison.choices import with_marks
-from lib.comparison.scores import FLOOR
+from lib.comparison.overview import of_detectors
 from lib.datasets.table import load_index
 from lib.figures.costs import rough
 from lib.fits import landing, store
-from lib.grid import FUSION, Fit
+from lib.grid import Fit
 from lib.prose import literal
 
 SHORTEST = 0.1  # seconds; records have one decimal
@@ -26,7 +26,7 @@ def of_fits(auroc: pd.DataFrame) -> pd.DataFrame:
     Methods have the marks of choices made in sight. Of several seeds the first; without floors,
     fusions and fits without a record. Raises BadData if an index is missing.
     """
-    detectors = auroc[~auroc["family"].isin([FLOOR, FUSION]) & auroc["seed"].ne("mean")]
+    detectors = of_detectors(auroc)
     rows = []
     for dataset, group in detectors.drop_duplicates(["dataset", "method"]).groupby("dataset"):
         films = load_index(files.index(dataset))["split"].ne("train").sum()

@@ -305,9 +305,14 @@ def families(curves: pd.DataFrame, floor: str) -> Iterator[tuple[str, str]]:
         yield f"bands of the curves: {words} ({number} method{'s' * (number > 1)})", family
 
 
+def of_detectors(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of results of single fits: no floors, fusions or means over seeds."""
+    return rows[~rows["family"].isin([FLOOR, FUSION]) & rows["seed"].ne("mean")]
+
+
 def of_curves(rows: pd.DataFrame) -> str:
     """Say per data set what recall its methods have at 90 % specificity; rows of that metric."""
-    rows = rows[~rows["family"].isin([FLOOR, FUSION]) & rows["seed"].ne("mean")]
+    rows = of_detectors(rows)
     lines = []
     for dataset, of_dataset in rows.groupby("dataset", sort=False):
         ordered = of_dataset.assign(name=named(of_dataset, "method", "seed")).sort_values("value")

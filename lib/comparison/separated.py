@@ -14,8 +14,7 @@ import pandas as pd
 
 from lib.comparison import claims
 from lib.comparison.choices import marked
-from lib.comparison.scores import FLOOR
-from lib.grid import FUSION
+from lib.comparison.overview import of_detectors
 from lib.prose import literal
 
 
@@ -53,7 +52,7 @@ def orders(tests: pd.DataFrame, auroc: pd.DataFrame) -> Iterator[Order]:
 
     `tests` are rows of tests.csv between two detectors, `auroc` rows of results.csv per film.
     """
-    detectors = auroc[~auroc["family"].isin([FLOOR, FUSION]) & auroc["seed"].ne("mean")]
+    detectors = of_detectors(auroc)
     detectors = detectors.sort_values("value", ascending=False, kind="stable")
     for dataset, rows in tests.groupby("dataset", sort=False):
         ends = [rows[[f"method_{end}", f"seed_{end}"]].to_numpy() for end in "ab"]

@@ -34,7 +34,7 @@ from lib.figures.results import (
     sweep,
     trend,
 )
-from lib.figures.style import encode, show, show_row
+from lib.figures.style import encode, markup, show, show_row
 from lib.figures.tables import counts, distribution, training_curves
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "heat",
     "leaderboard",
     "map_scale",
+    "markup",
     "overlays",
     "pairs",
     "planes",

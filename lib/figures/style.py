@@ -178,15 +178,18 @@ def show(figure: Figure, alt: str = "") -> None:
     display({kind: content, "text/plain": alt}, metadata={kind: {"alt": alt}}, raw=True)
 
 
+def markup(figure: Figure) -> str:
+    """Return a described figure as HTML, with its description as alternative text."""
+    kind, content = encode(figure)
+    source = f"data:{kind};base64,{base64.b64encode(content).decode()}"
+    return f'<img src="{source}" alt="{html.escape(str(figure.get_label()))}">'
+
+
 def show_row(figures: Sequence[Figure], captions: Sequence[str]) -> None:
     """Display described figures with captions: a page sets as many in a row as its width allows."""
-    cells = []
-    for figure, caption in zip(figures, captions, strict=True):
-        kind, content = encode(figure)
-        source = f"data:{kind};base64,{base64.b64encode(content).decode()}"
-        words, alt = html.escape(caption), html.escape(str(figure.get_label()))
-        cells.append(
-            f'<figure><img src="{source}" alt="{alt}"><figcaption>{words}</figcaption></figure>'
-        )
+    cells = [
+        f"<figure>{markup(figure)}<figcaption>{html.escape(caption)}</figcaption></figure>"
+        for figure, caption in zip(figures, captions, strict=True)
+    ]
     if cells:
         display(HTML(f'<div class="row">{"".join(cells)}</div>'))

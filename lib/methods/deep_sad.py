@@ -14,8 +14,8 @@ labels.
 Published AUROC on MURA with 5 % known normals and 5 % known anomalies: .752, without labels .499
 (Spahr's X-ray code, where 74 % and 78 % of the test films, respectively, are abnormal).
 
-The loss is `lib.losses.semi_supervised`, the score that of Deep SVDD (`deep_svdd.py`). `unit` is 1 here;
-methods derived from this one count d in a unit of their own.
+The loss is `lib.losses.semi_supervised`, the score that of Deep SVDD (`deep_svdd.py`). `unit`
+is 1 here; methods derived from this one count d in a unit of their own.
 
 The gradient with respect to d is 1 for normal films and 1/d^2 for known anomalies, in any unit of
 d. While normal films lie at d of 10 or 100, known anomalies have no influence; they contribute once

@@ -9,9 +9,10 @@ thinned to a coreset (algorithm 1):
     map = d,   mean = mean of d,   maximum = w d_ij at its largest                   (equation 7)
     w = 1 - exp ||p - m*|| / sum over the `neighbours` nearest m of exp ||p - m||
 
-A cell is the paper's patch, m* the m nearest to p. With `same_place` the memory of a cell are the cells at the same place of normal films, as in PaDiM
-(`lib.methods.padim`): films of one body are roughly aligned, and a rib is not normal everywhere.
-Without, the memory is one for all cells, as in the paper.
+A cell is the paper's patch, m* the m nearest to p. With `same_place` the memory of a cell are the
+cells at the same place of normal films, as in PaDiM (`lib.methods.padim`): films of one body are
+roughly aligned, and a rib is not normal everywhere. Without, the memory is one for all cells, as in
+the paper.
 
 **Differs from the paper**
 

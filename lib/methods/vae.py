@@ -27,11 +27,11 @@ et al. ([arXiv 2001.10883](https://arxiv.org/abs/2001.10883)): .533 by the KL, .
 | 4. from the last map to z | | a layer of 1024 units on either side | one linear layer; the decoder ends in tanh |
 | 5. activations of the encoder | | ReLU | leaky ReLU, slope 0.1 |
 
-**Known defects** of reference code: MedIAnomaly's and Davletshina's sample z in scoring, so that a film's score changes from
-call to call; here z_mean is used. Davletshina's code adds the *sum* of the KL over batch and codes
-to the *mean* error of a pixel, which gives the KL more weight than the bound does, by the number of films times
-that of pixels; on toy films the posterior then collapses to the prior and all films have the same
-reconstruction. `as_published=True` uses this weight (with squared error; there cross-entropy).
+**Known defects** of reference code: MedIAnomaly's and Davletshina's sample z in scoring,
+so that a film's score changes from call to call; here z_mean is used. Davletshina's code adds the
+*sum* of the KL over batch and codes to the *mean* error of a pixel, which gives the KL more weight
+than the bound does, by the number of films times that of pixels; on toy films the posterior then
+collapses to the prior and all films have the same reconstruction. `as_published=True` uses this weight (with squared error; there cross-entropy).
 Otherwise `fit` raises Collapsed where no code is active: by the criterion of Burda et al.
 ([arXiv 1509.00519](https://arxiv.org/abs/1509.00519)), where no z_mean has a variance above 0.01
 over the films.

@@ -1,6 +1,5 @@
 """What a page shows folded up, to be opened by a reader who wants it."""
 
-import base64
 import html
 from typing import TYPE_CHECKING
 
@@ -18,11 +17,9 @@ def folded(title: str, text: str) -> HTML:
 
 def folded_figure(title: str, figure: "Figure") -> HTML:
     """Return a figure with its description under a title that opens it."""
-    from lib.figures import encode  # here, as it imports matplotlib
+    from lib.figures import markup  # here, as it imports matplotlib
 
-    kind, content = encode(figure)
-    source = f"data:{kind};base64,{base64.b64encode(content).decode()}"
-    return _details(title, f'<img src="{source}" alt="{html.escape(figure.get_label())}">')
+    return _details(title, markup(figure))
 
 
 def _details(title: str, inner: str) -> HTML:
