@@ -32,8 +32,8 @@ faults: $(READY)           ## test a small study's recovery from kills, full dis
 	python -m tests.faults
 	python -m tests.kills
 
-test: $(READY)             ## run the tests
-	pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+test: $(READY)             ## run the tests; ALL=yes: also the long ones that repeat for other methods what these show
+	pytest -m "$(if $(ALL),,not extended)" --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lab: $(READY)              ## open the notebooks
 	python -m lib.lab

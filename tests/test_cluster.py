@@ -127,6 +127,7 @@ def study_without_fits(small_study):
     assert not list(folder.rglob("*.partial"))
 
 
+@pytest.mark.extended
 def test_a_cluster_gives_the_same_scores(study_without_fits):
     pytest.importorskip("ray")
     study, _ = study_without_fits

@@ -161,6 +161,7 @@ def test_another_seed_of_an_ablation_trains_the_new_fits_alone(study):
     assert study.waiting() == new | {f"rsna/resnet/{name}/7" for name in ("unlabelled", SOME)}
 
 
+@pytest.mark.extended
 def test_other_films_and_back_again_retrains_nothing_and_leaves_the_films_alone(study, tmp_path):
     for kind in ("NORMAL", "PNEUMONIA"):
         folder = tmp_path / "kermany/chest_xray/train" / kind
@@ -195,6 +196,7 @@ def test_what_a_card_shows_trains_nothing(study):
     assert len(maps["image_id"]) <= 4 + 2 + 1 and study.trained() == before
 
 
+@pytest.mark.extended
 def test_one_fit_by_hand_is_not_trained_again_by_the_graph(study):
     study.edit("params/study.yaml", "seeds: [0, 1]", "seeds: [0, 1, 8]")
     by_hand = study.run("python", "-m", "lib.fits", "train", "rsna", "autoencoder", "8")
@@ -251,6 +253,7 @@ def test_results_outlive_a_comparison_that_fails(study):
     assert published.read_text() == before
 
 
+@pytest.mark.extended
 def test_a_grid_without_ablations_is_compared(study):
     text = (study.folder / "params/study.yaml").read_text()
     grid, films = text.split("  films: &films")

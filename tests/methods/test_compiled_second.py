@@ -2,14 +2,13 @@
 
 import pytest
 from compiled import train_compiled
+from represented import every_method
 from test_detector import on_tensorflow
-
-from lib import methods
 
 pytestmark = pytest.mark.seconds(80)
 
 
 @on_tensorflow
-@pytest.mark.parametrize("name", methods.names()[1::3])
+@pytest.mark.parametrize("name", every_method()[1::3])
 def test_updates_compile(name, monkeypatch):
     train_compiled(name, monkeypatch)
