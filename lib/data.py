@@ -188,7 +188,7 @@ def _clear(data: Path, unfinished: Path, earlier: Path) -> None:
 
 def _check_nothing_is_lost(data: Path, films: Iterable[Original], root: Path) -> None:
     """Raise BadData if data/ holds a file that is not a copy, or whose original is gone."""
-    files, copied = _files(data), _copied(data)
+    files, copied = films_in(data), _copied(data)
     if not files or (not copied and _are_known_phantoms(root)):
         return
     copies = {place for place, path in files.items() if _is_copy(path, copied.get(place))}
@@ -212,7 +212,7 @@ def _check_nothing_is_lost(data: Path, films: Iterable[Original], root: Path) ->
         )
 
 
-def _files(data: Path) -> dict[str, Path]:
+def films_in(data: Path) -> dict[str, Path]:
     """Return all files and links in data/ by place, except those left by operating systems."""
     files = {}
     for parent, folders, names in os.walk(data):

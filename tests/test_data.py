@@ -1,6 +1,7 @@
 """data/ is a copy that comes whole or not at all, and no file of a user's is lost with the last."""
 
 import errno
+import hashlib
 import os
 import shutil
 import signal
@@ -351,7 +352,7 @@ def test_two_copies_wait_for_each_other(root, films):
 
 @pytest.fixture
 def repository(tmp_path):
-    """Return a small DVC repository without git, with the stage `data` and two others."""
+    """Return a small DVC repository without git: `data`, `manifest`, and two more stages."""
     root = tmp_path / "repository"
     shutil.copytree(ROOT / "lib", root / "lib", ignore=shutil.ignore_patterns("__pycache__"))
     (root / ".dvc").mkdir()
@@ -359,8 +360,9 @@ def repository(tmp_path):
         shutil.copy(ROOT / name, root / name)
     stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
     phantoms = {"cmd": "mkdir -p build/phantoms; echo phantom > build/phantoms/1.dcm"}
-    index = {"cmd": "ls -R data > seen.txt", "deps": ["data"], "outs": ["seen.txt"]}
-    small = {"phantoms": phantoms | {"outs": ["build/phantoms"]}, "data": stages["data"]}
+    index = {"cmd": "ls -R data > seen.txt", "deps": ["build/manifest.csv"], "outs": ["seen.txt"]}
+    small = {"phantoms": phantoms | {"outs": ["build/phantoms"]}}
+    small |= {name: stages[name] for name in ("data", "manifest")}
     small["index"] = {"matrix": {"dataset": ["x"]}} | index
     YAML().dump({"vars": ["params/study.yaml"], "stages": small}, root / "dvc.yaml")
     phantoms_again(root)
@@ -409,3 +411,33 @@ def test_dvc_never_removes_what_a_user_put_into_data(repository, films):
     phantoms_again(root)
     assert "index@x' is cached" in dvc(root, "repro", "index@x")
     assert list(contents(root / "data")) == ["1.dcm"]
+
+
+def test_one_stage_looks_at_the_films_for_all_others():
+    stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+    naming = {
+        name
+        for name, stage in stages.items()
+        if any(Path(path).parts[0] == "data" for path in stage.get("do", stage).get("deps", []))
+    }
+    assert naming == {"manifest"}
+
+
+def test_the_manifest_changes_with_a_film_and_not_with_its_time(repository, films):
+    root = repository
+    choose(root, ours=films)
+    dvc(root, "repro", "index@x")
+    listed = (root / "build/manifest.csv").read_text()
+    rows = [line.split(",") for line in listed.splitlines()]
+    assert rows[0] == ["place", "size", "md5"] and len(rows) == 4
+    for place, size, md5 in rows[1:]:
+        film = (root / "data" / place).read_bytes()
+        assert (int(size), md5) == (len(film), hashlib.md5(film).hexdigest())
+
+    os.utime(films / "healthy/1.png")
+    choose(root, ours=films)
+    assert "index@x' didn't change" in dvc(root, "repro", "index@x")
+    assert (root / "build/manifest.csv").read_text() == listed
+    write(films / "healthy/1.png", "another film")
+    choose(root, ours=films)
+    assert "Running stage 'index@x'" in dvc(root, "repro", "index@x")

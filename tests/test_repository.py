@@ -21,7 +21,8 @@ MODULES = sorted((ROOT / "lib").rglob("*.py"))
 FLOORS = [
     *("files", "errors", "accidents", "processes"),
     *("params", "variants", "grid", "ablations", "lanes"),
-    *("films", "burned_in", "phantoms", "provenance", "datasets", "data", "preprocessing"),
+    *("films", "burned_in", "phantoms", "provenance"),
+    *("datasets", "data", "manifest", "preprocessing"),
     *(
         "selection",
         "networks",
