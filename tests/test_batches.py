@@ -119,5 +119,5 @@ def anonymous_memory() -> float:
 @on_tensorflow
 def test_batches_on_jax(tmp_path):
     pytest.importorskip("jax")
-    selected = "order or weights_of"
+    selected = "order or (weights_of and Autoencoder)"
     run_on_jax("-m", "pytest", "-p", "no:cacheprovider", __file__, "-k", selected, folder=tmp_path)
