@@ -180,6 +180,20 @@ def test_a_record_without_tests_claims_none(chests, tmp_path, monkeypatch):
     assert answer.best(answer.recorded(["missing/results.csv"])) == []
 
 
+def test_without_a_paired_test_no_detector_is_said_to_beat_a_floor_or_not_to():
+    """An interval is not corrected for the number of detectors, and is no claim."""
+    answers = answer.best(results("nih", vae=0.66, resnet=0.95, floor_knn=0.65))
+    assert [one.is_above for one in answers] == [False, True]
+    words = f"{answer.summary(answers, FILMS)} {answer.advice(answers)} {answer.table(answers)}"
+    assert "beats" not in words and "not beat" not in words and "clearly" not in words
+    assert "none has an interval above the best floor for chests (nih 0.660)" in words
+    assert "use none, since vae (0.660) has no interval above knn (0.650)" in words
+    assert "the record has no paired tests, so that none is said to beat it" in words
+    assert "the best, vae (0.660), has no interval above the best floor, knn" in answer.advice(
+        answers[:1]
+    )
+
+
 def test_a_choice_in_sight_of_test_films_is_marked_and_explained(monkeypatch, chests):
     monkeypatch.setattr(answer, "marked", lambda _, method: " †" * (method == "vae"))
     answers = answer.best(*chests)

@@ -1,9 +1,12 @@
 """Words follow from tests that are corrected, never from an interval alone."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from lib import ROOT
 from lib.comparison import claims, overview
 
 
@@ -45,6 +48,21 @@ def test_an_interval_below_chance_is_that_of_a_score_that_points_the_wrong_way()
     highs = pd.Series([0.3, 0.5, np.nan, 0.4])
     assert claims.of_wrong_way(highs) == "; 2 below it, where a score points the wrong way"
     assert claims.of_wrong_way(highs[1:3]) == ""
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "README.md",
+        "notebooks/families/reconstruction.md",
+        "lib/methods/synthetic_lesions.py",
+    ],
+)
+def test_what_learns_from_shapes_like_those_of_the_phantoms_says_so(path):
+    words = " ".join((ROOT / path).read_text().split())
+    assert re.search(r"family (?:of shapes|from which|of shapes from which)", words)
+    assert "opacities and nodules" in words and "phantoms" in words
+    assert re.search(r"findings (?:unlike drawn lesions|that look like nothing)", words)
 
 
 def test_page_06_lists_who_beats_the_floor():

@@ -50,6 +50,36 @@ def test_every_ablation_has_words_parameters_and_data_sets_of_its_grid():
                 assert set(entry["methods"]) <= {*params.read(profile), *methods.names()}
 
 
+def test_spheres_are_compared_with_classifiers_that_are_given_the_same_films():
+    for declared in grids():
+        blocks = declared["families"]["few_labels"]
+        few_labels = {name for block in blocks for name in block["methods"]}
+        if "deep_sad" in few_labels:
+            assert {"resnet_few", "resnet_few_pu", "lesion_logistic"} <= few_labels
+        if entry := declared["ablations"].get("label_fraction"):
+            pairs = {tuple(pair) for pair in entry["contrasts"]}
+            assert {("deep_sad", "resnet_few"), ("deep_sad", "resnet_few_pu")} <= pairs
+            assert {name for pair in pairs for name in pair} <= set(entry["methods"])
+
+
+def test_a_centre_that_no_sphere_is_trained_around_is_the_mean():
+    """A guard (`epsilon`) would move it, and the distance to it would measure the guard."""
+    for declared in grids():
+        if entry := declared["ablations"].get("pretraining"):
+            untrained = [one for one in entry["variants"] if one.get("epochs") == 0]
+            assert len(untrained) == 2 and all(one["epsilon"] == 0 for one in untrained)
+
+
+def test_both_gans_with_published_numbers_by_body_part_run_on_limbs():
+    of_mura = {
+        name
+        for block in params.read("study")["grids"]["phantoms"]["families"]["reconstruction"]
+        if "mura" in block["datasets"]
+        for name in block["methods"]
+    }
+    assert {"alpha_gan", "f_anogan"} <= of_mura
+
+
 def test_every_entry_of_a_profile_is_a_method_or_a_setting_of_one():
     files = {path.stem for path in (ROOT / "lib/methods").glob("[!_]*.py")}
     for profile in ("quick", "hours", "full"):

@@ -42,7 +42,7 @@ def test_real_films_come_first_with_the_films_that_a_detector_was_given(kinds):
     assert real[0] == "adults' chests real films 80 test films, 32 abnormal"
     assert real[1] == "vae 0.800 [0.750, 0.850] 95 normal films +0.150 over knn"
     # 5 % + 5 % of 100 films, 95 of which are normal
-    assert real[2].endswith("10 labelled films +0.030 over knn, not clearly above")
+    assert real[2].endswith("10 labelled films +0.030 over knn, interval not above")
     assert real[3].endswith("195 labelled films +0.260 over knn")
     assert phantoms[0].startswith("limbs phantoms") and "50 normal films" in phantoms[1]
     assert phantoms[2:] == ["none was trained"] * 2
@@ -51,7 +51,7 @@ def test_real_films_come_first_with_the_films_that_a_detector_was_given(kinds):
 def test_the_three_sentences_are_of_real_films_alone(kinds):
     words = in_brief.summary(kinds)
     assert words.startswith("- On **real films**, **without labels** (95 normal films to learn")
-    assert "none is clearly above the best floor (deep&#95;sad 0.680, knn 0.650)" in words
+    assert "none has an interval above the best floor (deep&#95;sad 0.680, knn 0.650)" in words
     assert "(195 labelled films), best by AUROC is **resnet** for adults' chests (0.910)" in words
     assert "2 of these 3 have an interval above" in words and len(words.splitlines()) == 3
     assert "limbs" not in words and in_brief.summary(kinds[1:]) == ""

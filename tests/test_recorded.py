@@ -5,7 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from lib import ablations
+from lib import ROOT, ablations
 from lib.comparison import recorded
 from lib.errors import BadData
 
@@ -32,6 +32,22 @@ def test_experiments_of_other_films_or_another_profile_are_not_ranked_together(
         recorded.tables(PATHS)
 
 
+@pytest.mark.parametrize("name", QUICK)
+def test_a_table_of_several_experiments_is_refused(name, tmp_path, monkeypatch):
+    """As by hand, since `make record` writes none: once in runs.csv and once in results.csv."""
+    monkeypatch.setattr(recorded, "ROOT", tmp_path)
+    mixed = pd.DataFrame([QUICK, QUICK | {name: "other"}])
+    leave_record(tmp_path / "main", pd.DataFrame({"seed": ["0", "1"]}))
+    mixed.to_csv(tmp_path / "main/runs.csv", index=False)
+    message = f"mixes results of several {name.removesuffix('s')}s .*other.*REPLACE=yes"
+    with pytest.raises(BadData, match=f"runs.csv {message}"):
+        recorded.tables(PATHS)
+    if name != "films":  # which results.csv does not name
+        leave_record(tmp_path / "more", mixed.assign(seed=["0", "1"]))
+        with pytest.raises(BadData, match=f"results.csv {message}"):
+            recorded.tables(PATHS[1:])
+
+
 def test_the_commits_of_the_experiments_are_named(tmp_path, monkeypatch):
     monkeypatch.setattr(recorded, "ROOT", tmp_path)
     assert recorded.origin(PATHS) == ""
@@ -40,6 +56,27 @@ def test_the_commits_of_the_experiments_are_named(tmp_path, monkeypatch):
     leave_record(tmp_path / "more", pd.DataFrame({"seed": ["0"]}), commit="1111111111")
     assert "in 2 experiments at commits `0123456789` and `1111111111`" in recorded.origin(PATHS)
     assert [len(table) for table in recorded.tables(PATHS)] == [1, 1]
+
+
+@pytest.mark.parametrize("path", recorded.FILES)
+def test_no_interval_of_the_committed_record_leaves_the_range_of_its_measure(path):
+    """Means over seeds of the `auroc`, which have a standard deviation and no interval, apart."""
+    rows = pd.read_csv(ROOT / path, dtype={"seed": str})
+    rows = rows[rows["metric"].ne("auroc") | rows["seed"].ne("mean")]
+    metric = rows["metric"]
+    for least, names in {-1: "auroc_(?:difference|contrast)$", 0: "auroc(?:_over_seeds)?$"}.items():
+        numbers = rows.loc[metric.str.fullmatch(names), ["value", "low", "high"]].dropna()
+        assert len(numbers) and numbers.ge(least).all(axis=None) and numbers.le(1).all(axis=None)
+        assert numbers["low"].le(numbers["value"]).all()
+        assert numbers["value"].le(numbers["high"]).all()
+
+
+def test_fitted_measures_of_the_committed_record_name_the_labels_that_they_used():
+    for path in recorded.FILES:
+        rows = pd.read_csv(ROOT / path)
+        fitted = rows["metric"].str.contains("brier|calibration_error|_at_threshold_recall")
+        labels = rows.loc[fitted & rows["family"].ne("floor"), "setting"]
+        assert len(labels) and labels.str.endswith("validation labels").all()
 
 
 def test_the_committed_record_answers_the_questions_of_the_ablations():

@@ -64,8 +64,21 @@ class Best(NamedTuple):
 
     @property
     def is_above(self) -> bool:
-        """Whether it beats the best floor; without a test, whether its interval lies above it."""
+        """Whether it beats the best floor; without a test, whether its interval lies above it.
+
+        Pages name it accordingly: an interval is not corrected, and is no claim.
+        """
         return claims.side(self.test) > 0 if self.test else self.run["low"] > self.floor_value
+
+    @property
+    def beats(self) -> str:
+        """Predicate of one that is above the best floor: none beats it without a paired test."""
+        return "beats" if self.test else "has an interval above"
+
+    @property
+    def beats_not(self) -> str:
+        """Predicate of one that is not."""
+        return "does not beat" if self.test else "has no interval above"
 
     @property
     def name(self) -> str:
@@ -184,7 +197,7 @@ def _of_labels(answers: list[Best], labels: str) -> str:
     parts = [f"*{family}* for {_by_kind(best_ones)}" for family, best_ones in families.items()]
     clauses = [f"the best detectors are of the family {', and of '.join(parts)}"] if parts else []
     if none := [one for one in with_labels if not one.is_above]:
-        clauses.append(f"none beats the best floor for {_by_kind(none)}")
+        clauses.append(f"none {none[0].beats} the best floor for {_by_kind(none)}")
     settings = {one.run["setting"].replace("known ", "") for one in with_labels}
     shares = f" ({settings.pop()})" if labels == FEW and len(settings) == 1 else ""
     return f"**{IN_WORDS[labels]}**{shares} {', and '.join(clauses)}" if with_labels else ""
@@ -205,8 +218,8 @@ def _how_sure(answers: list[Best]) -> str:
     head = f"**how sure**: of these {len(answers)} detectors {above}"
     if all(one.test is None for one in answers):
         return (
-            f"{head} have an interval above the AUROC of the best floor of their data set, which "
-            f"counts as beating it here, since the record has no paired tests; {FAVOURED}"
+            f"{head} have an interval above the AUROC of the best floor of their data set; the "
+            f"record has no paired tests, so that none is said to beat it; {FAVOURED}"
         )
     return (
         f"{head} beat the best floor of their data set in a paired test after Holm's correction; "
@@ -221,7 +234,7 @@ def table(answers: list[Best]) -> pd.DataFrame:
         test_films = f"{one.run['n']:.0f} test films, {one.run['base_rate']:.0%} abnormal"
         head = {"data set": f"**{films_of(one.dataset)}**<br>{test_films}"}
         rows.setdefault(one.dataset, head)[one.labels] = "<br>".join(_lines(one))
-    whole = pd.DataFrame(rows.values(), columns=["data set", *IN_WORDS])
+    whole = pd.DataFrame(rows.values(), columns=["data set", *IN_WORDS], dtype=object)
     return whole.fillna("none was trained")
 
 
@@ -264,8 +277,8 @@ def _steps(best_ones: list[Best], compared: dict) -> str:
     if not any(one.is_above for one in best_ones):
         best_one = max(best_ones, key=lambda one: one.run["value"])
         return (
-            f"use none of these detectors; the best, {_valued(best_one)}, does not beat the best "
-            f"floor, {best_one.rival} ({best_one.floor_value:.3f})"
+            f"use none of these detectors; the best, {_valued(best_one)}, {best_one.beats_not} the "
+            f"best floor, {best_one.rival} ({best_one.floor_value:.3f})"
         )
     steps, kept = [], None
     for one in best_ones:
@@ -284,7 +297,7 @@ def _step(one: Best, kept: Best | None, test: Mapping | None) -> tuple[str, bool
     if not one.is_above:
         floor = f"{one.rival} ({one.floor_value:.3f})"
         head = f"stay with {kept.name}" if kept else "use none"
-        return f"{head}, since {_valued(one)} does not beat {floor}", False
+        return f"{head}, since {_valued(one)} {one.beats_not} {floor}", False
     if kept is None:
         fixed = f", {FIXED}" if one.run["family"] == FUSION else ""
         alike = f" (not distinguishable: {_some(one)})" if one.alike else ""

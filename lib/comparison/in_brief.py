@@ -127,12 +127,12 @@ def _cell(kind: Kind, labels: str) -> list[str]:
     one = kind.answers[labels]
     number = f"{labelled(kind, labels):,}"
     values = one.run["value"], one.run["low"], one.run["high"]
-    not_above = "" if one.is_above else ", **not** clearly above"
+    not_above = ", **not** clearly above" if one.test else ", interval **not** above"
     return [
         f"**{one.name}**",
         unbroken(interval(*values)),
         f"{number} {'normal' if labels == NONE else 'labelled'} films",
-        f"{one.lead:+.3f} over {one.rival}{not_above}",
+        f"{one.lead:+.3f} over {one.rival}{'' if one.is_above else not_above}",
     ]
 
 
@@ -170,7 +170,7 @@ def _best(real: list[Kind], labels: str) -> str:
                 methods.setdefault(one.name, []).append(f"{kind.words} ({number})")
             else:
                 not_above.append(
-                    f"for {kind.words} none is clearly above the best floor ({one.name} {number}, "
+                    f"for {kind.words} none {one.beats} the best floor ({one.name} {number}, "
                     f"{one.rival} {one.floor_value:.3f})"
                 )
     parts = [f"**{name}** for {listed(films)}" for name, films in methods.items()]

@@ -17,10 +17,9 @@ from lib.comparison import choices, claims, overview, peers
 from lib.comparison.ablations import P_HOLM
 from lib.comparison.answer import films_of
 from lib.comparison.in_brief import FILMS
-from lib.comparison.recorded import EXPERIMENTS
+from lib.comparison.recorded import EXPERIMENTS, tables
 from lib.comparison.rows import UNLIKE
 from lib.comparison.scores import FLOOR
-from lib.comparison.tables import read
 from lib.figures.glance import median_runs, runs
 from lib.grid import FUSION
 
@@ -50,11 +49,11 @@ class Experiment(NamedTuple):
 
 
 def experiments() -> list[Experiment]:
-    """Return the experiments of the record that exist."""
+    """Return the experiments of the record that exist. Raises BadData if one of them is mixed."""
     return [
-        Experiment(title, folder, read(path), pd.read_csv(path.with_name("runs.csv"), dtype=str))
+        Experiment(title, folder, results, pd.read_csv(ROOT / folder / "runs.csv", dtype=str))
         for folder, title in EXPERIMENTS.items()
-        if (path := ROOT / folder / "results.csv").exists()
+        for results in tables([f"{folder}/results.csv"])
     ]
 
 

@@ -1,10 +1,12 @@
 """What the record of real films (reports/real/) says, for pages of other films.
 
 The record may be of several experiments, each of one commit in a folder of its own
-(lib.comparison.record). They are combined only if they have the same profile and films.
+(lib.comparison.record). They are combined only if they have the same profile and films. A table
+whose rows are of several commits, profiles or films is no experiment, and is refused.
 """
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import pandas as pd
 
@@ -21,12 +23,19 @@ EXPERIMENTS = {  # in words, by their folder
 }
 FILES = tuple(f"{folder}/results.csv" for folder in EXPERIMENTS)
 SHARED = ["profile", "films"]  # columns of runs.csv
+OF_ONE = ["commit", *SHARED]  # the same in all rows of an experiment, as far as a table has them
 
 
 def tables(paths: Iterable[str] = FILES) -> list[pd.DataFrame]:
-    """Return the results of each experiment. Raises BadData if profile or films differ."""
+    """Return the results of each experiment.
+
+    Raises BadData if one of them is mixed, or if they differ in profile or films.
+    """
     _origins(paths)
-    return list(map(read, _existing(paths)))
+    whole = {path: read(path) for path in _existing(paths)}
+    for path, results in whole.items():
+        _check_one(path, results)
+    return list(whole.values())
 
 
 def origin(paths: Iterable[str] = FILES) -> str:
@@ -76,9 +85,11 @@ def _existing(paths: Iterable[str]) -> list:
 
 def _origins(paths: Iterable[str]) -> pd.DataFrame:
     """Return commit, profile and films of each experiment."""
-    runs = [pd.read_csv(path.with_name("runs.csv"), dtype=str) for path in _existing(paths)]
-    origins = [table[["commit", *SHARED]].drop_duplicates() for table in runs]
-    whole = pd.concat([pd.DataFrame(columns=["commit", *SHARED]), *origins])
+    of_runs = [path.with_name("runs.csv") for path in _existing(paths)]
+    runs = {path: pd.read_csv(path, dtype=str)[OF_ONE] for path in of_runs}
+    for path, table in runs.items():
+        _check_one(path, table)
+    whole = pd.concat([pd.DataFrame(columns=OF_ONE), *runs.values()]).drop_duplicates()
     for name in SHARED:
         if whole[name].nunique() > 1:
             raise BadData(
@@ -87,3 +98,14 @@ def _origins(paths: Iterable[str]) -> pd.DataFrame:
                 "again with `make record`."
             )
     return whole
+
+
+def _check_one(path: Path, table: pd.DataFrame) -> None:
+    """Raise BadData if the rows of a table are of several commits, profiles or films."""
+    for name in set(OF_ONE) & set(table):
+        if table[name].nunique() > 1:
+            raise BadData(
+                f"{path.relative_to(ROOT)} mixes results of several {name.removesuffix('s')}s "
+                f"({', '.join(sorted(table[name].unique()))}), which cannot be ranked together: "
+                "record one experiment with `make record REPLACE=yes`."
+            )

@@ -50,7 +50,7 @@ from keras import layers, ops
 from lib import backbones, losses
 from lib.bodies import bodies
 from lib.feature_detector import FeatureDetector
-from lib.lesions import drawn
+from lib.lesions import checks, drawn
 from lib.methods.synthetic_lesions import SyntheticLesions
 from lib.standardisation import Standardisation
 
@@ -88,9 +88,7 @@ class LesionHead(FeatureDetector):
         **common,
     ):
         super().__init__(learning_rate=learning_rate, **common)
-        if not kinds or not set(kinds) <= set(drawn.KINDS):
-            known = ", ".join(drawn.KINDS)
-            raise ValueError(f"{self.title} takes kinds of {known}, not kinds={kinds!r}.")
+        checks.module_of(kinds, [drawn], self)
         self.kinds, self.lesion_size, self.lesion_share = kinds, lesion_size, lesion_share
         self.filters, self.dropout = filters, dropout
         self.drawings, self.ema = drawings, ema

@@ -40,11 +40,11 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from lib import backbones, losses, networks
+from lib import backbones, finetuning, losses, networks
 from lib.batches import evenly, on_disk
 from lib.bodies import bodies
 from lib.feature_detector import FeatureDetector
-from lib.lesions import drawn
+from lib.lesions import checks, drawn
 from lib.methods.lesion_head import LesionHead
 from lib.methods.synthetic_lesions import SyntheticLesions
 from lib.standardisation import Standardisation
@@ -84,12 +84,9 @@ class LesionNetwork(FeatureDetector):
         **common,
     ):
         super().__init__(learning_rate=learning_rate, **common)
-        checked = ("decoder", [decoder], DECODERS), ("kinds", kinds, drawn.KINDS)
-        for name, values, known in checked:
-            if not values or not set(values) <= set(known):
-                raise ValueError(
-                    f"{self.title} takes {name} of {', '.join(known)}, not {', '.join(values)}."
-                )
+        checks.module_of(kinds, [drawn], self)
+        if decoder not in DECODERS:
+            raise ValueError(f"{self.title} takes decoder of {', '.join(DECODERS)}, not {decoder}.")
         self.decoder, self.frozen, self.filters, self.ema = decoder, frozen, filters, ema
         self.kinds, self.lesion_size, self.lesion_share = kinds, lesion_size, lesion_share
         self.random = keras.random.SeedGenerator(self.seed)
@@ -106,18 +103,13 @@ class LesionNetwork(FeatureDetector):
         whole = backbones.backbone(
             size=self.film_size, weights=self.backbone, seed=self.backbone_seed
         )
-        whole.trainable = not self.frozen
-        for layer in whole.layers:
-            if isinstance(layer, layers.BatchNormalization):
-                layer.trainable = False  # which also keeps it in inference mode
+        if not self.frozen:
+            finetuning.unfreeze(whole)
         return keras.Model(whole.input, whole.outputs[levels], name=whole.name)
 
     def make_optimizers(self, steps):
         """Return AdamW with EMA; its rate rises in a tenth of the fit, then falls to zero."""
-        warm_up = max(1, steps // 10)
-        rate = keras.optimizers.schedules.CosineDecay(
-            0.0, max(1, steps - warm_up), warmup_target=self.learning_rate, warmup_steps=warm_up
-        )
+        rate = finetuning.rising_and_falling(self.learning_rate, steps)
         average = {"use_ema": True, "ema_momentum": self.ema}
         return {"loss": keras.optimizers.AdamW(rate, weight_decay=1e-4, **average)}
 

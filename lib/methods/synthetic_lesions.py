@@ -61,7 +61,7 @@ from lib import losses, networks
 from lib.batches import on_disk
 from lib.bodies import bodies
 from lib.detector import Detector
-from lib.lesions import drawn, pasted
+from lib.lesions import checks, drawn, pasted
 from lib.samples import to_grey
 
 
@@ -95,7 +95,7 @@ class SyntheticLesions(Detector):
         **common,
     ):
         super().__init__(learning_rate=learning_rate, **common)
-        self.with_patches = _are_pasted(kinds)
+        self.with_patches = checks.module_of(kinds, [drawn, pasted], self) is pasted
         self.kinds, self.lesion_size, self.lesion_share = kinds, lesion_size, lesion_share
         self.width, self.members, self.ema, self.drawings = width, members, ema, drawings
         self.random = keras.random.SeedGenerator(self.seed)
@@ -182,12 +182,3 @@ class SyntheticLesions(Detector):
             "top_fifth": losses.mean_of_largest(pixels, self.image_size**2 // 5),
             "logit": ops.mean(logits, axis=(1, 2, 3)),
         }
-
-
-def _are_pasted(kinds):
-    """Return whether kinds are pasted before training. Raises ValueError for unknown or mixed."""
-    for module in (drawn, pasted):
-        if kinds and set(kinds) <= set(module.KINDS):
-            return module is pasted
-    known = " or of ".join(", ".join(module.KINDS) for module in (drawn, pasted))
-    raise ValueError(f"SyntheticLesions takes kinds of {known}, not kinds={kinds!r}.")

@@ -38,7 +38,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from lib import backbones, networks
+from lib import backbones, finetuning, networks
 from lib.methods.resnet import ResNet
 
 
@@ -64,19 +64,13 @@ class TransferResNet(ResNet):
 
     def make_optimizers(self, steps):
         """Return AdamW; its rate rises in a tenth of the fit, then falls to zero along a cosine."""
-        warm_up = max(1, steps // 10)
-        rate = keras.optimizers.schedules.CosineDecay(
-            0.0, max(1, steps - warm_up), warmup_target=self.learning_rate, warmup_steps=warm_up
-        )
+        rate = finetuning.rising_and_falling(self.learning_rate, steps)
         return {"loss": keras.optimizers.AdamW(rate, weight_decay=self.weight_decay)}
 
 
 def _fine_tuned(size, weights, seed):
     """Build films (n, h, w, 1) -> A (n, size / 32, size / 32, 320); batch norm is not trained."""
     levels = backbones.backbone(size=size, weights=weights, seed=seed)
-    levels.trainable = True
-    for layer in levels.layers:
-        if isinstance(layer, layers.BatchNormalization):
-            layer.trainable = False  # which also keeps it in inference mode
+    finetuning.unfreeze(levels)
     film = keras.Input((None, None, 1))
     return networks.functional(film, levels(layers.Resizing(size, size)(film))[-1], name="network")

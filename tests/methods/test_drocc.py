@@ -84,6 +84,22 @@ def test_losses_are_cross_entropies_of_films_and_points():
     assert float(loss["loss"]) == pytest.approx(of_films + 0.25 * of_points, rel=1e-5)
 
 
+def test_films_and_points_share_a_batch_and_the_decay_is_decoupled(monkeypatch):
+    """As the table of differences says; batch norm sees the statistics of both."""
+    x, detector, sizes = films(6), DROCC(**TINY), []
+    logit = detector.logit
+
+    def counted(x, training=False):
+        sizes.extend([len(x)] * training)
+        return logit(x, training)
+
+    monkeypatch.setattr(detector, "logit", counted)
+    detector.compute_losses(x, training=True)
+    assert sizes == [12]
+    optimizer = detector.make_optimizers(steps=10)["loss"]
+    assert type(optimizer).__name__ == "AdamW" and optimizer.weight_decay == 1e-6
+
+
 def test_as_published_the_squared_norm_throws_points_out_of_the_shell():
     detector = DROCC(image_size=512, width=1, latent_dim=1, as_published=True)
     assert detector.radius == 256

@@ -65,5 +65,5 @@ def test_each_map_that_is_decoded_has_mean_0_and_deviation_1():
 def test_unknown_decoders_and_kinds_are_refused():
     with pytest.raises(ValueError, match="takes decoder of head, unet, not net"):
         tiny(decoder="net")
-    with pytest.raises(ValueError, match="takes kinds of opacity, patch, not nsa"):
+    with pytest.raises(ValueError, match="takes kinds of opacity, patch, not kinds"):
         tiny(kinds=("nsa",))
