@@ -300,6 +300,24 @@ def test_overlap_per_region_agrees_with_region_by_region(values):
     )
 
 
+def test_lesions_are_grouped_by_their_area_and_each_region_counts_alone():
+    lesions = np.zeros((2, 20, 20), bool)  # 1 % is 4 pixels
+    lesions[0, 0, :3] = lesions[0, 4, :4] = lesions[0, 8:10, :8] = True
+    lesions[1, 0:3, 0:5] = True
+    lesions[1, 3, 5] = True  # touches at a corner: 16 pixels
+    areas = {size: metrics.of_size(lesions, size).sum(axis=(1, 2)) for size in metrics.LESION_SIZES}
+    assert {size: list(found) for size, found in areas.items()} == {
+        "small": [3, 0],
+        "medium": [4, 0],
+        "large": [16, 16],
+    }
+    assert list(metrics.areas().values()) == [
+        "below 1 % of the film",
+        "1 to 4 % of the film",
+        "from 4 % of the film",
+    ]
+
+
 def test_pointing_game_by_hand():
     maps, lesions = np.zeros((3, 2, 2)), np.zeros((3, 2, 2), bool)
     lesions[:, 0, 0] = True

@@ -8,7 +8,7 @@ import pandas as pd
 from lib import files, metrics, prose, provenance
 from lib.comparison import claims
 from lib.comparison.reliability import COLUMNS as OF_RELIABILITY
-from lib.comparison.rows import enough
+from lib.comparison.rows import OF_SIZE, enough
 from lib.comparison.tables import COLUMNS, Measures, measures_of
 from lib.datasets.table import load_index
 from lib.errors import BadData
@@ -27,6 +27,8 @@ METRICS = {
     "brier": "Brier score",
     "best_dice": "best Dice",
 }
+#: Groups of lesions of one size in words, with their areas in % of the film.
+LESIONS = {OF_SIZE[size]: f"{size} lesions, {words}" for size, words in metrics.areas().items()}
 FEW = 30  # films in training, or of either label in the test, below which a page warns
 
 
@@ -161,9 +163,13 @@ def in_words(metric: str) -> str:
 
 
 def as_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return rows of results as pages show them: per film or study, measure, value, interval, n."""
+    """Return rows of results as pages show them: per film or study, measure, value, interval, n.
+
+    Rows of all films, and of the lesions of one size.
+    """
     levels = {"image": "film", "study": "study", "pixel": "pixel", "box": "pixel, by boxes"}
-    measure = rows["metric"].map(in_words)
+    of_lesions = rows["group"].map(LESIONS).fillna("")
+    measure = rows["metric"].map(in_words) + of_lesions.where(of_lesions.eq(""), ", " + of_lesions)
     ends = zip(rows["low"], rows["high"], strict=True)
     return pd.DataFrame(
         {
