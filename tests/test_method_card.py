@@ -9,6 +9,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from lib import ROOT, ablations, grid, methods, params, prose, report
+from lib.comparison import published
 from lib.comparison.tables import COLUMNS
 from lib.fits import method_card
 from lib.fits.catalogue import catalogue, has_map
@@ -138,6 +139,7 @@ def test_published_numbers_are_sourced_and_belong_to_methods():
         assert linked or (slides and row["note"].endswith("not documented")), row
         assert re.match(r"\.\d+( to \.\d+)?$", row["value"]), row
         assert row["dataset"] in ("mura", "nih", "rsna") and row["note"]
+        assert row["pretraining"] in published.PRETRAINED, row
     assert len({tuple(row.values()) for row in rows}) == len(rows)
 
 

@@ -400,6 +400,11 @@ def of_sizes(rows: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
+def by_measure(rows: pd.DataFrame, columns: dict[str, str]) -> str:
+    """Return the table of `measures` of each data set, in Markdown."""
+    return per_data_set(rows, lambda of_dataset: measures(of_dataset, columns))
+
+
 def kappas(rows: pd.DataFrame) -> pd.DataFrame:
     """Return kappa per study of each method, the best first; on MURA after that of radiologists."""
     ordered = rows.sort_values(["metric", "value"], ascending=[True, False])
