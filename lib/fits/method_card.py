@@ -92,8 +92,11 @@ def setting_of(method: str) -> str:
 
 
 def title(fit: Fit) -> str:
-    """Return the title of the card of a fit: method, data set, labels and seed. Raises BadData."""
-    labels = params.part(fit.method, fit.entry).setting
+    """Return the title of the card of a fit: method, data set, labels and seed. Raises BadData.
+
+    A line does not break between a number and its %.
+    """
+    labels = params.part(fit.method, fit.entry).setting.replace(" %", "\N{NO-BREAK SPACE}%")
     return f"{name_of(fit.method)} on {fit.dataset}, {labels}, seed {fit.seed}"
 
 
