@@ -100,13 +100,19 @@ def headline(measures: Measures) -> str:
 
     "" where AUROC is not measured.
     """
-    rows, floor = _auroc(measures), measures.against_floor
-    if rows.empty:
-        return ""
-    auroc = rows.iloc[0][["value", "low", "high"]]
+    rows = _auroc(measures)
+    return "" if rows.empty else in_a_line(rows.iloc[0], measures.against_floor)
+
+
+def in_a_line(auroc: Mapping, against_floor: Mapping) -> str:
+    """Return AUROC, its interval and the verdict against the best floor.
+
+    `auroc` is a row of results, `against_floor` one of tests with that floor, or empty.
+    """
     wrong = claims.WRONG_WAY if claims.is_wrong_way(auroc["high"]) else ""
-    place = claims.in_short(floor) if floor else ""
-    return ", ".join(filter(None, (f"AUROC {prose.interval(*auroc)}", wrong, place)))
+    place = claims.in_short(against_floor) if len(against_floor) else ""
+    interval = prose.interval(auroc["value"], auroc["low"], auroc["high"])
+    return ", ".join(filter(None, (f"AUROC {interval}", wrong, place)))
 
 
 def result(info: dict, measures: Measures) -> str:
