@@ -168,6 +168,23 @@ def test_films_sorted_once_agree_with_scikit_learn_under_weights_and_ties():
     assert alone.pairs == weights[0][label == 1].sum() * weights[0][label == 0].sum()
 
 
+@pytest.mark.parametrize("distinct", [40, 10**9])
+def test_the_steps_of_abnormal_films_have_the_areas_of_all_thresholds(distinct):
+    rng = np.random.default_rng(3)
+    label, score = rng.integers(0, 2, 300), rng.integers(0, distinct, 300).astype(float)
+    weights = rng.integers(0, 4, (7, 300)).astype(np.int16)
+    weights[5, label == 1] = 0
+    films = metrics.Sorted(label, score)
+    for weight in (weights, weights[0], None):
+        whole, steps = films.ranking(weight), films.steps(weight)
+        np.testing.assert_array_equal(steps.auroc(), whole.auroc())
+        np.testing.assert_array_equal(steps.pairs, whole.pairs)
+        np.testing.assert_allclose(steps.average_precision(), whole.average_precision())
+    assert np.isnan(films.steps(weights).auroc()).tolist() == [False] * 5 + [True, False]
+    normal = metrics.Sorted(np.zeros(4), np.arange(4)).steps()
+    assert np.isnan([normal.auroc(), normal.average_precision()]).all()
+
+
 def test_the_size_of_blocks_changes_no_interval(monkeypatch, films):
     label, score = films
     weights = metrics.patient_weights(np.arange(len(label)) // 2, 50)

@@ -114,12 +114,12 @@ def ranking(label: pd.Series, score: pd.Series, suffix: str = "") -> Measure:
     films = metrics.Sorted(label, score)
 
     def measure(weight):
-        return {name + suffix: value for name, value in _of_ranking(films.ranking(weight)).items()}
+        return {name + suffix: value for name, value in _of_ranking(films.steps(weight)).items()}
 
     return measure
 
 
-def _of_ranking(ranked: metrics.Ranking) -> dict[str, np.ndarray]:
+def _of_ranking(ranked: metrics.Ranking | metrics.Steps) -> dict[str, np.ndarray]:
     return {"auroc": ranked.auroc(), "average_precision": ranked.average_precision()}
 
 

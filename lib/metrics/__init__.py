@@ -26,7 +26,7 @@ from lib.metrics.pixels import (
     pointing_game,
     rank_pixels,
 )
-from lib.metrics.ranking import Ranking, Sorted, auroc, average_precision, rank
+from lib.metrics.ranking import Ranking, Sorted, Steps, auroc, average_precision, rank
 from lib.metrics.significance import (
     DELONG,
     ENOUGH_FOR_DELONG,
@@ -49,6 +49,7 @@ __all__ = [
     "Estimate",
     "Ranking",
     "Sorted",
+    "Steps",
     "areas",
     "aupro",
     "auroc",
