@@ -1,7 +1,8 @@
 """Reporting check-lists, filled from what the study knows: `python -m lib.checklist`.
 
 docs/checklist.yaml has the items of CLAIM 2024 and TRIPOD+AI with their answers; numbers and names
-in these are those of params, index, results and provenance. The page is reports/checklist.html.
+in these are those of params, index, results and provenance. Places in the code are shown at the end
+of the page, with their line. The page is reports/checklist.html.
 """
 
 from collections import Counter
@@ -16,6 +17,7 @@ from lib import ROOT, ablations, accidents, files, grid, params, provenance
 from lib.comparison import tables
 from lib.datasets.table import load_index
 from lib.errors import BadData
+from lib.excerpts import excerpt, is_excerpt
 from lib.release.project import Release
 from lib.templates import rendered
 
@@ -32,7 +34,7 @@ class Item(NamedTuple):
     asks: str
     state: str
     answer: str
-    where: tuple[str, ...]  # pages, seen from reports/, and files of the repository
+    where: tuple[str, ...]  # pages, seen from reports/, files, and definitions in the code
 
 
 class Guideline(NamedTuple):
@@ -127,8 +129,12 @@ def is_of_site(place: str) -> bool:
 
 
 def write(page: Path = PAGE) -> list[Guideline]:
-    """Write the page; return the check-lists. Raises BadData as `facts` does."""
+    """Write the page; return the check-lists.
+
+    Raises BadData as `facts` does, and for a place in the code that is not there.
+    """
     filled = guidelines(facts(), grid.datasets(), provenance.holds_phantoms())
+    places = sorted({place for one in filled for item in one.items for place in item.where})
     text = rendered(
         "checklist",
         guidelines=filled,
@@ -136,6 +142,7 @@ def write(page: Path = PAGE) -> list[Guideline]:
         version=Release.of(ROOT).version,
         commit=provenance.commit(),
         is_of_site=is_of_site,
+        code={place: excerpt(place, ROOT) for place in places if is_excerpt(place)},
     )
     with files.whole_file(page) as unfinished:
         unfinished.write_text(text, encoding="utf-8")

@@ -101,7 +101,8 @@ class Browser:
 
     def press(self, key: str) -> None:
         """Press and release a key, such as Enter or ArrowRight, where the focus is."""
-        code = {"Enter": 13, " ": 32, "ArrowLeft": 37, "ArrowRight": 39, "Tab": 9}[key]
+        arrows = {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
+        code = ({"Enter": 13, " ": 32, "Tab": 9} | arrows)[key]
         text = {"Enter": "\r", " ": " "}.get(key, "")
         asked = {"key": key, "windowsVirtualKeyCode": code, "text": text}
         self.ask("Input.dispatchKeyEvent", type="keyDown", **asked)

@@ -101,6 +101,20 @@ def test_the_result_of_a_chapter_counts_what_is_clear(whole):
     assert leaderboard == "From 0.520 (deep_sad †) to 0.800 (dmsad); 1 of 2 intervals hold 0.5."
 
 
+def test_a_chapter_opens_with_its_best_method_and_the_verdict_of_that_methods_own_test(whole):
+    head = "Best of the family: dmsad, AUROC 0.800 [0.750, 0.850], "
+    assert chapter.headline(whole) == f"{head}above the best floor"
+    unclear = whole._replace(tests=whole.tests.assign(p_holm=0.06))
+    assert chapter.headline(unclear) == f"{head}not clearly above the best floor"
+    worse = whole._replace(auroc=whole.auroc[whole.auroc["method"].ne("dmsad")])
+    assert chapter.headline(worse) == (
+        "Best of the family: deep&#95;sad †, AUROC 0.520 [0.470, 0.570], not clearly above the "
+        "best floor"
+    )
+    assert chapter.headline(whole._replace(tests=whole.tests[:0])) == head.removesuffix(", ")
+    assert chapter.headline(whole._replace(auroc=whole.auroc[:0])) == ""
+
+
 def test_maps_are_ranked_by_where_they_point(whole):
     places = chapter.where_maps_point(whole)
     assert places["method"].tolist() == ["dmsad", "deep_sad †"]

@@ -5,9 +5,11 @@ import re
 import pandas as pd
 import pytest
 import yaml
+from bs4 import BeautifulSoup
 
 from lib import ROOT, checklist, files, grid
 from lib.errors import BadData
+from lib.excerpts import excerpt, is_excerpt
 
 PARTS_OF_TRIPOD = {3: "abc", 5: "ab", 6: "abc", 8: "abc", 9: "abc", 12: "abcdefg", 18: "abcdef"}
 PARTS_OF_TRIPOD |= {20: "abc", 23: "ab", 27: "abc"}
@@ -47,10 +49,31 @@ def test_an_item_is_answered_or_open_and_says_where(filled):
         assert item.where or item.state in ("open", "does not apply"), item
 
 
-def test_places_are_pages_of_the_graph_or_files_of_the_repository(filled):
+def test_places_are_pages_of_the_graph_files_of_the_repository_or_definitions(filled):
     pages = outputs() | BY_COMMAND
     for place in (place for one in filled for item in one.items for place in item.where):
-        assert place in pages if checklist.is_of_site(place) else (ROOT / place).is_file(), place
+        if is_excerpt(place):
+            found = excerpt(place, ROOT)
+            defined = (ROOT / found.file).read_text().splitlines()[found.line - 1]
+            assert re.match(rf"(def |class )?{found.name}\b", defined), place
+        else:
+            assert not place.startswith("lib/"), f"{place}: name what it is in that file"
+            known = place in pages if checklist.is_of_site(place) else (ROOT / place).is_file()
+            assert known, place
+
+
+def test_a_place_in_the_code_is_found_where_it_is_now_and_an_unknown_one_is_one_sentence(tmp_path):
+    (tmp_path / "lib").mkdir()
+    file = tmp_path / "lib/a.py"
+    file.write_text("import os\n\nBOUND: int = 3\n\n\ndef f(x):\n    BOUND\n    return x\n")
+    assert excerpt("lib/a.py:f", tmp_path)[1:] == ("f", 6, "def f(x):\n    BOUND\n    return x")
+    assert excerpt("lib/a.py:BOUND", tmp_path).line == 3
+    file.write_text("\n" + file.read_text())
+    assert excerpt("lib/a.py:f", tmp_path).line == 7
+    for place in ("lib/a.py:x", "lib/a.py:os", "lib/b.py:f"):
+        with pytest.raises(BadData, match=place) as raised:
+            excerpt(place, tmp_path)
+        assert str(raised.value).count(". ") == 0
 
 
 def test_films_of_patients_have_other_answers_than_phantoms(monkeypatch):
@@ -69,7 +92,14 @@ def test_the_page_has_every_item_and_the_numbers_of_the_study(tmp_path, monkeypa
     assert len(re.findall('<th scope="row">', text)) == 44 + len(TRIPOD)
     assert f"{grid.datasets()[0]} has 3 films of 2 patients" in text
     assert "has 1 test films, 1 of them abnormal" in text
-    assert '<a href="comparison.html">' in text and "<code>lib/datasets/split.py</code>" in text
+    assert '<a href="comparison.html">' in text and "<code>params/study.yaml</code>" in text
+    page = BeautifulSoup(text, "html.parser")
+    links = [link["href"] for link in page("a") if link["href"].startswith("#")]
+    assert len(links) > 20 and all(page.find(id=link[1:]) for link in links)
+    heading = page.find(id="code-lib-datasets-split-py-check_split")
+    assert heading.find_next("pre").text.startswith("def check_split(films: pd.DataFrame")
+    line = (ROOT / "lib/datasets/split.py").read_text().split("def check_split")[0].count("\n") + 1
+    assert heading.text == f"lib/datasets/split.py, line {line}: check_split"
     assert "nothing was filled in" in text and "<strong>open</strong>" in text
 
 

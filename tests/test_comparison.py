@@ -17,6 +17,7 @@ from lib.comparison.compare import mean_over_seeds
 from lib.comparison.measures import floor_correlations, write_measures
 from lib.comparison.peers import read_peers
 from lib.comparison.record import record
+from lib.comparison.rows import OF_SIZE
 from lib.comparison.scores import BrokenFit, Scored, read_fit, read_floors
 from lib.comparison.sweep import sweep_auroc
 from lib.comparison.tables import COLUMNS, ORIGIN, Measures, measures_of
@@ -273,6 +274,31 @@ def test_the_share_that_is_flagged_is_that_of_validation_lesions(build):
     results = compare([GOOD], build)
     assert one(results, method="deep_svdd", level="pixel", metric="iou")["value"] == 0.5
     assert one(results, method="deep_svdd", level="pixel", metric="aupro")["value"] == 1
+
+
+def test_a_map_of_large_lesions_alone_finds_these_and_small_ones_by_chance(build):
+    """Large lesions are left out of what small ones are compared with, and none is of medium size.
+
+    All abnormal films have a lesion of 16 of 256 pixels, every second one of 2 as well.
+    """
+    lesions = np.load(build / "images/limbs.lesions.npy")
+    lesions[3::4, 12, 12:14] = 1
+    np.save(build / "images/limbs.lesions.npy", lesions)
+    results = compare([GOOD], build)
+    values = {
+        size: one(results, method="deep_svdd", level="pixel", group=group, metric="aupro")
+        for size, group in OF_SIZE.items()
+        if results["group"].eq(group).any()
+    }
+    assert list(values) == ["small", "large"]
+    assert (values["large"]["value"], values["large"]["n"]) == (1, 30)
+    assert values["small"]["value"] == pytest.approx(0.15) and values["small"]["n"] == 15
+    assert values["small"]["base_rate"] == pytest.approx(2 / (256 - 16), abs=1e-4)
+    both = one(results, method="deep_svdd", level="pixel", metric="aupro")["value"]
+    assert both == pytest.approx((1 + 0.5 * 0.15) / 1.5, abs=1e-4)
+    assert findings.as_table(pd.DataFrame([values["small"]]))["measure"].tolist() == [
+        "AUPRO, small lesions, below 1 % of the film"
+    ]
 
 
 def test_maps_of_another_size_are_brought_to_the_lesions(build):

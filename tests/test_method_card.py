@@ -9,6 +9,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from lib import ROOT, ablations, grid, methods, params, prose, report
+from lib.comparison import published
 from lib.comparison.tables import COLUMNS
 from lib.fits import method_card
 from lib.fits.catalogue import catalogue, has_map
@@ -122,7 +123,8 @@ def test_parameters_say_what_was_used_and_what_is_usual():
 def test_a_title_names_method_data_labels_and_seed():
     title = method_card.title(Fit("mura", "joint_deep_sad_subspace", seed=3))
     assert title == (
-        "Joint Deep SAD (subspace) on mura, 5 % known normal + 5 % known abnormal, seed 3"
+        "Joint Deep SAD (subspace) on mura, 5\N{NO-BREAK SPACE}% known normal + "
+        "5\N{NO-BREAK SPACE}% known abnormal, seed 3"
     )
     titles = [method_card.title(fit) for fit in grid.fits()]
     assert len(set(titles)) == len(titles)
@@ -138,6 +140,7 @@ def test_published_numbers_are_sourced_and_belong_to_methods():
         assert linked or (slides and row["note"].endswith("not documented")), row
         assert re.match(r"\.\d+( to \.\d+)?$", row["value"]), row
         assert row["dataset"] in ("mura", "nih", "rsna") and row["note"]
+        assert row["pretraining"] in published.PRETRAINED, row
     assert len({tuple(row.values()) for row in rows}) == len(rows)
 
 

@@ -168,6 +168,23 @@ def test_films_sorted_once_agree_with_scikit_learn_under_weights_and_ties():
     assert alone.pairs == weights[0][label == 1].sum() * weights[0][label == 0].sum()
 
 
+@pytest.mark.parametrize("distinct", [40, 10**9])
+def test_the_steps_of_abnormal_films_have_the_areas_of_all_thresholds(distinct):
+    rng = np.random.default_rng(3)
+    label, score = rng.integers(0, 2, 300), rng.integers(0, distinct, 300).astype(float)
+    weights = rng.integers(0, 4, (7, 300)).astype(np.int16)
+    weights[5, label == 1] = 0
+    films = metrics.Sorted(label, score)
+    for weight in (weights, weights[0], None):
+        whole, steps = films.ranking(weight), films.steps(weight)
+        np.testing.assert_array_equal(steps.auroc(), whole.auroc())
+        np.testing.assert_array_equal(steps.pairs, whole.pairs)
+        np.testing.assert_allclose(steps.average_precision(), whole.average_precision())
+    assert np.isnan(films.steps(weights).auroc()).tolist() == [False] * 5 + [True, False]
+    normal = metrics.Sorted(np.zeros(4), np.arange(4)).steps()
+    assert np.isnan([normal.auroc(), normal.average_precision()]).all()
+
+
 def test_the_size_of_blocks_changes_no_interval(monkeypatch, films):
     label, score = films
     weights = metrics.patient_weights(np.arange(len(label)) // 2, 50)
@@ -298,6 +315,24 @@ def test_overlap_per_region_agrees_with_region_by_region(values):
             brute_force_aupro(maps[again], lesions[again], counted[again]),
         ]
     )
+
+
+def test_lesions_are_grouped_by_their_area_and_each_region_counts_alone():
+    lesions = np.zeros((2, 20, 20), bool)  # 1 % is 4 pixels
+    lesions[0, 0, :3] = lesions[0, 4, :4] = lesions[0, 8:10, :8] = True
+    lesions[1, 0:3, 0:5] = True
+    lesions[1, 3, 5] = True  # touches at a corner: 16 pixels
+    areas = {size: metrics.of_size(lesions, size).sum(axis=(1, 2)) for size in metrics.LESION_SIZES}
+    assert {size: list(found) for size, found in areas.items()} == {
+        "small": [3, 0],
+        "medium": [4, 0],
+        "large": [16, 16],
+    }
+    assert list(metrics.areas().values()) == [
+        "below 1 % of the film",
+        "1 to 4 % of the film",
+        "from 4 % of the film",
+    ]
 
 
 def test_pointing_game_by_hand():

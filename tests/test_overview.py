@@ -7,6 +7,7 @@ from nbconvert.filters import markdown2html
 
 from lib import grid, prose
 from lib.comparison import overview
+from lib.comparison.rows import OF_SIZE
 
 PAIRS = ["method_a", "seed_a", "method_b", "seed_b", "difference", "low", "high", "p_value"]
 
@@ -159,6 +160,25 @@ def test_measures_have_one_row_per_method_and_only_the_columns_there_are(interva
         "nsa",
         values[1] if intervals else "0.100",
     ]
+
+
+def test_aupro_by_size_has_a_column_for_each_size_with_its_films():
+    rows = results_of(("vae", "aupro", 0.2), ("nsa", "aupro", 0.3), ("vae", "aupro", 0.7))
+    small, large = OF_SIZE["small"], OF_SIZE["large"]
+    rows = rows.assign(group=[small, small, large], n=[20, 22, 9])
+    table = overview.by_size(rows)
+    heads = ["small lesions, below 1 % of the film (films: 20-22)"]
+    assert list(table) == ["method", *heads, "large lesions, from 4 % of the film (films: 9)"]
+    assert [cell.text for cell in shown(table).tbody("td")][1] == "0.200[0.100,\xa00.300]"
+    assert overview.of_sizes(rows) == (
+        "- limbs: small lesions, below 1 % of the film: median 0.25, highest 0.30 (nsa); large "
+        "lesions, from 4 % of the film: median 0.70, highest 0.70 (vae)."
+    )
+    whole = rows.assign(group="all", metric="auroc")
+    page = overview.where_maps_point(pd.concat([whole, rows]).assign(level="pixel"))
+    order = ["Exact masks, with", "AUROC over pixels", "AUPRO by size", heads[0], "median 0.25"]
+    assert [page.index(words) for words in order] == sorted(map(page.index, order))
+    assert "Boxes" not in page
 
 
 def test_the_curves_of_a_set_are_of_all_methods_and_the_best_floor_without_fusions():

@@ -3,8 +3,10 @@
 import json
 import shutil
 
+import mlcroissant
 import pytest
 import yaml
+from rocrate.rocrate import ROCrate
 
 from lib import ROOT
 from lib.datasets.table import COLUMNS
@@ -76,6 +78,31 @@ def test_what_the_crate_lists_is_there_with_every_notebook():
     notebooks = {f"notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")}
     assert notebooks <= set(parts)
     assert len(entities) == len(crate["@graph"])
+
+
+def test_the_rocrate_package_reads_the_crate_and_refuses_one_without_its_root(tmp_path):
+    release, crate = Release.of(ROOT), ROCrate(ROOT)
+    assert (crate.name, str(crate.version)) == (release.title, "1.1")
+    authors = [author["name"] for author in crate.root_dataset["author"]]
+    assert authors == release.authors and crate.license["name"] == release.licence
+    listed = json.loads(contents()["ro-crate-metadata.json"])
+    parts = {part.id for part in crate.data_entities if part.type == "File"}
+    assert parts == {entity["@id"] for entity in listed["@graph"] if entity["@type"] == "File"}
+    listed["@graph"] = [entity for entity in listed["@graph"] if entity["@id"] != "./"]
+    (tmp_path / "ro-crate-metadata.json").write_text(json.dumps(listed))
+    with pytest.raises(ValueError, match="root"):
+        ROCrate(tmp_path)
+
+
+def test_the_mlcroissant_package_accepts_the_phantoms_and_refuses_a_field_without_its_file():
+    described = json.loads(contents()["croissant.json"])
+    issues = mlcroissant.Dataset(described).metadata.ctx.issues
+    undated = [] if Release.of(ROOT).date else ["datePublished"]
+    assert not issues.errors and len(issues.warnings) == len(undated)
+    assert all(word in warning for word, warning in zip(undated, issues.warnings, strict=True))
+    described["recordSet"][0]["field"][0]["source"]["fileObject"]["@id"] = "nowhere"
+    with pytest.raises(mlcroissant.ValidationError, match="nowhere"):
+        mlcroissant.Dataset(described)
 
 
 def test_the_phantoms_are_described_by_the_columns_of_their_index():

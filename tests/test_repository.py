@@ -38,7 +38,17 @@ FLOORS = [
     *("features", "losses", "feature_detector", "feature_statistics", "grid_detector"),
     *("methods", "metrics", "floors", "prose", "figures", "templates", "fits", "comparison"),
     *("unlabelled", "report", "pages", "reader", "export", "robustness", "lab"),
-    *("preflight", "benchmark", "verify", "release", "checklist", "publish", "archive", "pictures"),
+    *(
+        "preflight",
+        "benchmark",
+        "verify",
+        "release",
+        "excerpts",
+        "checklist",
+        "publish",
+        "archive",
+        "pictures",
+    ),
 ]
 
 FILMS = {".dcm", ".dicom", ".jpg", ".jpeg"}

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.seconds(30)
 METHODS = [f"joint_method_{n}_subspace" for n in range(20)]
 VALUES = [0.803, 0.1, 0.25, None, *np.linspace(0.3, 0.9, 16).round(3)]
 INTERVALS = ["" if v is None else prose.interval(v, v - 0.1, v + 0.1) for v in VALUES]
+LABELS = "5 % normal + 5 % abnormal, validation labels"
 WIDE = pd.DataFrame(
     {
         "method": METHODS,
@@ -30,7 +31,7 @@ WIDE = pd.DataFrame(
         "p": [prose.p_value(10.0 ** (-n / 2)) for n in range(20)],
         "family": ["reconstruction", "few labels"] * 10,
         "pre-training": "ImageNet",
-        "known labels": "5 % normal + 5 % abnormal, validation labels",
+        "known labels": [LABELS] * 19 + [""],
         "paper": "Somebody et al., Some Workshops 2022",
     }
 )
@@ -195,6 +196,30 @@ def test_a_long_table_filters_by_text_in_any_cell(window):
     assert column(window, 0, 0) == METHODS[1::2][::-1], "sorted and still filtered"
 
 
+@needs_chromium
+def test_a_column_of_few_values_filters_by_a_list_and_by_the_keyboard(window):
+    """A list for the family, whose values differ; none for columns with one value or measures."""
+    lists = "[...document.querySelectorAll('.filter select')]"
+    labels = window.value(f"{lists}.map(one => one.labels[0].firstChild.data.trim())")
+    assert labels == ["family", "known labels"]
+    options = window.value(f"{lists}.map(one => [...one.options].map(option => option.text))")
+    assert options[0] == ["all", "few labels", "reconstruction"]
+    assert options[1] == ["all", "(empty)", LABELS]
+    window.value(f"{lists}[0].focus()")
+    window.press("ArrowDown")
+    assert column(window, 0, 5) == ["few labels"] * 10
+    window.value(f"{lists}[1].focus()")
+    window.press("ArrowDown")
+    assert column(window, 0, 0) == [METHODS[19]], "of few labels, with empty labels"
+    window.value("document.querySelector('.filter input').focus()")
+    window.ask("Input.insertText", text=METHODS[3])
+    assert column(window, 0, 0) == []
+    assert "0 of 20 rows" in window.value("document.querySelector('.filter').innerText")
+    window.value(f"{lists}[1].focus()")
+    window.press("ArrowUp")
+    assert column(window, 0, 0) == [METHODS[3]], "any labels, and the text still counts"
+
+
 KINDS = ("range", "number")
 
 
@@ -248,7 +273,7 @@ def test_without_script_and_on_paper_a_page_is_complete_and_has_neither(page, br
         soup = BeautifulSoup(browser.value("document.documentElement.outerHTML"), "html.parser")
     finally:
         browser.ask("Emulation.setScriptExecutionDisabled", value=False)
-    assert not soup.select(".filter, .decide, .sort, .more, input, button")
+    assert not soup.select(".filter, .decide, .sort, .more, input, select, button")
     assert len(soup.table.tbody("tr")) == 20 and "PPV" in soup("table")[1].text
     browser.open(page)
     browser.ask("Emulation.setEmulatedMedia", media="print")

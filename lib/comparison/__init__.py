@@ -28,9 +28,10 @@ lib.comparison` combines them in build/comparison/:
 
 Levels: `image`; `study`, the mean over its views; `pixel` and `box`, maps against exact masks or
 against filled boxes, over the pixels of body and lesions of annotated test films; `aupro` is the
-area under the per-region overlap up to a false positive rate of .3; `iou` takes as lesion the
-highest pixels of a film's map, as large a share of its body as lesions have in the median annotated
-validation film. Intervals (95 %) are bootstraps
+area under the per-region overlap up to a false positive rate of .3, also of the lesions of each
+size alone (groups `lesion size: ...`, by area in % of the film in lib.metrics.LESION_SIZES, with
+other lesions left out); `iou` takes as lesion the highest pixels of a film's map, as large a share
+of its body as lesions have in the median annotated validation film. Intervals (95 %) are bootstraps
 over patients, empty where all resamples agree. n counts films (studies at `study`); base_rate is
 the abnormal share of these, at `pixel` and `box` of pixels. `threshold_normals_0.95` is that
 quantile of validation normals, `threshold_recall_0.90` finds that share of abnormal validation

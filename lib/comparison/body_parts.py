@@ -45,7 +45,7 @@ def sentence(rows: pd.DataFrame) -> str:
 
 def published(dataset: str, methods: list[str]) -> str:
     """Say what others published per body part of this data set, each with its source."""
-    rows = pd.read_csv(method_card.PUBLISHED, dtype=str, keep_default_na=False)
+    rows = method_card.read_published()
     rows = rows[rows["dataset"].eq(dataset) & rows["metric"].eq(BY_PART)]
     return " ".join(
         f"For {row.method} {row.value} is reported ({row.source}; {row.note})."

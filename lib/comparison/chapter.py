@@ -151,6 +151,20 @@ def best_floor(dataset: str) -> dict[str, float]:
     return {row.method: row.value for row in _auroc(_floors(dataset))[:1].itertuples()}
 
 
+def headline(chapter: Chapter) -> str:
+    """Return the best method of a family with its AUROC, interval and verdict, as cards have it.
+
+    "" where nothing is measured.
+    """
+    if chapter.methods.empty:
+        return ""
+    best, tests = chapter.methods.iloc[0], chapter.tests
+    own = tests[tests["method_a"].eq(best["method"]) & tests["seed_a"].eq(best["seed"])]
+    name = prose.literal(best["method"]) + choices.marked(chapter.dataset, best["method"])
+    floor = next(iter(own.to_dict("records")), {})
+    return f"Best of the family: {name}, {findings.in_a_line(best, floor)}"
+
+
 def result(chapter: Chapter) -> str:
     """Say which method ranks best, and which beat the best floor after Holm's correction."""
     if chapter.methods.empty:

@@ -8,7 +8,7 @@ import pandas as pd
 from lib import files, metrics, prose, provenance
 from lib.comparison import claims
 from lib.comparison.reliability import COLUMNS as OF_RELIABILITY
-from lib.comparison.rows import enough
+from lib.comparison.rows import OF_SIZE, enough
 from lib.comparison.tables import COLUMNS, Measures, measures_of
 from lib.datasets.table import load_index
 from lib.errors import BadData
@@ -27,6 +27,8 @@ METRICS = {
     "brier": "Brier score",
     "best_dice": "best Dice",
 }
+#: Groups of lesions of one size in words, with their areas in % of the film.
+LESIONS = {OF_SIZE[size]: f"{size} lesions, {words}" for size, words in metrics.areas().items()}
 FEW = 30  # films in training, or of either label in the test, below which a page warns
 
 
@@ -98,13 +100,19 @@ def headline(measures: Measures) -> str:
 
     "" where AUROC is not measured.
     """
-    rows, floor = _auroc(measures), measures.against_floor
-    if rows.empty:
-        return ""
-    auroc = rows.iloc[0][["value", "low", "high"]]
+    rows = _auroc(measures)
+    return "" if rows.empty else in_a_line(rows.iloc[0], measures.against_floor)
+
+
+def in_a_line(auroc: Mapping, against_floor: Mapping) -> str:
+    """Return AUROC, its interval and the verdict against the best floor.
+
+    `auroc` is a row of results, `against_floor` one of tests with that floor, or empty.
+    """
     wrong = claims.WRONG_WAY if claims.is_wrong_way(auroc["high"]) else ""
-    place = claims.in_short(floor) if floor else ""
-    return ", ".join(filter(None, (f"AUROC {prose.interval(*auroc)}", wrong, place)))
+    place = claims.in_short(against_floor) if len(against_floor) else ""
+    interval = prose.interval(auroc["value"], auroc["low"], auroc["high"])
+    return ", ".join(filter(None, (f"AUROC {interval}", wrong, place)))
 
 
 def result(info: dict, measures: Measures) -> str:
@@ -161,9 +169,13 @@ def in_words(metric: str) -> str:
 
 
 def as_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return rows of results as pages show them: per film or study, measure, value, interval, n."""
+    """Return rows of results as pages show them: per film or study, measure, value, interval, n.
+
+    Rows of all films, and of the lesions of one size.
+    """
     levels = {"image": "film", "study": "study", "pixel": "pixel", "box": "pixel, by boxes"}
-    measure = rows["metric"].map(in_words)
+    of_lesions = rows["group"].map(LESIONS).fillna("")
+    measure = rows["metric"].map(in_words) + of_lesions.where(of_lesions.eq(""), ", " + of_lesions)
     ends = zip(rows["low"], rows["high"], strict=True)
     return pd.DataFrame(
         {

@@ -72,6 +72,8 @@ PLACES = {
     "best_dice": "best Dice",
     "pointing_game": "pointing game",
 }
+#: Kinds of annotation by the level of their rows.
+ANNOTATED = {"pixel": "Exact masks", "box": "Boxes"}
 
 
 def per_data_set(rows: pd.DataFrame, table: Callable[[pd.DataFrame], pd.DataFrame]) -> str:
@@ -350,6 +352,57 @@ def measures(rows: pd.DataFrame, columns: dict[str, str], intervals: bool = Fals
     table = rows.pivot_table("shown", "method", "metric", aggfunc="first", sort=False)
     there = [metric for metric in columns if metric in table]
     return table[there].rename(columns=columns).reset_index()
+
+
+def where_maps_point(results: pd.DataFrame) -> str:
+    """Return all measures of maps by kind of annotation, and AUPRO by the size of lesions."""
+    parts = []
+    for level, words in ANNOTATED.items():
+        of_level = results[results["level"].eq(level)]
+        whole = of_level[of_level["group"].eq("all")]
+        sizes = of_level[of_level["group"].isin(findings.LESIONS)]
+        for rows, what, table in ((whole, "", places), (sizes, ", AUPRO by size", by_size)):
+            if shown := per_data_set(rows, table):
+                parts.append(f"{words}{what}, with 95 % intervals:\n\n{shown}")
+        parts.append(of_sizes(sizes))
+    return "\n\n".join(filter(None, parts))
+
+
+def places(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the measures of the maps of each method, above their intervals."""
+    return measures(rows, PLACES, intervals=True)
+
+
+def by_size(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return AUPRO of each method over the lesions of each size; rows of groups of lesions."""
+    films = rows.groupby("group")["n"].agg(["min", "max"]).astype(int)
+    columns = {
+        group: f"{words} (films: {prose.ranges(range(least, most + 1))})"
+        for group, words in findings.LESIONS.items()
+        for least, most in films[films.index == group].itertuples(index=False)
+    }
+    return measures(rows.assign(metric=rows["group"]), columns, intervals=True)
+
+
+def of_sizes(rows: pd.DataFrame) -> str:
+    """Say per data set how AUPRO differs between sizes of lesions; rows as of `by_size`."""
+    lines = []
+    for dataset, of_dataset in rows.groupby("dataset", sort=False):
+        clauses = []
+        for group, words in findings.LESIONS.items():
+            of_group = of_dataset[of_dataset["group"].eq(group)].reset_index(drop=True)
+            if len(of_group):
+                best = of_group["value"].idxmax()
+                name = named(of_group, "method", "seed")[best]
+                median, most = of_group["value"].median(), of_group["value"][best]
+                clauses.append(f"{words}: median {median:.2f}, highest {most:.2f} ({name})")
+        lines.append(f"- {literal(dataset)}: {'; '.join(clauses)}.")
+    return "\n".join(lines)
+
+
+def by_measure(rows: pd.DataFrame, columns: dict[str, str]) -> str:
+    """Return the table of `measures` of each data set, in Markdown."""
+    return per_data_set(rows, lambda of_dataset: measures(of_dataset, columns))
 
 
 def kappas(rows: pd.DataFrame) -> pd.DataFrame:

@@ -14,6 +14,8 @@ from lib.comparison.scores import Scored, with_validation_labels
 FILM_COLUMNS = ["patient_id", "study_id", "body_part", "view", "finding", "label", "split", "score"]
 #: The group of all normal films and of the abnormal ones none of whose findings looks drawn.
 UNLIKE = "findings unlike drawn lesions"
+#: The group of lesions of one size, by its name in metrics.LESION_SIZES.
+OF_SIZE = {size: f"lesion size: {size}" for size in metrics.LESION_SIZES}
 DECISIONS = ("recall", "specificity", "f1", "kappa")
 #: Measures whose threshold or probability is fitted with labels or lesions of validation films.
 FITTED = (
@@ -112,12 +114,12 @@ def ranking(label: pd.Series, score: pd.Series, suffix: str = "") -> Measure:
     films = metrics.Sorted(label, score)
 
     def measure(weight):
-        return {name + suffix: value for name, value in _of_ranking(films.ranking(weight)).items()}
+        return {name + suffix: value for name, value in _of_ranking(films.steps(weight)).items()}
 
     return measure
 
 
-def _of_ranking(ranked: metrics.Ranking) -> dict[str, np.ndarray]:
+def _of_ranking(ranked: metrics.Ranking | metrics.Steps) -> dict[str, np.ndarray]:
     return {"auroc": ranked.auroc(), "average_precision": ranked.average_precision()}
 
 
@@ -175,6 +177,27 @@ def _located(level, scored, in_level, flagged, resamples, index, build) -> Itera
         row = {**shared, "metric": name, **estimate._asdict()}
         fitted = {"setting": with_validation_labels(scored.setting)}
         yield row | (fitted if name in FITTED else {})
+    for row in _by_size(maps, lesions, counted, weights):
+        yield {"level": level} | row
+
+
+def _by_size(maps, lesions, counted, weights) -> Iterator[dict]:
+    """Yield AUPRO of the lesions of each size and the normal pixels of their films alone."""
+    for size, group in OF_SIZE.items():
+        of_size = metrics.of_size(lesions, size)
+        films = of_size.any(axis=(1, 2))
+        if films.sum() < metrics.FEWEST:
+            continue
+        asked, of_size = (counted & (of_size | ~lesions))[films], of_size[films]
+        counts = metrics.pixel_counts(maps[films], of_size, asked, per_region=True)
+        estimate = metrics.bootstrap(_overlap(counts), weights[:, films])["aupro"]
+        shared = {"group": group, "n": int(films.sum())}
+        shared["base_rate"] = of_size.sum() / asked.sum()
+        yield {**shared, "metric": "aupro", **estimate._asdict()}
+
+
+def _overlap(of_regions: tuple[np.ndarray, np.ndarray]) -> Measure:
+    return lambda weight: {"aupro": metrics.aupro(*of_regions, weight)}
 
 
 def _usual_share(dataset: str, rows: np.ndarray, build: Path) -> float | None:

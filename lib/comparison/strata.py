@@ -51,54 +51,74 @@ def rows_of_strata(scored: Scored, weights: np.ndarray, index: pd.DataFrame) -> 
     """
     test = scored.split("test")
     of_films = strata(index).set_index(index["image_id"])
-    by_circumstance = of_films.loc[test["image_id"]].reset_index(drop=True)
-    for circumstance, stratum in by_circumstance.items():
-        known = stratum.ne("").to_numpy()
-        if stratum[known].nunique() > 1:
-            films = test.loc[known, ["label", "score"]].assign(stratum=stratum[known])
-            for row in _rows(films.reset_index(drop=True), weights[:, known]):
-                yield {"circumstance": circumstance} | row
+    of_test = of_films.loc[test["image_id"]].reset_index(drop=True)
+    known = {name: stratum.ne("").to_numpy() for name, stratum in of_test.items()}
+    known = {name: films for name, films in known.items() if of_test[name][films].nunique() > 1}
+    rows: dict[str, list[dict]] = {}
+    for films in {films.tobytes(): films for films in known.values()}.values():
+        alike = [name for name, others in known.items() if np.array_equal(films, others)]
+        there, of_there = (one[films].reset_index(drop=True) for one in (test, of_test[alike]))
+        rows |= _rows(there, of_there, weights if films.all() else weights[:, films])
+    for name in known:
+        yield from ({"circumstance": name} | row for row in rows[name])
 
 
-def _rows(films: pd.DataFrame, weights: np.ndarray) -> Iterator[dict]:
-    by_name = films.groupby("stratum", sort=True).indices
-    counted = {
-        name: members for name, members in by_name.items() if enough(films["label"][members])
-    }
-    if not counted:
-        return
+def _rows(films: pd.DataFrame, of_films: pd.DataFrame, weights: np.ndarray) -> dict[str, list]:
+    """Return the rows of circumstances that are known of the same films, by circumstance."""
     label = films["label"]
+    counted = {
+        name: {
+            stratum: members
+            for stratum, members in films.groupby(of_films[name], sort=True).indices.items()
+            if enough(label[members])
+        }
+        for name in of_films
+    }
     estimates = metrics.bootstrap(_measure(films, counted), weights)
-    of_strata = {name: label[members] for name, members in counted.items()}
-    pairs = {name: _pairs(labels) for name, labels in of_strata.items()}
+    return {name: list(_listed(name, counted[name], label, estimates)) for name in counted}
+
+
+def _listed(name, members: dict[str, np.ndarray], label: pd.Series, estimates) -> Iterator[dict]:
+    if not members:
+        return
+    of_strata = {stratum: label[films] for stratum, films in members.items()}
+    pairs = {stratum: _pairs(labels) for stratum, labels in of_strata.items()}
     pooled = pd.concat(of_strata.values())
     places = [(ALL, CRUDE, label, _pairs(label))]
-    places += [(ALL, name, pooled, sum(pairs.values())) for name in (POOLED, DIFFERENCE)]
-    places += [(name, WITHIN, labels, pairs[name]) for name, labels in of_strata.items()]
+    places += [(ALL, metric, pooled, sum(pairs.values())) for metric in (POOLED, DIFFERENCE)]
+    places += [(stratum, WITHIN, labels, pairs[stratum]) for stratum, labels in of_strata.items()]
     for stratum, metric, labels, number in places:
-        row = {"stratum": stratum, "metric": metric, **estimates[stratum, metric]._asdict()}
+        row = {"stratum": stratum, "metric": metric, **estimates[name, stratum, metric]._asdict()}
         yield row | {"n": len(labels), "base_rate": labels.mean(), "pairs": number}
 
 
-def _measure(films: pd.DataFrame, counted: dict[str, np.ndarray]):
+def _measure(films: pd.DataFrame, counted: dict[str, dict[str, np.ndarray]]):
+    """Return the measures of all circumstances, whose crude AUROC is the same."""
     label, score = films["label"].to_numpy(), films["score"].to_numpy()
     whole = metrics.Sorted(label, score)
     parts = {
-        name: metrics.Sorted(label[members], score[members]) for name, members in counted.items()
+        name: {
+            stratum: (metrics.Sorted(label[members], score[members]), members)
+            for stratum, members in by_stratum.items()
+        }
+        for name, by_stratum in counted.items()
     }
 
     def measure(weight):
-        ranked = {
-            name: parts[name].ranking(np.take(weight, members, axis=-1))
-            for name, members in counted.items()
-        }
-        areas = {(name, WITHIN): one.auroc() for name, one in ranked.items()}
-        pairs = {name: one.pairs for name, one in ranked.items()}
-        ordered = sum(np.nan_to_num(areas[name, WITHIN]) * pairs[name] for name in counted)
-        pooled = metrics.divide(ordered, sum(pairs.values()))
-        crude = whole.ranking(weight).auroc()
-        over_all = {CRUDE: crude, POOLED: pooled, DIFFERENCE: pooled - crude}
-        return {(ALL, name): value for name, value in over_all.items()} | areas
+        crude, values = whole.steps(weight).auroc(), {}
+        for name, by_stratum in parts.items():
+            ranked = {
+                stratum: part.steps(np.take(weight, members, axis=-1))
+                for stratum, (part, members) in by_stratum.items()
+            }
+            areas = {stratum: one.auroc() for stratum, one in ranked.items()}
+            pairs = {stratum: one.pairs for stratum, one in ranked.items()}
+            ordered = sum(np.nan_to_num(areas[stratum]) * pairs[stratum] for stratum in areas)
+            pooled = metrics.divide(ordered, sum(pairs.values()))
+            over_all = {CRUDE: crude, POOLED: pooled, DIFFERENCE: pooled - crude}
+            values |= {(name, ALL, metric): value for metric, value in over_all.items() if areas}
+            values |= {(name, stratum, WITHIN): area for stratum, area in areas.items()}
+        return values
 
     return measure
 

@@ -92,8 +92,11 @@ def setting_of(method: str) -> str:
 
 
 def title(fit: Fit) -> str:
-    """Return the title of the card of a fit: method, data set, labels and seed. Raises BadData."""
-    labels = params.part(fit.method, fit.entry).setting
+    """Return the title of the card of a fit: method, data set, labels and seed. Raises BadData.
+
+    A line does not break between a number and its %.
+    """
+    labels = params.part(fit.method, fit.entry).setting.replace(" %", "\N{NO-BREAK SPACE}%")
     return f"{name_of(fit.method)} on {fit.dataset}, {labels}, seed {fit.seed}"
 
 
@@ -185,10 +188,11 @@ def _short(value) -> str:
 def published(fit: Fit, results: pd.DataFrame) -> pd.DataFrame:
     """Return what others published of its method, and what is measured here.
 
-    Columns data set, labels, measure, ours, published, source, note. `results` are the rows of the
-    fit; ours is there where its data set has the name of theirs, and no column if nowhere.
+    Columns data set, labels, pre-training, measure, ours, published, source, note. `results` are
+    the rows of the fit; ours is there where its data set has the name of theirs, and no column if
+    nowhere.
     """
-    rows = pd.read_csv(PUBLISHED, dtype=str, keep_default_na=False)
+    rows = read_published()
     rows = rows[rows["method"].eq(fit.method)]
     measured = results.query("level == 'image' and group == 'all'").set_index("metric")
     ours = [
@@ -197,12 +201,21 @@ def published(fit: Fit, results: pd.DataFrame) -> pd.DataFrame:
         else ""
         for row in rows.itertuples()
     ]
-    measure = rows["metric"].str.replace("auroc", "AUROC").str.replace("_", " ")
-    table = rows.assign(measure=measure, ours=ours).rename(
-        columns={"dataset": "data set", "value": "published"}
+    table = rows.assign(measure=measures(rows["metric"]), ours=ours).rename(
+        columns={"dataset": "data set", "pretraining": "pre-training", "value": "published"}
     )
-    shown = ["data set", "labels", "measure", "ours", "published", "source", "note"]
+    shown = ["data set", "labels", "pre-training", "measure", "ours", "published", "source", "note"]
     return table[shown] if any(ours) else table[shown].drop(columns="ours")
+
+
+def read_published() -> pd.DataFrame:
+    """Return what others published, as text: one row per number of params/published.csv."""
+    return pd.read_csv(PUBLISHED, dtype=str, keep_default_na=False)
+
+
+def measures(metrics: pd.Series) -> pd.Series:
+    """Return metrics of results.csv and of published numbers in words: `AUROC of mean`."""
+    return metrics.str.replace("auroc", "AUROC").str.replace("_", " ")
 
 
 def about_published() -> str:

@@ -16,8 +16,17 @@ from lib.metrics.calibration import (
 from lib.metrics.decisions import Decisions, decide, threshold_for_recall, threshold_from_normals
 from lib.metrics.films import FEWEST, by_study, divide
 from lib.metrics.intervals import Estimate, bootstrap, patient_weights, roc_band, t_interval
-from lib.metrics.pixels import aupro, overlap, pixel_counts, pointing_game, rank_pixels
-from lib.metrics.ranking import Ranking, Sorted, auroc, average_precision, rank
+from lib.metrics.pixels import (
+    LESION_SIZES,
+    areas,
+    aupro,
+    of_size,
+    overlap,
+    pixel_counts,
+    pointing_game,
+    rank_pixels,
+)
+from lib.metrics.ranking import Ranking, Sorted, Steps, auroc, average_precision, rank
 from lib.metrics.significance import (
     DELONG,
     ENOUGH_FOR_DELONG,
@@ -34,11 +43,14 @@ __all__ = [
     "DELONG",
     "ENOUGH_FOR_DELONG",
     "FEWEST",
+    "LESION_SIZES",
     "PERMUTATION",
     "Decisions",
     "Estimate",
     "Ranking",
     "Sorted",
+    "Steps",
+    "areas",
     "aupro",
     "auroc",
     "average_precision",
@@ -51,6 +63,7 @@ __all__ = [
     "fit_isotonic",
     "fit_probability",
     "holm",
+    "of_size",
     "overlap",
     "paired_delong",
     "paired_permutation",

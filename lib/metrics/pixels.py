@@ -8,6 +8,8 @@ from lib.metrics.ranking import Ranking, counts_from_zero
 
 #: False positive rate up to which per-region overlap is integrated.
 MOST_FALSE_POSITIVES = 0.3
+#: Groups of lesions by area in % of the prepared film: from the first bound to below the last.
+LESION_SIZES = {"small": (0, 1), "medium": (1, 4), "large": (4, np.inf)}
 
 
 def pixel_counts(
@@ -40,14 +42,36 @@ def pixel_counts(
 
 
 def _share_of_region(lesions: np.ndarray) -> np.ndarray:
-    """Return 1 / the size of its region for each lesion pixel, in the order of `nonzero`.
+    """Return 1 / the size of its region for each lesion pixel, in the order of `nonzero`."""
+    region = _regions(lesions)[lesions]
+    return 1 / np.bincount(region)[region] if len(region) else np.zeros(0)
+
+
+def _regions(lesions: np.ndarray) -> np.ndarray:
+    """Return the number of the region of each pixel of all films, from 1, 0 elsewhere.
 
     Pixels that touch, also at a corner, are one region, as in the evaluation code of MVTec AD.
     """
     within_a_film = np.zeros((3, 3, 3))
     within_a_film[1] = 1
-    region = ndimage.label(lesions, within_a_film)[0][lesions]
-    return 1 / np.bincount(region)[region] if len(region) else np.zeros(0)
+    return ndimage.label(lesions, within_a_film)[0]
+
+
+def of_size(lesions: np.ndarray, size: str) -> np.ndarray:
+    """Return the lesions (m, h, w) bool of a group of LESION_SIZES; each region is one lesion."""
+    regions = _regions(lesions)
+    area = 100 * np.bincount(regions.ravel()) / (lesions.shape[1] * lesions.shape[2])
+    least, below = LESION_SIZES[size]
+    return lesions & ((least <= area) & (area < below))[regions]
+
+
+def areas() -> dict[str, str]:
+    """Return the bounds of LESION_SIZES in words: `1 to 4 % of the film`."""
+    words = {}
+    for size, (least, below) in LESION_SIZES.items():
+        ends = f"below {below:g}" if not least else f"{least:g} to {below:g}"
+        words[size] = f"{ends if np.isfinite(below) else f'from {least:g}'} % of the film"
+    return words
 
 
 def rank_pixels(lesion: np.ndarray, other: np.ndarray, weight: ArrayLike | None = None) -> Ranking:

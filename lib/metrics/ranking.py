@@ -74,6 +74,39 @@ class Ranking:
         return read.reshape(*self.recall.shape[:-1], -1)
 
 
+@dataclass(frozen=True)
+class Steps:
+    """Counts of films at the thresholds at which there are abnormal ones, strictest first.
+
+    All (..., steps), totals (...,). Recall rises at these alone, so that they suffice for both
+    areas, at a fraction of the time of a Ranking where abnormal films are few.
+    """
+
+    hits: np.ndarray  # abnormal films at or above
+    above: np.ndarray  # normal films above
+    flagged: np.ndarray  # normal films at or above
+    abnormal: np.ndarray
+    normal: np.ndarray
+
+    @property
+    def pairs(self) -> np.ndarray:
+        """The number of pairs of an abnormal and a normal film."""
+        return self.abnormal * self.normal
+
+    def auroc(self) -> np.ndarray:
+        """Return the area under the ROC curve; ties count one half."""
+        below = 2 * self.normal[..., None] - self.above - self.flagged  # twice, with half of ties
+        return divide(np.einsum("...i,...i", self._gained(), below) / 2, self.pairs)
+
+    def average_precision(self) -> np.ndarray:
+        """Return the mean precision over the steps in recall; by chance it is the base rate."""
+        precision = self.hits / np.maximum(self.hits + self.flagged, 1e-12)
+        return divide(np.einsum("...i,...i", self._gained(), precision), self.abnormal)
+
+    def _gained(self) -> np.ndarray:
+        return np.diff(self.hits, axis=-1, prepend=0)
+
+
 class Sorted:
     """Films sorted once by their scores, to be ranked under the weights of many resamples."""
 
@@ -92,15 +125,30 @@ class Sorted:
             (order[kind], np.concatenate([[0], np.cumsum(kind)[end_of_tie]]))
             for kind in (abnormal, ~abnormal)
         ]
+        (_, hits), (_, alarms) = self.by_label
+        rising = np.flatnonzero(np.diff(hits))
+        self.at_steps = hits[rising + 1], alarms[rising], alarms[rising + 1]
 
     def ranking(self, weight: ArrayLike | None = None) -> Ranking:
         """Return the counts of films with these weights, (..., n), each 1 unless given."""
+        ends = (ends for _, ends in self.by_label)
+        counted = zip(self._sums(weight), ends, strict=True)
+        return Ranking(*(np.take(sums, end, axis=-1) for sums, end in counted))
+
+    def steps(self, weight: ArrayLike | None = None) -> Steps:
+        """Return the counts of films with these weights, (..., n), at the steps in recall."""
+        abnormal, normal = self._sums(weight)
+        at_hits, at_above, at_flagged = self.at_steps
+        above = np.take(normal, at_above, axis=-1)
+        tied = not np.array_equal(at_above, at_flagged)
+        flagged = np.take(normal, at_flagged, axis=-1) if tied else above
+        hits = np.take(abnormal, at_hits, axis=-1)
+        return Steps(hits, above, flagged, abnormal[..., -1], normal[..., -1])
+
+    def _sums(self, weight: ArrayLike | None) -> list[np.ndarray]:
+        """Return the sums of weights of the first films of either label, in order, after a 0."""
         weight = np.ones(self.films) if weight is None else np.asarray(weight)
-        sums = [
-            np.take(_sums_from_zero(np.take(weight, films, axis=-1)), ends, axis=-1)
-            for films, ends in self.by_label
-        ]
-        return Ranking(*sums)
+        return [_sums_from_zero(np.take(weight, films, axis=-1)) for films, _ in self.by_label]
 
 
 def rank(label: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None) -> Ranking:

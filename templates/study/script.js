@@ -46,17 +46,36 @@ function sortable(table, rows) {
   });
 }
 
-function filterable(table, rows) {
+/* Columns of which a reader may want the rows of one value: each has a list of its values. */
+const LISTED = ["data set", "family", "labels", "known labels", "setting", "pre-training", "level", "per"];
+
+function lists(table, rows) {
+  return [...table.tHead.rows[0].cells].flatMap((head, column) => {
+    const name = head.textContent.trim();
+    const values = new Set(LISTED.includes(name) ? rows.map((row) => text(row, column)) : []);
+    if (values.size < 2) return [];
+    const sorted = [...values].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
+    const options = sorted.map((value) => make("option", { value }, value || "(empty)"));
+    return [{ name, column, list: make("select", {}, make("option", {}, "all"), ...options) }];
+  });
+}
+
+function filterable(table, rows, listed) {
   const count = make("output", {}, `${rows.length} of ${rows.length} rows`);
   const field = make("input", { type: "search", autocomplete: "off" });
-  field.addEventListener("input", () => {
+  const update = () => {
     const wanted = field.value.trim().toLowerCase();
     rows.forEach((row) => {
-      row.hidden = ![...row.cells].some((cell) => cell.textContent.toLowerCase().includes(wanted));
+      const found = [...row.cells].some((cell) => cell.textContent.toLowerCase().includes(wanted));
+      row.hidden = !found || listed.some(({ column, list }) =>
+        list.selectedIndex > 0 && list.value !== text(row, column));
     });
     count.value = `${rows.filter((row) => !row.hidden).length} of ${rows.length} rows`;
-  });
-  const filter = make("p", { className: "filter" }, make("label", {}, "Show rows with ", field), count);
+  };
+  const labels = listed.map(({ name, list }) => make("label", {}, `${name} `, list));
+  const filter = make("div", { className: "filter", role: "group", ariaLabel: "Rows to show" },
+    make("label", {}, "Show rows with ", field), ...labels, count);
+  filter.addEventListener("input", update);
   const folded = table.closest("details"); // where the filter is folded up with its table
   ((folded ? null : table.closest(".scroll")) ?? table).before(filter);
 }
@@ -65,7 +84,7 @@ for (const table of document.querySelectorAll("main table")) {
   const rows = [...(table.tBodies[0]?.rows ?? [])];
   const spanned = table.querySelector("[colspan], [rowspan]") || table.tHead?.rows.length !== 1;
   if (!spanned && rows.length > 2) sortable(table, rows);
-  if (rows.length > 15) filterable(table, rows);
+  if (rows.length > 15) filterable(table, rows, spanned ? [] : lists(table, rows));
 }
 
 /* A table that is wider than its frame says that it goes on, and moves by the keyboard. */
