@@ -1,4 +1,4 @@
-// Grey of colours, as Pillow computes it (ITU-R BT.601).
+// Grey of colours, as Pillow computes it, and colours of luminance and differences (ITU-R BT.601).
 
 import { picture } from "../opencv.js";
 import { mean } from "../preprocessing/numbers.js";
@@ -10,6 +10,16 @@ export function greyOf(pixels, channels) {
     grey[n] = (19595 * pixels[at] + 38470 * pixels[at + 1] + 7471 * pixels[at + 2] + 0x8000) >> 16;
   }
   return grey;
+}
+
+/** Colours, red first, of pixels of luminance and the differences of blue and red, three levels of 8 bits each. */
+export function rgbOf(pixels) {
+  return pixels.map((_, n) => {
+    const at = n - (n % 3);
+    const [y, blue, red] = [pixels[at], pixels[at + 1] - 128, pixels[at + 2] - 128];
+    const level = [y + 1.402 * red, y - (0.114 * 1.772 * blue + 0.299 * 1.402 * red) / 0.587, y + 1.772 * blue][n - at];
+    return Math.min(Math.max(Math.round(level), 0), 255);
+  });
 }
 
 const COLOURED = 8; // grey levels
