@@ -35,9 +35,9 @@ from written_films import DEEP, GREY, as_bytes, as_tiff, table, write_dicom
 
 from lib import ROOT, phantoms
 from lib.films import UnreadableFilm, read_film
+from lib.films.colours import read_with_colours
 from lib.preprocessing import prepare, to_float
 from lib.reader.answer import DISCLAIMER
-from lib.reader.film import is_coloured
 
 pytest.importorskip("onnx", reason="needs onnx, which writes a small detector")
 from small_detector import write_detector
@@ -537,7 +537,7 @@ def test_a_picture_in_colours_is_unlike_where_python_calls_it_so(page, detectors
     add(page, paths)
     rows = pd.read_csv(io.StringIO(page.value(SAVED))).set_index("file")["unlike"]
     for path in paths:
-        in_python = is_coloured(path)
+        in_python = read_with_colours(path)[1]
         assert in_python == (path.name not in ("grey photograph.png", "tinted film.png"))
         assert set(rows[path.name]) == {"yes" if in_python else "no"}, path
 

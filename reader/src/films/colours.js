@@ -24,7 +24,7 @@ export function rgbOf(pixels) {
 
 const COLOURED = 8; // grey levels
 
-/** is_coloured (lib/reader/film.py): whether colours vary as in photographs; pixels as those of `greyOf`. */
+/** Whether colours vary as in photographs (lib/films/colours.py); pixels as those of `greyOf`. */
 export function isColoured(pixels, channels) {
   return [0, 2].some((channel) => deviation(pixels, channels, channel) > COLOURED);
 }
