@@ -186,6 +186,11 @@ ASK_IN_WORKER = """(address) => new Promise((resolve) => {
 UNNAMED = """[...document.querySelectorAll("button, input, canvas, svg, section, article")].filter(
   (one) => !(one.labels?.length || one.ariaLabel || one.textContent.trim())).map(
   (one) => one.outerHTML)"""
+#: Enters the share of abnormal films among all, and that among the flagged.
+ENTER = """(...shares) => ["base-rate", "wanted"].forEach((id, n) => {
+  document.getElementById(id).value = shares[n];
+  document.getElementById(id).dispatchEvent(new Event("change"));
+})"""
 #: What has the focus, in a word.
 FOCUSED = """() => {
   const { id, value, type, textContent } = document.activeElement;
@@ -217,6 +222,16 @@ DECODE = f"""import fs from "node:fs";
 import {{ decodedLossy }} from "{(ROOT / "reader/src/films/lossy_jpeg.js").as_uri()}";
 for (const name of process.argv.slice(1))
   fs.writeFileSync(`${{name}}.levels`, decodedLossy(new Uint8Array(fs.readFileSync(name))).data);"""
+
+
+#: Words and grey levels of the steps from the film to what a detector sees.
+STEPS = """(name) => [
+  ...document.querySelectorAll(`[data-detector="${name}"] .steps li`)
+].map((one) => {
+  const drawn = one.querySelector("canvas");
+  const data = drawn?.getContext("2d").getImageData(0, 0, drawn.width, drawn.height).data ?? [];
+  return { words: one.textContent, image: [...data].filter((_, n) => n % 4 === 0) };
+})"""
 
 
 @pytest.fixture(scope="module")
@@ -542,6 +557,87 @@ def test_a_picture_in_colours_is_unlike_where_python_calls_it_so(page, detectors
         assert set(rows[path.name]) == {"yes" if in_python else "no"}, path
 
 
+#: Steps of `prepare` as the page names them.
+WORDS = {
+    "grey levels spread": "normalised",
+    "cropped to its plate": "cropped",
+    "turned upright": "upright",
+    "inverted, bone bright": "un-inverted",
+    "all but the body black": "body",
+    "contrast equalised": "equalised",
+}
+
+
+def test_the_steps_of_the_preparation_are_those_of_python(page, tmp_path):
+    """A limb on a tilted plate, lying and inverted; it is recognised, turned and inverted."""
+    limb = np.zeros((300, 420), np.uint8)
+    cv2.rectangle(limb, (20, 20), (400, 280), 225, -1)
+    cv2.ellipse(limb, (210, 150), (190, 40), 4, 0, 360, 60, -1)
+    limb = cv2.GaussianBlur(limb, (0, 0), 1.5)
+    path = written(tmp_path / "limb.png", as_bytes(limb, "PNG"))
+    add(page, [path])
+    look_at(page, path)
+    found = {name: page.value(f"({STEPS})({json.dumps(name)})") for name in SETTINGS}
+    assert set(WORDS) == {one["words"] for one in found["limbs"]}
+    assert "bone bright already" in {one["words"] for one in found["chests"]}
+    for name, settings in SETTINGS.items():
+        steps = prepare(read_film(path), **settings).steps
+        for one in found[name]:
+            if one["image"]:
+                apart = np.abs(
+                    np.array(one["image"]) - steps[WORDS[one["words"]]].ravel().astype(int)
+                )
+                assert np.mean(apart <= 1) >= 0.995, (name, one["words"], apart.max())
+
+
+def test_a_threshold_of_ones_own_has_the_share_that_is_asked_for(page, detectors, tmp_path):
+    film = write_dicom(tmp_path / "own.dcm")
+    add(page, [film])
+    for base, wanted in ((10, 50), (30, 80), (1, 99)):
+        page.value(f"({ENTER})({base}, {wanted})")
+        look_at(page, film)
+        rows = pd.read_csv(io.StringIO(page.value(SAVED))).set_index("file").loc[film.name]
+        name = f"flagged at {wanted} % of the flagged abnormal, where {base} % of all films are"
+        words = page.value("document.querySelector('#film').innerText")
+        for _, row in rows.iterrows():
+            facts = json.loads((detectors / row["detector"] / "detector.json").read_text())
+            normals, abnormals = np.array(facts["normals"]), np.array(facts["abnormals"])
+            least = None
+            for score in np.sort(abnormals)[::-1]:
+                found = base / 100 * np.sum(abnormals >= score) / (len(abnormals) + 1)
+                wrong = (1 - base / 100) * (np.sum(normals >= score) + 1) / (len(normals) + 1)
+                least = score if found / (found + wrong) >= wanted / 100 else least
+            if least is None:
+                assert name not in rows or pd.isna(row[name])
+                assert f"no threshold with {name.removeprefix('flagged at ')}" in words
+            else:
+                assert row[name] == ("yes" if row["score"] >= least else "no")
+                assert f"{least:.4g}" in words
+    page.value(f"({ENTER})(10, 50)")
+
+
+def test_a_folder_that_is_dropped_is_read_at_any_depth(page, films, tmp_path):
+    folder = tmp_path / "export"
+    (folder / "a/b").mkdir(parents=True)
+    for n, place in enumerate(("film 10.png", "film 2.png", "a/b/film.dcm")):
+        shutil.copy(films[-1 if n == 2 else 0], folder / place)
+    written(folder / "a/note.txt", b"note")
+    single = shutil.copy(films[0], tmp_path / "single.png")
+    before = page.value("document.querySelectorAll('#films li').length")
+    page.drop([folder, single])
+    count = f"{before + 5} of {before + 5} files read"
+    wait(page, f"document.getElementById('count').textContent === '{count}'")
+    added = page.value(LIST)[before:]
+    assert [one["name"] for one in added] == [
+        *("export/a/b/film.dcm", "export/a/note.txt", "export/film 2.png", "export/film 10.png"),
+        "single.png",
+    ]
+    assert ["percentile" in one["words"] for one in added] == [True, False, True, True, True]
+    assert added[1]["words"] == "not read: not an image"
+    wait(page, "document.querySelector('#film h2')?.textContent === 'export/a/b/film.dcm'")
+    assert not page.problems
+
+
 def test_nothing_leaves_the_page_nor_its_worker(page):
     """A server on another port, which would answer, is never asked."""
     asked = []
@@ -582,11 +678,11 @@ def test_everything_is_reached_by_keys(page, site, films, tmp_path):
     wait(page, "document.querySelector('#film .card')")
     page.value("document.getElementById('files').focus()")
     reached = []
-    while "film 0" not in " ".join(reached):
+    while films[0].name not in " ".join(reached):
         assert len(reached) < 20, reached
         reached.append(page.value(f"({FOCUSED})()"))
         page.press("Tab")
-    wanted = ["files", "folder", "chests", "limbs", "base-rate", "range", "range", "save"]
+    wanted = ["files", "folder", "chests", "limbs", "base-rate", "wanted", "range", "range", "save"]
     assert [one for one in reached if one in wanted] == wanted
     page.press("Enter")  # on note.png
     wait(page, f"({FOCUSED})().includes('note.png is not read: not an image')")

@@ -1,6 +1,6 @@
 // One film with the answers of the detectors, as a section of the page.
 
-import { abnormalShares, DISCLAIMER, flags, isUnlike, percentile, PHANTOMS, probability, UNLIKE } from "./answer.js";
+import { abnormalShares, DISCLAIMER, flags, inPercent, isUnlike, percentile, PHANTOMS, probability, UNLIKE } from "./answer.js";
 import { canvas, drawMap, histogram } from "./drawing.js";
 import { make, slider } from "./elements.js";
 
@@ -51,6 +51,7 @@ function card(answer, detector, read, baseRate, look) {
     histogram(answer.score, facts),
     make("p", { class: "small" }, "Validation films by score: normal ones blue, known abnormal ones orange; this film is the solid line, thresholds are dashed."),
     make("ul", {}, flags(answer.score, facts).map((flag) => flagged(flag, facts, baseRate))),
+    make("p", { class: "small" }, aboutOwn(facts)),
     make(
       "div",
       { class: "pictures" },
@@ -58,6 +59,7 @@ function card(answer, detector, read, baseRate, look) {
         ? make("figure", {}, make("div", { class: "stack" }, canvas(read.shown, `Film below the map of ${name}`), overlay), make("figcaption", {}, "map over the film"))
         : make("p", {}, "This method has no map."),
       make("figure", {}, prepared(answer, name), make("figcaption", {}, `what the detector sees, ${answer.image.width} x ${answer.image.height} pixels`)),
+      make("ol", { class: "steps", "aria-label": `From the film to what ${name} sees` }, answer.steps.map(step)),
     ),
   );
   return { element, redraw };
@@ -70,6 +72,18 @@ function probable(score, facts) {
   return make("p", {}, `Probability of being abnormal ${chance}, where ${share} of the films are abnormal; with fewer it is lower.`);
 }
 
+/** Where the user's own threshold comes from, or why there is none. */
+function aboutOwn({ own, normals, abnormals }) {
+  if (own.reason) return own.reason;
+  const films = `${normals.length} normal and ${abnormals.length} abnormal validation films`;
+  return `The last threshold is yours: the lowest with that share by the scores and labels of ${films}. It need not hold for films from elsewhere.`;
+}
+
+/** A step of the preparation; where nothing was to be done, in words alone. */
+function step({ words, image }) {
+  return make("li", { class: "small" }, image && canvas(image, `The film: ${words}`), words);
+}
+
 function prepared({ image }, name) {
   const drawn = canvas(image, `The film as prepared for ${name}`);
   drawn.classList.add("prepared");
@@ -80,7 +94,7 @@ function flagged({ name, threshold, flagged }, facts, baseRate) {
   const shares = abnormalShares(threshold, facts, baseRate);
   const share = flagged ? shares.flagged : shares.others;
   const words = Number.isFinite(share)
-    ? `: of the films ${flagged ? "flagged" : "not flagged"} there, ${percent(share)} are abnormal if ${percent(baseRate)} of all films are.`
+    ? `: of the films ${flagged ? "flagged" : "not flagged"} there, ${percent(share)} are abnormal if ${inPercent(baseRate)} of all films are.`
     : ".";
   return make("li", { class: flagged ? "flagged" : "" }, make("strong", {}, flagged ? "Flagged" : "Not flagged"), ` at “${name}” (${threshold.toPrecision(4)})${words}`);
 }
