@@ -35,8 +35,8 @@ export function flags(score, facts) {
  * of all are abnormal: its name, and its score or the reason why there is none.
  */
 export function ownThreshold({ normals, abnormals }, baseRate, wanted) {
-  const name = `${inPercent(wanted)} of the flagged abnormal, where ${inPercent(baseRate)} of all films are`;
-  if (!abnormals.length) return { name, reason: "No threshold can be set for your films: this detector has no scores of abnormal validation films." };
+  const name = `your own, ${inPercent(wanted)} at a base rate of ${inPercent(baseRate)}`;
+  if (!abnormals.length) return { name, reason: "No threshold of your own can be set: this detector has no scores of abnormal validation films." };
   // As if there were one more normal film, flagged, and one more abnormal film, not flagged: few films promise little.
   const reaches = (score) => {
     const found = (baseRate * countFrom(abnormals, score)) / (abnormals.length + 1);
@@ -44,7 +44,7 @@ export function ownThreshold({ normals, abnormals }, baseRate, wanted) {
     return found / (found + wrong) >= wanted;
   };
   const score = [...abnormals].sort((one, other) => one - other).find(reaches);
-  return score === undefined ? { name, reason: `By its scores of validation films this detector has no threshold with ${name}.` } : { name, score };
+  return score === undefined ? { name, reason: `There is no threshold of ${name}, by the scores of validation films.` } : { name, score };
 }
 
 export const inPercent = (share) => `${Number((100 * share).toFixed(1))} %`;

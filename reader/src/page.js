@@ -106,6 +106,7 @@ async function look(film, asked = false) {
   const before = looked;
   looked = film;
   for (const one of [before, film]) if (one) list(one);
+  say(`Reading ${film.name}.`);
   const used = detectors; // others may be chosen before the answer
   const names = used.map(({ name }) => name);
   const [shown, words] = await reader.read(film.file, names, true).then(

@@ -51,15 +51,15 @@ function card(answer, detector, read, baseRate, look) {
     histogram(answer.score, facts),
     make("p", { class: "small" }, "Validation films by score: normal ones blue, known abnormal ones orange; this film is the solid line, thresholds are dashed."),
     make("ul", {}, flags(answer.score, facts).map((flag) => flagged(flag, facts, baseRate))),
-    make("p", { class: "small" }, aboutOwn(facts)),
+    make("p", { class: "small" }, aboutOwn(facts, baseRate)),
     make(
       "div",
       { class: "pictures" },
       overlay
         ? make("figure", {}, make("div", { class: "stack" }, canvas(read.shown, `Film below the map of ${name}`), overlay), make("figcaption", {}, "map over the film"))
         : make("p", {}, "This method has no map."),
+      steps(answer, name),
       make("figure", {}, prepared(answer, name), make("figcaption", {}, `what the detector sees, ${answer.image.width} x ${answer.image.height} pixels`)),
-      make("ol", { class: "steps", "aria-label": `From the film to what ${name} sees` }, answer.steps.map(step)),
     ),
   );
   return { element, redraw };
@@ -73,15 +73,25 @@ function probable(score, facts) {
 }
 
 /** Where the user's own threshold comes from, or why there is none. */
-function aboutOwn({ own, normals, abnormals }) {
+function aboutOwn({ own, normals, abnormals }, baseRate) {
   if (own.reason) return own.reason;
   const films = `${normals.length} normal and ${abnormals.length} abnormal validation films`;
-  return `The last threshold is yours: the lowest with that share by the scores and labels of ${films}. It need not hold for films from elsewhere.`;
+  return (
+    `Your own threshold is the lowest from which at least that share of the flagged films is abnormal where ` +
+    `${inPercent(baseRate)} of all are, by scores and labels of ${films}; it need not hold for films from elsewhere.`
+  );
 }
 
-/** A step of the preparation; where nothing was to be done, in words alone. */
-function step({ words, image }) {
-  return make("li", { class: "small" }, image && canvas(image, `The film: ${words}`), words);
+/** The steps of the preparation, the film after each; in words alone those that left it as it was. */
+function steps({ steps }, name) {
+  const shown = steps.filter(({ image }) => image).map(({ words, image }) => make("li", {}, canvas(image, `The film, ${words}`), words));
+  const others = steps.filter(({ image }) => !image).map(({ words }) => words);
+  return make(
+    "div",
+    { class: "small" },
+    make("ol", { class: "steps", "aria-label": `From the film to what ${name} sees` }, shown),
+    others.length ? make("p", {}, `Nothing to do: ${others.join("; ")}.`) : null,
+  );
 }
 
 function prepared({ image }, name) {
