@@ -99,6 +99,12 @@ class Browser:
         found = self.ask("DOM.querySelector", nodeId=page, selector=selector)["nodeId"]
         self.ask("DOM.setFileInputFiles", nodeId=found, files=[str(path) for path in paths])
 
+    def drop(self, paths: list[Path]) -> None:
+        """Drag files or folders over the page, and drop them there."""
+        data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            self.ask("Input.dispatchDragEvent", type=kind, x=100, y=100, data=data)
+
     def press(self, key: str) -> None:
         """Press and release a key, such as Enter or ArrowRight, where the focus is."""
         arrows = {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}

@@ -13,32 +13,41 @@ from tempfile import TemporaryDirectory
 
 import psutil
 from browser import Browser
-from test_reader_page import served, wait
+from test_reader_page import served
 
 from lib import ROOT, files
 
 TOGETHER = 50
 CHOOSE = """document.querySelectorAll("#detectors input:not(:checked, :disabled)").forEach(
   (box) => document.querySelectorAll("#detectors :checked").length < 4 && box.click())"""
-READ = """new Promise((resolve) => {
-  const look = (left) => document.getElementById("count").textContent === "%(words)s"
-    ? resolve(true) : left ? setTimeout(look, 100, left - 1) : resolve(false);
+#: Whether a condition holds within a minute.
+HOLDS = """new Promise((resolve) => {
+  const look = (left) => {
+    if ((%s) || !left) return resolve(left > 0);
+    setTimeout(look, 100, left - 1);
+  };
   look(600);
 })"""
 
 
 def measure(window: Browser, films: list[Path]) -> None:
     """Read films; print the memory of the browser's processes, and films/s since the start."""
-    wait(window, '"ready" in document.body.dataset')
+    _wait(window, '"ready" in document.body.dataset')
     window.value(CHOOSE)
     started = time.perf_counter()
     for start in range(0, len(films), TOGETHER):
         window.choose("#files", films[start : start + TOGETHER])
         count = min(start + TOGETHER, len(films))
-        while not window.value(READ % {"words": f"{count} of {count} files read"}):
-            pass
+        words = f"{count} of {count} files read"
+        _wait(window, f"document.getElementById('count').textContent === '{words}'")
         speed = count / (time.perf_counter() - started)
         print(f"{count} films: {_megabytes(window):.0f} MB, {speed:.1f} films/s", flush=True)
+
+
+def _wait(window: Browser, condition: str) -> None:
+    """Wait for a condition on the page, however long: large detectors take minutes for 50 films."""
+    while not window.value(HOLDS % condition):
+        pass
 
 
 def _megabytes(window: Browser) -> float:

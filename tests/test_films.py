@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pydicom
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image, ImageFile
 from pydicom.pixels.encoders import RLELosslessEncoder
 from pydicom.uid import (
     MPEG2MPML,
@@ -23,6 +23,7 @@ from pydicom.uid import (
 from written_films import DEEP, GREY, as_bytes, as_tiff, table, write_dicom
 
 from lib.films import NotAFilm, UnreadableFilm, film_facts, film_size, read_film, read_mask
+from lib.films.colours import read_with_colours
 
 XRAYS = Path(__file__).resolve().parents[2] / "shared/xrays"
 TURNS = {3: 2, 6: 1, 8: -1}  # quarter turns to the left by which a film of an orientation is stored
@@ -69,6 +70,28 @@ def test_every_format_that_pillow_decodes_in_this_process_is_read(tmp_path, kind
     assert film_size(path) == (40, 30) and film_facts(path) == {}
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF"])
+@pytest.mark.parametrize(
+    "pixels", [GREY, np.dstack([GREY] * 3), np.dstack([GREY, GREY[::-1], GREY])]
+)
+def test_a_picture_is_decoded_once_for_its_grey_levels_and_its_colours(
+    tmp_path, monkeypatch, kind, pixels
+):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    path = tmp_path / "film"
+    path.write_bytes(as_bytes(pixels, kind, exif=exif))
+    expected, decoded = read_film(path), []
+    prepare = ImageFile.ImageFile.load_prepare
+    monkeypatch.setattr(
+        ImageFile.ImageFile, "load_prepare", lambda self: decoded.append(1) or prepare(self)
+    )
+    grey, coloured = read_with_colours(path)
+    assert len(decoded) == 1
+    np.testing.assert_array_equal(grey, expected)
+    assert coloured == (pixels.ndim == 3 and np.ptp(pixels, axis=2).max() > 99)
+
+
 def test_sixteen_bits_are_kept(tmp_path):
     deep = GREY.astype(np.uint16) * 257
     Image.fromarray(deep).save(tmp_path / "film.png")
@@ -91,7 +114,7 @@ def test_tiff_in_which_0_is_white_is_a_negative(tmp_path, order, deep):
 def test_films_are_turned_upright(tmp_path, kind, orientation):
     stored = np.ascontiguousarray(np.rot90(GREY, TURNS[orientation]))
     exif = Image.Exif()
-    exif[0x0112] = orientation
+    exif[ExifTags.Base.Orientation] = orientation
     if kind == "plain TIFF":
         content = as_tiff(stored, orientation=orientation)
     elif kind == "LZW":
@@ -106,7 +129,7 @@ def test_films_are_turned_upright(tmp_path, kind, orientation):
 
 def test_an_orientation_behind_the_pixels_of_a_png_counts_and_a_damaged_one_does_not(tmp_path):
     exif = Image.Exif()
-    exif[0x0112] = 6
+    exif[ExifTags.Base.Orientation] = 6
     png = as_bytes(np.ascontiguousarray(np.rot90(GREY)), "PNG", exif=exif)
     start = png.index(b"eXIf") - 4
     end = start + 12 + int.from_bytes(png[start : start + 4], "big")

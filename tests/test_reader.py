@@ -1,6 +1,9 @@
 """The reader answers for films from files as the study did, and names nobody."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -13,7 +16,7 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 from written_films import write_dicom
 
-from lib import features, files, params, processes
+from lib import ROOT, features, files, params, processes
 from lib.comparison.answer import advised, best
 from lib.datasets.table import COLUMNS
 from lib.errors import BadData
@@ -518,6 +521,18 @@ def test_the_command_prints_what_it_found_and_where(study, films, no_text, capsy
     for wrong in ([""], [nowhere], [str(films), "--output", str(films)], [nowhere, "--output", ""]):
         with pytest.raises(BadData):
             main(wrong)
+
+
+def test_what_a_backend_writes_of_the_machine_is_not_shown_and_its_errors_are(tmp_path):
+    """A stand-in for Keras writes past Python, as TensorFlow does, which takes seconds to load."""
+    quiet = str(ROOT / "lib/reader/quiet.py")
+    code = f"import os, runpy; runpy.run_path({quiet!r})['load_keras'](); os.write(2, b'then')"
+    run = [sys.executable, "-c", code]
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    for words, shown in {"": "then", "raise ImportError('no backend')": "no backend"}.items():
+        (tmp_path / "keras.py").write_text(f"import os\nos.write(2, b'oneDNN')\n{words}\n")
+        stderr = subprocess.run(run, env=environment, capture_output=True, text=True).stderr
+        assert shown in stderr and not stderr.startswith("oneDNN")
 
 
 def test_a_figure_shows_film_map_and_reconstruction(study, no_text, monkeypatch):

@@ -1,7 +1,6 @@
 """Export a trained detector: python -m lib.export DETECTOR."""
 
 import argparse
-import os
 import sys
 
 from lib import accidents
@@ -10,6 +9,7 @@ from lib.export.folder import export
 from lib.fits.store import FitFailed
 from lib.reader.answer import DISCLAIMER
 from lib.reader.choice import choose
+from lib.reader.quiet import load_keras
 
 
 def main(arguments: list[str]) -> None:
@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("detector", nargs="?", default="", help="data set/method/seed")
     name = parser.parse_args(arguments).detector
     print(f"Detector: {choose(name)}. {DISCLAIMER}", flush=True)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's notes on the machine
+    load_keras()
     print(f"Exported to {export(name)}. Its README.md says how to use it.")
 
 

@@ -1,7 +1,6 @@
 """Read a film or a folder of films: python -m lib.reader FILMS [--detector D] [--output FOLDER]."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from lib.fits.store import FitFailed
 from lib.reader import folder
 from lib.reader.answer import DISCLAIMER
 from lib.reader.choice import choose
+from lib.reader.quiet import load_keras
 from lib.reader.reading import Reader
 
 EPILOG = f"""{DISCLAIMER} The answers are {folder.TABLE}, with the names of the files, and
@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
     folder.check_output(place, output)  # errors come before TensorFlow, which takes seconds
     folder.files_in(place)
     print(f"Detector: {choose(options.detector)}. {DISCLAIMER}", flush=True)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's notes on the machine
+    load_keras()
     answers = folder.read(place, Reader(options.detector), output)
     print(folder.summary(answers, output))
     return 0 if answers.read else 1

@@ -11,16 +11,14 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from lib import processes
-from lib.films import NotAFilm, UnreadableFilm, read_film
-from lib.films.kinds import DICOM, kind_of
+from lib.films import NotAFilm, UnreadableFilm
+from lib.films.colours import read_with_colours
 from lib.preprocessing import prepare
 
 TOGETHER = 32  # films in a batch: read by one worker, and scored at once
-COLOURED = 8  # mean deviation of the difference of two colours, in grey levels: beyond, no film
 FEW = 100  # films that this process reads in the time in which a worker starts
 
 
@@ -44,30 +42,13 @@ class Refused(NamedTuple):
 
 def load(path: Path, settings: list[dict]) -> Film:
     """Read a film and prepare it by each of the settings. Raises UnreadableFilm."""
-    grey = read_film(path)
+    grey, coloured = read_with_colours(path)
     try:
         prepared = [prepare(grey, **one) for one in settings]
     except (ValueError, cv2.error):
         raise UnreadableFilm("cannot be prepared") from None
     images, matrices = [one.image for one in prepared], [one.matrix for one in prepared]
-    return Film(path, grey.shape, images, matrices, is_coloured(path))
-
-
-def is_coloured(path: Path) -> bool:
-    """Return whether the colours of a picture vary as those of photographs do.
-
-    A film is grey, also where it is stored with three channels; the tint of a scan and small marks
-    in a colour vary less. The colours of DICOM are not looked at.
-    """
-    if kind_of(path) == DICOM:
-        return False
-    with Image.open(path) as picture:
-        if picture.mode in ("1", "L", "LA", "LAB", "I", "F") or picture.mode.startswith("I;16"):
-            return False
-        red, green, blue = np.moveaxis(np.asarray(picture.convert("RGB"), np.float32), 2, 0)
-    apart = np.stack([red - green, blue - green])
-    deviation = np.abs(apart - apart.mean(axis=(1, 2), keepdims=True)).mean(axis=(1, 2))
-    return bool(deviation.max() > COLOURED)
+    return Film(path, grey.shape, images, matrices, coloured)
 
 
 def batches(paths: list[Path], settings: list[dict]) -> Iterator[list[Film | Refused]]:

@@ -6,7 +6,7 @@ pooled features of a network trained on photographs, here at `SIDE` pixels, from
 films of the data set. Its unit is set by normal validation films: 0 is their median, 1 their 95 %
 quantile, and a film beyond `LIMIT` is unlike them. Disease hardly moves it.
 
-A picture in colours (`lib.reader.film.is_coloured`) is unlike any film, whatever its distance: many
+A picture in colours (`lib.films.colours`) is unlike any film, whatever its distance: many
 photographs are no farther from limbs, which vary, than limbs from one another.
 
 A quantile is taken rather than the largest distance, which a single badly cropped film can shift.

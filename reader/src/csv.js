@@ -1,10 +1,10 @@
 // All answers so far as a table.
 
-import { DISCLAIMER, flags, isUnlike, percentile, probability } from "./answer.js";
+import { DISCLAIMER, flags, isUnlike, percentile, probability, thresholdsOf } from "./answer.js";
 
 /** Return the table as text: a row per film and detector, or per file that is not read. */
 export function table(films, detectors) {
-  const thresholds = [...new Set(detectors.flatMap(({ facts }) => Object.keys(facts.thresholds)))];
+  const thresholds = [...new Set(detectors.flatMap(({ facts }) => Object.keys(thresholdsOf(facts))))];
   const head = ["file", "detector", "score", "percentile", ...thresholds.map((name) => `flagged at ${name}`), "probability", "unlike", "reason", "note"];
   const rows = films.flatMap(({ name, answers, reason }) =>
     reason ? [[name, "", "", "", ...thresholds.map(() => ""), "", "", reason, DISCLAIMER]] : [...(answers ?? [])].map(row(name)),

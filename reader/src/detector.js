@@ -29,14 +29,14 @@ export class Detector {
 
   /**
    * Return the answer for a film: its score; its map (of a fusion, that of the part that is most
-   * certain), with the scale, the prepared picture and its matrix; and how unlike the film is.
+   * certain), with the scale, the prepared picture, its matrix and steps; and how unlike the film is.
    */
   async answer(film) {
     const prepared = once((settings) => prepare(film, settings));
     const outputs = [];
     for (const { network, preprocessing, size } of this.parts) {
-      const { image, matrix } = prepared({ ...preprocessing, size });
-      outputs.push({ ...(await run(network, image)), image, matrix });
+      const picture = prepared({ ...preprocessing, size });
+      outputs.push({ ...(await run(network, picture.image)), ...picture });
     }
     const scores = outputs.map(({ score }) => score);
     const shown = leading(outputs, standardised(scores, this.facts.rule));

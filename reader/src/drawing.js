@@ -1,5 +1,6 @@
 // Draw films, maps and histograms.
 
+import { thresholdsOf } from "./answer.js";
 import { make } from "./elements.js";
 
 const RED = [230, 0, 0];
@@ -31,14 +32,15 @@ const BINS = 30;
 const [WIDTH, HEIGHT] = [300, 90];
 
 /** Return the histogram of normal and abnormal validation films, with a line at a score. */
-export function histogram(score, { normals, abnormals, thresholds }) {
+export function histogram(score, facts) {
+  const { normals, abnormals } = facts;
   const all = [...normals, ...abnormals, score];
   const [least, most] = [Math.min(...all), Math.max(...all)];
   const place = (value) => ((value - least) / (most - least || 1)) * WIDTH;
   const words =
     `Scores of ${normals.length} normal and ${abnormals.length} abnormal validation films, ` +
     `from ${least.toPrecision(3)} to ${most.toPrecision(3)}; this film: ${score.toPrecision(4)}`;
-  const marks = Object.values(thresholds).map((at) => line(place(at), "threshold"));
+  const marks = Object.values(thresholdsOf(facts)).map((at) => line(place(at), "threshold"));
   return shape("svg", { viewBox: `0 -4 ${WIDTH} ${HEIGHT + 8}`, role: "img", "aria-label": words }, [
     ...bars(normals, place, "normal"),
     ...bars(abnormals, place, "abnormal"),

@@ -1,5 +1,6 @@
 // The page: films come in, answers are listed, one film is looked at.
 
+import { ownThreshold } from "./answer.js";
 import { table } from "./csv.js";
 import { filesOf } from "./dropped.js";
 import { make } from "./elements.js";
@@ -14,7 +15,7 @@ const part = (id) => document.getElementById(id);
 const reader = new Reader();
 const films = []; // {name, file, row, answers: Map of detector -> {score, unlike}, or reason}
 let site; // its files: {models: {name: files}, samples, page}
-let detectors = []; // those in use: {name, facts}
+let detectors = []; // those in use: {name, facts}, with a threshold for the user's base rate
 let looked; // the film that is looked at
 let latestChoice; // of detectors, that is being loaded or in use
 let lastFilm = Promise.resolve();
@@ -50,6 +51,7 @@ async function choose() {
   }
   if (latestChoice !== choice) return; // others were chosen meanwhile
   detectors = loaded;
+  setThresholds();
   part("films").replaceChildren();
   looked = undefined;
   keepInUse();
@@ -104,10 +106,11 @@ async function look(film, asked = false) {
   const before = looked;
   looked = film;
   for (const one of [before, film]) if (one) list(one);
+  say(`Reading ${film.name}.`);
   const used = detectors; // others may be chosen before the answer
   const names = used.map(({ name }) => name);
   const [shown, words] = await reader.read(film.file, names, true).then(
-    (read) => [view(film.name, read, used, baseRate()), `${film.name} is shown.`],
+    (read) => [view(film.name, read, used, share("base-rate")), `${film.name} is shown.`],
     (error) => notRead(`${film.name} is not read: ${error.message}.`),
   );
   if (looked !== film) return; // another one was chosen meanwhile
@@ -118,7 +121,12 @@ async function look(film, asked = false) {
 
 const notRead = (words) => [make("section", {}, make("p", { class: "reason", tabindex: -1 }, words)), words];
 
-const baseRate = () => Number(part("base-rate").value) / 100;
+const share = (id) => Number(part(id).value) / 100;
+
+/** Give each detector in use the threshold for the base rate that the user states. */
+function setThresholds() {
+  for (const { facts } of detectors) facts.own = ownThreshold(facts, share("base-rate"), share("wanted"));
+}
 
 /** Show in the list what is known of a film. */
 function list(film) {
@@ -145,6 +153,13 @@ document.addEventListener("drop", async (event) => {
   event.preventDefault();
   add(await filesOf(event.dataTransfer));
 });
-part("base-rate").addEventListener("change", () => looked && look(looked));
+for (const id of ["base-rate", "wanted"]) {
+  part(id).addEventListener("change", ({ target }) => {
+    if (!target.reportValidity()) return;
+    setThresholds();
+    films.forEach(list);
+    if (looked) look(looked);
+  });
+}
 part("save").addEventListener("click", save);
 start().catch((error) => say(`The page cannot start: ${error.message}`));

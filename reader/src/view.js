@@ -1,6 +1,6 @@
 // One film with the answers of the detectors, as a section of the page.
 
-import { abnormalShares, DISCLAIMER, flags, isUnlike, percentile, PHANTOMS, probability, UNLIKE } from "./answer.js";
+import { abnormalShares, DISCLAIMER, flags, inPercent, isUnlike, percentile, PHANTOMS, probability, UNLIKE } from "./answer.js";
 import { canvas, drawMap, histogram } from "./drawing.js";
 import { make, slider } from "./elements.js";
 
@@ -51,12 +51,14 @@ function card(answer, detector, read, baseRate, look) {
     histogram(answer.score, facts),
     make("p", { class: "small" }, "Validation films by score: normal ones blue, known abnormal ones orange; this film is the solid line, thresholds are dashed."),
     make("ul", {}, flags(answer.score, facts).map((flag) => flagged(flag, facts, baseRate))),
+    make("p", { class: "small" }, aboutOwn(facts, baseRate)),
     make(
       "div",
       { class: "pictures" },
       overlay
         ? make("figure", {}, make("div", { class: "stack" }, canvas(read.shown, `Film below the map of ${name}`), overlay), make("figcaption", {}, "map over the film"))
         : make("p", {}, "This method has no map."),
+      steps(answer, name),
       make("figure", {}, prepared(answer, name), make("figcaption", {}, `what the detector sees, ${answer.image.width} x ${answer.image.height} pixels`)),
     ),
   );
@@ -70,6 +72,28 @@ function probable(score, facts) {
   return make("p", {}, `Probability of being abnormal ${chance}, where ${share} of the films are abnormal; with fewer it is lower.`);
 }
 
+/** Where the user's own threshold comes from, or why there is none. */
+function aboutOwn({ own, normals, abnormals }, baseRate) {
+  if (own.reason) return own.reason;
+  const films = `${normals.length} normal and ${abnormals.length} abnormal validation films`;
+  return (
+    `Your own threshold is the lowest from which at least that share of the flagged films is abnormal where ` +
+    `${inPercent(baseRate)} of all are, by scores and labels of ${films}; it need not hold for films from elsewhere.`
+  );
+}
+
+/** The steps of the preparation, the film after each; in words alone those that left it as it was. */
+function steps({ steps }, name) {
+  const shown = steps.filter(({ image }) => image).map(({ words, image }) => make("li", {}, canvas(image, `The film, ${words}`), words));
+  const others = steps.filter(({ image }) => !image).map(({ words }) => words);
+  return make(
+    "div",
+    { class: "small" },
+    make("ol", { class: "steps", "aria-label": `From the film to what ${name} sees` }, shown),
+    others.length ? make("p", {}, `Nothing to do: ${others.join("; ")}.`) : null,
+  );
+}
+
 function prepared({ image }, name) {
   const drawn = canvas(image, `The film as prepared for ${name}`);
   drawn.classList.add("prepared");
@@ -80,7 +104,7 @@ function flagged({ name, threshold, flagged }, facts, baseRate) {
   const shares = abnormalShares(threshold, facts, baseRate);
   const share = flagged ? shares.flagged : shares.others;
   const words = Number.isFinite(share)
-    ? `: of the films ${flagged ? "flagged" : "not flagged"} there, ${percent(share)} are abnormal if ${percent(baseRate)} of all films are.`
+    ? `: of the films ${flagged ? "flagged" : "not flagged"} there, ${percent(share)} are abnormal if ${inPercent(baseRate)} of all films are.`
     : ".";
   return make("li", { class: flagged ? "flagged" : "" }, make("strong", {}, flagged ? "Flagged" : "Not flagged"), ` at “${name}” (${threshold.toPrecision(4)})${words}`);
 }

@@ -1,4 +1,4 @@
-// Grey of colours, as Pillow computes it (ITU-R BT.601).
+// Grey of colours, as Pillow computes it, and colours of luminance and differences (ITU-R BT.601).
 
 import { picture } from "../opencv.js";
 import { mean } from "../preprocessing/numbers.js";
@@ -12,9 +12,19 @@ export function greyOf(pixels, channels) {
   return grey;
 }
 
+/** Colours, red first, of pixels of luminance and the differences of blue and red, three levels of 8 bits each. */
+export function rgbOf(pixels) {
+  return pixels.map((_, n) => {
+    const at = n - (n % 3);
+    const [y, blue, red] = [pixels[at], pixels[at + 1] - 128, pixels[at + 2] - 128];
+    const level = [y + 1.402 * red, y - (0.114 * 1.772 * blue + 0.299 * 1.402 * red) / 0.587, y + 1.772 * blue][n - at];
+    return Math.min(Math.max(Math.round(level), 0), 255);
+  });
+}
+
 const COLOURED = 8; // grey levels
 
-/** is_coloured (lib/reader/film.py): whether colours vary as in photographs; pixels as those of `greyOf`. */
+/** Whether colours vary as in photographs (lib/films/colours.py); pixels as those of `greyOf`. */
 export function isColoured(pixels, channels) {
   return [0, 2].some((channel) => deviation(pixels, channels, channel) > COLOURED);
 }

@@ -6,9 +6,10 @@ import { picture } from "../opencv.js";
 import { range } from "../preprocessing/numbers.js";
 import { codedSize, segments } from "./coded_size.js";
 import { decodedBy, decodedLossless, decodedRuns } from "./codecs.js";
+import { rgbOf } from "./colours.js";
 import { shown } from "./display.js";
-import { decodedGrey } from "./grey_jpeg.js";
 import { missingPreamble } from "./kinds.js";
+import { decodedLossy } from "./lossy_jpeg.js";
 import { checkSize, Refusal } from "./refusals.js";
 import { bytesOf, element, number, text } from "./tags.js";
 
@@ -18,8 +19,8 @@ const BIG_ENDIAN = `${BASE}.2`;
 const RUNS = `${BASE}.5`;
 const NATIVE = [BASE, `${BASE}.1`, BIG_ENDIAN];
 const DECODERS = {
-  [`${BASE}.4.50`]: jpeg,
-  [`${BASE}.4.51`]: jpeg,
+  [`${BASE}.4.50`]: decodedLossy,
+  [`${BASE}.4.51`]: decodedLossy,
   [`${BASE}.4.57`]: decodedLossless,
   [`${BASE}.4.70`]: decodedLossless,
   [`${BASE}.4.80`]: (stream) => decodedBy("jpegLs", stream),
@@ -28,9 +29,8 @@ const DECODERS = {
   [`${BASE}.4.91`]: (stream) => decodedBy("jpeg2000", stream),
   [RUNS]: decodedRuns,
 };
-// JPEG markers: of the size, of what Adobe's programs say of colours, and of what decoders pass over.
-const [BASELINE, EXTENDED, APP14, COMMENT] = [0xc0, 0xc1, 0xee, 0xfe];
-const ADOBE = [0xff, APP14, 0, 14, ...[..."Adobe"].map((letter) => letter.charCodeAt(0)), 0, 100, 0, 0, 0, 0, 0];
+const YBR = ["YBR_FULL", "YBR_FULL_422"];
+const APP0 = 0xe0; // JPEG marker, that of a JFIF
 const NO_FILMS = ["SR", "PR", "KO", "DOC", "SEG", "REG", "RTSTRUCT", "RTPLAN", "RTDOSE", "PLAN", "ECG"];
 // Storage classes of objects that describe films, by the numbers that follow the root.
 const STORAGE = "1.2.840.10008.5.1.4.1.1.";
@@ -124,7 +124,8 @@ async function decoded(film, syntax, pixels, header) {
   const stream = parser.readEncapsulatedPixelDataFromFragments(film, pixels, 0, pixels.fragments.length);
   checkFrame(stream, syntax, header);
   const { data, channels } = await decoder(stream, { ...header, bits: header.allocated });
-  return { data: typed(data, header), channels };
+  const levels = typed(data, header);
+  return { data: channels === 3 && isYbr(stream, syntax, header) ? rgbOf(levels) : levels, channels };
 }
 
 /** _check_frame: refuse a frame whose decoded size exceeds that of its header. */
@@ -137,36 +138,29 @@ function checkFrame(stream, syntax, { width, height, channels, allocated }) {
   if (size?.slice(0, 3).join() !== [width, height, channels].join()) throw new Refusal("truncated or damaged");
 }
 
-/** A JPEG with losses: grey ones bit by bit as in Python, colours to two or three grey levels. */
-function jpeg(stream, { colour }) {
-  const [, , channels, marker] = codedSize(stream);
-  if (channels === 1 && (marker === BASELINE || marker === EXTENDED)) return decodedGrey(stream);
-  return decodedBy("jpeg", channels === 3 ? withColours(stream, colour !== "RGB") : stream);
-}
-
-/** State in a JPEG whether its colours are YBR: as the header of the DICOM does, but for a JFIF, which always is. */
-function withColours(stream, areYbr) {
-  const whole = new Uint8Array(stream.length + ADOBE.length);
-  whole.set(stream.subarray(0, 2));
-  whole.set(ADOBE, 2);
-  whole.set(stream.subarray(2), 2 + ADOBE.length);
-  for (const { marker, at } of segments(stream)) if (marker === APP14) whole[at + ADOBE.length + 1] = COMMENT;
-  whole[1 + ADOBE.length] = areYbr ? 1 : 0;
-  return whole;
+/**
+ * Whether the coded colours are luminance and colour differences: as the header states, but where a JPEG or JPEG-LS names
+ * its components R, G and B, or is a JFIF (_conform_jpg_colorspace of pydicom).
+ */
+function isYbr(stream, syntax, { colour }) {
+  if (syntax === RUNS || stream[0] !== 0xff || stream[1] !== 0xd8) return YBR.includes(colour);
+  const [, , , frame] = codedSize(stream);
+  let isJfif = false;
+  for (const { marker, at } of segments(stream)) {
+    if (marker === APP0) isJfif ||= String.fromCharCode(...stream.subarray(at + 4, at + 8)) === "JFIF";
+    if (marker !== frame) continue;
+    const names = String.fromCharCode(...[10, 13, 16].map((place) => stream[at + place]));
+    if (names.toUpperCase() === "RGB" && colour !== "RGB") return false;
+    return YBR.includes(colour) || (isJfif && !colour.includes("YBR"));
+  }
 }
 
 /** _native: uncompressed pixels; shifted down where they occupy the high bits of their words. */
 function native(film, header) {
   const { allocated, bits, channels, width, height } = header;
   if (![8, 16, 32].includes(allocated)) throw new Refusal(`${allocated} bits per pixel, which this page does not read`);
-  const [count, size] = [width * height * channels, allocated / 8];
-  const bytes = bytesOf(film, "PixelData");
-  if (channels === 3 && !["RGB", "YBR_FULL"].includes(header.colour)) {
-    throw new Refusal(`colours coded as ${header.colour}, which this page does not read`);
-  }
-  if (bytes.length < count * size) throw new Refusal("truncated or damaged");
-  const words = wordsOf(bytes.slice(0, count * size), size, film.bigEndian);
-  if (channels === 3) return { data: inPixels(words, header, film), channels };
+  if (channels === 3) return { data: colours(film, header), channels };
+  const words = wordsOf(film, header, width * height);
   const low = (number(film, "HighBit") ?? 0) + 1 - bits;
   if (low <= 0) return { data: typed(words, header), channels };
   const stored = typed(words, { ...header, bits: Math.min(bits + low, allocated) });
@@ -174,10 +168,34 @@ function native(film, header) {
   return { data: misstated ? stored : stored.map((level) => level >> low), channels };
 }
 
-function wordsOf(bytes, size, bigEndian) {
-  if (bigEndian && size > 1) for (let at = 0; at < bytes.length; at += size) bytes.subarray(at, at + size).reverse();
+/** Uncompressed colours pixel by pixel, red first. */
+function colours(film, header) {
+  const { colour, width, height } = header;
+  const pixels = width * height;
+  if (colour === "YBR_FULL_422") return rgbOf(spread(wordsOf(film, header, 2 * pixels)));
+  if (!["RGB", "YBR_FULL"].includes(colour)) throw new Refusal(`colours coded as ${colour}, which this page does not read`);
+  const words = wordsOf(film, header, 3 * pixels);
+  const planes = number(film, "PlanarConfiguration") === 1;
+  const levels = planes ? words.map((_, n) => words[(n % 3) * pixels + Math.floor(n / 3)]) : words;
+  return colour === "RGB" ? levels : rgbOf(levels);
+}
+
+/** Of each two pixels, which share their colour: Y1 Y2 B R to Y1 B R Y2 B R. */
+function spread(words) {
+  const places = [0, 2, 3, 1, 2, 3];
+  return new words.constructor(words.length * 1.5).map((_, n) => words[4 * Math.floor(n / 6) + places[n % 6]]);
+}
+
+/** The first `count` words of the pixels. */
+function wordsOf(film, { allocated, colour }, count) {
+  const [bytes, size] = [bytesOf(film, "PixelData"), allocated / 8];
+  // As many for each pixel contradict that two share their colour.
+  const misstated = colour === "YBR_FULL_422" && bytes.length >= 1.5 * count * size;
+  if (bytes.length < count * size || misstated) throw new Refusal("truncated or damaged");
+  const found = bytes.slice(0, count * size);
+  if (film.bigEndian && size > 1) for (let at = 0; at < found.length; at += size) found.subarray(at, at + size).reverse();
   const Words = { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array }[size];
-  return new Words(bytes.buffer);
+  return new Words(found.buffer);
 }
 
 /** Without the bits that are not of the picture, and with its sign. */
@@ -187,17 +205,4 @@ function typed(words, { allocated, bits, signed }) {
   const Signed = { 8: Int8Array, 16: Int16Array, 32: Int32Array }[allocated];
   const shift = 32 - bits;
   return Signed.from(words, (word) => (word << shift) >> shift);
-}
-
-/** Colours pixel by pixel, red first. */
-function inPixels(words, { width, height, colour }, film) {
-  const pixels = width * height;
-  const planes = number(film, "PlanarConfiguration") === 1;
-  const rgb = planes ? words.map((_, n) => words[(n % 3) * pixels + Math.floor(n / 3)]) : words;
-  if (colour === "RGB") return rgb;
-  return rgb.map((_, n) => {
-    const [y, blue, red] = [rgb[n - (n % 3)], rgb[n - (n % 3) + 1] - 128, rgb[n - (n % 3) + 2] - 128];
-    const level = [y + 1.402 * red, y - 0.344136 * blue - 0.714136 * red, y + 1.772 * blue][n % 3];
-    return Math.min(Math.max(Math.round(level), 0), 255);
-  });
 }

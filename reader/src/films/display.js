@@ -4,7 +4,7 @@ import { range } from "../preprocessing/numbers.js";
 import { Refusal } from "./refusals.js";
 import { bytesOf, item, number, numbers, text } from "./tags.js";
 
-const GREY_WEIGHTS = [0.299, 0.587, 0.114];
+const GREY_WEIGHTS = Float32Array.of(0.299, 0.587, 0.114);
 
 /**
  * shown: grey levels, larger = brighter, from stored pixels (a typed array, with `channels`) and
@@ -28,10 +28,13 @@ export function shown({ data, channels }, header, film) {
   return grey instanceof Uint8Array || grey instanceof Uint16Array ? grey : Float32Array.from(grey);
 }
 
+/** The grey of colours; rounded after each sum, as numpy does: the last bit may decide on a grey level. */
 function weighted(colours) {
-  return Float32Array.from({ length: colours.length / 3 }, (_, n) =>
-    GREY_WEIGHTS.reduce((sum, weight, channel) => sum + weight * colours[3 * n + channel], 0),
-  );
+  const [red, green, blue] = GREY_WEIGHTS;
+  return Float32Array.from({ length: colours.length / 3 }, (_, n) => {
+    const both = Math.fround(Math.fround(red * colours[3 * n]) + green * colours[3 * n + 1]);
+    return both + blue * colours[3 * n + 2];
+  });
 }
 
 /** _coloured: palette colours by their tables, of 8 or 16 bits. */

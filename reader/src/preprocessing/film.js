@@ -16,31 +16,42 @@ const DEFAULTS = {
 /**
  * prepare: a film of any depth becomes a picture of 8 bits (size x size); `matrix` (nine numbers)
  * leads from pixels of the film to those of the picture. `settings` are its arguments in Python.
+ * `steps` are what was done, in words, each with the picture after it; without one where nothing was to be done.
  */
 export function prepare(film, settings) {
   const { size, body, crop, invert, upright, mask, equalize } = { ...DEFAULTS, ...settings };
   const factor = Math.min(1, Math.max(WORKING_SIZE, size) / Math.max(film.width, film.height));
   let [image, matrix] = resized(film, factor);
   image = normalise(image);
+  const steps = [];
+  const step = (words, changed = true) => steps.push({ words, image: changed ? image : null });
+  step("grey levels spread");
   const corners = crop && body === "limb" ? findPlate(image) : null;
   if (corners) {
     const plate = straighten(corners);
     image = warped(image, plate);
     matrix = product(plate.homography, matrix);
   }
+  if (crop && body === "limb") step(corners ? "cropped to its plate" : "no plate apart from the film", corners);
   if (upright && body === "limb" && image.width > LANDSCAPE * image.height) {
     matrix = product([0, 1, 0, -1, 0, image.width - 1, 0, 0, 1], matrix);
     image = filtered(image, (mat, result) => cv.rotate(mat, result, cv.ROTATE_90_COUNTERCLOCKWISE));
+    step("turned upright");
   }
-  if (invert === "auto" ? isInverted(image, body) : invert) {
-    image = picture(image.data.map((grey) => 255 - grey), image.width, image.height);
-  }
+  const inverted = invert === "auto" ? isInverted(image, body) : invert;
+  if (inverted) image = picture(image.data.map((grey) => 255 - grey), image.width, image.height);
+  step(inverted ? "inverted, bone bright" : "bone bright already", inverted);
   // Finding the body takes longer than all the rest; without these settings the picture is the same.
   const inside = mask || equalize === "histogram" ? segmentBody(image, body) : null;
-  const equalised = equalise(mask ? within(image, inside) : image, inside, equalize);
-  const [small, fit] = padded(equalised, size);
+  if (mask) {
+    image = within(image, inside);
+    step("all but the body black");
+  }
+  image = equalise(image, inside, equalize);
+  if (equalize !== "none") step("contrast equalised");
+  const [small, fit] = padded(image, size);
   const result = mask ? within(small, padded(inside, size)[0]) : small;
-  return { image: result, matrix: product(fit, matrix) };
+  return { image: result, matrix: product(fit, matrix), steps };
 }
 
 function within(image, inside) {
