@@ -22,7 +22,7 @@ def experiments():
     return real_films.experiments()
 
 
-def test_both_experiments_of_the_record_are_shown_and_none_of_phantoms(experiments):
+def test_all_experiments_of_the_record_are_shown_and_none_of_phantoms(experiments):
     assert [one.folder for one in experiments] == list(real_films.EXPERIMENTS)
     entries = load_entries()
     for one in experiments:

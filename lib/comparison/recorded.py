@@ -20,6 +20,7 @@ from lib.errors import BadData
 EXPERIMENTS = {  # in words, by their folder
     "reports/real": "The methods of the study",
     "reports/real/pretrained": "Methods on a network trained on photographs",
+    "reports/real/trained_part": "What of such a network is trained to find synthetic lesions",
 }
 FILES = tuple(f"{folder}/results.csv" for folder in EXPERIMENTS)
 SHARED = ["profile", "films"]  # columns of runs.csv

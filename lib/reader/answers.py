@@ -1,4 +1,7 @@
-"""The answers for a folder of films, the most suspicious first, and their table."""
+"""The answers for a folder of films, the most suspicious first, and their table.
+
+Films that are unlike those the detector learned from come last, since their scores mean little.
+"""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -30,7 +33,7 @@ class Answers(NamedTuple):
     """Answers for numbered files."""
 
     context: Context
-    read: list[Answered]  # the most suspicious first
+    read: list[Answered]  # the most suspicious first, those unlike the films learned from last
     refused: list[NotRead]  # those that look like films first
 
     @property
@@ -44,14 +47,14 @@ class Answers(NamedTuple):
 
 
 def ranked(files: Iterable[Answer | Refused], context: Context) -> Answers:
-    """Give answers numbers from 1, in the order of the files, and rank them by score."""
+    """Give answers numbers from 1, in the order of the files, and rank them."""
     read, refused = [], []
     for number, one in enumerate(files, start=1):
         if isinstance(one, Answer):
             read.append(Answered(number, one))
         else:
             refused.append(NotRead(number, one))
-    read.sort(key=lambda one: -one.answer.score)
+    read.sort(key=lambda one: (one.answer.unlike, -one.answer.score))
     refused.sort(key=lambda one: not one.file.is_film)
     return Answers(context, read, refused)
 

@@ -25,6 +25,10 @@ PARTS = {  # file of the study -> what it is, and its encoding
         "Every recorded number of pretrained networks on real films",
         "text/csv",
     ),
+    "reports/real/trained_part/results.csv": (
+        "Every recorded number of networks trained to find synthetic lesions on real films",
+        "text/csv",
+    ),
 }
 
 
