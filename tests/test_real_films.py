@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from lib.comparison import answer, real_films
+from lib.comparison.recorded import OF_ABLATIONS
 from lib.datasets.entries import load_entries
 
 SETTINGS = {
@@ -31,7 +32,8 @@ def test_all_experiments_of_the_record_are_shown_and_none_of_phantoms(experiment
 
 def test_a_method_has_the_number_of_the_first_page(experiments):
     """That of its median run, in the experiment that comes first."""
-    measured = pd.concat([one.auroc for one in experiments]).drop_duplicates(["dataset", "method"])
+    answering = [one.auroc for one in experiments if one.folder not in OF_ABLATIONS]
+    measured = pd.concat(answering).drop_duplicates(["dataset", "method"])
     numbers = measured.set_index(["dataset", "method"])["value"]
     first_page = answer.recorded().set_index(["dataset", "method"])["value"]
     pd.testing.assert_series_equal(numbers.sort_index(), first_page.sort_index())

@@ -22,7 +22,7 @@ from lib.comparison import choices, claims
 from lib.comparison.choices import marked
 from lib.comparison.fusion import FIXED
 from lib.comparison.overview import pretraining
-from lib.comparison.recorded import FILES
+from lib.comparison.recorded import ANSWERING
 from lib.comparison.recorded import tables as experiments
 from lib.comparison.scores import FLOOR
 from lib.comparison.tables import COLUMNS
@@ -149,7 +149,7 @@ def _pairs(tests: pd.DataFrame | None) -> dict[tuple[str, str, str], dict]:
     return pairs
 
 
-def recorded(paths: Iterable[str] = FILES) -> pd.DataFrame:
+def recorded(paths: Iterable[str] = ANSWERING) -> pd.DataFrame:
     """Return the AUROC of each median run, and of the floors, on the real films of the record.
 
     Of a method in several experiments, the first counts. Raises BadData if these differ in films or

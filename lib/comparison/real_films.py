@@ -17,7 +17,7 @@ from lib.comparison import choices, claims, overview, peers
 from lib.comparison.ablations import P_HOLM
 from lib.comparison.answer import films_of
 from lib.comparison.in_brief import FILMS
-from lib.comparison.recorded import EXPERIMENTS, tables
+from lib.comparison.recorded import EXPERIMENTS, OF_ABLATIONS, tables
 from lib.comparison.rows import UNLIKE
 from lib.comparison.scores import FLOOR
 from lib.figures.glance import median_runs, runs
@@ -63,9 +63,11 @@ def origin(experiment: Experiment) -> str:
     commits, profiles = (
         ", ".join(sorted(made[column].unique())) for column in ("commit", "profile")
     )
+    apart = "; of one seed, so that the answer above leaves it out"
     return (
         f"- **{experiment.title}** (`{experiment.folder}`): {len(made)} fits of "
-        f"{made['method'].nunique()} methods, at commit {commits}, with the profile `{profiles}`."
+        f"{made['method'].nunique()} methods, at commit {commits}, with the profile `{profiles}`"
+        f"{apart if experiment.folder in OF_ABLATIONS else ''}."
     )
 
 

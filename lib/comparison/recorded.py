@@ -22,7 +22,11 @@ EXPERIMENTS = {  # in words, by their folder
     "reports/real/pretrained": "Methods on a network trained on photographs",
     "reports/real/trained_part": "What of such a network is trained to find synthetic lesions",
 }
+#: Experiments of one seed, recorded for an ablation: shown with the others, but no answer is drawn
+#: from them, as the CHANGELOG said before they ran.
+OF_ABLATIONS = {"reports/real/trained_part"}
 FILES = tuple(f"{folder}/results.csv" for folder in EXPERIMENTS)
+ANSWERING = tuple(f"{folder}/results.csv" for folder in EXPERIMENTS if folder not in OF_ABLATIONS)
 SHARED = ["profile", "films"]  # columns of runs.csv
 OF_ONE = ["commit", *SHARED]  # the same in all rows of an experiment, as far as a table has them
 
