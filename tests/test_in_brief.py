@@ -39,7 +39,7 @@ def test_real_films_come_first_with_the_films_that_a_detector_was_given(kinds):
     between = page("table")[1].find_previous("p").get_text()
     assert between.startswith("Not patients but phantoms"), "no row of phantoms among real films"
     assert "phantoms" not in page("table")[0].text and "real films" not in page("table")[1].text
-    assert real[0] == "adults' chests real films 80 test films, 32 abnormal"
+    assert real[0] == "adults' chests real films 80 test films, 32 abnormal: any labelled finding"
     assert real[1] == "vae 0.800 [0.750, 0.850] 95 normal films +0.150 over knn"
     # 5 % + 5 % of 100 films, 95 of which are normal
     assert real[2].endswith("10 labelled films +0.030 over knn, interval not above")

@@ -40,9 +40,16 @@ REAL = {
 }
 #: The data set of phantoms of a kind of films that the record lacks.
 PHANTOMS = {"limbs": "mura"}
+#: What is abnormal in the data set of a kind of films, by its labels (params/datasets.yaml).
+ABNORMAL = {
+    "adults' chests": "any labelled finding",
+    "children's chests": "pneumonia",
+    "knees": "osteoarthritis of Kellgren-Lawrence grades 2 to 4",
+    "limbs": "with a drawn lesion",
+}
 APART = (
-    "**Not patients but phantoms**, since no real films of limbs are recorded; no number below is "
-    "comparable with one above:"
+    "**Not patients but phantoms**, since of limbs no real films but knees are recorded; no number "
+    "below is comparable with one above:"
 )
 SHARE = re.compile(r"([\d.]+) % known (normal|abnormal)")
 
@@ -118,7 +125,8 @@ def _films(kind: Kind) -> str:
     run = next(iter(kind.answers.values())).run
     abnormal = run["n"] * run["base_rate"]
     source = "real films" if kind.is_real else "phantoms"
-    return f"**{kind.words}**<br>{source}<br>{run['n']:.0f} test films,<br>{abnormal:.0f} abnormal"
+    lines = [f"**{kind.words}**", source, f"{run['n']:.0f} test films,"]
+    return "<br>".join([*lines, f"{abnormal:.0f} abnormal: {ABNORMAL[kind.words]}"])
 
 
 def _cell(kind: Kind, labels: str) -> list[str]:
