@@ -252,6 +252,10 @@ def test_results_outlive_a_comparison_that_fails(study):
     assert study.dvc("repro", "measures@rsna", "comparison").returncode != 0
     assert published.read_text() == before
 
+    study.run("git", "checkout", "-q", "lib")
+    assert study.dvc("repro", "measures@rsna", "comparison").returncode == 0
+    assert published.read_text() == before
+
 
 @pytest.mark.extended
 def test_a_grid_without_ablations_is_compared(study):
