@@ -37,7 +37,6 @@ PAIRS = (
     Pair("chest", ("rsna", "nih"), ("nih_peers", "kermany224_peers")),
     Pair("limb", ("mura",), ("knee_oa_peers",), ("knee_oa_peers_labels",)),
 )
-REAL = {"limb": ", the real ones of knees"}  # where the words for a body say too little
 
 
 def aurocs(results: pd.DataFrame, families: tuple[str, ...] = ()) -> pd.DataFrame:
