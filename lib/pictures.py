@@ -8,9 +8,10 @@ from tempfile import TemporaryDirectory
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 
 from lib import ROOT, figures, files, grid, provenance, selection
+from lib.comparison import tables
+from lib.comparison.answer import recorded
 from lib.comparison.choices import with_marks
 from lib.datasets.survey import survey
 from lib.datasets.table import load_index
@@ -20,7 +21,6 @@ from lib.films import read_film, read_mask
 from lib.preprocessing import prepare, warp_mask
 
 FOLDER = ROOT / "docs"
-RECORD = ROOT / "reports/real/results.csv"
 SIZE = 160  # pixels a side
 TEN = {"mura": 6, "nih": 2, "rsna": 2}  # films of each data set, half of them with a lesion
 COLUMNS = 110  # characters of a line of text that is drawn
@@ -54,9 +54,8 @@ def phantoms() -> None:
 
 def at_a_glance() -> None:
     """Draw the best methods on phantoms in the last run, and on real films in the record."""
-    for table, picture in {files.RESULTS: "results.png", RECORD: "results_real.png"}.items():
-        rows = runs(pd.read_csv(table, dtype={"seed": str}))
-        _write(figures.glance(with_marks(rows)), picture)
+    _write(figures.glance(with_marks(runs(tables.read(files.RESULTS)))), "results.png")
+    _write(figures.glance(with_marks(recorded())), "results_real.png")
 
 
 def answer() -> None:

@@ -10,6 +10,7 @@ from lib import prose
 from lib.comparison import answer, recorded
 from lib.comparison.fusion import FIXED
 from lib.comparison.tables import COLUMNS
+from lib.errors import BadData
 
 FILMS = "On **films**"
 SETTINGS = {
@@ -192,6 +193,22 @@ def test_without_a_paired_test_no_detector_is_said_to_beat_a_floor_or_not_to():
     assert "the best, vae (0.660), has no interval above the best floor, knn" in answer.advice(
         answers[:1]
     )
+
+
+def test_paired_tests_of_the_record_let_pages_say_what_beats_a_floor(tmp_path, monkeypatch):
+    monkeypatch.setattr(recorded, "ROOT", tmp_path)
+    path = "main/results.csv"
+    rows = results("nih_peers", vae=0.80, floor_knn=0.65).assign(commit="0123456789")
+    leave_record(tmp_path / "main", rows)
+    (best,) = answer.best(answer.recorded([path]), recorded.tests([path]))
+    assert best.beats == "has an interval above"
+    tests = paired("nih_peers", ("vae", "floor: knn", 0.15, 0.001)).assign(commit="0123456789")
+    tests.to_csv(tmp_path / "main/tests.csv", index=False)
+    (best,) = answer.best(answer.recorded([path]), recorded.tests([path]))
+    assert best.beats == "beats" and best.is_above and best.lead == 0.15
+    pd.concat([tests, tests.assign(commit="other")]).to_csv(tmp_path / "main/tests.csv")
+    with pytest.raises(BadData, match=r"tests\.csv mixes results of several commits"):
+        recorded.tests([path])
 
 
 def test_a_choice_in_sight_of_test_films_is_marked_and_explained(monkeypatch, chests):

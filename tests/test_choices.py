@@ -7,9 +7,9 @@ from nbconvert.filters import markdown2html
 from test_overview import results_of
 
 from lib import ROOT, grid, params, pictures
-from lib.comparison import choices, overview
+from lib.comparison import answer, choices, overview
 from lib.datasets.entries import load_entries
-from lib.figures.glance import best_of_families, runs
+from lib.figures.glance import best_of_families
 
 PEERS = ["nih_peers", "kermany224_peers"]
 
@@ -54,10 +54,18 @@ def test_a_choice_concerns_its_methods_data_sets_and_profile(
     dataset, method, profile, number, monkeypatch
 ):
     monkeypatch.setattr(params, "profile_name", lambda: profile)
+    monkeypatch.setattr(grid, "datasets", lambda: [dataset])
     fusions = params.read("study")["grids"]["peers"]["fusions"]
     declared = {name: grid.Fusion(one) for name, one in fusions.items() if isinstance(one, list)}
     monkeypatch.setattr(grid, "fusions", lambda: declared)
     assert len(choices.chosen_in_sight(dataset, method)) == number
+
+
+def test_numbers_of_the_record_have_the_marks_of_its_own_profile(monkeypatch):
+    monkeypatch.setattr(params, "profile_name", lambda: "hours")
+    assert "nih_peers" not in grid.datasets() and not choices.marked("nih_peers", "deep_sad")
+    monkeypatch.setattr(grid, "datasets", lambda: ["nih_peers"])
+    assert choices.marked("nih_peers", "deep_sad"), "chosen in sight in the profile hours"
 
 
 def test_the_paragraph_names_what_the_marks_in_the_table_are():
@@ -88,9 +96,7 @@ def test_the_pictures_of_the_readme_mark_their_methods(monkeypatch):
         pictures, "_write", lambda figure, name: drawn.update({name: figure.get_label()})
     )
     pictures.at_a_glance()
-    rows = runs(pd.read_csv(pictures.RECORD, dtype={"seed": str}))
-    shown = best_of_families(rows)
-    marked = choices.with_marks(shown)["method"]
+    marked = choices.with_marks(best_of_families(answer.recorded()))["method"]
     assert marked.str.contains(choices.MARK).any()
     assert drawn["results_real.png"].count(choices.MARK) == marked.str.count(choices.MARK).sum()
 

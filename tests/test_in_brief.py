@@ -57,8 +57,18 @@ def test_the_three_sentences_are_of_real_films_alone(kinds):
     assert "limbs" not in words and in_brief.summary(kinds[1:]) == ""
 
 
+def test_with_paired_tests_these_are_what_to_trust(kinds):
+    tests = [("vae", 0.001), ("deep_sad", 0.4), ("resnet", 0.001)]
+    rows = [(method, "floor: knn", 0.1, p_holm) for method, p_holm in tests]
+    auroc = results("nih_peers", vae=0.80, deep_sad=0.78, resnet=0.91, floor_knn=0.65)
+    tested = in_brief.kinds(answer.best(auroc, paired("nih_peers", *rows)), [])
+    words = in_brief.summary(tested)
+    assert "2 of these 3 beat their best floor in a paired test after Holm's correction" in words
+    assert "none does not beat" not in words and "none beats the best floor (deep" in words
+
+
 def test_the_record_of_this_study_fills_the_table():
-    kinds = in_brief.kinds(answer.best(answer.recorded()), [])
+    kinds = in_brief.kinds(answer.best_recorded(), [])
     assert [kind.words for kind in kinds] == list(in_brief.REAL)
     assert all(set(kind.answers) == set(answer.IN_WORDS) for kind in kinds)
     explained = in_brief.methods(kinds)

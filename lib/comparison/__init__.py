@@ -17,8 +17,8 @@ lib.comparison` combines them in build/comparison/:
   between each fusion and its parts: paired tests over patients, Holm-corrected within the data set
   and kind. `test` is `DeLong` or, where films are few or an AUROC is near 1 or 0, `permutation`
   (lib.metrics.significance); low and high are then those of a bootstrap over patients;
-  `correlation` is Spearman's, of the two scores over the test films. Of several seeds, the first.
-  None of ablations.
+  `correlation` is Spearman's, of the two scores over the test films. Of several seeds, the run of
+  median AUROC, as on pages. None of ablations.
 - `strata.csv`: AUROC within strata of body part, view, sex, age and size of the film, pooled over
   strata, and crude over the same films (lib.comparison.strata); `pairs` counts the pairs of an
   abnormal and a normal film.

@@ -24,6 +24,7 @@ from lib.comparison.fusion import FIXED
 from lib.comparison.overview import pretraining
 from lib.comparison.recorded import ANSWERING
 from lib.comparison.recorded import tables as experiments
+from lib.comparison.recorded import tests as recorded_tests
 from lib.comparison.scores import FLOOR
 from lib.comparison.tables import COLUMNS
 from lib.datasets.entries import load_entries
@@ -161,6 +162,11 @@ def recorded(paths: Iterable[str] = ANSWERING) -> pd.DataFrame:
     return pd.concat([part for part in parts if len(part)] or parts).drop_duplicates(
         ["dataset", "method"]
     )
+
+
+def best_recorded() -> list[Best]:
+    """Return the best detectors on the real films of the record. Raises BadData if it is mixed."""
+    return best(recorded(), recorded_tests())
 
 
 def opening() -> str:

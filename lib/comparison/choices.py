@@ -10,10 +10,11 @@ from functools import cache
 
 import pandas as pd
 
-from lib import ROOT, params, prose
+from lib import ROOT, grid, params, prose
 from lib.comparison.fusion import declared_name, methods_of
 
 FILE = "params/choices.csv"
+RECORD = "reports/real/runs.csv"
 MARK = "†"
 
 
@@ -30,12 +31,21 @@ def read_choices() -> pd.DataFrame:
 def chosen_in_sight(dataset: str, method: str) -> list[str]:
     """Return what was chosen with test scores of a data set in sight, for a method or a fusion.
 
-    A fusion is also concerned by the choices of its parts. The profile is the chosen one.
+    A fusion is also concerned by the choices of its parts. The profile is that of the numbers that
+    pages show of these films: of this run, or of the record of a data set that this run lacks.
     """
     concerned = [method, declared_name(method), *methods_of(method)]
     table = read_choices()
     rows = table[table["dataset"].eq(dataset) & table["method"].isin(concerned)]
-    return list(rows.loc[rows["profile"].isin(["", params.profile_name()]), "chosen"].unique())
+    profile = params.profile_name() if dataset in grid.datasets() else _recorded_profile()
+    return list(rows.loc[rows["profile"].isin(["", profile]), "chosen"].unique())
+
+
+@cache
+def _recorded_profile() -> str:
+    """Return the profile of the record of real films; "" without one."""
+    record = ROOT / RECORD
+    return pd.read_csv(record, nrows=1, dtype=str)["profile"].iloc[0] if record.exists() else ""
 
 
 def marked(dataset: str, method: str) -> str:

@@ -2,7 +2,8 @@
 
 In reports/real/: `results.csv`, whose rows also name the profile and the commit; `runs.csv`, one
 row per run (the first columns of results.csv), with the films (MD5) and the day as well;
-`films.csv`, the number of films per data set; and `README.md` with the tables.
+`tests.csv`, the paired tests (lib.comparison) with profile and commit; `films.csv`, the number of
+films per data set; and `README.md` with the tables.
 
 Later results of the same experiment (lib.comparison.experiment) are added, so that a record may
 take several days; those of another replace the record as a whole, if asked for. An experiment with
@@ -20,7 +21,7 @@ from lib.comparison import choices, claims, experiment, peers
 from lib.comparison.ablations import P_HOLM
 from lib.comparison.compare import mean_over_seeds
 from lib.comparison.scores import FLOOR
-from lib.comparison.tables import COLUMNS, ORIGIN, without_ablations
+from lib.comparison.tables import COLUMNS, ORIGIN, read, without_ablations
 from lib.datasets.table import load_index
 from lib.errors import BadData
 from lib.provenance import NOT_COPIED, holds_phantoms
@@ -65,6 +66,7 @@ def record(root: Path = ROOT, replace: bool = False, name: str = "") -> str:
     tables = {
         "results": results.assign(**{key: origin[key] for key in OF_CODE}),
         "runs": _runs(results).assign(**origin, recorded=str(date.today())),
+        "tests": _tests(results, root).assign(**{key: origin[key] for key in OF_CODE}),
         "films": counts,
     }
     if (kept / "runs.csv").exists() and not replace:
@@ -120,10 +122,24 @@ def _runs(results: pd.DataFrame) -> pd.DataFrame:
     return results.loc[is_run & results["level"].eq("image"), ORIGIN].drop_duplicates()
 
 
+def _tests(results: pd.DataFrame, root: Path) -> pd.DataFrame:
+    """Return the paired tests of the data sets. Raises BadData if there are none."""
+    path = files.compared(root / "build") / "tests.csv"
+    if not path.exists():
+        raise BadData("These films have no paired tests yet: run `dvc repro` first.")
+    tests = read(path)
+    return tests[tests["dataset"].isin(results["dataset"])]
+
+
 def _with_earlier(name: str, table: pd.DataFrame, kept: Path) -> pd.DataFrame:
-    """Return the new table, followed by the earlier rows that it does not hold."""
+    """Return the new table, followed by the earlier rows that it does not hold.
+
+    Paired tests of a data set replace all its earlier ones, since they are corrected together.
+    """
     text = {"seed": str, "commit": str}  # a commit may look like a number
     earlier = pd.read_csv(kept / f"{name}.csv", dtype=text, keep_default_na=False)
+    if name == "tests":
+        return pd.concat([table, earlier[~earlier["dataset"].isin(table["dataset"])]])
     keys = {"results": KEYS, "runs": ORIGIN, "films": ["dataset", "split"]}[name]
     return pd.concat([table, earlier]).drop_duplicates(keys)
 

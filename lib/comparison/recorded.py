@@ -15,6 +15,7 @@ from lib.ablations import ABLATION, Ablation
 from lib.comparison import verdicts
 from lib.comparison.ablations import Judged, judge_recorded
 from lib.comparison.tables import read
+from lib.comparison.tests import COLUMNS
 from lib.errors import BadData
 
 EXPERIMENTS = {  # in words, by their folder
@@ -41,6 +42,18 @@ def tables(paths: Iterable[str] = FILES) -> list[pd.DataFrame]:
     for path, results in whole.items():
         _check_one(path, results)
     return list(whole.values())
+
+
+def tests(paths: Iterable[str] = ANSWERING) -> pd.DataFrame:
+    """Return the paired tests of each experiment that has them, of one data set after the other.
+
+    Raises BadData if they are mixed.
+    """
+    kept = [path.with_name("tests.csv") for path in _existing(paths)]
+    tables = {path: read(path) for path in kept if path.exists()}
+    for path, table in tables.items():
+        _check_one(path, table)
+    return pd.concat([pd.DataFrame(columns=COLUMNS), *tables.values()])
 
 
 def origin(paths: Iterable[str] = FILES) -> str:

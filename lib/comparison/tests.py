@@ -8,6 +8,7 @@ from lib.comparison.fusion import Fused
 from lib.comparison.scores import Scored, best_floor
 
 CLEAR = 0.05  # of p values after Holm's correction
+DIGITS = 4  # of an AUROC in the tables that pages read
 PAIR = ["dataset", "method_a", "seed_a", "method_b", "seed_b"]
 ESTIMATE = ["difference", "low", "high", "p_value", "p_holm", "n", "test", "correlation"]
 COLUMNS = [*PAIR, *ESTIMATE]
@@ -19,29 +20,38 @@ def paired_tests(
     """Return paired tests over the patients of one data set (metrics.paired_test), corrected.
 
     Per kind: two detectors; a detector and the best floor; a fusion and one of its parts. A fusion
-    that was declared with a rule is a detector, too, but is compared with its parts once only.
+    that was declared with a rule is a detector, too, but is compared with its parts once only. Of
+    several seeds the run that pages show is tested, that of median AUROC.
     """
     best = best_floor(floors)
-    of_first_seed = [fusion for fusion in fused if fusion.scored.seed == detectors[0].seed]
-    declared = [fusion.scored for fusion in of_first_seed if fusion.is_detector]
-    first = [*_first_seeds(detectors), *declared]
+    of_scores = {id(one.scored): one for one in fused}
+    fusions = [of_scores[id(run)] for run in _median_runs(one.scored for one in of_scores.values())]
+    declared = [fusion.scored for fusion in fusions if fusion.is_detector]
+    runs = [*_median_runs(detectors), *declared]
     with_parts = {
-        (fusion.scored.method, part.method) for fusion in of_first_seed for part in fusion.parts
+        (fusion.scored.method, part.method) for fusion in fusions for part in fusion.parts
     }
     kinds = [
         (
             pair
-            for pair in combinations(first, 2)
+            for pair in combinations(runs, 2)
             if (pair[1].method, pair[0].method) not in with_parts
         ),
-        ((scored, floor) for scored in first for floor in best),
-        ((fusion.scored, part) for fusion in of_first_seed for part in fusion.parts),
+        ((scored, floor) for scored in runs for floor in best),
+        ((fusion.scored, part) for fusion in fusions for part in fusion.parts),
     ]
     return [row for pairs in kinds for row in _corrected(pairs)]
 
 
-def _first_seeds(detectors: list[Scored]) -> list[Scored]:
-    return list({scored.method: scored for scored in reversed(detectors)}.values())[::-1]
+def _median_runs(scored: Iterable[Scored]) -> list[Scored]:
+    """Return the run of each method that `lib.figures.glance.median_runs` shows on pages."""
+    by_method: dict[str, list[Scored]] = {}
+    for one in scored:
+        by_method.setdefault(one.method, []).append(one)
+    return [
+        sorted(runs, key=lambda one: round(one.auroc, DIGITS))[(len(runs) - 1) // 2]
+        for runs in by_method.values()
+    ]
 
 
 def _corrected(pairs: Iterable[tuple[Scored, Scored]]) -> list[dict]:
