@@ -1,8 +1,9 @@
-"""Copy the films of the study to data/. `python -m lib.data` is the stage `data` of dvc.yaml.
+"""Fill data/ with the films of the study. `python -m lib.data` is the stage `data` of dvc.yaml.
 
-The phantoms are copied, or the films listed in data.csv by `make data FROM=folder`. A complete copy
-replaces the earlier one, provided that no film is lost: each file in data/ must be a copy made by
-the study (listed in `data/.films.csv`) whose original still exists or can be generated again.
+The films listed in data.csv by `make data FROM=folder` stay where they are: data/ has a link to
+each. The phantoms are copied. A complete data/ replaces the earlier one, provided that no film is
+lost: each file in data/ must be a link of the study, or a copy (listed in `data/.films.csv`) whose
+original still exists or can be generated again, as earlier versions made of all films.
 """
 
 import fcntl
@@ -15,7 +16,6 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from dvc.fs import localfs
 from ruamel.yaml import YAML
 from tqdm.contrib.concurrent import thread_map
 
@@ -25,24 +25,23 @@ from lib.errors import BadData
 from lib.files import hash_of
 from lib.provenance import PHANTOMS
 
-COPIED = ".films.csv"  # in data/: the originals of its films; ignored by DVC (.dvcignore)
-LITTER = {COPIED, ".DS_Store", "Thumbs.db", "desktop.ini"}  # not created by the user
-SPARE = 2**28  # bytes left free on the disk
+LIST = ".films.csv"  # in data/: the originals of its films; ignored by DVC (.dvcignore)
+LITTER = {LIST, ".DS_Store", "Thumbs.db", "desktop.ini"}  # not created by the user
 AGAIN = "run `make data FROM=folder` again"
 
 
-def copy(root: Path = ROOT) -> None:
-    """Copy the films named in params/study.yaml to data/, completely or not at all.
+def fill(root: Path = ROOT) -> None:
+    """Put the films named in params/study.yaml into data/, completely or not at all.
 
-    Unchanged films of an earlier copy are kept. Raises BadData and then changes nothing.
+    Raises BadData and then changes nothing.
     """
     with alone(root):
-        _copy(root, planned(root))
+        _fill(root, planned(root))
 
 
 @contextmanager
 def alone(root: Path, wait: bool = True) -> Iterator[None]:
-    """Wait until no other process copies films, as one may after its `dvc repro` was killed.
+    """Wait until no other process fills data/, as one may after its `dvc repro` was killed.
 
     Raises BadData at once if one does and `wait` is False.
     """
@@ -53,8 +52,8 @@ def alone(root: Path, wait: bool = True) -> Iterator[None]:
         yield
     except BlockingIOError:
         raise BadData(
-            "Films are being copied to data/: wait until the copy is complete, or stop the study, "
-            "and run the command again; nothing was changed."
+            "data/ is being filled: wait until it is complete, or stop the study, and run the "
+            "command again; nothing was changed."
         ) from None
     finally:
         os.close(folder)
@@ -71,12 +70,20 @@ def planned(root: Path = ROOT) -> list[Original]:
 
 
 def changes(root: Path = ROOT) -> str:
-    """Report the source of data/, and whether the user's folder has changed since."""
-    source, copied = _source(root), set(_copied(root / "data").values())
+    """Report the source of data/, and whether the user's folder has changed since.
+
+    Raises BadData if a film of data/ is gone, at whose link DVC would end with an error.
+    """
+    source, held = _source(root), set(_listed(root / "data").values())
+    if dead := list(_dead_links(root)):
+        raise BadData(
+            f"{len(dead)} films are gone, to which data/ has links, the first in "
+            f"data/{_start(dead[0])}: put them back, or {AGAIN} to study the others."
+        )
     if "places" not in source:
-        if all(map(_is_phantom, copied)):
+        if all(map(_is_phantom, held)):
             return "data/ is a copy of the phantoms."
-        return "data/ contains films other than the phantoms: the next copy replaces them."
+        return "data/ contains films other than the phantoms: `make study` replaces them."
     places = {place: Path(folder) for place, folder in source["places"].items()}
     listed, present = set(planned(root)), set(originals(places).files)
     if listed != present:
@@ -85,9 +92,15 @@ def changes(root: Path = ROOT) -> str:
             f"{len(listed - present)} missing or changed since `make data` listed them: {AGAIN} to "
             "study them."
         )
-    if listed != copied:
-        return f"data/ is not yet a copy of the films of {source['folder']}: it is copied next."
-    return f"data/ is a copy of the films of {source['folder']} as they are now."
+    if listed != held:
+        return f"data/ does not yet hold the films of {source['folder']}: it is filled next."
+    return f"data/ holds links to the films of {source['folder']}, as they are now."
+
+
+def drop_dead_links(root: Path = ROOT) -> None:
+    """Remove the links in data/ whose films are gone, at which DVC would end with an error."""
+    for place in _dead_links(root):
+        (root / "data" / place).unlink()
 
 
 def real_place(root: Path) -> Path:
@@ -99,7 +112,7 @@ def real_place(root: Path) -> Path:
             f"data/ is the top folder of a disk, {real}: make data/ a link to a folder on that "
             f"disk, for instance {real / 'films'}."
         )
-    interrupted = real.with_name(".data.earlier").exists()  # repaired by the next copy
+    interrupted = real.with_name(".data.earlier").exists()  # repaired when data/ is next filled
     if data.is_symlink() and not real.is_dir() and not interrupted:
         raise BadData(
             f"data/ is a link to {real}, which is not a folder: create it, or remove the link."
@@ -108,34 +121,20 @@ def real_place(root: Path) -> Path:
 
 
 def check_apart(films: Iterable[Original], folders: Iterable[Path], data: Path) -> None:
-    """Raise BadData if originals are in data/, or data/ is in one of the folders to be copied.
+    """Raise BadData if originals are in data/, or data/ is in one of the folders to be studied.
 
-    data: the resolved path of data/. A new copy would remove the originals with the earlier one.
+    data: the resolved path of data/. A new data/ would remove the originals with the earlier one.
     """
     for folder in folders:
         if data.is_relative_to(os.path.realpath(folder)):
             raise BadData(
-                f"data/ is in {folder}, whose films are to be copied to it: move data/ or, if it "
-                "is a link, change its target."
+                f"data/ is in {folder}, whose films are to be studied: move data/ or, if it is a "
+                "link, change its target."
             )
-    inside = [film for film in films if _is_in(film, data)]
-    if inside:
-        place = os.path.relpath(os.path.realpath(inside[0].path), data)
+    if inside := list(filter(None, (_place_in(data, film) for film in films))):
         raise BadData(
-            f"{len(inside)} films to be copied are already in data/, the first in "
-            f"data/{_start(place)}: move them to another folder; data/ is unchanged."
-        )
-
-
-def check_space(films: list[Original], folder: Path) -> None:
-    """Raise BadData if the films do not fit on the disk of `folder`."""
-    if not films or _shares_bytes(films[0], folder):
-        return
-    needed, free = sum(film.size for film in films) + SPARE, shutil.disk_usage(folder).free
-    if needed > free:
-        raise BadData(
-            f"The copy of the films needs {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free "
-            "where data/ is: free some space, or make data/ a link to a folder on a larger disk."
+            f"{len(inside)} films to be studied are already in data/, the first in "
+            f"data/{_start(inside[0])}: move them to another folder; data/ is unchanged."
         )
 
 
@@ -143,17 +142,17 @@ def _source(root: Path) -> dict:
     return YAML(typ="safe").load(root / "params/study.yaml")["source"]
 
 
-def _copy(root: Path, films: list[Original]) -> None:
+def _fill(root: Path, films: list[Original]) -> None:
     data = Path(os.path.realpath(root / "data"))
     unfinished, earlier = (data.with_name(f".data.{word}") for word in ("unfinished", "earlier"))
     _clear(data, unfinished, earlier)
-    _check_can_be_copied(data, films, root)
+    _check_can_be_filled(data, films, root)
     try:
-        _copy_all(films, data, unfinished)
-        # Copying takes a while, in which a user may change the list.
+        _put_all(films, data, unfinished)
+        # This takes a while, in which a user may change the list.
         if planned(root) != films:
             raise BadData(
-                "The list of films changed while they were copied: run `make study` again; data/ "
+                "The list of films changed while data/ was filled: run `make study` again; data/ "
                 "is unchanged."
             )
         _check_nothing_is_lost(data, films, root)
@@ -164,8 +163,8 @@ def _copy(root: Path, films: list[Original]) -> None:
         _clear(data, unfinished, earlier)
 
 
-def _check_can_be_copied(data: Path, films: list[Original], root: Path) -> None:
-    """Raise BadData if a copy would fail or lose a file."""
+def _check_can_be_filled(data: Path, films: list[Original], root: Path) -> None:
+    """Raise BadData if data/ cannot be filled, or a file would be lost."""
     real_place(root)
     source = _source(root)
     check_apart(films, source.get("places", {".": root / source["list"]}).values(), data)
@@ -178,7 +177,7 @@ def _check_can_be_copied(data: Path, films: list[Original], root: Path) -> None:
 
 
 def _clear(data: Path, unfinished: Path, earlier: Path) -> None:
-    """Remove the remains of an interrupted copy; restore an earlier data/ without a successor."""
+    """Remove the remains of an interruption; restore an earlier data/ without a successor."""
     if earlier.exists() and not data.exists():
         earlier.rename(data)
     for folder in (unfinished, earlier):
@@ -187,22 +186,22 @@ def _clear(data: Path, unfinished: Path, earlier: Path) -> None:
 
 
 def _check_nothing_is_lost(data: Path, films: Iterable[Original], root: Path) -> None:
-    """Raise BadData if data/ holds a file that is not a copy, or whose original is gone."""
-    files, copied = films_in(data), _copied(data)
-    if not files or (not copied and _are_known_phantoms(root)):
+    """Raise BadData if data/ holds a file that is not the study's, or the only copy of a film."""
+    files, listed = films_in(data), _listed(data)
+    if not files or (not listed and _are_known_phantoms(root)):
         return
-    copies = {place for place, path in files.items() if _is_copy(path, copied.get(place))}
+    links = {place for place, path in files.items() if _is_link(path, listed.get(place))}
+    copies = {place for place, path in files.items() if _is_copy(path, listed.get(place))}
     planned_films = {film.place: film for film in films}
-    unknown = [
-        p for p in files if p not in copies and not _is_equal(files[p], planned_films.get(p))
-    ]
+    others = files.keys() - links - copies
+    unknown = sorted(p for p in others if not _is_equal(files[p], planned_films.get(p)))
     if unknown:
         raise BadData(
-            f"data/ contains {len(unknown)} files that are not copies of the study's films, the "
-            f"first in data/{_start(unknown[0])}: move them to another folder and run `make data "
+            f"data/ contains {len(unknown)} files that the study did not put there, the first in "
+            f"data/{_start(unknown[0])}: move them to another folder and run `make data "
             "FROM=folder`; data/ is unchanged."
         )
-    orphans = [place for place in sorted(copies) if _is_orphan(copied[place], data)]
+    orphans = [place for place in sorted(copies) if _is_orphan(listed[place], data)]
     orphans = _without_twin(orphans, files, films)
     if orphans:
         raise BadData(
@@ -224,9 +223,10 @@ def films_in(data: Path) -> dict[str, Path]:
     return files
 
 
-def _copied(data: Path) -> dict[str, Original]:
+def _listed(data: Path) -> dict[str, Original]:
+    """Return the films that the study put into data/, by place."""
     try:
-        return {film.place: film for film in read_list(data / COPIED)}
+        return {film.place: film for film in read_list(data / LIST)}
     except BadData:  # made by an older version, or not by the study
         return {}
 
@@ -244,6 +244,18 @@ def _are_known_phantoms(root: Path) -> bool:
         return copy.get_hash().value == stage["outs"][0]["md5"]
 
 
+def _dead_links(root: Path) -> Iterator[str]:
+    """Yield the places in data/ of links of the study whose films are gone."""
+    data = root / "data"
+    for place, film in _listed(data).items():
+        if not os.path.exists(film.path) and _is_link(data / place, film):
+            yield place
+
+
+def _is_link(path: Path, film: Original | None) -> bool:
+    return film is not None and path.is_symlink() and os.readlink(path) == film.path
+
+
 def _is_copy(path: Path, film: Original | None) -> bool:
     facts = path.lstat()
     return film is not None and (facts.st_size, facts.st_mtime_ns) == (film.size, film.mtime_ns)
@@ -258,7 +270,7 @@ def _is_equal(path: Path, film: Original | None) -> bool:
 
 def _is_orphan(film: Original, data: Path) -> bool:
     """Return whether a film has no original outside data/; phantoms can be generated again."""
-    return not _is_phantom(film) and (not os.path.isfile(film.path) or _is_in(film, data))
+    return not _is_phantom(film) and (not os.path.isfile(film.path) or bool(_place_in(data, film)))
 
 
 def _without_twin(
@@ -275,8 +287,12 @@ def _is_phantom(film: Original) -> bool:
     return film.path.endswith(f"/{PHANTOMS}/{film.place}")
 
 
-def _is_in(film: Original, data: Path) -> bool:
-    return os.path.realpath(film.path).startswith(f"{data}{os.sep}")
+def _place_in(data: Path, film: Original) -> str:
+    """Return the place of a film, or of the link that is listed, in data/; "" if elsewhere."""
+    folder, name = os.path.split(film.path)
+    paths = (os.path.realpath(film.path), os.path.join(os.path.realpath(folder), name))
+    start = f"{data}{os.sep}"
+    return next((path.removeprefix(start) for path in paths if path.startswith(start)), "")
 
 
 def _start(place: str) -> str:
@@ -284,60 +300,33 @@ def _start(place: str) -> str:
     return "/".join(Path(place).parent.parts[:2])
 
 
-def _copy_all(films: list[Original], data: Path, unfinished: Path) -> None:
-    earlier = _copied(data)
+def _put_all(films: list[Original], data: Path, unfinished: Path) -> None:
     for folder in {unfinished / Path(film.place).parent for film in films} | {unfinished}:
         folder.mkdir(parents=True, exist_ok=True)
-    unchanged = {film.place for film in films if earlier.get(film.place) == film}
-    unchanged = {place for place in unchanged if (data / place).is_file()}
-    check_space([film for film in films if film.place not in unchanged], unfinished)
-    copy_film = partial(_copy_one, unchanged=unchanged, data=data, unfinished=unfinished)
+    put = partial(_put, unfinished=unfinished)
     workers = min(16, 4 * (os.cpu_count() or 1))
-    thread_map(
-        copy_film, films, max_workers=workers, chunksize=16, desc="films of data/", unit="film"
-    )
-    write_list(unfinished / COPIED, films)
+    thread_map(put, films, max_workers=workers, chunksize=16, desc="films of data/", unit="film")
+    write_list(unfinished / LIST, films)
 
 
-def _copy_one(film: Original, unchanged: set[str], data: Path, unfinished: Path) -> None:
+def _put(film: Original, unfinished: Path) -> None:
     target = unfinished / film.place
-    if film.place in unchanged and _is_copy(data / film.place, film):
-        try:
-            return os.link(data / film.place, target)  # both belong to the study
-        except OSError:  # a disk without hard links
-            pass
-    _copy_bytes(film.path, target)
+    if _is_phantom(film):  # which the study may draw anew at any time
+        shutil.copyfile(film.path, target)
+        os.utime(target, ns=(film.mtime_ns, film.mtime_ns))
+    else:
+        os.symlink(film.path, target)
     if not film.is_unchanged():
         raise BadData(
-            f"A film changed while it was copied, in data/{_start(film.place)}: wait until "
+            f"A film changed while data/ was filled, in data/{_start(film.place)}: wait until "
             f"all films are complete, and {AGAIN}; data/ is unchanged."
         )
-    os.utime(target, ns=(film.mtime_ns, film.mtime_ns))
-
-
-def _copy_bytes(source: str | Path, target: Path) -> None:
-    """Copy a file without its permissions; the file system shares the bytes where it can."""
-    try:
-        localfs.reflink(source, target)
-    except (OSError, NotImplementedError):
-        shutil.copyfile(source, target)
-
-
-def _shares_bytes(film: Original, folder: Path) -> bool:
-    trial = folder / ".trial"
-    try:
-        localfs.reflink(film.path, trial)
-        return True
-    except (OSError, NotImplementedError):
-        return False
-    finally:
-        trial.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
     try:
-        print(changes()) if sys.argv[1:] == ["changes"] else copy()
+        print(changes()) if sys.argv[1:] == ["changes"] else fill()
     except BadData as error:
         sys.exit(str(error))
     except OSError as error:
-        sys.exit(f"The films cannot be copied ({error.strerror}); data/ is unchanged.")
+        sys.exit(f"data/ cannot be filled ({error.strerror}) and is unchanged.")

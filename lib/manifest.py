@@ -25,7 +25,7 @@ def write(root: Path = ROOT) -> None:
     """Write build/manifest.csv: place below data/, size in bytes and MD5 of each film, by place.
 
     The hashes are DVC's own, which reads films that are new or changed since it last hashed them,
-    and no others. Times are left out, since a film that was only copied again is the same film.
+    and no others. Times are left out, since a film that was only saved again is the same film.
     """
     paths = dict(sorted(films_in(root / "data").items()))
     with Repo(str(root)) as repo:

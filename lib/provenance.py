@@ -24,7 +24,7 @@ from ruamel.yaml import YAML
 from lib import ROOT, accidents, files
 
 PHANTOMS = Path("build/phantoms")  # the default source of data/
-NOT_COPIED = "not copied yet"  # in place of the hash of films not yet copied to data/
+NO_FILMS = "not in data/ yet"  # in place of the hash of films that data/ does not hold yet
 BEING_WRITTEN = 5  # seconds after its last change during which dvc.lock may be unfinished
 FINGERPRINTS = ROOT / "build/code"
 STAGES = {  # file in build/code/ -> the module that the stage runs
@@ -69,13 +69,13 @@ def committed(path: str) -> str:
 
 
 def data_hash(root: Path = ROOT) -> str:
-    """Return DVC's hash of data/, or NOT_COPIED while it does not hold the selected films."""
+    """Return DVC's hash of data/, or NO_FILMS while it does not hold the selected films."""
     films, stage = root / _source(root)["list"], _recorded_copy(root / "dvc.lock")
     if not stage or root / stage["deps"][0]["path"] != films:
-        return NOT_COPIED
+        return NO_FILMS
     listed = films.is_file() and files.hash_of(films, "md5")
     if listed and listed != stage["deps"][0]["md5"]:
-        return NOT_COPIED
+        return NO_FILMS
     return stage["outs"][0]["md5"]
 
 

@@ -2,9 +2,9 @@
 
 The folder is surveyed before anything is written: which data sets can be studied and, otherwise,
 the reason. Two local files are then changed: data.csv, the list of films, and params/study.yaml
-(`source` and the grid). The folder is only read; lib/data.py, a stage of dvc.yaml, copies the films
-to data/. With `PEERS=yes` the grid is that of the protocols of the reference codes, whose results
-are in reports/real/peers.csv, instead of the study's own splits of the same films.
+(`source` and the grid). The folder is only read; lib/data.py, a stage of dvc.yaml, puts links to
+the films into data/. With `PEERS=yes` the grid is that of the protocols of the reference codes,
+whose results are in reports/real/peers.csv, instead of the study's own splits of the same films.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from lib import ROOT, files
-from lib.data import alone, check_apart, check_space, real_place
+from lib.data import alone, check_apart, drop_dead_links, real_place
 from lib.datasets.originals import may_be_read, originals, shown, write_list
 from lib.datasets.survey import DataSet, studied, survey
 from lib.datasets.table import SPLITS, UNLABELLED
@@ -30,7 +30,7 @@ from lib.preprocessing.arrays import settings
 from lib.preprocessing.film import prepare
 from lib.provenance import PHANTOMS
 
-LIST = "data.csv"  # the films to copy, unless they are phantoms
+LIST = "data.csv"  # the films, unless they are phantoms
 LABELS = {0.0: "normal", 1.0: "abnormal"}
 MOST_FINDINGS = 4  # listed separately; NIH has hundreds of combinations
 
@@ -45,6 +45,7 @@ def use(folder: Path, peers: bool = False) -> list[str]:
         with alone(ROOT, wait=False):
             names = _write_study("phantoms", {"folder": str(PHANTOMS), "list": str(PHANTOMS)})
             (ROOT / LIST).unlink(missing_ok=True)
+            drop_dead_links(ROOT)
         return names
     folder = _checked(folder)
     sets = [one for one in survey(folder, ROOT, peers) if bool(one.entry.get("peers")) == peers]
@@ -198,11 +199,11 @@ def _write_selection(sets: list[DataSet], folder: Path, grid_name: str) -> list[
     films = originals(places).files
     data = real_place(ROOT)
     check_apart(films, places.values(), data)
-    check_space(films, data.parent)
     source = {"folder": str(folder), "list": LIST}
     source["places"] = {place: str(path) for place, path in places.items()}
     with alone(ROOT, wait=False):
         write_list(ROOT / LIST, films)
+        drop_dead_links(ROOT)
         return _write_study(grid_name, source, sets)
 
 

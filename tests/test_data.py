@@ -1,4 +1,4 @@
-"""data/ is a copy that comes whole or not at all, and no file of a user's is lost with the last."""
+"""data/ leads to all films of the study or stays as it is, and no file of a user's is lost."""
 
 import errno
 import hashlib
@@ -44,7 +44,7 @@ def state(folder: Path) -> dict:
 
 
 def contents(folder: Path) -> dict[str, str]:
-    files = [path for path in folder.rglob("*") if path.is_file() and path.name != data.COPIED]
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != data.LIST]
     return {path.relative_to(folder).as_posix(): path.read_text() for path in files}
 
 
@@ -58,47 +58,64 @@ def films(tmp_path) -> Path:
 
 @pytest.fixture
 def root(tmp_path, films, monkeypatch) -> Path:
-    """Return a repository whose data/ is a copy of the films."""
+    """Return a repository whose data/ has links to the films."""
     root = tmp_path / "repository"
     choose(root, ours=films)
     monkeypatch.setattr(data, "_are_known_phantoms", lambda root: False)
-    data.copy(root)
+    data.fill(root)
     return root
 
 
+def copies_in(data_folder: Path) -> None:
+    """Put copies in the place of links, as earlier versions of the study made them."""
+    for link in [path for path in data_folder.rglob("*") if path.is_symlink()]:
+        film = Path(os.readlink(link))
+        link.unlink()
+        shutil.copy2(film, link)
+
+
 def refused(root: Path, match: str) -> None:
-    """Assert that the copy stops with a sentence and leaves data/ as it was."""
+    """Assert that data/ is not filled, with a sentence, and stays as it was."""
     before = state(root / "data")
     with pytest.raises(BadData, match=match):
-        data.copy(root)
+        data.fill(root)
     assert state(root / "data") == before
     assert {path.name for path in root.iterdir()} == {"data", "data.csv", "params"}
 
 
-def test_films_are_copied_and_the_users_own_stay_as_they_are(root, films):
+def test_films_stay_where_and_as_they_are(root, films):
     (films / "fracture/3.png").chmod(0o400)
     before = state(films)
     choose(root, ours=films)
-    data.copy(root)
+    data.fill(root)
     assert state(films) == before
     assert contents(root / "data") == {f"ours/{k}": v for k, v in contents(films).items()}
-    copy = (root / "data/ours/fracture/3.png").stat()
-    assert copy.st_nlink == 1 and copy.st_mtime == (films / "fracture/3.png").stat().st_mtime
+    links = [path for path in (root / "data").rglob("*.png") if path.is_symlink()]
+    assert {Path(os.readlink(link)) for link in links} == set(films.rglob("*.png"))
 
 
-def test_unchanged_films_are_not_copied_again(root, films):
-    inodes = {path.name: path.stat().st_ino for path in (root / "data").rglob("*.png")}
+def test_films_that_changed_wait_until_they_are_listed_again(root, films):
     write(films / "healthy/2.png", "taken again")
     write(films / "healthy/4.png")
     assert "2 are new or changed and 1 missing or changed" in data.changes(root)
     refused(root, r"1 of 3 films are missing or have changed.*run `make data FROM=folder` again")
     choose(root, ours=films)
-    assert "not yet a copy" in data.changes(root)
-    data.copy(root)
+    assert "does not yet hold" in data.changes(root)
+    data.fill(root)
+    assert "as they are now" in data.changes(root) and len(contents(root / "data")) == 4
+
+
+def test_films_that_are_gone_are_counted_before_dvc_looks_for_them(root, films):
+    (films / "healthy/2.png").rename(films.parent / "2.png")
+    (films / "fracture/3.png").unlink()
+    with pytest.raises(BadData, match=r"2 films are gone.*the first in data/ours/fracture: put th"):
+        data.changes(root)
+    (films.parent / "2.png").rename(films / "healthy/2.png")
+    choose(root, ours=films)
+    data.drop_dead_links(root)
+    assert set(contents(root / "data")) == {"ours/healthy/1.png", "ours/healthy/2.png"}
+    data.fill(root)
     assert "as they are now" in data.changes(root)
-    again = {path.name: path.stat().st_ino for path in (root / "data").rglob("*.png")}
-    same = {name for name in again if again[name] == inodes.get(name)}
-    assert same == {"1.png", "3.png"} and set(again) == {"1.png", "2.png", "3.png", "4.png"}
 
 
 def test_links_are_followed(root, films, tmp_path):
@@ -106,9 +123,9 @@ def test_links_are_followed(root, films, tmp_path):
     (films / "healthy/link.png").symlink_to(write(store / "9.png"))
     (films / "implant").symlink_to(write(store / "implant/10.png").parent)
     choose(root, ours=films)
-    data.copy(root)
+    data.fill(root)
     assert {"ours/healthy/link.png", "ours/implant/10.png"} < set(contents(root / "data"))
-    assert not any(path.is_symlink() for path in (root / "data").rglob("*"))
+    assert not any(path.is_symlink() for path in (root / "data").rglob("*") if path.is_dir())
     write(store / "implant/11.png")
     assert "1 are new" in data.changes(root)
 
@@ -127,7 +144,7 @@ def test_links_are_followed(root, films, tmp_path):
         ),
     ],
 )
-def test_what_cannot_be_copied_is_refused_by_name(films, spoil, sentence):
+def test_what_cannot_be_read_is_refused_by_name(films, spoil, sentence):
     spoil(films)
     with pytest.raises(BadData, match=sentence):
         originals({"ours": films}).check()
@@ -157,34 +174,36 @@ def test_odd_names_survive_the_list(films, tmp_path):
 
 
 @pytest.mark.parametrize("place", ["theirs/healthy/ada_lovelace.png", ".hidden", "ours/new.png"])
-def test_a_file_that_was_put_into_data_stops_the_copy(root, films, place):
+def test_a_file_that_was_put_into_data_is_not_lost(root, films, place):
     write(root / "data" / place)
-    refused(root, "data/ contains 1 files that are not copies")
+    refused(root, "data/ contains 1 files that the study did not put there")
     with pytest.raises(BadData) as raised:
-        data.copy(root)
+        data.fill(root)
     assert "lovelace" not in str(raised.value)
     write(films.parent / "others/1.png")
     choose(root, others=films.parent / "others")
     refused(root, "contains 1 files")
 
 
-def test_a_changed_or_linked_file_in_data_stops_the_copy(root, films, tmp_path):
+def test_a_changed_or_linked_file_in_data_is_not_lost(root, films, tmp_path):
+    copies_in(root / "data")
     (root / "data/ours/healthy/1.png").write_text("annotated by hand")
     (root / "data/theirs").symlink_to(write(tmp_path / "theirs/1.png").parent)
     refused(root, "data/ contains 2 files")
     assert (tmp_path / "theirs/1.png").exists()
 
 
-def test_what_nobody_would_miss_does_not_stop_the_copy(root, films, tmp_path):
+def test_what_nobody_would_miss_stops_nothing(root, films, tmp_path):
     write(root / "data/.DS_Store")
     write(root / "data/ours/._1.png")
     shutil.copytree(write(tmp_path / "theirs/1.png", "the same").parent, root / "data/theirs")
     choose(root, ours=films, theirs=tmp_path / "theirs")  # it was copied there by hand before
-    data.copy(root)
+    data.fill(root)
     assert len(contents(root / "data")) == 4
 
 
 def test_the_only_copy_of_films_stays(root, films, tmp_path):
+    copies_in(root / "data")
     films.rename(tmp_path / "unplugged")
     choose(root, others=write(tmp_path / "others/1.png").parent)
     refused(root, "data/ contains the only copy of 3 films, .* the first in data/ours/fracture:")
@@ -196,15 +215,23 @@ def test_the_only_copy_of_films_stays(root, films, tmp_path):
     refused(root, "data/ contains the only copy of 2 films, .* the first in data/ours/healthy:")
     (tmp_path / "unplugged").rename(films)
     choose(root, others=tmp_path / "others")
-    data.copy(root)
+    data.fill(root)
     assert list(contents(root / "data")) == ["others/1.png"]
 
 
+def test_copies_of_earlier_versions_give_way_to_links(root, films):
+    copies_in(root / "data")
+    assert "as they are now" in data.changes(root)
+    data.fill(root)
+    assert all(path.is_symlink() for path in (root / "data").rglob("*.png"))
+
+
 def test_a_folder_or_film_of_another_name_is_no_loss(root, films, tmp_path):
+    copies_in(root / "data")
     films.rename(tmp_path / "A2")
     (tmp_path / "A2/healthy/1.png").rename(tmp_path / "A2/fracture/renamed.png")
     choose(root, theirs=tmp_path / "A2")
-    data.copy(root)
+    data.fill(root)
     assert contents(root / "data") == {
         f"theirs/{name}": text for name, text in contents(tmp_path / "A2").items()
     }
@@ -215,9 +242,10 @@ def test_films_in_data_are_no_originals(root, films, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/ours").symlink_to(ours)
     choose(root, ours=tmp_path / "mine/ours")
-    refused(root, r"3 films to be copied are already in data/|data/ is in")
+    refused(root, r"3 films to be studied are already in data/|data/ is in")
+    copies_in(root / "data")
     before = [film._replace(path=str(ours / film.place[5:])) for film in data.planned(root)]
-    write_list(root / "data" / data.COPIED, before)  # as if copied from there
+    write_list(root / "data" / data.LIST, before)  # as if copied from there
     choose(root, others=write(tmp_path / "others/1.png").parent)
     refused(root, "data/ contains the only copy of 3 films")
 
@@ -232,16 +260,16 @@ def test_data_may_not_lead_into_the_users_films(root, films, tmp_path, place):
     (root / "data").symlink_to(tmp_path / "mine" / place)
     before = state(tmp_path / "mine")
     with pytest.raises(BadData, match=r"data/ is in|are already in data/"):
-        data.copy(root)
+        data.fill(root)
     assert state(tmp_path / "mine") == before
 
 
 def test_a_copy_without_a_list_is_the_users_unless_it_is_the_phantoms(root, films, monkeypatch):
-    (root / "data" / data.COPIED).write_text("nonsense")
+    (root / "data" / data.LIST).write_text("nonsense")
     choose(root, others=write(films.parent / "others/1.png").parent)
     refused(root, "data/ contains 3 files")
     monkeypatch.setattr(data, "_are_known_phantoms", lambda root: True)
-    data.copy(root)
+    data.fill(root)
 
 
 def test_data_may_be_a_link_to_a_larger_disk(root, films, tmp_path):
@@ -250,12 +278,12 @@ def test_data_may_be_a_link_to_a_larger_disk(root, films, tmp_path):
     (root / "data").symlink_to(tmp_path / "disk/data")
     write(films / "healthy/4.png")
     choose(root, ours=films)
-    data.copy(root)
+    data.fill(root)
     assert (root / "data").is_symlink() and len(contents(root / "data")) == 4
     assert [path.name for path in (tmp_path / "disk").iterdir()] == ["data"]
     (tmp_path / "disk/data").rename(tmp_path / "disk/.data.earlier")  # killed between the renames
     assert data.real_place(root) == tmp_path / "disk/data"
-    data.copy(root)
+    data.fill(root)
     assert [path.name for path in (tmp_path / "disk").iterdir()] == ["data"]
 
 
@@ -263,7 +291,7 @@ def test_data_may_not_be_a_link_to_nowhere_or_to_a_whole_disk(root, tmp_path, mo
     (root / "data").rename(tmp_path / "disk")
     (root / "data").symlink_to(tmp_path / "unplugged")
     with pytest.raises(BadData, match=r"data/ is a link to .*unplugged, which is not a folder"):
-        data.copy(root)
+        data.fill(root)
     (root / "data").unlink()
     (root / "data").symlink_to(tmp_path / "disk")
     monkeypatch.setattr(os.path, "ismount", lambda path: Path(path) == tmp_path / "disk")
@@ -273,28 +301,23 @@ def test_data_may_not_be_a_link_to_nowhere_or_to_a_whole_disk(root, tmp_path, mo
 def test_a_full_disk_leaves_everything_as_it_was(root, films, monkeypatch):
     write(films / "healthy/4.png")
     choose(root, ours=films)
-    monkeypatch.setattr(data, "_shares_bytes", lambda *_: False)
-    usage = shutil.disk_usage(root)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1))
-    refused(root, "needs 0.3 GB, and 0.0 GB are free")
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
 
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(data, "_copy_bytes", full)
+    monkeypatch.setattr(os, "symlink", full)
     before = state(root / "data")
     with pytest.raises(OSError, match="No space left"):
-        data.copy(root)
+        data.fill(root)
     assert state(root / "data") == before and not list(root.glob(".data.*"))
 
 
-def test_a_killed_copy_leaves_the_old_films_or_the_new(root, films):
-    """Killed at any moment, also between the two renames; the next copy mends all."""
+def test_a_kill_leaves_the_old_films_or_the_new(root, films):
+    """Killed at any moment, also between the two renames; the next call mends all."""
     for number in range(800):
         write(films / f"many/{number}.png", str(number))
     choose(root, ours=films)
-    script = f"from pathlib import Path; from lib import data; data.copy(Path({str(root)!r}))"
+    script = f"from pathlib import Path; from lib import data; data.fill(Path({str(root)!r}))"
     for wait in (0.0, 0.05, 0.15):
         copy = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
         while copy.poll() is None and not (root / ".data.unfinished").exists():
@@ -305,7 +328,7 @@ def test_a_killed_copy_leaves_the_old_films_or_the_new(root, films):
         assert len(contents(root / "data")) in (3, 803)
     (root / "data").rename(root / ".data.earlier")  # between the renames
     write(root / ".data.unfinished/ours/half.png")
-    data.copy(root)
+    data.fill(root)
     assert contents(root / "data") == {f"ours/{k}": v for k, v in contents(films).items()}
     assert not list(root.glob(".data.*"))
 
@@ -313,20 +336,20 @@ def test_a_killed_copy_leaves_the_old_films_or_the_new(root, films):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda films: write(films / "healthy/2.png", "still grows"), "A film changed while it"),
+        (lambda films: write(films / "healthy/2.png", "still grows"), "A film changed while data/"),
         (lambda films: choose(films.parent / "repository", ours=films / "healthy"), "The list of"),
     ],
 )
-def test_what_changes_during_a_copy_stops_it(root, films, monkeypatch, change, sentence):
+def test_what_changes_meanwhile_leaves_data_as_it_was(root, films, monkeypatch, change, sentence):
     write(films / "healthy/2.png", "new")
     choose(root, ours=films)
-    copy_bytes = data._copy_bytes
+    link = os.symlink
 
-    def copy_and_change(*paths):
-        copy_bytes(*paths)
+    def link_and_change(*paths):
+        link(*paths)
         change(films)
 
-    monkeypatch.setattr(data, "_copy_bytes", copy_and_change)
+    monkeypatch.setattr(os, "symlink", link_and_change)
     refused(root, f"{sentence}.*data/ is unchanged")
 
 
@@ -337,11 +360,11 @@ def test_data_says_what_it_holds_when_the_study_is_pointed_elsewhere(root):
     assert data.changes(root) == "data/ is a copy of the phantoms."
 
 
-def test_two_copies_wait_for_each_other(root, films):
+def test_two_calls_wait_for_each_other(root, films):
     for number in range(400):
         write(films / f"many/{number}.png", str(number))
     choose(root, ours=films)
-    script = f"from pathlib import Path; from lib import data; data.copy(Path({str(root)!r}))"
+    script = f"from pathlib import Path; from lib import data; data.fill(Path({str(root)!r}))"
     both = [subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE) for _ in "ab"]
     assert [copy.communicate()[1][-1:] and copy.returncode for copy in both] == [0, 0]
     assert len(contents(root / "data")) == 403
@@ -394,7 +417,9 @@ def test_dvc_never_removes_what_a_user_put_into_data(repository, films):
     theirs = write(root / "data/theirs/1.png")
     os.link(theirs, films / "linked.png")
     before = state(root / "data")
-    assert "data/ contains 1 files that are not copies" in dvc(root, "repro", "index@x", rc=1)
+    assert "data/ contains 1 files that the study did not put there" in dvc(
+        root, "repro", "index@x", rc=1
+    )
     choose(root, ours=films)
     answer = dvc(root, "repro", rc=1)
     assert "data/ contains 1 files" in answer and "Traceback" not in answer
@@ -403,7 +428,7 @@ def test_dvc_never_removes_what_a_user_put_into_data(repository, films):
     assert state(root / "data") == before
 
     (root / "data/theirs").rename(films / "theirs")
-    (root / "data" / data.COPIED).unlink()  # phantoms may go without it
+    (root / "data" / data.LIST).unlink()  # phantoms may go without it
     choose(root, ours=films)
     dvc(root, "repro", "index@x")
     assert len(contents(root / "data")) == 5
@@ -439,5 +464,7 @@ def test_the_manifest_changes_with_a_film_and_not_with_its_time(repository, film
     assert "index@x' didn't change" in dvc(root, "repro", "index@x")
     assert (root / "build/manifest.csv").read_text() == listed
     write(films / "healthy/1.png", "another film")
+    assert "modified:           data" in dvc(root, "status"), "seen through the link"
+    assert "films are missing or have changed" in dvc(root, "repro", "index@x", rc=1)
     choose(root, ours=films)
     assert "Running stage 'index@x'" in dvc(root, "repro", "index@x")

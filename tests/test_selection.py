@@ -118,7 +118,7 @@ def test_the_entries_that_come_with_the_study_are_known():
     assert set(load_entries(ROOT)) == SHIPPED, "name what comes with the study in the survey"
 
 
-def test_films_that_do_not_open_are_found_before_they_are_copied(root, films, capsys):
+def test_films_that_do_not_open_are_found_at_once(root, films, capsys):
     for number, path in enumerate((films / "ours/fracture").iterdir()):
         if number < 4:
             path.write_bytes(b"not a film")
@@ -221,7 +221,7 @@ def test_kermany_is_not_studied_in_two_sizes(root, tmp_path):
     assert selection.use(folder) == ["kermany"]
 
 
-def test_masks_beside_the_set_are_copied_with_it(root, films):
+def test_masks_beside_the_set_belong_to_it(root, films):
     film(films / "masks/ours/fracture/p001_1.png", 0)
     selection.use(films)
     assert places(root)["masks/ours"] == str(films / "masks/ours")
@@ -331,24 +331,9 @@ def test_films_and_data_are_kept_apart(root, films, link, target, capsys):
     refused(root, films, "data/ is in" if "new" in target else "are already in data/", capsys)
 
 
-def test_space_is_measured_where_data_lies(root, films, tmp_path, monkeypatch, capsys):
+def test_data_that_leads_nowhere_is_named(root, films, tmp_path, capsys):
     (root / "data").symlink_to(tmp_path / "disk/films")
     refused(root, films, "disk/films, which is not a folder", capsys)
-    (tmp_path / "disk/films").mkdir(parents=True)
-    monkeypatch.setattr("lib.data._shares_bytes", lambda *_: False)
-    usage, full = shutil.disk_usage(root), tmp_path / "disk"
-    free = {full: 1}
-    monkeypatch.setattr(
-        shutil, "disk_usage", lambda path: usage._replace(free=free.get(path, 2**40))
-    )
-    refused(root, films, "and 0.0 GB are free", capsys)
-
-
-def test_disk_space_is_looked_at_first(root, films, monkeypatch, capsys):
-    monkeypatch.setattr("lib.data._shares_bytes", lambda *_: False)
-    usage = shutil.disk_usage(root)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1))
-    refused(root, films, "and 0.0 GB are free", capsys)
 
 
 @pytest.mark.parametrize(
@@ -384,10 +369,10 @@ def test_an_empty_name_is_no_folder(root, monkeypatch):
 # --- what is written
 
 
-def test_nothing_is_written_while_films_are_copied(root, films, capsys):
+def test_nothing_is_written_while_data_is_filled(root, films, capsys):
     with data.alone(root):
-        refused(root, films, "Films are being copied to data/", capsys)
-        with pytest.raises(BadData, match="are being copied"):
+        refused(root, films, "data/ is being filled", capsys)
+        with pytest.raises(BadData, match="is being filled"):
             selection.use(selection.PHANTOMS)
     assert selection.use(films) == ["ours"]
 

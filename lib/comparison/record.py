@@ -24,7 +24,7 @@ from lib.comparison.scores import FLOOR
 from lib.comparison.tables import COLUMNS, ORIGIN, read, without_ablations
 from lib.datasets.table import load_index
 from lib.errors import BadData
-from lib.provenance import NOT_COPIED, holds_phantoms
+from lib.provenance import NO_FILMS, holds_phantoms
 
 OF_CODE = ["commit", "profile"]  # columns of results.csv
 KEYS = COLUMNS[: COLUMNS.index("value")]
@@ -56,7 +56,7 @@ def record(root: Path = ROOT, replace: bool = False, name: str = "") -> str:
         raise BadData("data/ contains phantoms, not real films; nothing was recorded.")
     published, kept = root / "reports/results.csv", root / "reports/real" / name
     origin = experiment.of_now(root)
-    if origin["films"] == NOT_COPIED or not published.exists():
+    if origin["films"] == NO_FILMS or not published.exists():
         raise BadData("These films have no results yet: run `dvc repro` first.")
     results = pd.read_csv(published, dtype={"seed": str}).fillna({"seed": ""})
     datasets = list(results["dataset"].unique())

@@ -1,6 +1,6 @@
 """List the original films below the folders that a user names.
 
-Links are followed, so that a copy contains the films themselves. Hidden files are not copied.
+Links are followed, to the films themselves. Hidden files are left out.
 """
 
 import csv
@@ -15,7 +15,7 @@ from lib.datasets.listing import is_circular, is_visible
 from lib.errors import BadData
 from lib.files import whole_file
 
-#: Problems that prevent a copy -> remedy.
+#: Problems with which no film is studied -> remedy.
 PROBLEMS = {
     "is a broken link": "restore its target, or remove it",
     "is a link to a folder that contains it": "remove it",
@@ -51,7 +51,7 @@ class Original(NamedTuple):
 
 @dataclass
 class Originals:
-    """The contents of a folder: files, unreadable files, and problems that prevent a copy."""
+    """The contents of a folder: files, unreadable files, and problems with others."""
 
     files: list[Original] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
@@ -65,7 +65,7 @@ class Originals:
             self.problems.setdefault(kind, []).extend(paths)
 
     def check(self) -> None:
-        """Raise BadData, which names the first, if files cannot be copied or tracked by DVC."""
+        """Raise BadData, which names the first, if files cannot be read or tracked by DVC."""
         for problem, (first, *others) in self.problems.items():
             more = f" (and {len(others)} more)" if others else ""
             raise BadData(f"{first} {problem}{more}: {PROBLEMS[problem]}.")

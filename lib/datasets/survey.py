@@ -1,4 +1,4 @@
-"""Survey the data sets of params/datasets.yaml in a folder of films, before they are copied.
+"""Survey the data sets of params/datasets.yaml in a folder of films, before it is selected.
 
 Each entry is assessed separately: a defective or small data set does not affect the others.
 """
@@ -52,7 +52,7 @@ class DataSet:
 
     @property
     def places(self) -> dict[str, Path]:
-        """The folders to copy, by places below data/: the films, and any separate masks."""
+        """The folders to study, by places below data/: the films, and any separate masks."""
         place = PurePosixPath(self.entry["folder"])
         places = {str(place): self.folder}
         # Masks may be next to the first of the set's folders: masks/ours/ next to ours/.
@@ -247,7 +247,7 @@ def _count(data_set: DataSet, root: Path) -> None:
 
 
 def _readable(films: pd.DataFrame, files: Originals, data_set: DataSet) -> pd.DataFrame:
-    """Return the films that can be copied, and remark on those that cannot."""
+    """Return the films that can be read, and remark on those that cannot."""
     if files.unreadable:
         data_set.remarks.append(f"{len(files.unreadable)} files cannot be read and are left out")
     there = {file.path for file in files.files}
