@@ -1,5 +1,6 @@
 """Shared fixtures: a small copy of the whole study, rebuilt once, and the folder of real films."""
 
+import gc
 import os
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 from filelock import FileLock
 
 from lib import ROOT
+from lib.fits.queue import forget
 from lib.grid import Fit
 
 SMALL_STUDY = """
@@ -81,6 +83,18 @@ def pytest_collection_modifyitems(items):
         return marker.args[0] if marker else 0
 
     items.sort(key=seconds, reverse=True)
+
+
+@pytest.fixture(autouse=True)
+def forgotten_graphs():
+    """Delete the graphs of a test afterwards: a collection of garbage would pass through them all.
+
+    Together they would make later tests several times as slow.
+    """
+    yield
+    if "keras" in sys.modules:
+        forget()
+        gc.freeze()
 
 
 class Study:

@@ -16,7 +16,7 @@ from lib.errors import BadData
 from lib.fits import cluster, resources, shipping
 from lib.grid import Fit
 
-pytestmark = pytest.mark.seconds(150)
+pytestmark = pytest.mark.seconds(100)
 FIT = Fit("toy", "nsa")
 MILLION = 10**6
 

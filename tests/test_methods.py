@@ -19,7 +19,7 @@ from lib.methods.deep_svdd import DeepSVDD, _BatchNorm
 from lib.methods.resnet import ResNet
 from lib.preprocessing.network_input import augmentation_for
 
-pytestmark = pytest.mark.seconds(150)
+pytestmark = pytest.mark.seconds(400)
 
 TINY = {"image_size": 32, "epochs": 4, "batch_size": 16}
 RESIDUAL = {"width": 8, "blocks": (1, 1, 1), "pretraining_epochs": 6}
