@@ -12,7 +12,7 @@ import yaml
 from scipy.stats import spearmanr
 
 from lib import ROOT, files, metrics, params
-from lib.comparison import choices, findings
+from lib.comparison import choices, findings, measures
 from lib.comparison import compare as together
 from lib.comparison.compare import mean_over_seeds
 from lib.comparison.measures import floor_correlations, write_measures
@@ -374,6 +374,15 @@ def test_what_a_score_follows_is_seen_on_normal_films_alone(build):
     assert [row["floor"] for row in rows] == ["mean grey", "knn"], "the strongest first"
     assert rows[0]["correlation"] == pytest.approx(-1)
     assert abs(rows[1]["correlation"]) < 0.4, "abnormal films, on which they agree, do not count"
+
+
+def test_the_tables_of_several_processes_are_those_of_one(build, monkeypatch):
+    compare([GOOD, CHANCE], build)
+    one_process = {path.name: path.read_bytes() for path in (build / "measures/limbs").iterdir()}
+    monkeypatch.setattr(measures, "LARGE", 0)
+    compare([GOOD, CHANCE], build)
+    several = {path.name: path.read_bytes() for path in (build / "measures/limbs").iterdir()}
+    assert several == one_process and len(one_process) > 5
 
 
 def test_roc_curves_have_bands(build):

@@ -1,6 +1,7 @@
 """All measures of one data set, computed once for tables and pages."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -8,7 +9,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from lib import files, metrics
+from lib import files, metrics, processes
 from lib.ablations import Ablation
 from lib.comparison.ablations import failures_of_ablation, judge_measured, rows_of_ablation
 from lib.comparison.fusion import fuse
@@ -23,6 +24,8 @@ from lib.grid import FUSION, Fit, Fusion
 
 RATES = np.linspace(0, 1, 101)  # false positive rates of stored ROC curves
 OF_RANKING = ("auroc", "average_precision")
+#: Weights of films, over all detectors, that one process works through before others have started.
+LARGE = 10**8
 
 
 def write_measures(
@@ -79,25 +82,33 @@ def _rows(detectors, variants, floors, fusions, weights, index, build) -> dict[s
     fused = [one for name, fusion in fusions.items() for one in fuse(name, fusion, detectors)]
     all_scored = [*detectors, *(fusion.scored for fusion in fused), *floors]
     title = f"measures of {index['dataset'].iloc[0]}"
-    results, rankings, curves, within = [], [], [], []
-    for scored in tqdm(all_scored, title, unit="detector"):
-        maps = rows_of_maps(scored, len(weights), index, build)
-        rows = [*rows_of_films(scored, weights, index), *maps]
-        results += [_origin_columns(scored) | row for row in rows]
-        curves += _curve(scored, weights)
-        within += [_origin_columns(scored) | row for row in rows_of_strata(scored, weights, index)]
-        if scored.family not in (FLOOR, FUSION):
-            rankings += [_run_columns(scored) | row for row in rows if _is_ranking(row)]
+    measured = partial(_rows_of_one, weights=weights, index=index, build=build)
+    workers = None if weights.size * len(all_scored) > LARGE else 1
+    parts = list(processes.each(measured, all_scored, title, "detector", workers=workers))
+    rows = {name: [row for part in parts for row in part[name]] for name in parts[0]}
     for scored in tqdm(variants, f"{title}, ablations", unit="fit"):
-        rankings += [_run_columns(scored) | row for row in _ranking(scored, weights)]
-    return {
-        "results": results,
-        "rankings": rankings,
-        "roc": curves,
-        "strata": within,
+        rows["rankings"] += [_run_columns(scored) | row for row in _ranking(scored, weights)]
+    return rows | {
         "tests": paired_tests(detectors, floors, fused),
         "follows": [row for scored in detectors for row in floor_correlations(scored, floors)],
         "reliability": [row for scored in detectors for row in _reliability(scored, weights)],
+    }
+
+
+def _rows_of_one(scored: Scored, weights, index, build) -> dict[str, list[dict]]:
+    """Return the rows of each table that are of one detector alone."""
+    origin = _origin_columns(scored)
+    rows = [
+        *rows_of_films(scored, weights, index),
+        *rows_of_maps(scored, len(weights), index, build),
+    ]
+    is_fit = scored.family not in (FLOOR, FUSION)
+    ranked = [_run_columns(scored) | row for row in rows if _is_ranking(row)]
+    return {
+        "results": [origin | row for row in rows],
+        "rankings": ranked if is_fit else [],
+        "roc": _curve(scored, weights),
+        "strata": [origin | row for row in rows_of_strata(scored, weights, index)],
     }
 
 
