@@ -85,11 +85,11 @@ def pytest_collection_modifyitems(items):
     items.sort(key=seconds, reverse=True)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def forgotten_graphs():
-    """Delete the graphs of a test afterwards: a collection of garbage would pass through them all.
+    """Delete the graphs of a file's tests, through which each collection of garbage would pass.
 
-    Together they would make later tests several times as slow.
+    Together they would make the tests of later files several times as slow.
     """
     yield
     if "keras" in sys.modules:
