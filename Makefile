@@ -31,6 +31,7 @@ endif
 faults: $(READY)           ## test a small study's recovery from kills, full disks and interruptions (an hour or more)
 	python -m tests.faults
 	python -m tests.kills
+	python -m tests.machines
 
 test: $(READY)             ## run the tests; ALL=yes: also the long ones that repeat for other methods what these show
 	pytest -m "$(if $(ALL),,not extended)" --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder

@@ -63,7 +63,9 @@ def test_a_reader_without_node_is_refused_in_a_sentence(tmp_path):
 def test_the_modules_that_make_calls_can_be_run():
     calls = "\n".join(map(commands, TARGETS))
     modules = sorted(set(re.findall(r"\bpython -m ([\w.]+)", calls)))
-    assert {"lib.benchmark", "lib.lab", "tests.faults", "tests.kills"} <= set(modules)
+    assert {"lib.benchmark", "lib.lab", "tests.faults", "tests.kills", "tests.machines"} <= set(
+        modules
+    )
     code = [sys.executable, "-c", IMPORT, *modules]
     run = subprocess.run(code, cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr

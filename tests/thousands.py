@@ -1,0 +1,58 @@
+"""Thousands of short fits: what the study itself adds to each, and how long it takes to see them.
+
+`python -m tests.thousands --fits 5000` runs so many fits of a small network that is not trained,
+of about a second each, with one process per core. Printed are the study's own seconds per fit (the
+cores' time that is neither the training nor the scoring of a fit) and the seconds of a further call
+that finds all of them up to date, by the queue alone and by DVC.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from lib import processes
+from tests.conftest import Study
+from tests.faults import Run
+from tests.machines import FITS, study_of
+
+METHOD = "deep_svdd"
+#: Its network keeps random weights, so that a fit takes a second.
+UNTRAINED = ("{pretraining_epochs: 1, epochs: 2,", "{pretraining_epochs: 0, epochs: 0,")
+
+
+def seconds(study: Study, *command: str) -> float:
+    """Return how long a command takes. Raises RuntimeError if it fails."""
+    began, run = time.monotonic(), Run(study, list(command))
+    if run.process.wait():
+        raise RuntimeError(f"{' '.join(command)} failed:\n{run.text()[-3000:]}")
+    return time.monotonic() - began
+
+
+def of_fits(study: Study) -> list[float]:
+    """Return the seconds of each fit: of its training and of its scoring."""
+    records = (study.folder / "build").rglob("record.json")
+    return [json.loads(record.read_text())["duration_s"] for record in records]
+
+
+def main() -> int:
+    """Run the fits; print the seconds that the study adds."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--fits", type=int, default=5000)
+    number = parser.parse_args().fits
+    with tempfile.TemporaryDirectory() as place:
+        study = study_of(number, METHOD, Path(place, "study"), UNTRAINED)
+        whole, cores = seconds(study, *FITS), processes.CORES
+        work = sum(of_fits(study))
+        print(f"{number} fits: {whole:.0f} s on {cores} cores, {work / number:.2f} s of work each")
+        print(f"of the study itself: {(whole * cores - work) / number:.2f} s a fit")
+        print(f"again, all up to date: {seconds(study, *FITS):.1f} s")
+        print(f"the first time by DVC: {seconds(study, 'dvc', 'repro', 'scores@rsna'):.1f} s")
+        print(f"by DVC, all up to date: {seconds(study, 'dvc', 'repro', 'scores@rsna'):.1f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
