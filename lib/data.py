@@ -74,8 +74,9 @@ def changes(root: Path = ROOT) -> str:
 
     Raises BadData if a film of data/ is gone, at whose link DVC would end with an error.
     """
-    source, held = _source(root), set(_listed(root / "data").values())
-    if dead := list(_dead_links(root)):
+    source, in_data = _source(root), _listed(root / "data")
+    held = set(in_data.values())
+    if dead := list(_dead_links(root / "data", in_data)):
         raise BadData(
             f"{len(dead)} films are gone, to which data/ has links, the first in "
             f"data/{_start(dead[0])}: put them back, or {AGAIN} to study the others."
@@ -99,8 +100,9 @@ def changes(root: Path = ROOT) -> str:
 
 def drop_dead_links(root: Path = ROOT) -> None:
     """Remove the links in data/ whose films are gone, at which DVC would end with an error."""
-    for place in _dead_links(root):
-        (root / "data" / place).unlink()
+    data = root / "data"
+    for place in _dead_links(data, _listed(data)):
+        (data / place).unlink()
 
 
 def real_place(root: Path) -> Path:
@@ -244,10 +246,9 @@ def _are_known_phantoms(root: Path) -> bool:
         return copy.get_hash().value == stage["outs"][0]["md5"]
 
 
-def _dead_links(root: Path) -> Iterator[str]:
+def _dead_links(data: Path, listed: dict[str, Original]) -> Iterator[str]:
     """Yield the places in data/ of links of the study whose films are gone."""
-    data = root / "data"
-    for place, film in _listed(data).items():
+    for place, film in listed.items():
         if not os.path.exists(film.path) and _is_link(data / place, film):
             yield place
 

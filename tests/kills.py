@@ -92,7 +92,7 @@ def killed_and_continued(study: Study, moment: Moment, expected: dict[str, bytes
         raise RuntimeError(f"Processes that live on after {moment}: {alive}")
     landed, lost = study.trained(), _at_work(study, "training")
     met = bool(_at_work(study, moment.phase))
-    _checked(study, *CONTINUE)
+    checked(study, *CONTINUE)
     trained = study.trained()
     return Outcome(
         met=met,
@@ -100,8 +100,13 @@ def killed_and_continued(study: Study, moment: Moment, expected: dict[str, bytes
         lost=len(lost),
         again=sum(trained.get(fit) != published for fit, published in landed.items()),
         scores_equal=scores(study) == expected,
-        unfinished=sum(path.is_dir() for path in (study.folder / "build").rglob(".*.partial")),
+        unfinished=unfinished(study),
     )
+
+
+def unfinished(study: Study) -> int:
+    """Return how many folders of attempts that did not end are left."""
+    return sum(path.is_dir() for path in (study.folder / "build").rglob(".*.partial"))
 
 
 def _wait_for(study: Study, moment: Moment, run: Run) -> None:
@@ -126,7 +131,8 @@ def _at_work(study: Study, phase: str) -> set[Path]:
     }
 
 
-def _checked(study: Study, *command: str) -> None:
+def checked(study: Study, *command: str) -> None:
+    """Run a command in a study. Raises RuntimeError if it fails."""
     done = study.run(*command)
     if done.returncode:
         raise RuntimeError(
@@ -136,14 +142,12 @@ def _checked(study: Study, *command: str) -> None:
 
 def kill(rounds: int, seed: int, place: Path) -> pd.DataFrame:
     """Return a row per round; print it as soon as it is known."""
-    base = small_study(place / "base")
-    base.edit("params/study.yaml", "seeds: [0, 1]", f"seeds: {list(range(SEEDS))}")
-    _checked(base, "dvc", "repro", "films@rsna", "features@rsna")
-    undisturbed = _copy(base, place / "undisturbed")
-    _checked(undisturbed, *CONTINUE)
+    base = study_of(SEEDS, "autoencoder", place / "base")
+    undisturbed = copy_of(base, place / "undisturbed")
+    checked(undisturbed, *CONTINUE)
     expected, rows = scores(undisturbed), []
     for moment in moments(rounds, len(expected), random.Random(seed)):
-        study = _copy(base, place / "killed")
+        study = copy_of(base, place / "killed")
         outcome = killed_and_continued(study, moment, expected)
         shutil.rmtree(study.folder)
         row = {"phase": moment.phase, "moment": str(moment), **outcome._asdict()}
@@ -152,7 +156,23 @@ def kill(rounds: int, seed: int, place: Path) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _copy(study: Study, folder: Path) -> Study:
+def study_of(seeds: int, method: str, folder: Path, *edits: tuple[str, str]) -> Study:
+    """Return a study with so many fits of a method, and one of another, and its films prepared.
+
+    `edits` of the profile are pairs of the old text and the new one.
+    """
+    study = small_study(folder)
+    ablation = "methods: [{}]\n        seeds: {}"
+    old, new = ablation.format("autoencoder", [0, 1]), ablation.format(method, list(range(seeds)))
+    study.edit("params/study.yaml", old, new)
+    for old, new in edits:
+        study.edit("params/tiny.yaml", old, new)
+    checked(study, "dvc", "repro", "films@rsna", "features@rsna")
+    return study
+
+
+def copy_of(study: Study, folder: Path) -> Study:
+    """Return a copy of a study."""
     return Study(Path(shutil.copytree(study.folder, folder, symlinks=True)))
 
 

@@ -11,7 +11,6 @@ machines that died stay behind, as docs/cluster.md says; they are counted.
 import argparse
 import os
 import random
-import shutil
 import sys
 import tempfile
 import time
@@ -20,10 +19,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lib import files
 from tests.conftest import Study
-from tests.faults import Run, small_study
-from tests.kills import scores
+from tests.faults import Run
+from tests.kills import copy_of, scores, study_of, unfinished
 
 EFFICIENT = 0.9
 MACHINES = 2
@@ -31,35 +29,10 @@ SMALL = {"object_store_memory": 80 * 10**6, "memory": 3 * 10**9}  # bytes
 FITS = (sys.executable, "-m", "lib.fits", "run", "rsna")
 
 
-def study_of(fits: int, method: str, folder: Path, *edits: tuple[str, str]) -> Study:
-    """Return a study with so many fits, all but one of a method, and its films prepared.
-
-    `edits` of the profile are pairs of the old text and the new one.
-    """
-    study = small_study(folder)
-    one, many = (
-        "methods: [autoencoder]\n        seeds: [0, 1]",
-        f"methods: [{method}]\n        seeds: ",
-    )
-    study.edit("params/study.yaml", one, f"{many}{list(range(fits - 1))}")
-    for old, new in edits:
-        study.edit("params/tiny.yaml", old, new)
-    prepared = study.dvc("repro", "films@rsna", "features@rsna")
-    if prepared.returncode:
-        sys.exit(f"The films could not be prepared:\n{prepared.stderr[-3000:]}")
-    return study
-
-
-def copy_of(study: Study, name: str) -> Study:
-    """Return a copy of a study beside it."""
-    folder = study.folder.with_name(name)
-    return Study(Path(shutil.copytree(study.folder, folder, symlinks=True)))
-
-
-def seconds_here(study: Study) -> float:
-    """Run the fits with one process per core; return how long that took, in seconds."""
+def seconds(study: Study, *command: str) -> float:
+    """Return how long a command takes. Raises RuntimeError if it fails."""
     began = time.monotonic()
-    _finished(Run(study, list(FITS)))
+    _finished(Run(study, list(command)))
     return time.monotonic() - began
 
 
@@ -87,6 +60,7 @@ def seconds_on_machines(study: Study, kills: int, chance: random.Random) -> floa
 
 @contextmanager
 def _cluster() -> Iterator[tuple[Any, list]]:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     from ray.cluster_utils import Cluster
 
     machines = Cluster(True, head_node_args={"num_cpus": 0, **SMALL})
@@ -98,13 +72,8 @@ def _cluster() -> Iterator[tuple[Any, list]]:
 
 def _finished(run: Run) -> None:
     if run.process.wait():
-        raise RuntimeError(f"The fits failed:\n{run.text()[-3000:]}")
-
-
-def unfinished(study: Study) -> list[Path]:
-    """Return the folders of attempts that did not end."""
-    folders = (study.folder / "build" / kind for kind in ("fits", "scores"))
-    return [attempt.folder for folder in folders for attempt in files.attempts(folder, "**/*")]
+        command = " ".join(map(str, run.process.args))
+        raise RuntimeError(f"{command} failed:\n{run.text()[-3000:]}")
 
 
 def main() -> int:
@@ -114,11 +83,10 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     with tempfile.TemporaryDirectory() as place:
-        here = study_of(arguments.fits, "autoencoder", Path(place, "here"))
-        calm, disturbed = copy_of(here, "calm"), copy_of(here, "disturbed")
-        alone = seconds_here(here)
+        here = study_of(arguments.fits - 1, "autoencoder", Path(place, "here"))
+        calm, disturbed = (copy_of(here, Path(place, name)) for name in ("calm", "disturbed"))
+        alone = seconds(here, *FITS)
         print(f"here: {alone:.0f} s", flush=True)
         together = seconds_on_machines(calm, 0, random.Random(arguments.seed))
         efficiency = alone / together
@@ -128,7 +96,7 @@ def main() -> int:
         equal = [scores(study) == expected for study in (calm, disturbed)]
         left = unfinished(calm) + unfinished(disturbed)
     print(f"with {arguments.kills} kills: {killed:.0f} s")
-    print(f"{len(expected)} fits; scores equal: {equal}; unfinished folders: {len(left)}")
+    print(f"{len(expected)} fits; scores equal: {equal}; unfinished folders: {left}")
     return int(not all(equal) or efficiency < EFFICIENT)
 
 

@@ -10,29 +10,20 @@ import argparse
 import json
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-from lib import processes
+from lib import files, processes
 from tests.conftest import Study
-from tests.faults import Run
-from tests.machines import FITS, study_of
+from tests.kills import study_of
+from tests.machines import FITS, seconds
 
 METHOD = "padim"  # statistics of features, without training
 PROFILE = ("autoencoder: {", "padim: {features: coarse, channels: 20}\nautoencoder: {")
 
 
-def seconds(study: Study, *command: str) -> float:
-    """Return how long a command takes. Raises RuntimeError if it fails."""
-    began, run = time.monotonic(), Run(study, list(command))
-    if run.process.wait():
-        raise RuntimeError(f"{' '.join(command)} failed:\n{run.text()[-3000:]}")
-    return time.monotonic() - began
-
-
 def of_fits(study: Study) -> list[float]:
     """Return the seconds of each fit: of its training and of its scoring."""
-    records = (study.folder / "build").rglob("record.json")
+    records = (study.folder / "build").rglob(files.RECORD)
     return [json.loads(record.read_text())["duration_s"] for record in records]
 
 
@@ -42,7 +33,7 @@ def main() -> int:
     parser.add_argument("--fits", type=int, default=5000)
     number = parser.parse_args().fits
     with tempfile.TemporaryDirectory() as place:
-        study = study_of(number, METHOD, Path(place, "study"), PROFILE)
+        study = study_of(number - 1, METHOD, Path(place, "study"), PROFILE)
         whole, cores = seconds(study, *FITS), processes.CORES
         work = sum(of_fits(study))
         print(f"{number} fits: {whole:.0f} s on {cores} cores, {work / number:.2f} s of work each")
