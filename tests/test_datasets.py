@@ -563,16 +563,15 @@ def test_a_mura_study_without_label_stops_the_stage(tmp_path):
         index_of(tmp_path, MURA)
 
 
-def test_a_link_out_of_the_data_folder_is_refused(tmp_path):
-    write_film(tmp_path / "secret.png")
-    write_ours(tmp_path / "data")
-    film = tmp_path / "data/ours/healthy/ada0_1.png"
-    film.unlink()
-    film.symlink_to(tmp_path / "secret.png")
-    problems = index_of(tmp_path / "data", OURS)["problems"]
-    assert problems.to_dict("records") == [
-        {"number": 1, "reason": "leaves the data folder", "path": "ours/healthy/ada0_1.png"}
-    ]
+def test_films_that_are_links_are_read_as_the_films_themselves(tmp_path):
+    write_ours(tmp_path / "films")
+    write_ours(tmp_path / "linked")
+    for film in (tmp_path / "linked").rglob("*.png"):
+        film.unlink()
+        film.symlink_to(tmp_path / "films" / film.relative_to(tmp_path / "linked"))
+    tables = [index_of(tmp_path / folder, OURS) for folder in ("films", "linked")]
+    assert len(tables[0][""]) and not len(tables[1]["problems"])
+    pd.testing.assert_frame_equal(*(table[""] for table in tables))
 
 
 def test_markup_and_odd_bytes_in_names_survive_as_data(tmp_path):

@@ -1,6 +1,5 @@
 """Decode each film of a data set once: its size, facts and hashes, or why it cannot be used."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -39,18 +38,17 @@ class Examined(NamedTuple):
 def examine(
     films: pd.DataFrame,
     name: str,
-    folder: Path,
     data: Path,
     look_for_text: bool = False,
     further: Further | None = None,
 ) -> Examined:
     """Decode every listed film once, on all cores.
 
-    folder: that of the data set, which no film may leave. look_for_text: look for burned-in text on
+    data: the folder relative to which paths are recorded. look_for_text: look for burned-in text on
     a sample of the films (`shows_text`, NaN for the others). Raises BadData if too many films are
     unreadable or state one patient, and the errors of `further`.
     """
-    facts = pd.DataFrame(_facts(films, name, folder, look_for_text, further), index=films.index)
+    facts = pd.DataFrame(_facts(films, name, look_for_text, further), index=films.index)
     facts = facts.reindex(columns=[*FACTS, *FOUND, "burned_in", "reason", "is_film"]).astype(object)
     films = films.assign(path=[relative(path, data) for path in films["path"]])
     left_out = facts["reason"].notna()
@@ -78,12 +76,12 @@ def relative(path: str, data: Path) -> str:
 
 
 def _facts(
-    films: pd.DataFrame, name: str, folder: Path, look_for_text: bool, further: Further | None
+    films: pd.DataFrame, name: str, look_for_text: bool, further: Further | None
 ) -> Iterator[dict]:
     """Yield what is found out about each film, and keep the results of further work."""
     of_sample = burned_in.sample(len(films)) & look_for_text
     work = further.work if further else None
-    task = partial(_examine, folder=os.path.realpath(folder), work=work)
+    task = partial(_examine, work=work)
     items: Iterable = zip(films["path"], of_sample, strict=True)
     alone = partial(cv2.setNumThreads, 1)
     opened = processes.each(task, items, f"films of {name}", "film", chunk=64, start=alone)
@@ -93,12 +91,10 @@ def _facts(
         yield facts
 
 
-def _examine(item: tuple[str, bool], folder: str, work: Callable | None) -> tuple[dict, Any]:
+def _examine(item: tuple[str, bool], work: Callable | None) -> tuple[dict, Any]:
     """Return size, facts and hashes of a film, or why it cannot be used; and the result of work."""
     path, is_of_sample = item
     try:
-        if os.path.commonpath([os.path.realpath(path), folder]) != folder:
-            return {"reason": "leaves the data folder"}, None
         grey = read_film(path)
         facts: dict[str, Any] = dict(film_facts(path))
     except NotAFilm as error:

@@ -59,9 +59,7 @@ def build_index(
     Every film is decoded once, on all cores. Raises BadData, and the errors of `further`.
     """
     listing = list_films(name, entry, data)
-    films, problems, seen = examine(
-        listing.films, name, data / entry["folder"], data, look_for_text, further
-    )
+    films, problems, seen = examine(listing.films, name, data, look_for_text, further)
     of_user = entry["layout"] not in OWNERS
     films, copied = copies.together(_completed(films, name, entry), name, of_user)
     films = _split(films, name, entry, split or {})
