@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 
 from lib import ROOT, ablations, data, grid, params, selection
 from lib.datasets.entries import load_entries
+from lib.datasets.index import build_index
 from lib.datasets.survey import SHIPPED
 from lib.errors import BadData
 
@@ -104,6 +105,13 @@ def test_a_table_says_what_will_be_studied_and_what_not_and_why(root, films, cap
     assert "kermany" not in answer, "nobody misses a data set that comes with the study"
     assert places(root) == {"ours": str(films / "ours")}
     assert (root / "data.csv").read_text().count("\n") == 1 + 72, "the small set is not copied"
+
+
+def test_all_films_that_were_selected_can_be_used(root, films):
+    selection.use(films)
+    data.fill(root)
+    tables = build_index("ours", load_entries(root)["ours"], root / "data", salt="")
+    assert len(tables[""]) == 72 and tables["problems"].empty
 
 
 def test_a_set_that_is_too_small_alone_can_still_be_indexed(root, films, capsys):
