@@ -648,7 +648,7 @@ def test_a_record_keeps_the_paired_tests_of_each_data_sets_last_run(root):
     assert "vae" not in set(of_limbs["method_a"]), "corrected together, so never mixed"
     assert tests["dataset"].eq("elsewhere").sum() == len(first)
     (root / "build/comparison/tests.csv").unlink()
-    with pytest.raises(BadData, match="no paired tests yet"):
+    with pytest.raises(BadData, match=r"no tests\.csv yet"):
         record(root)
 
 
@@ -692,6 +692,42 @@ def test_a_record_is_of_one_experiment_unless_it_is_replaced(root, at_commit, wh
     record(root, replace=True)
     assert set(pd.read_csv(kept / "results.csv")["method"]) == {"deep_svdd"}
     assert set(pd.read_csv(kept / "runs.csv", dtype=str)[what]) == {OTHER[what]}
+
+
+def test_data_sets_of_a_record_are_replaced_one_by_one_on_the_same_films(root, at_commit):
+    record(root)
+    kept = root / "reports/real"
+    for path in kept.glob("*.csv"):
+        table = pd.read_csv(path)
+        pd.concat([table, table.assign(dataset="elsewhere")]).to_csv(path, index=False)
+    at_commit["commit"] = OTHER["commit"]
+    with pytest.raises(BadData, match=r"another commit .*REPLACE=yes"):
+        record(root)
+    line = record(root, replace=True)
+    for path in kept.glob("*.csv"):
+        table = pd.read_csv(path, dtype={"commit": str})
+        assert set(table["dataset"]) == {"limbs", "elsewhere"}
+        if "commit" in table:
+            at = table.groupby("dataset")["commit"].unique().map(list)
+            assert at["limbs"] == [OTHER["commit"]] and at["elsewhere"] == ["abcdef0123"], path
+    assert (
+        f"{OTHER['commit']}, with the profile `hours`, from the films of MD5 abc.dir: limbs" in line
+    )
+    at_commit["profile"] = OTHER["profile"]
+    with pytest.raises(BadData, match=r"another profile .*remove reports/real"):
+        record(root, replace=True)
+
+
+def test_a_record_has_the_curves_of_the_runs_that_pages_show(root):
+    record(root)
+    curves = pd.read_csv(root / "reports/real/roc.csv", dtype={"seed": str})
+    whole = table(root / "build", "roc")
+    shown = whole[~whole["method"].str.contains(": (?:rank|normalised|logistic)")]
+    columns = ["method", "fpr", "tpr", "low", "high"]
+    assert set(curves["method"]) >= {"deep_svdd", "floor: mean grey"} and len(curves)
+    for name, rows in curves.groupby("method"):
+        expected = shown[shown["method"].eq(name)][columns].reset_index(drop=True)
+        pd.testing.assert_frame_equal(rows[columns].reset_index(drop=True), expected)
 
 
 WARNING = "was recorded at several commits and with two profiles"
@@ -791,7 +827,8 @@ def test_record_refuses_results_that_the_grid_has_no_fits_of(root, monkeypatch):
 
 def test_the_committed_record_is_of_one_experiment_or_warns_that_it_is_not():
     runs = pd.read_csv(ROOT / "reports/real/runs.csv", dtype=str)
-    mixed = len(runs[["commit", "profile", "films"]].drop_duplicates()) > 1
+    of_a_set = runs.groupby("dataset")["commit"].nunique()
+    mixed = of_a_set.gt(1).any() or len(runs[["profile", "films"]].drop_duplicates()) > 1
     for readme in ("README.md", "reports/real/README.md"):
         assert (WARNING in " ".join((ROOT / readme).read_text().split())) == mixed, readme
 

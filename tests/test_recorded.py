@@ -17,7 +17,7 @@ def leave_record(folder, results, **others):
     """Write the results of an experiment and what it was made of."""
     folder.mkdir()
     results.to_csv(folder / "results.csv", index=False)
-    pd.DataFrame([QUICK | others]).to_csv(folder / "runs.csv", index=False)
+    pd.DataFrame([QUICK | others]).assign(dataset="limbs").to_csv(folder / "runs.csv", index=False)
 
 
 @pytest.mark.parametrize(("name", "other"), [("profile", "hours"), ("films", "def.dir")])
@@ -36,7 +36,7 @@ def test_experiments_of_other_films_or_another_profile_are_not_ranked_together(
 def test_a_table_of_several_experiments_is_refused(name, tmp_path, monkeypatch):
     """As by hand, since `make record` writes none: once in runs.csv and once in results.csv."""
     monkeypatch.setattr(recorded, "ROOT", tmp_path)
-    mixed = pd.DataFrame([QUICK, QUICK | {name: "other"}])
+    mixed = pd.DataFrame([QUICK, QUICK | {name: "other"}]).assign(dataset="limbs")
     leave_record(tmp_path / "main", pd.DataFrame({"seed": ["0", "1"]}))
     mixed.to_csv(tmp_path / "main/runs.csv", index=False)
     message = f"mixes results of several {name.removesuffix('s')}s .*other.*REPLACE=yes"
@@ -54,8 +54,16 @@ def test_the_commits_of_the_experiments_are_named(tmp_path, monkeypatch):
     leave_record(tmp_path / "main", pd.DataFrame({"seed": ["0"]}))
     assert recorded.origin(PATHS) == "Recorded at commit `0123456789`, with the profile `quick`."
     leave_record(tmp_path / "more", pd.DataFrame({"seed": ["0"]}), commit="1111111111")
-    assert "in 2 experiments at commits `0123456789` and `1111111111`" in recorded.origin(PATHS)
+    assert "at commits `0123456789` and `1111111111`, with the " in recorded.origin(PATHS)
     assert [len(table) for table in recorded.tables(PATHS)] == [1, 1]
+
+
+def test_each_data_set_may_have_a_commit_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(recorded, "ROOT", tmp_path)
+    rows = [QUICK | {"dataset": "limbs"}, QUICK | {"dataset": "chests", "commit": "1111111111"}]
+    leave_record(tmp_path / "main", pd.DataFrame(rows).assign(seed="0"))
+    pd.DataFrame(rows).to_csv(tmp_path / "main/runs.csv", index=False)
+    assert [len(table) for table in recorded.tables(PATHS)] == [2]
 
 
 @pytest.mark.parametrize("path", recorded.FILES)

@@ -66,13 +66,26 @@ def check_numbers(results: pd.DataFrame, build: Path) -> None:
             )
 
 
-def check_earlier(origin: dict[str, str], kept: Path) -> None:
-    """Raise BadData if the earlier record is of another commit, profile or films."""
+def check_earlier(
+    origin: dict[str, str], kept: Path, datasets: list[str], dropped: list[str]
+) -> None:
+    """Raise BadData if results cannot be added to those in the folder `kept`.
+
+    Profile and films have to be those of all data sets there but the `dropped` ones, the commit
+    that of the same `datasets`.
+    """
     runs = pd.read_csv(kept / "runs.csv", dtype=str, keep_default_na=False)
+    runs = runs[~runs["dataset"].isin(dropped)]
+    same = runs[runs["dataset"].isin(datasets)]
     for name, value in origin.items():
-        if others := sorted(set(runs[name]) - {value}):
+        earlier = same if name == "commit" else runs
+        if others := sorted(set(earlier[name]) - {value}):
             raise BadData(
                 f"reports/real holds results of another {name.removesuffix('s')} "
-                f"({', '.join(others)}) than these ({value}), and a record is of one experiment: "
-                "replace it as a whole with `make record REPLACE=yes`."
+                f"({', '.join(others)}) than these ({value}), which cannot be ranked together: "
+                + (
+                    "replace those of the same data sets with `make record REPLACE=yes`."
+                    if len(same)
+                    else "remove reports/real to begin another record."
+                )
             )

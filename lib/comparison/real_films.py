@@ -1,8 +1,8 @@
 """The record on real films (reports/real/), read for the page that shows it, without any phantom.
 
-It holds two experiments on the same films and protocols, each at one commit, which are not mixed:
-the methods of the study, and those on a network trained on photographs. Of several seeds the median
-run represents a method, as in the answer of the first page.
+It holds experiments on the same films and protocols, which are not mixed: the methods of the study,
+and of data sets that are not recorded anew those on a network trained on photographs. Of several
+seeds the median run represents a method, as in the answer of the first page.
 """
 
 import re
@@ -17,9 +17,10 @@ from lib.comparison import choices, claims, overview, peers
 from lib.comparison.ablations import P_HOLM
 from lib.comparison.answer import films_of
 from lib.comparison.in_brief import FILMS
-from lib.comparison.recorded import EXPERIMENTS, OF_ABLATIONS, tables
+from lib.comparison.recorded import EXPERIMENTS, OF_ABLATIONS, tables, tests
 from lib.comparison.rows import UNLIKE
 from lib.comparison.scores import FLOOR
+from lib.comparison.tables import OF_ALL, read
 from lib.figures.glance import median_runs, runs
 from lib.grid import FUSION
 
@@ -35,6 +36,8 @@ class Experiment(NamedTuple):
     folder: str
     results: pd.DataFrame  # all rows, as in reports/results.csv
     runs: pd.DataFrame  # one row per fit: commit, profile, day
+    tests: pd.DataFrame  # paired tests, and ROC curves, of the data sets that have them
+    roc: pd.DataFrame
 
     @property
     def auroc(self) -> pd.DataFrame:
@@ -51,10 +54,22 @@ class Experiment(NamedTuple):
 def experiments() -> list[Experiment]:
     """Return the experiments of the record that exist. Raises BadData if one of them is mixed."""
     return [
-        Experiment(title, folder, results, pd.read_csv(ROOT / folder / "runs.csv", dtype=str))
+        Experiment(
+            title,
+            folder,
+            results,
+            pd.read_csv(ROOT / folder / "runs.csv", dtype=str),
+            tests([f"{folder}/results.csv"]),
+            _curves(folder),
+        )
         for folder, title in EXPERIMENTS.items()
         for results in tables([f"{folder}/results.csv"])
     ]
+
+
+def _curves(folder: str) -> pd.DataFrame:
+    path = ROOT / folder / "roc.csv"
+    return read(path) if path.exists() else pd.DataFrame(columns=OF_ALL["roc"])
 
 
 def origin(experiment: Experiment) -> str:

@@ -1,13 +1,14 @@
-"""The record of real films in git: one experiment, from one commit and one profile.
+"""The record of real films in git: of each data set one experiment, from one commit and profile.
 
 In reports/real/: `results.csv`, whose rows also name the profile and the commit; `runs.csv`, one
 row per run (the first columns of results.csv), with the films (MD5) and the day as well;
-`tests.csv`, the paired tests (lib.comparison) with profile and commit; `films.csv`, the number of
-films per data set; and `README.md` with the tables.
+`tests.csv`, the paired tests, and `roc.csv`, the ROC curve of each method's median run, both with
+profile and commit; `films.csv`, the number of films per data set; and `README.md` with the tables.
 
 Later results of the same experiment (lib.comparison.experiment) are added, so that a record may
-take several days; those of another replace the record as a whole, if asked for. An experiment with
-a name has a folder of its own, reports/real/<name>/, and is not compared with others.
+take several days; those of another commit replace a data set as a whole, if asked for. All data
+sets have the same profile and films. An experiment with a name has a folder of its own,
+reports/real/<name>/, and is not compared with others.
 """
 
 import os
@@ -24,6 +25,7 @@ from lib.comparison.scores import FLOOR
 from lib.comparison.tables import COLUMNS, ORIGIN, read, without_ablations
 from lib.datasets.table import load_index
 from lib.errors import BadData
+from lib.figures.glance import median_runs, runs
 from lib.provenance import NO_FILMS, holds_phantoms
 
 OF_CODE = ["commit", "profile"]  # columns of results.csv
@@ -48,9 +50,10 @@ LABELS = {0.0: "normal", 1.0: "abnormal"}
 def record(root: Path = ROOT, replace: bool = False, name: str = "") -> str:
     """Add reports/results.csv to the record; return a line on date, commit, profile and films.
 
-    The record is in reports/real/, or in its folder `name`. With `replace` earlier results are
-    dropped. Raises BadData, without changes, if data/ holds phantoms, if the results are of other
-    films, code, parameters or scores, or if they would be added to those of another experiment.
+    The record is in reports/real/, or in its folder `name`. With `replace` earlier results of the
+    same data sets are dropped. Raises BadData, without changes, if data/ holds phantoms, if the
+    results are of other films, code, parameters or scores, or if they would be added to those of
+    another experiment.
     """
     if holds_phantoms(root):
         raise BadData("data/ contains phantoms, not real films; nothing was recorded.")
@@ -63,23 +66,35 @@ def record(root: Path = ROOT, replace: bool = False, name: str = "") -> str:
     experiment.check_fits(datasets)
     counts = pd.concat(_counts(dataset, results, root) for dataset in datasets)
     experiment.check_numbers(results, root / "build")
+    of_code = {key: origin[key] for key in OF_CODE}
     tables = {
-        "results": results.assign(**{key: origin[key] for key in OF_CODE}),
+        "results": results.assign(**of_code),
         "runs": _runs(results).assign(**origin, recorded=str(date.today())),
-        "tests": _tests(results, root).assign(**{key: origin[key] for key in OF_CODE}),
+        "tests": _compared("tests", results, root).assign(**of_code),
+        "roc": _of_shown(_compared("roc", results, root), results).assign(**of_code),
         "films": counts,
     }
-    if (kept / "runs.csv").exists() and not replace:
-        experiment.check_earlier(origin, kept)
-        tables = {key: _with_earlier(key, table, kept) for key, table in tables.items()}
+    if (kept / "runs.csv").exists():
+        dropped = datasets if replace else []
+        experiment.check_earlier(origin, kept, datasets, dropped)
+        tables = {key: _with_earlier(key, table, kept, dropped) for key, table in tables.items()}
     tables["results"] = _with_means(tables["results"])
-    line = (
-        f"Recorded on {date.today()} at commit {origin['commit']}, with the profile "
-        f"`{origin['profile']}`, from the films of MD5 {origin['films']}."
-    )
+    line = _origin(tables["runs"])
     peers_file = os.path.relpath(root / peers.FILE, kept)
     _write(line, tables, peers.read_peers(root), peers_file, kept)
     return line
+
+
+def _origin(of_runs: pd.DataFrame) -> str:
+    """Return a line on date, commit, profile and films, one per commit with its data sets."""
+    lines = []
+    for commit, rows in of_runs.groupby("commit", sort=False):
+        profile, films = rows[["profile", "films"]].iloc[0]
+        lines.append(
+            f"Recorded on {rows['recorded'].max()} at commit {commit}, with the profile "
+            f"`{profile}`, from the films of MD5 {films}: {', '.join(rows['dataset'].unique())}."
+        )
+    return " ".join(lines)
 
 
 def _write(
@@ -92,7 +107,7 @@ def _write(
     rows = without_ablations(results)
     pairs = rows.loc[rows["family"].ne(FLOOR), ["dataset", "method"]].drop_duplicates()
     shown = [
-        line + " All fits are up to date with that commit; [runs.csv](runs.csv) lists them.",
+        line + " All fits are up to date with their commit; [runs.csv](runs.csv) lists them.",
         choices.paragraph(pairs.itertuples(index=False, name=None)),
         *_auroc(rows, of_peers, peers_file),
         *_ablations(results),
@@ -122,26 +137,39 @@ def _runs(results: pd.DataFrame) -> pd.DataFrame:
     return results.loc[is_run & results["level"].eq("image"), ORIGIN].drop_duplicates()
 
 
-def _tests(results: pd.DataFrame, root: Path) -> pd.DataFrame:
-    """Return the paired tests of the data sets. Raises BadData if there are none."""
-    path = files.compared(root / "build") / "tests.csv"
+def _compared(name: str, results: pd.DataFrame, root: Path) -> pd.DataFrame:
+    """Return a table of the comparison on these data sets. Raises BadData if there is none."""
+    path = files.compared(root / "build") / f"{name}.csv"
     if not path.exists():
-        raise BadData("These films have no paired tests yet: run `dvc repro` first.")
-    tests = read(path)
-    return tests[tests["dataset"].isin(results["dataset"])]
+        raise BadData(f"These films have no {name}.csv yet: run `dvc repro` first.")
+    table = read(path)
+    return table[table["dataset"].isin(results["dataset"])]
 
 
-def _with_earlier(name: str, table: pd.DataFrame, kept: Path) -> pd.DataFrame:
+def _of_shown(curves: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
+    """Return the curves of the runs that pages show: the median run of each method, and floors."""
+    rows = runs(results)
+    shown = pd.concat([median_runs(rows), rows[rows["family"].eq(FLOOR)]])
+    return curves.merge(shown[["dataset", "method", "seed"]])
+
+
+def _with_earlier(name: str, table: pd.DataFrame, kept: Path, dropped: list[str]) -> pd.DataFrame:
     """Return the new table, followed by the earlier rows that it does not hold.
 
-    Paired tests of a data set replace all its earlier ones, since they are corrected together.
+    Those of the data sets `dropped` are left out. Paired tests and curves of a data set replace all
+    its earlier ones: tests are corrected together, and a curve is of the run that is the median.
     """
+    path = kept / f"{name}.csv"
+    if not path.exists():  # a record of before there were curves
+        return table
     text = {"seed": str, "commit": str}  # a commit may look like a number
-    earlier = pd.read_csv(kept / f"{name}.csv", dtype=text, keep_default_na=False)
-    if name == "tests":
-        return pd.concat([table, earlier[~earlier["dataset"].isin(table["dataset"])]])
-    keys = {"results": KEYS, "runs": ORIGIN, "films": ["dataset", "split"]}[name]
-    return pd.concat([table, earlier]).drop_duplicates(keys)
+    earlier = pd.read_csv(path, dtype=text, keep_default_na=False)
+    if name in ("tests", "roc"):
+        dropped = [*dropped, *table["dataset"].unique()]
+    earlier = earlier[~earlier["dataset"].isin(dropped)]
+    keys = {"results": KEYS, "runs": ORIGIN, "films": ["dataset", "split"]}.get(name)
+    both = pd.concat([table, earlier])
+    return both.drop_duplicates(keys) if keys else both
 
 
 def _with_means(results: pd.DataFrame) -> pd.DataFrame:
@@ -149,10 +177,11 @@ def _with_means(results: pd.DataFrame) -> pd.DataFrame:
     numbers = COLUMNS[len(KEYS) :]
     results = results.assign(**results[numbers].apply(pd.to_numeric))
     results = results.sort_values(["dataset", "family", "method", "seed"], kind="stable")
-    runs = results[results["seed"].ne("mean")]
+    of_seeds = results[results["seed"].ne("mean")]
     over_seeds = results["metric"].isin([*OVER_SEEDS, *P_VALUES])
-    means = mean_over_seeds(runs).round(4).assign(**results[OF_CODE].iloc[0])
-    return pd.concat([runs, means, results[over_seeds]], ignore_index=True)
+    means = mean_over_seeds(of_seeds).round(4)
+    means = means.merge(results[["dataset", *OF_CODE]].drop_duplicates())
+    return pd.concat([of_seeds, means, results[over_seeds]], ignore_index=True)
 
 
 def _auroc(results: pd.DataFrame, of_peers: pd.DataFrame, peers_file: str) -> list[str]:

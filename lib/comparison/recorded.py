@@ -1,8 +1,8 @@
 """What the record of real films (reports/real/) says, for pages of other films.
 
-The record may be of several experiments, each of one commit in a folder of its own
-(lib.comparison.record). They are combined only if they have the same profile and films. A table
-whose rows are of several commits, profiles or films is no experiment, and is refused.
+The record may be of several experiments, each in a folder of its own (lib.comparison.record). They
+are combined only if they have the same profile and films. A table with rows of several profiles or
+films, or of several commits on one data set, is refused.
 """
 
 from collections.abc import Iterable
@@ -29,7 +29,7 @@ OF_ABLATIONS = {"reports/real/trained_part"}
 FILES = tuple(f"{folder}/results.csv" for folder in EXPERIMENTS)
 ANSWERING = tuple(f"{folder}/results.csv" for folder in EXPERIMENTS if folder not in OF_ABLATIONS)
 SHARED = ["profile", "films"]  # columns of runs.csv
-OF_ONE = ["commit", *SHARED]  # the same in all rows of an experiment, as far as a table has them
+OF_ONE = ["commit", *SHARED]  # the same in all rows of a data set, as far as a table has them
 
 
 def tables(paths: Iterable[str] = FILES) -> list[pd.DataFrame]:
@@ -62,11 +62,9 @@ def origin(paths: Iterable[str] = FILES) -> str:
     if origins.empty:
         return ""
     commits = [f"`{name}`" for name in origins["commit"].unique()]
-    several = f"in {len(commits)} experiments at commits" if len(commits) > 1 else "at commit"
     return (
-        f"Recorded {several} {' and '.join(commits)}, with the profile "
-        f"`{origins['profile'].iloc[0]}`"
-        f"{' and the same films' * (len(commits) > 1)}."
+        f"Recorded at commit{'s' * (len(commits) > 1)} {' and '.join(commits)}, with the profile "
+        f"`{origins['profile'].iloc[0]}`{' and the same films' * (len(commits) > 1)}."
     )
 
 
@@ -104,10 +102,10 @@ def _existing(paths: Iterable[str]) -> list:
 def _origins(paths: Iterable[str]) -> pd.DataFrame:
     """Return commit, profile and films of each experiment."""
     of_runs = [path.with_name("runs.csv") for path in _existing(paths)]
-    runs = {path: pd.read_csv(path, dtype=str)[OF_ONE] for path in of_runs}
+    runs = {path: pd.read_csv(path, dtype=str) for path in of_runs}
     for path, table in runs.items():
         _check_one(path, table)
-    whole = pd.concat([pd.DataFrame(columns=OF_ONE), *runs.values()]).drop_duplicates()
+    whole = pd.concat([pd.DataFrame(columns=OF_ONE), *runs.values()])[OF_ONE].drop_duplicates()
     for name in SHARED:
         if whole[name].nunique() > 1:
             raise BadData(
@@ -119,11 +117,15 @@ def _origins(paths: Iterable[str]) -> pd.DataFrame:
 
 
 def _check_one(path: Path, table: pd.DataFrame) -> None:
-    """Raise BadData if the rows of a table are of several commits, profiles or films."""
-    for name in set(OF_ONE) & set(table):
-        if table[name].nunique() > 1:
+    """Raise BadData if a table mixes profiles or films, or commits on one data set."""
+    mixed = {name: list(table[name].unique()) for name in SHARED if name in table}
+    if "commit" in table:
+        by_dataset = table.groupby("dataset")["commit"].unique()
+        mixed["commit"] = max(map(list, by_dataset), key=len, default=[])
+    for name, several in mixed.items():
+        if len(several) > 1:
             raise BadData(
                 f"{path.relative_to(ROOT)} mixes results of several {name.removesuffix('s')}s "
-                f"({', '.join(sorted(table[name].unique()))}), which cannot be ranked together: "
-                "record one experiment with `make record REPLACE=yes`."
+                f"({', '.join(sorted(several))}), which cannot be ranked together: record one "
+                "experiment with `make record REPLACE=yes`."
             )
