@@ -134,7 +134,7 @@ def test_where_nothing_beats_the_floor_the_answer_says_so(limbs, chests):
     words = answer.summary(answers, FILMS)
     assert words.count("none beats the best floor for limbs (mura 0.5") == 2
     assert "*reconstruction* for chests (nih 0.800)" in words
-    assert "of these 5 detectors 3 beat the best floor" in words
+    assert "3 of 5 detectors beat the best floor" in words
     advice = answer.advice(answers, tests).splitlines()[0]
     assert advice == (
         "- **For limbs (mura)**: use none of these detectors; the best, deep&#95;sad (0.580), does "
@@ -177,8 +177,17 @@ def test_a_record_without_tests_claims_none(chests, tmp_path, monkeypatch):
     assert all(one.test is None and one.is_above and not one.alike for one in answers)
     words = f"{answer.summary(answers, FILMS)} {answer.advice(answers)} {answer.table(answers)}"
     assert "clearly" not in words and "Holm" not in words and "p =" not in words
-    assert "the record has no paired tests" in words and "+0.100 (not tested)" in words
+    assert "whose record has no paired tests" in words and "+0.100 (not tested)" in words
     assert answer.best(answer.recorded(["missing/results.csv"])) == []
+
+
+def test_data_sets_with_and_without_paired_tests_are_counted_apart():
+    with_test = answer.best(
+        results("nih", vae=0.80, floor_knn=0.65), paired("nih", ("vae", "floor: knn", 0.15, 0.01))
+    )
+    words = answer.above_floors([*with_test, *answer.best(results("mura", vae=0.9, floor_knn=0.5))])
+    assert words.startswith("1 of 1 detectors beat the best floor of their data set in a paired")
+    assert "1 of 1 others, on data sets whose record has no paired tests, have an inter" in words
 
 
 def test_without_a_paired_test_no_detector_is_said_to_beat_a_floor_or_not_to():
@@ -189,7 +198,7 @@ def test_without_a_paired_test_no_detector_is_said_to_beat_a_floor_or_not_to():
     assert "beats" not in words and "not beat" not in words and "clearly" not in words
     assert "none has an interval above the best floor for chests (nih 0.660)" in words
     assert "use none, since vae (0.660) has no interval above knn (0.650)" in words
-    assert "the record has no paired tests, so that none is said to beat it" in words
+    assert "no paired tests, have an interval above" in words and "are not said to beat it" in words
     assert "the best, vae (0.660), has no interval above the best floor, knn" in answer.advice(
         answers[:1]
     )

@@ -53,7 +53,10 @@ def test_the_three_sentences_are_of_real_films_alone(kinds):
     assert words.startswith("- On **real films**, **without labels** (95 normal films to learn")
     assert "none has an interval above the best floor (deep&#95;sad 0.680, knn 0.650)" in words
     assert "(195 labelled films), best by AUROC is **resnet** for adults' chests (0.910)" in words
-    assert "2 of these 3 have an interval above" in words and len(words.splitlines()) == 3
+    assert (
+        "2 of 3 detectors, on data sets whose record has no paired" in words
+        and len(words.splitlines()) == 3
+    )
     assert "limbs" not in words and in_brief.summary(kinds[1:]) == ""
 
 
@@ -63,7 +66,7 @@ def test_with_paired_tests_these_are_what_to_trust(kinds):
     auroc = results("nih_peers", vae=0.80, deep_sad=0.78, resnet=0.91, floor_knn=0.65)
     tested = in_brief.kinds(answer.best(auroc, paired("nih_peers", *rows)), [])
     words = in_brief.summary(tested)
-    assert "2 of these 3 beat their best floor in a paired test after Holm's correction" in words
+    assert "2 of 3 detectors beat the best floor of their data set in a paired test" in words
     assert "none does not beat" not in words and "none beats the best floor (deep" in words
 
 

@@ -219,18 +219,32 @@ def _by_kind(answers: list[Best]) -> str:
 
 
 def _how_sure(answers: list[Best]) -> str:
-    """Return the sentence on the tests of all answers, or that there are none."""
-    above, alike = sum(one.is_above for one in answers), sum(bool(one.alike) for one in answers)
-    head = f"**how sure**: of these {len(answers)} detectors {above}"
-    if all(one.test is None for one in answers):
-        return (
-            f"{head} have an interval above the AUROC of the best floor of their data set; the "
-            f"record has no paired tests, so that none is said to beat it; {FAVOURED}"
-        )
-    return (
-        f"{head} beat the best floor of their data set in a paired test after Holm's correction; "
-        f"{alike} cannot be distinguished from others with the same labels; {FAVOURED}"
+    """Return the sentence on the tests of all answers."""
+    tested = [one for one in answers if one.test]
+    alike = f"{sum(bool(one.alike) for one in tested)} cannot be distinguished from others with"
+    parts = [above_floors(answers), *([f"{alike} the same labels"] if tested else []), FAVOURED]
+    return f"**how sure**: {'; '.join(parts)}"
+
+
+def above_floors(answers: Iterable[Best]) -> str:
+    """Say how many detectors beat their best floor or, where that is not tested, lie above it."""
+    answers = list(answers)
+    tested, untested = (
+        [one for one in answers if bool(one.test) is is_so] for is_so in (True, False)
     )
+    parts = []
+    if tested:
+        parts.append(
+            f"{sum(one.is_above for one in tested)} of {len(tested)} detectors beat the best floor "
+            "of their data set in a paired test after Holm's correction"
+        )
+    if untested:
+        parts.append(
+            f"{sum(one.is_above for one in untested)} of {len(untested)} "
+            f"{'others' if tested else 'detectors'}, on data sets whose record has no paired "
+            "tests, have an interval above the AUROC of the best floor, and are not said to beat it"
+        )
+    return "; ".join(parts)
 
 
 def table(answers: list[Best]) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from lib.comparison.answer import (
     IN_WORDS,
     NONE,
     Best,
+    above_floors,
     advised,
     films_of,
     in_sentences,
@@ -197,15 +198,9 @@ def _trust(real: list[Kind]) -> str:
     """Return the sentence on how far these numbers are to be trusted."""
     every = [one for kind in real for one in kind.answers.values()]
     films = sorted({round(one.run["n"]) for one in every})
-    above = sum(one.is_above for one in every)
     widest = max(one.run["high"] - one.run["low"] for one in every) / 2
-    verdict = (
-        "beat their best floor in a paired test after Holm's correction"
-        if all(one.test for one in every)
-        else "have an interval above the AUROC of their best floor"
-    )
     return (
-        f"**How far to trust it**: {above} of these {len(every)} {verdict}; each was "
+        f"**How far to trust it**: {above_floors(every)}; each was "
         f"selected among up to {max(one.among for one in every)} detectors on the {films[0]} to "
         f"{films[-1]} test films that it is measured on, which favours it, and intervals reach up "
         f"to {widest:.2f} to either side"
