@@ -678,14 +678,14 @@ OTHER = {"commit": "0123456789", "profile": "quick", "films": "def.dir"}
 def test_a_record_is_of_one_experiment_unless_it_is_replaced(root, at_commit, what):
     record(root)
     kept = root / "reports/real"
-    before = {path.name: path.read_bytes() for path in kept.iterdir()}
+    before = {path.name: path.read_bytes() for path in kept.glob("*.*")}
     at_commit[what] = OTHER[what]
     write_source(root, md5=OTHER["films"] if what == "films" else "abc.dir")
     results = pd.read_csv(root / "reports/results.csv", dtype={"seed": str})
     results.query("method == 'deep_svdd'").to_csv(root / "reports/results.csv", index=False)
     with pytest.raises(BadData, match=f"another {what.removesuffix('s')} .*REPLACE=yes"):
         record(root)
-    assert {path.name: path.read_bytes() for path in kept.iterdir()} == before
+    assert {path.name: path.read_bytes() for path in kept.glob("*.*")} == before
     record(root, name="named")
     assert {path.name: path.read_bytes() for path in kept.glob("*.*")} == before
     assert set(pd.read_csv(kept / "named/runs.csv", dtype=str)[what]) == {OTHER[what]}
@@ -728,6 +728,18 @@ def test_a_record_has_the_curves_of_the_runs_that_pages_show(root):
     for name, rows in curves.groupby("method"):
         expected = shown[shown["method"].eq(name)][columns].reset_index(drop=True)
         pd.testing.assert_frame_equal(rows[columns].reset_index(drop=True), expected)
+
+
+def test_a_record_has_the_scores_from_which_its_numbers_follow(root):
+    record(root)
+    scores = pd.read_csv(root / "reports/real/scores/limbs.csv")
+    results = pd.read_csv(root / "reports/real/results.csv", dtype={"seed": str})
+    assert list(scores["film"]) == list(range(1, 121)), "films of a user have numbers, no names"
+    names = scores.columns.drop(["film", "patient", "label"])
+    assert {"deep_svdd", "floor: mean grey"} <= set(names)
+    for name in names:
+        value = one(results, method=name)["value"]
+        assert metrics.auroc(scores["label"], scores[name]) == pytest.approx(value, abs=1e-4)
 
 
 WARNING = "was recorded at several commits and with two profiles"

@@ -3,7 +3,8 @@
 In reports/real/: `results.csv`, whose rows also name the profile and the commit; `runs.csv`, one
 row per run (the first columns of results.csv), with the films (MD5) and the day as well;
 `tests.csv`, the paired tests, and `roc.csv`, the ROC curve of each method's median run, both with
-profile and commit; `films.csv`, the number of films per data set; and `README.md` with the tables.
+profile and commit; `scores/` (lib.comparison.record_scores); `films.csv`, the number of films per
+data set; and `README.md` with the tables.
 
 Later results of the same experiment (lib.comparison.experiment) are added, so that a record may
 take several days; those of another commit replace a data set as a whole, if asked for. All data
@@ -18,18 +19,18 @@ from pathlib import Path
 import pandas as pd
 
 from lib import ROOT, ablations, files, prose
-from lib.comparison import choices, claims, experiment, peers
+from lib.comparison import choices, claims, experiment, peers, record_scores
 from lib.comparison.ablations import P_HOLM
 from lib.comparison.compare import mean_over_seeds
 from lib.comparison.scores import FLOOR
 from lib.comparison.tables import COLUMNS, ORIGIN, read, without_ablations
 from lib.datasets.table import load_index
 from lib.errors import BadData
-from lib.figures.glance import median_runs, runs
 from lib.provenance import NO_FILMS, holds_phantoms
 
 OF_CODE = ["commit", "profile"]  # columns of results.csv
 KEYS = COLUMNS[: COLUMNS.index("value")]
+RUN = ["dataset", "method", "seed"]
 SPLITS = ["train", "validation", "test"]
 OVER_SEEDS = {
     "auroc_over_seeds": "Ablations, AUROC on test films: the mean over seeds of each variant, with "
@@ -66,12 +67,13 @@ def record(root: Path = ROOT, replace: bool = False, name: str = "") -> str:
     experiment.check_fits(datasets)
     counts = pd.concat(_counts(dataset, results, root) for dataset in datasets)
     experiment.check_numbers(results, root / "build")
-    of_code = {key: origin[key] for key in OF_CODE}
+    scores = {name: record_scores.table_of(name, results, root / "build") for name in datasets}
+    of_code, shown = {key: origin[key] for key in OF_CODE}, record_scores.shown(results)
     tables = {
         "results": results.assign(**of_code),
         "runs": _runs(results).assign(**origin, recorded=str(date.today())),
         "tests": _compared("tests", results, root).assign(**of_code),
-        "roc": _of_shown(_compared("roc", results, root), results).assign(**of_code),
+        "roc": _compared("roc", results, root).merge(shown[RUN]).assign(**of_code),
         "films": counts,
     }
     if (kept / "runs.csv").exists():
@@ -82,6 +84,8 @@ def record(root: Path = ROOT, replace: bool = False, name: str = "") -> str:
     line = _origin(tables["runs"])
     peers_file = os.path.relpath(root / peers.FILE, kept)
     _write(line, tables, peers.read_peers(root), peers_file, kept)
+    for dataset, table in scores.items():
+        record_scores.keep(dataset, table, kept)
     return line
 
 
@@ -144,13 +148,6 @@ def _compared(name: str, results: pd.DataFrame, root: Path) -> pd.DataFrame:
         raise BadData(f"These films have no {name}.csv yet: run `dvc repro` first.")
     table = read(path)
     return table[table["dataset"].isin(results["dataset"])]
-
-
-def _of_shown(curves: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
-    """Return the curves of the runs that pages show: the median run of each method, and floors."""
-    rows = runs(results)
-    shown = pd.concat([median_runs(rows), rows[rows["family"].eq(FLOOR)]])
-    return curves.merge(shown[["dataset", "method", "seed"]])
 
 
 def _with_earlier(name: str, table: pd.DataFrame, kept: Path, dropped: list[str]) -> pd.DataFrame:
