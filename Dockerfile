@@ -2,8 +2,9 @@
 #   docker build --tag radiograph-anomalies .
 #   docker run --rm -it --volume "$PWD:/study" radiograph-anomalies make study
 #   docker run --rm -it --volume "$PWD:/study" radiograph-anomalies make test
-# in a fresh clone, as an environment (.venv) of another system does not run here. Pages, weights and the environment stay
-# in the folder of the study, and belong to root. The image holds no package of
+# in a fresh clone, as an environment (.venv) of another system does not run here. Films of your own have to be in the container
+# at the path that `make data` was given, since data/ holds links to them: --volume /path/to/films:/path/to/films:ro in each
+# command. Pages, weights and the environment stay in the folder of the study, and belong to root. The image holds no package of
 # Python: make installs those of requirements.txt, by their hashes.
 FROM python:3.11-slim-bookworm
 

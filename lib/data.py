@@ -6,6 +6,7 @@ lost: each file in data/ must be a link of the study, or a copy (listed in `data
 original still exists or can be generated again, as earlier versions made of all films.
 """
 
+import errno
 import fcntl
 import filecmp
 import os
@@ -72,21 +73,29 @@ def planned(root: Path = ROOT) -> list[Original]:
 def changes(root: Path = ROOT) -> str:
     """Report the source of data/, and whether the user's folder has changed since.
 
-    Raises BadData if a film of data/ is gone, at whose link DVC would end with an error.
+    Links to films that are gone and that are not to be studied any more are removed, since DVC
+    would end with an error at them. Raises BadData if a film to be studied is gone, or if data/
+    holds what the study did not put there.
     """
-    source, in_data = _source(root), _listed(root / "data")
-    held = set(in_data.values())
-    if dead := list(_dead_links(root / "data", in_data)):
+    source, in_data, files = _source(root), _listed(root / "data"), films_in(root / "data")
+    listed = set(planned(root)) if "places" in source else set()
+    if in_data:
+        _check_known(files.keys() - in_data.keys())
+    dead = [place for place in _dead_links(root / "data", in_data) if in_data[place] in listed]
+    if dead:
         raise BadData(
             f"{len(dead)} films are gone, to which data/ has links, the first in "
             f"data/{_start(dead[0])}: put them back, or {AGAIN} to study the others."
         )
+    with alone(root):
+        drop_dead_links(root)
+    held = {film for place, film in in_data.items() if place in files}
     if "places" not in source:
         if all(map(_is_phantom, held)):
             return "data/ is a copy of the phantoms."
         return "data/ contains films other than the phantoms: `make study` replaces them."
     places = {place: Path(folder) for place, folder in source["places"].items()}
-    listed, present = set(planned(root)), set(originals(places).files)
+    present = set(originals(places).files)
     if listed != present:
         return (
             f"Of the films of {source['folder']}, {len(present - listed)} are new or changed and "
@@ -95,7 +104,7 @@ def changes(root: Path = ROOT) -> str:
         )
     if listed != held:
         return f"data/ does not yet hold the films of {source['folder']}: it is filled next."
-    return f"data/ holds links to the films of {source['folder']}, as they are now."
+    return f"data/ holds the films of {source['folder']}, as they are now."
 
 
 def drop_dead_links(root: Path = ROOT) -> None:
@@ -196,13 +205,7 @@ def _check_nothing_is_lost(data: Path, films: Iterable[Original], root: Path) ->
     copies = {place for place, path in files.items() if _is_copy(path, listed.get(place))}
     planned_films = {film.place: film for film in films}
     others = files.keys() - links - copies
-    unknown = sorted(p for p in others if not _is_equal(files[p], planned_films.get(p)))
-    if unknown:
-        raise BadData(
-            f"data/ contains {len(unknown)} files that the study did not put there, the first in "
-            f"data/{_start(unknown[0])}: move them to another folder and run `make data "
-            "FROM=folder`; data/ is unchanged."
-        )
+    _check_known(p for p in others if not _is_equal(files[p], planned_films.get(p)))
     orphans = [place for place in sorted(copies) if _is_orphan(listed[place], data)]
     orphans = _without_twin(orphans, files, films)
     if orphans:
@@ -210,6 +213,16 @@ def _check_nothing_is_lost(data: Path, films: Iterable[Original], root: Path) ->
             f"data/ contains the only copy of {len(orphans)} films, since their originals are "
             f"missing, the first in data/{_start(orphans[0])}: move them to another folder; data/ "
             "is unchanged."
+        )
+
+
+def _check_known(unknown: Iterable[str]) -> None:
+    """Raise BadData if there are places in data/ that the study did not fill."""
+    if places := sorted(unknown):
+        raise BadData(
+            f"data/ contains {len(places)} files that the study did not put there, the first in "
+            f"data/{_start(places[0])}: move them to another folder and run `make data "
+            "FROM=folder`; data/ is unchanged."
         )
 
 
@@ -316,12 +329,26 @@ def _put(film: Original, unfinished: Path) -> None:
         shutil.copyfile(film.path, target)
         os.utime(target, ns=(film.mtime_ns, film.mtime_ns))
     else:
-        os.symlink(film.path, target)
+        _link(film.path, target)
     if not film.is_unchanged():
         raise BadData(
             f"A film changed while data/ was filled, in data/{_start(film.place)}: wait until "
             f"all films are complete, and {AGAIN}; data/ is unchanged."
         )
+
+
+def _link(film: str, target: Path) -> None:
+    """Make a link to a film. Raises BadData on a disk without links, as exFAT and some shares."""
+    try:
+        os.symlink(film, target)
+    except OSError as reason:
+        if reason.errno not in (errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP):
+            raise
+        raise BadData(
+            "The disk of data/ holds no links, which the study makes to films: put the study, or "
+            "the folder that data/ leads to, on one that does (as ext4, APFS or NTFS); data/ is "
+            "unchanged."
+        ) from None
 
 
 if __name__ == "__main__":

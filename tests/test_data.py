@@ -118,6 +118,35 @@ def test_films_that_are_gone_are_counted_before_dvc_looks_for_them(root, films):
     assert "as they are now" in data.changes(root)
 
 
+def test_films_that_are_gone_stop_no_study_of_others(root, films, tmp_path):
+    others = write(tmp_path / "others/healthy/4.png").parents[1]
+    choose(root, ours=others)
+    films.rename(tmp_path / "unplugged")
+    assert "does not yet hold" in data.changes(root)
+    assert not list(data._dead_links(root / "data", data._listed(root / "data")))
+    data.fill(root)
+    assert contents(root / "data") == {"ours/healthy/4.png": "film"}
+
+
+def test_what_is_in_data_is_compared_with_what_the_study_put_there(root, films, tmp_path):
+    (root / "data/ours/healthy/1.png").unlink()
+    assert "does not yet hold" in data.changes(root)
+    data.fill(root)
+    assert "as they are now" in data.changes(root)
+    write(tmp_path / "more/5.png")
+    (root / "data/ours/implant").symlink_to(tmp_path / "more")
+    with pytest.raises(BadData, match="1 files that the study did not put there"):
+        data.changes(root)
+
+
+def test_a_disk_without_links_is_named(root, films, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "symlink", refuse)
+    refused(root, "The disk of data/ holds no links")
+
+
 def test_links_are_followed(root, films, tmp_path):
     store = tmp_path / "store"
     (films / "healthy/link.png").symlink_to(write(store / "9.png"))

@@ -183,6 +183,22 @@ def test_links_lead_to_films(root, films, tmp_path):
 
 
 @pytest.mark.parametrize("below", ["ours/healthy", "ours", ".", ".."])
+def test_two_stars_enter_folders_that_are_links(root, films, tmp_path):
+    stars = SMALL.replace("small", "stars").replace("normal: h", "normal: '**/h")
+    stars = stars.replace("healthy,", "healthy',").replace("fracture,", "'**/fracture',")
+    describe(root, stars)
+    shutil.move(films / "small", tmp_path / "elsewhere")
+    write_films(films / "stars/one", 12, ("healthy", "fracture"))
+    (films / "stars/two").symlink_to(write_films(tmp_path / "two", 20, ("healthy", "fracture")))
+    shutil.rmtree(films / "ours")
+    assert selection.use(films) == ["stars"]
+    data.fill(root)
+    tables = build_index("stars", load_entries(root)["stars"], root / "data", salt="")
+    listed = {film.place for film in data.planned(root)}
+    assert len(listed) == 64 and set(tables[""]["path"]) <= listed
+    assert len(tables[""]) > 24, "12 of each class are copies"
+
+
 def test_from_may_be_the_sets_folder_or_one_above_or_below(root, ready, below, capsys):
     selection.use(ready / below)
     assert places(root)["ours"] == str(ready / "ours")

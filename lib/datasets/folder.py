@@ -14,7 +14,7 @@ import pandas as pd
 
 from lib.datasets.entries import listed
 from lib.datasets.film_files import is_film_name
-from lib.datasets.listing import Listing, digest, files_below, is_visible
+from lib.datasets.listing import Listing, digest, files_below, is_visible, matching
 from lib.datasets.masks import IMAGES, find_masks, masks_of
 from lib.errors import BadData
 
@@ -107,9 +107,7 @@ def _matched(folder: Path, entry: dict, key: str, masks: set[Path]) -> dict[str,
     for glob in listed(entry, key):
         try:
             spellings = [unicodedata.normalize(form, glob) for form in ("NFC", "NFD")]
-            paths = [
-                path for form in dict.fromkeys([glob, *spellings]) for path in folder.glob(form)
-            ]
+            paths = set().union(*(matching(folder, form) for form in {glob, *spellings}))
         except (ValueError, NotImplementedError, IndexError, re.error):
             raise BadData(
                 f"params/datasets.yaml: `{key}: {glob}` is not a glob: name a folder, or files as "

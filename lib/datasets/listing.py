@@ -1,5 +1,6 @@
 """List the films of a folder before any film is opened: what all layouts have in common."""
 
+import glob
 import hashlib
 import os
 import re
@@ -82,6 +83,26 @@ def is_circular(folder: Path) -> bool:
     if not folder.is_symlink():
         return False
     return os.path.realpath(folder) in map(os.path.realpath, folder.absolute().parents)
+
+
+def matching(folder: Path, pattern: str) -> set[Path]:
+    """Return the paths below a folder that match a glob; `**` enters folders that are links, too.
+
+    Unless a link leads to a folder above itself, below which there would be no end. Raises the
+    errors of Path.glob for what is no glob.
+    """
+    paths = set(folder.glob(pattern))
+    if "**" in pattern and not _has_circle(folder):
+        found = glob.iglob(pattern, root_dir=folder, recursive=True, include_hidden=True)
+        paths |= {folder / path for path in found}
+    return paths
+
+
+def _has_circle(folder: Path) -> bool:
+    for parent, folders, _ in os.walk(folder, followlinks=True):
+        if any(is_circular(Path(parent, name)) for name in folders):
+            return True
+    return False
 
 
 def is_visible(name: str) -> bool:

@@ -18,7 +18,7 @@ from lib import files
 from lib.provenance import PHANTOMS
 
 IGNORED = re.compile(r"/__pycache__/|/\.[^/]*\.(lock$|partial/)")
-DATA = "data"  # the stage that copies the films
+DATA = "data"  # the stage that links the films
 
 
 class Record:
