@@ -21,6 +21,7 @@ from ruamel.yaml import YAML
 from tqdm.contrib.concurrent import thread_map
 
 from lib import ROOT
+from lib.datasets.listing import is_visible
 from lib.datasets.originals import Original, originals, read_list, write_list
 from lib.errors import BadData
 from lib.files import hash_of
@@ -79,8 +80,14 @@ def changes(root: Path = ROOT) -> str:
     """
     source, in_data, files = _source(root), _listed(root / "data"), films_in(root / "data")
     listed = set(planned(root)) if "places" in source else set()
+    held = {
+        place: film
+        for place, film in in_data.items()
+        if place in files and (_is_link(files[place], film) or _is_copy(files[place], film))
+    }
     if in_data:
-        _check_known(files.keys() - in_data.keys())
+        others = files.keys() - held.keys()
+        _check_known(place for place in others if all(map(is_visible, Path(place).parts)))
     dead = [place for place in _dead_links(root / "data", in_data) if in_data[place] in listed]
     if dead:
         raise BadData(
@@ -89,9 +96,8 @@ def changes(root: Path = ROOT) -> str:
         )
     with alone(root):
         drop_dead_links(root)
-    held = {film for place, film in in_data.items() if place in files}
     if "places" not in source:
-        if all(map(_is_phantom, held)):
+        if all(map(_is_phantom, held.values())):
             return "data/ is a copy of the phantoms."
         return "data/ contains films other than the phantoms: `make study` replaces them."
     places = {place: Path(folder) for place, folder in source["places"].items()}
@@ -102,7 +108,7 @@ def changes(root: Path = ROOT) -> str:
             f"{len(listed - present)} missing or changed since `make data` listed them: {AGAIN} to "
             "study them."
         )
-    if listed != held:
+    if listed != set(held.values()):
         return f"data/ does not yet hold the films of {source['folder']}: it is filled next."
     return f"data/ holds the films of {source['folder']}, as they are now."
 
@@ -221,8 +227,7 @@ def _check_known(unknown: Iterable[str]) -> None:
     if places := sorted(unknown):
         raise BadData(
             f"data/ contains {len(places)} files that the study did not put there, the first in "
-            f"data/{_start(places[0])}: move them to another folder and run `make data "
-            "FROM=folder`; data/ is unchanged."
+            f"data/{_start(places[0])}: move them to another folder; data/ is unchanged."
         )
 
 

@@ -52,7 +52,7 @@ def test_differences_are_those_of_the_paired_test_over_patients(root):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"film": "f00"}, "a film twice"),
+        ({"film": "f00"}, "has the film f00 twice"),
         ({"score": np.nan}, "lacks finite scores of 80 of the 80 test films, as f00"),
         ({"score": np.inf}, "lacks finite scores"),
         ({"score": "high"}, "a score that is no number"),
@@ -72,6 +72,10 @@ def test_what_the_record_lacks_is_named(root):
     (root / "other.csv").write_text("name,value\n1,2\n")
     with pytest.raises(BadData, match="no column film and no column score"):
         against.compare("chests", root / "other.csv", root)
+    for content in (b"", b"\xff\xfe\x00\x01" * 9):
+        (root / "other.csv").write_bytes(content)
+        with pytest.raises(BadData, match="is not a CSV"):
+            against.compare("chests", root / "other.csv", root)
 
 
 @pytest.mark.parametrize("dataset", RECORDED)

@@ -177,7 +177,9 @@ def test_a_record_without_tests_claims_none(chests, tmp_path, monkeypatch):
     assert all(one.test is None and one.is_above and not one.alike for one in answers)
     words = f"{answer.summary(answers, FILMS)} {answer.advice(answers)} {answer.table(answers)}"
     assert "clearly" not in words and "Holm" not in words and "p =" not in words
-    assert "whose record has no paired tests" in words and "+0.100 (not tested)" in words
+    assert (
+        "without a paired test have an interval above" in words and "+0.100 (not tested)" in words
+    )
     assert answer.best(answer.recorded(["missing/results.csv"])) == []
 
 
@@ -186,8 +188,19 @@ def test_data_sets_with_and_without_paired_tests_are_counted_apart():
         results("nih", vae=0.80, floor_knn=0.65), paired("nih", ("vae", "floor: knn", 0.15, 0.01))
     )
     words = answer.above_floors([*with_test, *answer.best(results("mura", vae=0.9, floor_knn=0.5))])
-    assert words.startswith("1 of 1 detectors beat the best floor of their data set in a paired")
-    assert "1 of 1 others, on data sets whose record has no paired tests, have an inter" in words
+    assert "1 of 1 detectors beat the best floor of their data set in a paired" in words
+    assert "1 of 1 detectors without a paired test have an interval above" in words
+
+
+def test_what_beats_no_floor_is_said_by_test_or_interval():
+    tested = answer.best(
+        results("mura", vae=0.66, floor_knn=0.65), paired("mura", ("vae", "floor: knn", 0.01, 0.9))
+    )
+    untested = answer.best(results("nih", vae=0.66, floor_knn=0.65))
+    for mixed in ([*tested, *untested], [*untested, *tested]):
+        words = answer.summary(mixed, FILMS)
+        assert "none beats the best floor for limbs (mura 0.660)" in words
+        assert "none has an interval above the best floor for chests (nih 0.660)" in words
 
 
 def test_without_a_paired_test_no_detector_is_said_to_beat_a_floor_or_not_to():
@@ -198,7 +211,10 @@ def test_without_a_paired_test_no_detector_is_said_to_beat_a_floor_or_not_to():
     assert "beats" not in words and "not beat" not in words and "clearly" not in words
     assert "none has an interval above the best floor for chests (nih 0.660)" in words
     assert "use none, since vae (0.660) has no interval above knn (0.650)" in words
-    assert "no paired tests, have an interval above" in words and "are not said to beat it" in words
+    assert (
+        "without a paired test have an interval above" in words
+        and "are not said to beat it" in words
+    )
     assert "the best, vae (0.660), has no interval above the best floor, knn" in answer.advice(
         answers[:1]
     )

@@ -12,7 +12,7 @@ import yaml
 from scipy.stats import spearmanr
 
 from lib import ROOT, files, metrics, params
-from lib.comparison import choices, findings, measures
+from lib.comparison import choices, findings, measures, record_scores
 from lib.comparison import compare as together
 from lib.comparison.compare import mean_over_seeds
 from lib.comparison.measures import floor_correlations, write_measures
@@ -21,7 +21,7 @@ from lib.comparison.record import record
 from lib.comparison.rows import OF_SIZE
 from lib.comparison.scores import BrokenFit, Scored, read_fit, read_floors
 from lib.comparison.sweep import sweep_auroc
-from lib.comparison.tables import COLUMNS, ORIGIN, Measures, measures_of
+from lib.comparison.tables import COLUMNS, Measures, measures_of
 from lib.comparison.tests import paired_tests
 from lib.datasets.entries import load_entries
 from lib.datasets.table import load_index
@@ -609,44 +609,52 @@ def test_record_says_where_the_numbers_come_from(root):
     assert line in text and "| limbs | test | 60 | 60 | 0 |" in text
 
 
-def test_a_record_keeps_what_was_not_run_again(root):
+def test_a_data_set_is_recorded_as_a_whole(root):
+    """A record of two experiments would have curves, tests and scores of one of them alone."""
     record(root)
     kept, published = root / "reports/real", root / "reports/results.csv"
-    first = pd.read_csv(kept / "results.csv", dtype={"seed": str})
-    compare([AGAIN], root / "build")
-    again = table(root / "build", "results")
-    again[again["family"].ne("floor")].to_csv(published, index=False)
+    before = {path.name: path.read_bytes() for path in kept.glob("*.*")}
+    first = pd.read_csv(published, dtype={"seed": str})
+    of_floors = first[first["family"].eq("floor")]
+    of_floors.to_csv(published, index=False)
+    with pytest.raises(BadData, match=r"1 runs in reports/real are not among .* limbs deep_svdd"):
+        record(root)
+    assert {path.name: path.read_bytes() for path in kept.glob("*.*")} == before
+    record(root, replace=True)
+    assert set(pd.read_csv(kept / "results.csv")["family"]) == {"floor"}
+    assert set(pd.read_csv(kept / "roc.csv")["method"]) == set(of_floors["method"])
+    first.to_csv(published, index=False)
     record(root)
-    both = pd.read_csv(kept / "results.csv", dtype={"seed": str})
-    auroc = both.query("level == 'image' and group == 'all' and metric == 'auroc'")
-    seeds = auroc[auroc["method"].eq("deep_svdd")].set_index("seed")["value"]
-    earlier = one(first, method="deep_svdd", seed="0")["value"]
-    assert seeds["0"] == earlier and seeds["1"] == one(again, method="deep_svdd")["value"]
-    runs_only = seeds.drop("mean")
-    assert seeds["mean"] == pytest.approx(runs_only.mean(), abs=1e-4)
-    assert set(first["method"]) == set(both["method"]), "the other detectors and the floors stay"
+    assert {path.name: path.read_bytes() for path in kept.glob("*.*")} == before
+
+
+def test_several_seeds_are_shown_by_their_median_run(root):
+    compare([GOOD, AGAIN], root / "build", resamples=20)
+    (root / "reports/results.csv").write_bytes((root / "build/comparison/results.csv").read_bytes())
+    record(root)
+    kept = root / "reports/real"
+    results = pd.read_csv(kept / "results.csv", dtype={"seed": str})
+    rows = results.query("method == 'deep_svdd' and level == 'image' and metric == 'auroc'")
+    auroc = rows[rows["group"].eq("all")].set_index("seed")["value"]
+    assert auroc["mean"] == pytest.approx(auroc.drop("mean").mean(), abs=1e-4)
+    lower = auroc.drop("mean").idxmin()
+    curves = pd.read_csv(kept / "roc.csv", dtype={"seed": str}).query("method == 'deep_svdd'")
+    assert len(auroc) == 3 and set(curves["seed"]) == {lower}
+    scores = pd.read_csv(kept / "scores/limbs.csv")
+    value = metrics.auroc(scores["label"], scores["deep_svdd"])
+    assert value == pytest.approx(auroc[lower], abs=1e-4)
     text = (kept / "README.md").read_text()
-    assert f"{runs_only.mean():.3f} +- {runs_only.std():.3f} ({len(runs_only)} seeds)" in text
-    runs = pd.read_csv(kept / "runs.csv")
-    assert not runs.duplicated(ORIGIN).any() and set(runs["films"]) == {"abc.dir"}
+    runs = auroc.drop("mean")
+    assert f"{runs.mean():.3f} +- {runs.std():.3f} (2 seeds)" in text
 
 
-def test_a_record_keeps_the_paired_tests_of_each_data_sets_last_run(root):
+def test_a_record_keeps_the_paired_tests(root):
     record(root)
     kept = root / "reports/real/tests.csv"
-    first = pd.read_csv(kept)
-    assert len(first) and set(first["commit"]) == {"abcdef0123"}
-    earlier = pd.concat([first.assign(method_a="vae"), first.assign(dataset="elsewhere")])
-    earlier.to_csv(kept, index=False)
-    compare([AGAIN], root / "build")
-    again = table(root / "build", "results")
-    again[again["family"].ne("floor")].to_csv(root / "reports/results.csv", index=False)
-    record(root)
     tests = pd.read_csv(kept)
-    of_limbs = tests[tests["dataset"].eq("limbs")].drop(columns=["commit", "profile"])
+    assert len(tests) and set(tests["commit"]) == {"abcdef0123"}
+    of_limbs = tests.drop(columns=["commit", "profile"])
     pd.testing.assert_frame_equal(of_limbs, table(root / "build", "tests"), check_dtype=False)
-    assert "vae" not in set(of_limbs["method_a"]), "corrected together, so never mixed"
-    assert tests["dataset"].eq("elsewhere").sum() == len(first)
     (root / "build/comparison/tests.csv").unlink()
     with pytest.raises(BadData, match=r"no tests\.csv yet"):
         record(root)
@@ -714,7 +722,7 @@ def test_data_sets_of_a_record_are_replaced_one_by_one_on_the_same_films(root, a
         f"{OTHER['commit']}, with the profile `hours`, from the films of MD5 abc.dir: limbs" in line
     )
     at_commit["profile"] = OTHER["profile"]
-    with pytest.raises(BadData, match=r"another profile .*remove reports/real"):
+    with pytest.raises(BadData, match=r"another profile .*NAME=folder"):
         record(root, replace=True)
 
 
@@ -730,16 +738,38 @@ def test_a_record_has_the_curves_of_the_runs_that_pages_show(root):
         pd.testing.assert_frame_equal(rows[columns].reset_index(drop=True), expected)
 
 
-def test_a_record_has_the_scores_from_which_its_numbers_follow(root):
+@pytest.mark.parametrize("is_public", [False, True])
+def test_a_record_has_the_scores_from_which_its_numbers_follow(root, monkeypatch, is_public):
+    monkeypatch.setattr(record_scores, "PUBLIC", ("limbs",) if is_public else ())
+    fusion = Fusion(["deep_svdd", "deep_svdd/other"], "soft maximum")
+    monkeypatch.setattr("lib.grid.fusions", lambda: {"joined": fusion})
+    path = files.scored(GOOD, root / "build") / "scores.csv"
+    whole = pd.read_csv(path, dtype={"image_id": str})
+    whole.assign(other=whole["score"] ** 3).to_csv(path, index=False)
+    compare([GOOD], root / "build", fusions={"joined": fusion})
+    (root / "reports/results.csv").write_bytes((root / "build/comparison/results.csv").read_bytes())
     record(root)
-    scores = pd.read_csv(root / "reports/real/scores/limbs.csv")
+    scores = pd.read_csv(root / "reports/real/scores/limbs.csv", dtype={"film": str})
     results = pd.read_csv(root / "reports/real/results.csv", dtype={"seed": str})
-    assert list(scores["film"]) == list(range(1, 121)), "films of a user have numbers, no names"
+    test = load_index(root / "build/index/limbs.csv").query("split == 'test'")
+    assert list(scores["film"]) == list(test["path"] if is_public else map(str, range(1, 121)))
     names = scores.columns.drop(["film", "patient", "label"])
-    assert {"deep_svdd", "floor: mean grey"} <= set(names)
+    assert {"deep_svdd", "joined", "floor: mean grey"} <= set(names)
     for name in names:
         value = one(results, method=name)["value"]
         assert metrics.auroc(scores["label"], scores[name]) == pytest.approx(value, abs=1e-4)
+    assert list(scores["patient"].rank(method="dense")) == list(
+        test["patient_id"].rank(method="dense")
+    )
+    monkeypatch.setattr("lib.grid.fusions", dict)
+    with pytest.raises(BadData, match="an AUROC of joined on limbs that is not that of its"):
+        record(root)
+
+
+@pytest.mark.parametrize("name", ["scores", "../elsewhere", "a/b"])
+def test_an_experiment_has_a_plain_name(root, name):
+    with pytest.raises(BadData, match="cannot be used: give the name of a new folder"):
+        record(root, name=name)
 
 
 WARNING = "was recorded at several commits and with two profiles"

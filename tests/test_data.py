@@ -133,6 +133,15 @@ def test_what_is_in_data_is_compared_with_what_the_study_put_there(root, films, 
     assert "does not yet hold" in data.changes(root)
     data.fill(root)
     assert "as they are now" in data.changes(root)
+    write(root / "data/.nfs0001")
+    assert "as they are now" in data.changes(root), "left by a system of files"
+    film = root / "data/ours/healthy/1.png"
+    film.unlink()
+    film.symlink_to(films / "healthy/2.png")
+    with pytest.raises(BadData, match="1 files that the study did not put there"):
+        data.changes(root)
+    film.unlink()
+    film.symlink_to(films / "healthy/1.png")
     write(tmp_path / "more/5.png")
     (root / "data/ours/implant").symlink_to(tmp_path / "more")
     with pytest.raises(BadData, match="1 files that the study did not put there"):

@@ -54,7 +54,7 @@ def test_the_three_sentences_are_of_real_films_alone(kinds):
     assert "none has an interval above the best floor (deep&#95;sad 0.680, knn 0.650)" in words
     assert "(195 labelled films), best by AUROC is **resnet** for adults' chests (0.910)" in words
     assert (
-        "2 of 3 detectors, on data sets whose record has no paired" in words
+        "2 of 3 detectors without a paired test have an interval" in words
         and len(words.splitlines()) == 3
     )
     assert "limbs" not in words and in_brief.summary(kinds[1:]) == ""

@@ -39,7 +39,8 @@ def test_a_table_of_several_experiments_is_refused(name, tmp_path, monkeypatch):
     mixed = pd.DataFrame([QUICK, QUICK | {name: "other"}]).assign(dataset="limbs")
     leave_record(tmp_path / "main", pd.DataFrame({"seed": ["0", "1"]}))
     mixed.to_csv(tmp_path / "main/runs.csv", index=False)
-    message = f"mixes results of several {name.removesuffix('s')}s .*other.*REPLACE=yes"
+    advice = "REPLACE=yes" if name == "commit" else "NAME=folder"
+    message = f"mixes results of several {name.removesuffix('s')}s .*other.*{advice}"
     with pytest.raises(BadData, match=f"runs.csv {message}"):
         recorded.tables(PATHS)
     if name != "films":  # which results.csv does not name

@@ -14,7 +14,9 @@ parser.add_argument(
     "task", nargs="?", default="all", help="a data set to measure, `all` to compare, or `record`"
 )
 parser.add_argument(
-    "--replace", action="store_true", help="with `record`: drop the earlier results of real films"
+    "--replace",
+    action="store_true",
+    help="with `record`: replace what was recorded of the same data sets",
 )
 parser.add_argument(
     "--name", default="", help="with `record`: the folder in reports/real/ of an experiment"

@@ -3,7 +3,8 @@
     python -m lib.comparison.against nih_peers mine.csv
 
 `mine.csv` has the columns film and score, larger for more abnormal, of all test films of the data
-set, which reports/real/scores/ names (lib.comparison.record_scores). No film is needed here.
+set, which reports/real/scores/ names (lib.comparison.record_scores). No film is needed here. Holm's
+correction is over all lines of the answer, detectors and floors; pages correct floors apart.
 """
 
 import argparse
@@ -25,7 +26,8 @@ def compare(dataset: str, given: Path, root: Path = ROOT) -> pd.DataFrame:
     `given` is a CSV with columns film and score, larger for more abnormal, of all test films.
     Returns a row per recorded detector, best first: method, auroc, its difference from the given
     one's (given minus recorded) with 95 % interval, p_holm after Holm's correction, and the test
-    (metrics.paired_test). The first row is the given detector. Raises BadData for other films.
+    (metrics.paired_test). The first row is the given detector. Raises BadData if a test film has
+    no score.
     """
     recorded = record_scores.read(dataset, root)
     score = _given(given, recorded)
@@ -46,11 +48,17 @@ def _given(path: Path, recorded: pd.DataFrame) -> pd.Series:
     """Return the scores of a file, in the order of the recorded films. Raises BadData."""
     if not path.is_file():
         raise BadData(f"{path} is not a file: give a CSV with the columns film and score.")
-    table = pd.read_csv(path, dtype={"film": str})
+    try:
+        table = pd.read_csv(path, dtype={"film": str})
+    except ValueError as reason:  # empty, or no text
+        raise BadData(f"{path} is not a CSV with the columns film and score: {reason}") from None
     if absent := {"film", "score"} - set(table):
         raise BadData(f"{path} has no column {' and no column '.join(sorted(absent))}.")
-    if table["film"].duplicated().any() or not table["score"].map(pd.api.types.is_number).all():
-        raise BadData(f"{path} has a film twice, or a score that is no number.")
+    if not pd.api.types.is_numeric_dtype(table["score"]):
+        raise BadData(f"{path} has a score that is no number.")
+    table = table[table["film"].isin(recorded["film"])]
+    if (twice := table["film"].duplicated()).any():
+        raise BadData(f"{path} has the film {table['film'][twice].iloc[0]} twice.")
     score = table.set_index("film")["score"].astype(float).reindex(recorded["film"])
     if missing := list(score.index[~np.isfinite(score)]):
         raise BadData(

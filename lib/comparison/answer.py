@@ -28,7 +28,7 @@ from lib.comparison.recorded import tests as recorded_tests
 from lib.comparison.scores import FLOOR
 from lib.comparison.tables import COLUMNS
 from lib.datasets.entries import load_entries
-from lib.figures.glance import median_runs, runs
+from lib.figures.glance import median_runs, runs, shown
 from lib.grid import FUSION
 from lib.prose import literal, unbroken, with_sign
 
@@ -49,7 +49,7 @@ class Best(NamedTuple):
     among: int  # detectors with these labels
     floor: str
     floor_value: float
-    test: Mapping | None  # its paired test with the floor; none of a record
+    test: Mapping | None  # its paired test with the floor, if there is one
     alike: list[str]  # detectors with these labels that are not clearly worse, best first
     fixed: "Best | None" = None  # the fusion among these that also beats the floor if this one does
 
@@ -156,9 +156,7 @@ def recorded(paths: Iterable[str] = ANSWERING) -> pd.DataFrame:
     Of a method in several experiments, the first counts. Raises BadData if these differ in films or
     profile.
     """
-    tables = list(map(runs, experiments(paths)))
-    floors = [rows[rows["family"].eq(FLOOR)] for rows in tables]
-    parts = [pd.DataFrame(columns=COLUMNS), *map(median_runs, tables), *floors]
+    parts = [pd.DataFrame(columns=COLUMNS), *map(shown, experiments(paths))]
     return pd.concat([part for part in parts if len(part)] or parts).drop_duplicates(
         ["dataset", "method"]
     )
@@ -202,8 +200,10 @@ def _of_labels(answers: list[Best], labels: str) -> str:
         families.setdefault(one.run["family"].replace("_", " "), []).append(one)
     parts = [f"*{family}* for {_by_kind(best_ones)}" for family, best_ones in families.items()]
     clauses = [f"the best detectors are of the family {', and of '.join(parts)}"] if parts else []
-    if none := [one for one in with_labels if not one.is_above]:
-        clauses.append(f"none {none[0].beats} the best floor for {_by_kind(none)}")
+    not_above = [one for one in with_labels if not one.is_above]
+    for beats in dict.fromkeys(one.beats for one in not_above):
+        some = [one for one in not_above if one.beats == beats]
+        clauses.append(f"none {beats} the best floor for {_by_kind(some)}")
     settings = {one.run["setting"].replace("known ", "") for one in with_labels}
     shares = f" ({settings.pop()})" if labels == FEW and len(settings) == 1 else ""
     return f"**{IN_WORDS[labels]}**{shares} {', and '.join(clauses)}" if with_labels else ""
@@ -220,29 +220,28 @@ def _by_kind(answers: list[Best]) -> str:
 
 def _how_sure(answers: list[Best]) -> str:
     """Return the sentence on the tests of all answers."""
-    tested = [one for one in answers if one.test]
-    alike = f"{sum(bool(one.alike) for one in tested)} cannot be distinguished from others with"
-    parts = [above_floors(answers), *([f"{alike} the same labels"] if tested else []), FAVOURED]
-    return f"**how sure**: {'; '.join(parts)}"
+    alike = sum(bool(one.alike) for one in answers)
+    among = f"{alike} of them cannot be distinguished from others with the same labels"
+    parts = [above_floors(answers), among if any(one.test for one in answers) else "", FAVOURED]
+    return f"**how sure**: {'; '.join(filter(None, parts))}"
 
 
 def above_floors(answers: Iterable[Best]) -> str:
     """Say how many detectors beat their best floor or, where that is not tested, lie above it."""
     answers = list(answers)
-    tested, untested = (
-        [one for one in answers if bool(one.test) is is_so] for is_so in (True, False)
-    )
+    tested = [one for one in answers if one.test]
+    untested = [one for one in answers if not one.test]
     parts = []
+    if untested:
+        parts.append(
+            f"{sum(one.is_above for one in untested)} of {len(untested)} detectors without a "
+            "paired test have an interval above the AUROC of the best floor, and are not said to "
+            "beat it"
+        )
     if tested:
         parts.append(
             f"{sum(one.is_above for one in tested)} of {len(tested)} detectors beat the best floor "
             "of their data set in a paired test after Holm's correction"
-        )
-    if untested:
-        parts.append(
-            f"{sum(one.is_above for one in untested)} of {len(untested)} "
-            f"{'others' if tested else 'detectors'}, on data sets whose record has no paired "
-            "tests, have an interval above the AUROC of the best floor, and are not said to beat it"
         )
     return "; ".join(parts)
 

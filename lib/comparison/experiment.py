@@ -1,4 +1,4 @@
-"""What makes results one experiment: one commit, one profile, the same films.
+"""What makes the results of a data set one experiment: one commit, one profile, the same films.
 
 The commit is that at which results are recorded. Fits may have been trained at an earlier one:
 what counts is their key, a hash of code, parameters, data and seed, which must be that of the
@@ -12,14 +12,14 @@ import pandas as pd
 
 from lib import ablations, files, params
 from lib.comparison.scores import FLOOR, BrokenFit, read_fit
-from lib.comparison.tables import without_ablations
+from lib.comparison.tables import ORIGIN, without_ablations
 from lib.datasets.table import load_index
 from lib.errors import BadData
 from lib.fits import work
 from lib.grid import FUSION, Fit
 from lib.provenance import commit, data_hash
 
-EXPERIMENT = ["commit", "profile", "films"]  # the same for all rows of a record
+EXPERIMENT = ["commit", "profile", "films"]  # the same for all rows of a data set
 
 
 def of_now(root: Path) -> dict[str, str]:
@@ -66,26 +66,33 @@ def check_numbers(results: pd.DataFrame, build: Path) -> None:
             )
 
 
-def check_earlier(
-    origin: dict[str, str], kept: Path, datasets: list[str], dropped: list[str]
-) -> None:
-    """Raise BadData if results cannot be added to those in the folder `kept`.
+def check_earlier(now: pd.DataFrame, kept: Path, replace: bool) -> None:
+    """Raise BadData if runs cannot be put beside or in place of those in the folder `kept`.
 
-    Profile and films have to be those of all data sets there but the `dropped` ones, the commit
-    that of the same `datasets`.
+    Those of other data sets there must have the same profile and films. Those of the same ones are
+    replaced if `replace` is true, or if they are of the same commit and all among the new `now`.
     """
-    runs = pd.read_csv(kept / "runs.csv", dtype=str, keep_default_na=False)
-    runs = runs[~runs["dataset"].isin(dropped)]
-    same = runs[runs["dataset"].isin(datasets)]
-    for name, value in origin.items():
-        earlier = same if name == "commit" else runs
-        if others := sorted(set(earlier[name]) - {value}):
-            raise BadData(
-                f"reports/real holds results of another {name.removesuffix('s')} "
-                f"({', '.join(others)}) than these ({value}), which cannot be ranked together: "
-                + (
-                    "replace those of the same data sets with `make record REPLACE=yes`."
-                    if len(same)
-                    else "remove reports/real to begin another record."
-                )
-            )
+    earlier = pd.read_csv(kept / "runs.csv", dtype=str, keep_default_na=False)
+    of_same = earlier["dataset"].isin(now["dataset"])
+    advice = "keep them apart with `make record NAME=folder`."
+    for name in ("profile", "films"):
+        if others := sorted(set(earlier.loc[~of_same, name]) - set(now[name])):
+            raise BadData(_other(name, others, now, kept) + advice)
+    same = earlier[of_same]
+    if replace or same.empty:
+        return
+    for name in EXPERIMENT:
+        if others := sorted(set(same[name]) - set(now[name])):
+            raise BadData(_other(name, others, now, kept) + "replace those with REPLACE=yes.")
+    if lost := set(map(tuple, same[ORIGIN].to_numpy())) - set(map(tuple, now[ORIGIN].to_numpy())):
+        raise BadData(
+            f"{len(lost)} runs in reports/real are not among the results of now, as "
+            f"{' '.join(min(lost)[:2])}: run the whole grid, or replace them with REPLACE=yes."
+        )
+
+
+def _other(name: str, others: list[str], now: pd.DataFrame, kept: Path) -> str:
+    return (
+        f"{kept} holds results of another {name.removesuffix('s')} ({', '.join(others)}) than "
+        f"these ({now[name].iloc[0]}), which cannot be ranked together: "
+    )

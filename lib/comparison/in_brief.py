@@ -200,7 +200,7 @@ def _trust(real: list[Kind]) -> str:
     films = sorted({round(one.run["n"]) for one in every})
     widest = max(one.run["high"] - one.run["low"] for one in every) / 2
     return (
-        f"**How far to trust it**: {above_floors(every)}; each was "
+        f"**How far to trust it**: {above_floors(every)}; each detector was "
         f"selected among up to {max(one.among for one in every)} detectors on the {films[0]} to "
         f"{films[-1]} test films that it is measured on, which favours it, and intervals reach up "
         f"to {widest:.2f} to either side"

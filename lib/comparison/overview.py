@@ -286,7 +286,7 @@ def of_fusions(tests: pd.DataFrame) -> str:
 def curves(roc: pd.DataFrame, auroc: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, str]]:
     """Yield each data set, its ROC curves for figures.roc_by_family, and its best floor.
 
-    The curves are of the first seed of all methods and of that floor, without fusions.
+    The curves are of the first run of each method in `auroc` and of that floor, without fusions.
     """
     for dataset, group in auroc[auroc["family"].ne(FUSION)].groupby("dataset", sort=False):
         first = group[group["seed"].ne("mean")].drop_duplicates("method")

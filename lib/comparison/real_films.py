@@ -1,8 +1,8 @@
 """The record on real films (reports/real/), read for the page that shows it, without any phantom.
 
-It holds experiments on the same films and protocols, which are not mixed: the methods of the study,
-and of data sets that are not recorded anew those on a network trained on photographs. Of several
-seeds the median run represents a method, as in the answer of the first page.
+It holds experiments on the same films and protocols, which are shown apart: the methods of the
+study and, of data sets that are not yet recorded with all methods at once, those on a network
+trained on photographs. Of several seeds the median run represents a method, as on the first page.
 """
 
 import re
@@ -17,11 +17,11 @@ from lib.comparison import choices, claims, overview, peers
 from lib.comparison.ablations import P_HOLM
 from lib.comparison.answer import films_of
 from lib.comparison.in_brief import FILMS
-from lib.comparison.recorded import EXPERIMENTS, OF_ABLATIONS, tables, tests
+from lib.comparison.recorded import EXPERIMENTS, OF_ABLATIONS, read_one, tables, tests
 from lib.comparison.rows import UNLIKE
 from lib.comparison.scores import FLOOR
-from lib.comparison.tables import OF_ALL, read
-from lib.figures.glance import median_runs, runs
+from lib.comparison.tables import OF_ALL
+from lib.figures.glance import runs, shown
 from lib.grid import FUSION
 
 AXIS = "known normal and known abnormal training films (% each)"
@@ -42,8 +42,7 @@ class Experiment(NamedTuple):
     @property
     def auroc(self) -> pd.DataFrame:
         """The AUROC per film of the median run of each method, and of the floors."""
-        rows = runs(self.results)
-        return pd.concat([median_runs(rows), rows[rows["family"].eq(FLOOR)]])
+        return shown(self.results)
 
     @property
     def differences(self) -> pd.DataFrame:
@@ -69,7 +68,7 @@ def experiments() -> list[Experiment]:
 
 def _curves(folder: str) -> pd.DataFrame:
     path = ROOT / folder / "roc.csv"
-    return read(path) if path.exists() else pd.DataFrame(columns=OF_ALL["roc"])
+    return read_one(path) if path.exists() else pd.DataFrame(columns=OF_ALL["roc"])
 
 
 def origin(experiment: Experiment) -> str:

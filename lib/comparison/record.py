@@ -6,10 +6,10 @@ row per run (the first columns of results.csv), with the films (MD5) and the day
 profile and commit; `scores/` (lib.comparison.record_scores); `films.csv`, the number of films per
 data set; and `README.md` with the tables.
 
-Later results of the same experiment (lib.comparison.experiment) are added, so that a record may
-take several days; those of another commit replace a data set as a whole, if asked for. All data
-sets have the same profile and films. An experiment with a name has a folder of its own,
-reports/real/<name>/, and is not compared with others.
+A data set is recorded as a whole: its rows replace earlier ones, if asked for where these are of
+another commit or hold runs that the new ones lack. All data sets have the same profile and films.
+An experiment with a name has a folder of its own, reports/real/<name>/, and is not compared with
+others.
 """
 
 import os
@@ -26,6 +26,7 @@ from lib.comparison.scores import FLOOR
 from lib.comparison.tables import COLUMNS, ORIGIN, read, without_ablations
 from lib.datasets.table import load_index
 from lib.errors import BadData
+from lib.figures.glance import shown as shown_runs
 from lib.provenance import NO_FILMS, holds_phantoms
 
 OF_CODE = ["commit", "profile"]  # columns of results.csv
@@ -58,6 +59,8 @@ def record(root: Path = ROOT, replace: bool = False, name: str = "") -> str:
     """
     if holds_phantoms(root):
         raise BadData("data/ contains phantoms, not real films; nothing was recorded.")
+    if name == record_scores.FOLDER.name or Path(name).name != name:
+        raise BadData(f"NAME={name} cannot be used: give the name of a new folder, as NAME=hours.")
     published, kept = root / "reports/results.csv", root / "reports/real" / name
     origin = experiment.of_now(root)
     if origin["films"] == NO_FILMS or not published.exists():
@@ -68,18 +71,17 @@ def record(root: Path = ROOT, replace: bool = False, name: str = "") -> str:
     counts = pd.concat(_counts(dataset, results, root) for dataset in datasets)
     experiment.check_numbers(results, root / "build")
     scores = {name: record_scores.table_of(name, results, root / "build") for name in datasets}
-    of_code, shown = {key: origin[key] for key in OF_CODE}, record_scores.shown(results)
+    of_code = {key: origin[key] for key in OF_CODE}
     tables = {
         "results": results.assign(**of_code),
         "runs": _runs(results).assign(**origin, recorded=str(date.today())),
         "tests": _compared("tests", results, root).assign(**of_code),
-        "roc": _compared("roc", results, root).merge(shown[RUN]).assign(**of_code),
+        "roc": _compared("roc", results, root).merge(shown_runs(results)[RUN]).assign(**of_code),
         "films": counts,
     }
     if (kept / "runs.csv").exists():
-        dropped = datasets if replace else []
-        experiment.check_earlier(origin, kept, datasets, dropped)
-        tables = {key: _with_earlier(key, table, kept, dropped) for key, table in tables.items()}
+        experiment.check_earlier(tables["runs"], kept, replace)
+        tables = {key: _with_earlier(key, table, kept) for key, table in tables.items()}
     tables["results"] = _with_means(tables["results"])
     line = _origin(tables["runs"])
     peers_file = os.path.relpath(root / peers.FILE, kept)
@@ -150,23 +152,14 @@ def _compared(name: str, results: pd.DataFrame, root: Path) -> pd.DataFrame:
     return table[table["dataset"].isin(results["dataset"])]
 
 
-def _with_earlier(name: str, table: pd.DataFrame, kept: Path, dropped: list[str]) -> pd.DataFrame:
-    """Return the new table, followed by the earlier rows that it does not hold.
-
-    Those of the data sets `dropped` are left out. Paired tests and curves of a data set replace all
-    its earlier ones: tests are corrected together, and a curve is of the run that is the median.
-    """
+def _with_earlier(name: str, table: pd.DataFrame, kept: Path) -> pd.DataFrame:
+    """Return the new table, followed by the earlier rows of other data sets."""
     path = kept / f"{name}.csv"
-    if not path.exists():  # a record of before there were curves
+    if not path.exists():  # a record without tests or curves
         return table
     text = {"seed": str, "commit": str}  # a commit may look like a number
     earlier = pd.read_csv(path, dtype=text, keep_default_na=False)
-    if name in ("tests", "roc"):
-        dropped = [*dropped, *table["dataset"].unique()]
-    earlier = earlier[~earlier["dataset"].isin(dropped)]
-    keys = {"results": KEYS, "runs": ORIGIN, "films": ["dataset", "split"]}.get(name)
-    both = pd.concat([table, earlier])
-    return both.drop_duplicates(keys) if keys else both
+    return pd.concat([table, earlier[~earlier["dataset"].isin(table["dataset"])]])
 
 
 def _with_means(results: pd.DataFrame) -> pd.DataFrame:

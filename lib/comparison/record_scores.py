@@ -1,9 +1,9 @@
 """The scores of the record: of each data set a table of its test films, one column per detector.
 
 reports/real/scores/<data set>.csv has the columns film, patient (a number), label, and the scores
-of each method's median run, each floor and each fusion with a declared rule. From it any measure
-and paired test can be computed again, and scores of other detectors compared with ours, without the
-films. Films are named on the protocols of public data sets alone; those of a user have numbers.
+of each method's median run, each floor and each fusion with a declared rule. From it AUROC, ROC
+curves and paired tests on the test films can be computed again, and scores of other detectors be
+compared with ours (lib.comparison.against), without the films.
 """
 
 from collections.abc import Iterator
@@ -14,47 +14,52 @@ import pandas as pd
 from lib import ROOT, files, grid
 from lib.comparison.fusion import fuse, methods_of
 from lib.comparison.scores import FLOOR, Scored, read_fit, read_floors
-from lib.datasets.entries import load_entries
 from lib.datasets.table import load_index
 from lib.errors import BadData
-from lib.figures.glance import median_runs, runs
+from lib.figures.glance import shown
 from lib.grid import FUSION, Fit
 
 FOLDER = Path("reports/real/scores")
 OF_FILMS = ["film", "patient", "label"]
-DIGITS = "%.7g"  # of a score, as many as a float32 has
-
-
-def shown(results: pd.DataFrame) -> pd.DataFrame:
-    """Return the runs that pages show: the median run of each method, and the floors."""
-    rows = runs(results)
-    return pd.concat([median_runs(rows), rows[rows["family"].eq(FLOOR)]])
+#: Protocols on public films, which are named by their path in the folder of their data set; all
+#: other films have numbers, since a name may be a patient's.
+PUBLIC = ("nih_peers", "kermany224_peers", "knee_oa_peers", "knee_oa_peers_labels")
+DIGITS = "%.9g"  # of a score: all of a float32
 
 
 def table_of(dataset: str, results: pd.DataFrame, build: Path) -> pd.DataFrame:
-    """Return the scores of the shown runs on the test films of a data set."""
+    """Return the scores of the shown runs on the test films of a data set.
+
+    Raises BadData for scores whose AUROC is not that of their row of results.
+    """
     index = load_index(files.index(dataset, build))
     rows = shown(results[results["dataset"].eq(dataset)])
-    scored = list(_scored(dataset, rows, index, build))
-    test = scored[0].split("test")
-    numbers = pd.Series(range(1, len(test) + 1), test.index)
-    is_public = bool(load_entries().get(dataset, {}).get("peers"))
-    columns = {
-        "film": test["image_id"] if is_public else numbers,
-        "patient": test["patient_id"].factorize()[0] + 1,
+    scored = {one.method: one for one in _scored(dataset, rows, index, build)}
+    for row in rows.itertuples():
+        if row.method not in scored or round(scored[row.method].auroc, 4) != row.value:
+            raise BadData(
+                f"reports/results.csv has an AUROC of {row.method} on {dataset} that is not that "
+                "of its scores: run `make study` first."
+            )
+    test = next(iter(scored.values())).split("test")
+    patients, _ = test["patient_id"].factorize(sort=True)  # in order, as resamples draw them
+    films = {
+        "film": test["path"] if dataset in PUBLIC else range(1, len(test) + 1),
+        "patient": patients + 10 ** len(str(len(test))),
         "label": test["label"].astype(int),
     }
-    return pd.DataFrame(columns | {one.method: one.split("test")["score"] for one in scored})
+    return pd.DataFrame(films | {name: one.split("test")["score"] for name, one in scored.items()})
 
 
 def _scored(dataset: str, rows: pd.DataFrame, index: pd.DataFrame, build: Path) -> Iterator[Scored]:
     """Yield the run of each row: fits, then fusions, then floors."""
+    declared = grid.fusions()
     for row in rows[~rows["family"].isin([FLOOR, FUSION])].itertuples():
         yield read_fit(Fit(dataset, row.method, seed=int(row.seed)), index, build)
-    for row in rows[rows["family"].eq(FUSION)].itertuples():
+    for row in rows[rows["family"].eq(FUSION) & rows["method"].isin(declared)].itertuples():
         fits = [Fit(dataset, name, seed=int(row.seed)) for name in methods_of(row.method)]
         parts = [read_fit(fit, index, build) for fit in fits]
-        yield from (one.scored for one in fuse(row.method, grid.fusions()[row.method], parts))
+        yield from (one.scored for one in fuse(row.method, declared[row.method], parts))
     yield from read_floors(dataset, index, build)
 
 

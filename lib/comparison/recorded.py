@@ -38,10 +38,7 @@ def tables(paths: Iterable[str] = FILES) -> list[pd.DataFrame]:
     Raises BadData if one of them is mixed, or if they differ in profile or films.
     """
     _origins(paths)
-    whole = {path: read(path) for path in _existing(paths)}
-    for path, results in whole.items():
-        _check_one(path, results)
-    return list(whole.values())
+    return [read_one(path) for path in _existing(paths)]
 
 
 def tests(paths: Iterable[str] = ANSWERING) -> pd.DataFrame:
@@ -50,10 +47,15 @@ def tests(paths: Iterable[str] = ANSWERING) -> pd.DataFrame:
     Raises BadData if they are mixed.
     """
     kept = [path.with_name("tests.csv") for path in _existing(paths)]
-    tables = {path: read(path) for path in kept if path.exists()}
-    for path, table in tables.items():
-        _check_one(path, table)
-    return pd.concat([pd.DataFrame(columns=COLUMNS), *tables.values()])
+    tables = [read_one(path) for path in kept if path.exists()]
+    return pd.concat([pd.DataFrame(columns=COLUMNS), *tables])
+
+
+def read_one(path: Path) -> pd.DataFrame:
+    """Return a table of the record. Raises BadData if it is mixed."""
+    table = read(path)
+    _check_one(path, table)
+    return table
 
 
 def origin(paths: Iterable[str] = FILES) -> str:
@@ -124,8 +126,9 @@ def _check_one(path: Path, table: pd.DataFrame) -> None:
         mixed["commit"] = max(map(list, by_dataset), key=len, default=[])
     for name, several in mixed.items():
         if len(several) > 1:
+            apart = name in SHARED
             raise BadData(
                 f"{path.relative_to(ROOT)} mixes results of several {name.removesuffix('s')}s "
                 f"({', '.join(sorted(several))}), which cannot be ranked together: record one "
-                "experiment with `make record REPLACE=yes`."
+                f"experiment with `make record {'NAME=folder' if apart else 'REPLACE=yes'}`."
             )

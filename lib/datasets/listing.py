@@ -93,13 +93,14 @@ def matching(folder: Path, pattern: str) -> set[Path]:
     """
     paths = set(folder.glob(pattern))
     if "**" in pattern and not _has_circle(folder):
-        found = glob.iglob(pattern, root_dir=folder, recursive=True, include_hidden=True)
+        found = glob.iglob(pattern, root_dir=folder, recursive=True)
         paths |= {folder / path for path in found}
     return paths
 
 
 def _has_circle(folder: Path) -> bool:
     for parent, folders, _ in os.walk(folder, followlinks=True):
+        folders[:] = filter(is_visible, folders)
         if any(is_circular(Path(parent, name)) for name in folders):
             return True
     return False

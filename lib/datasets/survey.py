@@ -16,7 +16,7 @@ from lib import ROOT
 from lib.datasets.entries import listed, load_entries, load_split_settings
 from lib.datasets.examination import MOST_UNREADABLE
 from lib.datasets.index import list_films, split_films
-from lib.datasets.listing import is_visible, matching
+from lib.datasets.listing import is_visible
 from lib.datasets.originals import Originals, may_be_read, originals, shown
 from lib.datasets.split import FEWEST_NORMALS
 from lib.errors import BadData
@@ -138,7 +138,7 @@ def _above(entries: dict[str, dict], source: Path) -> dict[str, list[Path]]:
 
 def _matches(folder: Path, glob: str) -> list[Path]:
     try:
-        return list(matching(folder, glob))
+        return list(folder.glob(glob))
     except (
         ValueError,
         NotImplementedError,

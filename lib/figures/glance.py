@@ -59,6 +59,12 @@ def median_runs(results: pd.DataFrame) -> pd.DataFrame:
     return methods[is_median][::-1]
 
 
+def shown(results: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs of a table of results that pages show: the median of each method, floors."""
+    rows = runs(results)
+    return pd.concat([median_runs(rows), rows[rows["family"].eq(FLOOR)]])
+
+
 def best_of_families(results: pd.DataFrame) -> pd.DataFrame:
     """Return at most MOST rows per data set, best first: the best methods of each family.
 
