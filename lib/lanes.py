@@ -1,6 +1,6 @@
 """Run lanes of `dvc repro` in parallel, and end them all when a signal asks for it.
 
-    python -m lib.lanes "-s reconstruction" "-s svdd supervised"
+    python -m lib.lanes "-s fits scores" "-s floors"
 
 Each argument holds the arguments of `dvc repro` in one lane; without arguments one lane runs all
 stages. `@smallest` denotes the data set with the fewest fits. The exit status is 0 if all lanes

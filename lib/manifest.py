@@ -1,6 +1,6 @@
 """List the films of data/ with size and hash: `python -m lib.manifest`, the stage `manifest`.
 
-All stages that read films depend on this list, and not on data/: DVC, which has to look at each
+Stages that read films depend on this list, directly or through the index, and not on data/: DVC, which has to look at each
 film of a folder to see that none has changed, does so for one stage and not for ten.
 """
 
