@@ -1,7 +1,8 @@
 """List the films of data/ with size and hash: `python -m lib.manifest`, the stage `manifest`.
 
-Stages that read films depend on this list, directly or through the index, and not on data/: DVC, which has to look at each
-film of a folder to see that none has changed, does so for one stage and not for ten.
+Stages that read films depend on this list, directly or through the index, and not on data/: DVC,
+which has to look at each film of a folder to see that none has changed, does so for one stage and
+not for ten.
 """
 
 import csv
