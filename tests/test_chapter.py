@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from lib import ablations
-from lib.comparison import chapter, findings, sentences, tests, verdicts
+from lib.comparison import chapter, findings, overview, sentences, tests, verdicts
 from lib.comparison.ablations import Judged
 from lib.comparison.chapter import Chapter
 from lib.comparison.tables import COLUMNS, Measures
@@ -84,6 +84,19 @@ def test_methods_and_floors_are_in_one_table_best_first(whole):
     rows = chapter.against_floors(whole._replace(auroc=auroc))
     assert rows["labels"].tolist() == ["5 %", "", "1 %"]
     assert rows["method"][2].startswith("[deep_sad, seed 1](")
+
+
+def test_of_several_seeds_the_median_run_represents_a_method(whole):
+    """The best of three seeds would favour whoever has most of them."""
+    seeds = table(
+        *(row("dmsad", "few_labels", v, seed=s) for v, s in ((0.9, "0"), (0.7, "1"), (0.5, "2"))),
+        row("deep_sad", "few_labels", 0.65),
+        row("floor: knn", "floor", 0.6, seed=""),
+    )
+    several = whole._replace(auroc=seeds, tests=whole.tests.assign(seed_a=["1", "0"]))
+    assert "that of **dmsad**, 0.700" in chapter.result(several).replace("&nbsp;", " ")
+    assert chapter.headline(several).startswith("Best of the family: dmsad, AUROC 0.700")
+    assert "**0.700**" in overview.best(seeds) and "**0.900**" not in overview.best(seeds)
 
 
 def test_the_result_of_a_chapter_counts_what_is_clear(whole):
