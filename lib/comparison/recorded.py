@@ -64,8 +64,10 @@ def origin(paths: Iterable[str] = FILES) -> str:
     if origins.empty:
         return ""
     commits = [f"`{name}`" for name in origins["commit"].unique()]
+    *first, last = commits
+    at = f"commits {', '.join(first)} and {last}" if first else f"commit {last}"
     return (
-        f"Recorded at commit{'s' * (len(commits) > 1)} {' and '.join(commits)}, with the profile "
+        f"Recorded at {at}, with the profile "
         f"`{origins['profile'].iloc[0]}`{' and the same films' * (len(commits) > 1)}."
     )
 
