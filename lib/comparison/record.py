@@ -70,7 +70,7 @@ def record(root: Path = ROOT, replace: bool = False, name: str = "") -> str:
     experiment.check_fits(datasets)
     counts = pd.concat(_counts(dataset, results, root) for dataset in datasets)
     experiment.check_numbers(results, root / "build")
-    scores = {name: record_scores.table_of(name, results, root / "build") for name in datasets}
+    scores = {one: record_scores.table_of(one, results, root / "build") for one in datasets}
     of_code = {key: origin[key] for key in OF_CODE}
     tables = {
         "results": results.assign(**of_code),

@@ -21,7 +21,7 @@ from lib.grid import FUSION, Fit
 
 FOLDER = Path("reports/real/scores")
 OF_FILMS = ["film", "patient", "label"]
-#: Protocols on public films, which are named by their path in the folder of their data set; all
+#: Protocols on public films, which are named by their path below data/, that of `make data`; all
 #: other films have numbers, since a name may be a patient's.
 PUBLIC = ("nih_peers", "kermany224_peers", "knee_oa_peers", "knee_oa_peers_labels")
 DIGITS = "%.9g"  # of a score: all of a float32
