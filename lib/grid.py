@@ -12,7 +12,7 @@ from typing import NamedTuple
 from lib import params, variants
 from lib.errors import BadData
 
-FUSION = "fusion"  # the family of fused scores
+FLOOR, FUSION = "floor", "fusion"  # the families of floors and of fused scores
 FILM_SIZE = 224  # pixels per side of the films that a backbone sees, unless `film_size` is given
 
 

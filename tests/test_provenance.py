@@ -64,6 +64,11 @@ def test_ignores_code_out_of_reach(lib):
     assert fingerprint() == before
 
 
+@pytest.mark.parametrize("module", provenance.STAGES.values())
+def test_a_figure_is_out_of_reach_of_stages_that_make_numbers(module):
+    assert "lib.figures" not in provenance.fingerprint(module, f"{module}.__main__")
+
+
 def test_the_trace_names_commit_data_and_packages():
     trace = provenance.trace()
     assert {"commit", "data", "keras", "numpy"} <= set(trace)

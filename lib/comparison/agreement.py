@@ -11,9 +11,8 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from lib import prose
-from lib.comparison.scores import FLOOR
 from lib.comparison.tables import without_ablations
-from lib.grid import FUSION
+from lib.grid import FLOOR, FUSION
 
 LEFT_OUT = (FLOOR, FUSION)  # families that are no methods; ablations are left out as well
 RESAMPLES = 2000

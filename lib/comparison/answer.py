@@ -25,11 +25,10 @@ from lib.comparison.overview import pretraining
 from lib.comparison.recorded import ANSWERING
 from lib.comparison.recorded import tables as experiments
 from lib.comparison.recorded import tests as recorded_tests
-from lib.comparison.scores import FLOOR
+from lib.comparison.shown import median_runs, runs, shown
 from lib.comparison.tables import COLUMNS
 from lib.datasets.entries import load_entries
-from lib.figures.glance import median_runs, runs, shown
-from lib.grid import FUSION
+from lib.grid import FLOOR, FUSION
 from lib.prose import literal, unbroken, with_sign
 
 NONE, FEW, ALL = "no labels", "few labels", "all labels"

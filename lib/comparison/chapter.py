@@ -9,7 +9,7 @@ import pandas as pd
 from lib import ablations, grid, prose
 from lib.comparison import choices, claims, findings, recorded
 from lib.comparison.ablations import judge
-from lib.comparison.scores import FLOOR
+from lib.comparison.shown import median_runs
 from lib.comparison.tables import Measures, read_measures
 from lib.comparison.tests import CLEAR
 from lib.comparison.verdicts import (
@@ -19,11 +19,10 @@ from lib.comparison.verdicts import (
     shown,
     verdict,
 )
-from lib.figures.glance import median_runs
 from lib.fits import store
 from lib.fits.examples import Compared
 from lib.fits.store import Finished
-from lib.grid import Fit
+from lib.grid import FLOOR, Fit
 from lib.provenance import holds_phantoms
 
 FLOORS_SHOWN = 3

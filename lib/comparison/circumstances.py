@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pandas as pd
 
 from lib.comparison.overview import above_intervals, named
-from lib.comparison.scores import FLOOR
 from lib.comparison.strata import ALL, CRUDE, DIFFERENCE, POOLED
+from lib.grid import FLOOR
 from lib.prose import literal
 
 NONE = "No group of films has enough of either label."

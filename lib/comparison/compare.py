@@ -6,8 +6,8 @@ import pandas as pd
 
 from lib import files
 from lib.ablations import ABLATION
-from lib.comparison.scores import FLOOR
 from lib.comparison.tables import COLUMNS, OF_ALL, read_measures
+from lib.grid import FLOOR
 
 
 def compare(datasets: list[str], build: Path | None = None) -> pd.DataFrame:

@@ -11,12 +11,12 @@ from pathlib import Path
 import pandas as pd
 
 from lib import ablations, files, params
-from lib.comparison.scores import FLOOR, BrokenFit, read_fit
+from lib.comparison.scores import BrokenFit, read_fit
 from lib.comparison.tables import ORIGIN, without_ablations
 from lib.datasets.table import load_index
 from lib.errors import BadData
 from lib.fits import work
-from lib.grid import FUSION, Fit
+from lib.grid import FLOOR, FUSION, Fit
 from lib.provenance import commit, data_hash
 
 EXPERIMENT = ["commit", "profile", "films"]  # the same for all rows of a data set

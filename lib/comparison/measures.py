@@ -15,12 +15,12 @@ from lib.comparison.ablations import failures_of_ablation, judge_measured, rows_
 from lib.comparison.fusion import fuse
 from lib.comparison.reliability import rows_of_reliability
 from lib.comparison.rows import enough, ranking, rows_of_films, rows_of_maps
-from lib.comparison.scores import FLOOR, Scored, check_patients, read_fits, read_floors
+from lib.comparison.scores import Scored, check_patients, read_fits, read_floors
 from lib.comparison.strata import rows_of_strata
 from lib.comparison.tables import OF_ALL, OF_ONE, ORIGIN, RUN
 from lib.comparison.tests import paired_tests
 from lib.datasets.table import load_index
-from lib.grid import FUSION, Fit, Fusion
+from lib.grid import FLOOR, FUSION, Fit, Fusion
 
 RATES = np.linspace(0, 1, 101)  # false positive rates of stored ROC curves
 OF_RANKING = ("auroc", "average_precision")

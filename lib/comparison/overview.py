@@ -16,10 +16,9 @@ from lib.comparison.choices import marked
 from lib.comparison.fusion import methods_of
 from lib.comparison.reliability import BRIER, ERROR
 from lib.comparison.rows import UNLIKE
-from lib.comparison.scores import FLOOR
-from lib.figures.glance import median_runs
+from lib.comparison.shown import median_runs
 from lib.fits.keywords import photographs
-from lib.grid import FUSION
+from lib.grid import FLOOR, FUSION
 from lib.prose import literal, unbroken
 
 #: Metrics by the heading of their column.

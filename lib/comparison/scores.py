@@ -14,9 +14,8 @@ from lib.datasets.table import UNLABELLED
 from lib.errors import BadData
 from lib.fits import store, work
 from lib.floors import SHORTCUT
-from lib.grid import Fit
+from lib.grid import FLOOR, Fit
 
-FLOOR = "floor"  # the family of floors
 VALIDATION_LABELS = "validation labels"  # the end of a setting that uses these
 
 

@@ -8,9 +8,8 @@ import pandas as pd
 from lib import files
 from lib.ablations import ABLATION
 from lib.comparison import reliability, strata, tests
-from lib.comparison.scores import FLOOR
 from lib.errors import BadData
-from lib.grid import Fit
+from lib.grid import FLOOR, Fit
 
 ORIGIN = ["dataset", "method", "family", "seed", "setting"]
 COLUMNS = [*ORIGIN, "level", "group", "metric", "value", "low", "high", "n", "base_rate"]

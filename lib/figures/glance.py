@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lib.ablations import ABLATION
+from lib.comparison.shown import median_runs
 from lib.figures.style import (
     BLUE,
     GREEN,
@@ -19,11 +19,11 @@ from lib.figures.style import (
     stacked,
     styled,
 )
-from lib.grid import FUSION
+from lib.grid import FLOOR, FUSION
 
 MOST = 15  # rows per data set
 OF_A_FAMILY = 3
-FLOOR, SHORTCUT = "floor", "floor: shortcut "
+SHORTCUT = "floor: shortcut "
 #: Colour and mark of each family.
 LOOKS = {
     "supervised": (INK, "s"),
@@ -35,34 +35,6 @@ LOOKS = {
 }
 OTHER = (GREY, "P")
 BAND = {"facecolor": PALE, "edgecolor": GREY, "linewidth": 0.8}
-
-
-def runs(results: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of a table of results that are compared at a glance: AUROC of each run.
-
-    Without means over seeds, ablations, and fusions that several rules combine.
-    """
-    rows = results.query("level == 'image' and group == 'all' and metric == 'auroc'")
-    several = rows["family"].eq(FUSION) & rows["method"].str.contains(": ")
-    others = several | rows["family"].str.startswith(ABLATION) | rows["seed"].astype(str).eq("mean")
-    return rows[~others]
-
-
-def median_runs(results: pd.DataFrame) -> pd.DataFrame:
-    """Return the run of median AUROC of each method on each data set, the lower of two, best first.
-
-    `results` has the columns of `best_of_families`; floors are left out.
-    """
-    methods = results[results["family"].ne(FLOOR)].sort_values("value", kind="stable")
-    by_method = methods.groupby(["dataset", "method"])["value"]
-    is_median = by_method.cumcount().eq((by_method.transform("size") - 1) // 2)
-    return methods[is_median][::-1]
-
-
-def shown(results: pd.DataFrame) -> pd.DataFrame:
-    """Return the runs of a table of results that pages show: the median of each method, floors."""
-    rows = runs(results)
-    return pd.concat([median_runs(rows), rows[rows["family"].eq(FLOOR)]])
 
 
 def best_of_families(results: pd.DataFrame) -> pd.DataFrame:

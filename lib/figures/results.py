@@ -28,6 +28,7 @@ from lib.figures.style import (
     styled,
     tiles,
 )
+from lib.grid import FLOOR
 
 WITH_INTERVAL = 40  # letters of a name that leave room for its interval on a phone
 
@@ -200,7 +201,7 @@ def leaderboard(results: pd.DataFrame, measure: str = "AUROC", chance: float = 0
         order = rows.groupby("method")["value"].mean().sort_values(ascending=False)
         for place, method in enumerate(order.index):
             runs = rows[rows["method"] == method]
-            floor = (runs["family"] == "floor").all()
+            floor = (runs["family"] == FLOOR).all()
             places = place + np.linspace(-0.34, 0.34, len(runs) + 2)[1:-1]
             _dots(axes, runs, places, {"color": GREY, "mfc": "white"} if floor else {"color": BLUE})
         axes.axvline(chance, color=INK, linewidth=1, linestyle=":")

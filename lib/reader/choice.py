@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from lib import grid, params
 from lib.comparison import answer
+from lib.comparison.shown import runs
 from lib.comparison.tables import read_measures
 from lib.datasets.entries import load_entry
 from lib.errors import BadData
-from lib.figures.glance import runs
 from lib.fits import store, work
 from lib.grid import Fit
 
