@@ -10,8 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from lib import ROOT, figures, files, grid, provenance, selection
-from lib.comparison import tables
-from lib.comparison.answer import recorded
+from lib.comparison import recorded, tables
 from lib.comparison.choices import with_marks
 from lib.comparison.shown import runs
 from lib.datasets.survey import survey
@@ -55,7 +54,7 @@ def phantoms() -> None:
 def at_a_glance() -> None:
     """Draw the best methods on phantoms in the last run, and on real films in the record."""
     _write(figures.glance(with_marks(runs(tables.read(files.RESULTS)))), "results.png")
-    _write(figures.glance(with_marks(recorded())), "results_real.png")
+    _write(figures.glance(with_marks(recorded.auroc())), "results_real.png")
 
 
 def answer() -> None:

@@ -167,20 +167,17 @@ def test_the_table_has_a_row_per_data_set_and_says_what_is_not_significant(limbs
 
 def test_a_record_without_tests_claims_none(chests, tmp_path, monkeypatch):
     auroc, _ = chests
-    values = {"vae": 0.70, "resnet": 0.95, "floor_knn": 0.65}
-    for name, table in {"main": auroc, "more": results("nih", **values)}.items():
-        leave_record(tmp_path / name, table)
     monkeypatch.setattr(recorded, "ROOT", tmp_path)
-    paths = [f"{name}/results.csv" for name in ("main", "more", "missing")]
-    answers = answer.best(answer.recorded(paths))
-    assert [one.run["value"] for one in answers] == [0.80, 0.90, 0.91], "the first of two counts"
+    assert answer.best_recorded() == []
+    leave_record(tmp_path, auroc)
+    answers = answer.best_recorded()
+    assert [one.run["value"] for one in answers] == [0.80, 0.90, 0.91]
     assert all(one.test is None and one.is_above and not one.alike for one in answers)
     words = f"{answer.summary(answers, FILMS)} {answer.advice(answers)} {answer.table(answers)}"
     assert "clearly" not in words and "Holm" not in words and "p =" not in words
     assert (
         "without a paired test have an interval above" in words and "+0.100 (not tested)" in words
     )
-    assert answer.best(answer.recorded(["missing/results.csv"])) == []
 
 
 def test_data_sets_with_and_without_paired_tests_are_counted_apart():
@@ -222,18 +219,18 @@ def test_without_a_paired_test_no_detector_is_said_to_beat_a_floor_or_not_to():
 
 def test_paired_tests_of_the_record_let_pages_say_what_beats_a_floor(tmp_path, monkeypatch):
     monkeypatch.setattr(recorded, "ROOT", tmp_path)
-    path = "main/results.csv"
     rows = results("nih_peers", vae=0.80, floor_knn=0.65).assign(commit="0123456789")
-    leave_record(tmp_path / "main", rows)
-    (best,) = answer.best(answer.recorded([path]), recorded.tests([path]))
+    leave_record(tmp_path, rows)
+    (best,) = answer.best_recorded()
     assert best.beats == "has an interval above"
     tests = paired("nih_peers", ("vae", "floor: knn", 0.15, 0.001)).assign(commit="0123456789")
-    tests.to_csv(tmp_path / "main/tests.csv", index=False)
-    (best,) = answer.best(answer.recorded([path]), recorded.tests([path]))
+    kept = tmp_path / recorded.FOLDER / "tests.csv"
+    tests.to_csv(kept, index=False)
+    (best,) = answer.best_recorded()
     assert best.beats == "beats" and best.is_above and best.lead == 0.15
-    pd.concat([tests, tests.assign(commit="other")]).to_csv(tmp_path / "main/tests.csv")
+    pd.concat([tests, tests.assign(commit="other")]).to_csv(kept)
     with pytest.raises(BadData, match=r"tests\.csv mixes results of several commits"):
-        recorded.tests([path])
+        recorded.table("tests")
 
 
 def test_a_choice_in_sight_of_test_films_is_marked_and_explained(monkeypatch, chests):

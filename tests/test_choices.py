@@ -7,7 +7,7 @@ from nbconvert.filters import markdown2html
 from test_overview import results_of
 
 from lib import ROOT, grid, params, pictures
-from lib.comparison import answer, choices, overview
+from lib.comparison import choices, overview, recorded
 from lib.datasets.entries import load_entries
 from lib.figures.glance import best_of_families
 
@@ -96,7 +96,7 @@ def test_the_pictures_of_the_readme_mark_their_methods(monkeypatch):
         pictures, "_write", lambda figure, name: drawn.update({name: figure.get_label()})
     )
     pictures.at_a_glance()
-    marked = choices.with_marks(best_of_families(answer.recorded()))["method"]
+    marked = choices.with_marks(best_of_families(recorded.auroc()))["method"]
     assert marked.str.contains(choices.MARK).any()
     assert drawn["results_real.png"].count(choices.MARK) == marked.str.count(choices.MARK).sum()
 

@@ -4,7 +4,6 @@ import pandas as pd
 import pytest
 
 from lib.comparison import answer, real_films
-from lib.comparison.recorded import OF_ABLATIONS
 from lib.datasets.entries import load_entries
 
 SETTINGS = {
@@ -19,24 +18,21 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="module")
-def experiments():
-    return real_films.experiments()
+def record():
+    return real_films.read()
 
 
-def test_all_experiments_of_the_record_are_shown_and_none_of_phantoms(experiments):
-    assert [one.folder for one in experiments] == list(real_films.EXPERIMENTS)
+def test_the_record_is_of_real_films_and_none_of_phantoms(record):
     entries = load_entries()
-    for one in experiments:
-        assert all(entries[name].get("peers") for name in one.auroc["dataset"].unique())
+    assert all(entries[name].get("peers") for name in record.auroc["dataset"].unique())
+    words = real_films.origin(record)
+    assert words.count("\n") == 3 and "chests (nih&#95;peers)" in words
 
 
-def test_a_method_has_the_number_of_the_first_page(experiments):
-    """That of its median run, in the experiment that comes first."""
-    answering = [one.auroc for one in experiments if one.folder not in OF_ABLATIONS]
-    measured = pd.concat(answering).drop_duplicates(["dataset", "method"])
-    numbers = measured.set_index(["dataset", "method"])["value"]
-    first_page = answer.recorded().set_index(["dataset", "method"])["value"]
-    pd.testing.assert_series_equal(numbers.sort_index(), first_page.sort_index())
+def test_a_method_has_the_number_of_the_first_page(record):
+    for one in answer.best_recorded():
+        rows = record.auroc.query("dataset == @one.dataset and method == @one.run['method']")
+        assert rows["value"].item() == one.run["value"]
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
@@ -44,8 +40,8 @@ def test_a_curve_over_labels_holds_equal_shares_alone(setting):
     assert real_films._percent(setting) == SETTINGS[setting]
 
 
-def test_a_curve_over_labels_has_the_means_of_the_record(experiments):
-    curves = {name: rest for name, *rest in real_films.label_curves(experiments[0].results)}
+def test_a_curve_over_labels_has_the_means_of_the_record(record):
+    curves = {name: rest for name, *rest in real_films.label_curves(record.results)}
     assert "nih_peers" in curves
     for dataset, (means, fits, floor) in curves.items():
         assert set(means["dataset"]) | set(fits["dataset"]) == {dataset}
@@ -58,26 +54,25 @@ def test_a_curve_over_labels_has_the_means_of_the_record(experiments):
         assert name.startswith("floor: ")
 
 
-def test_a_contrast_has_the_p_value_of_its_row(experiments):
-    table = real_films.contrasts(experiments[0].results)
+def test_a_contrast_has_the_p_value_of_its_row(record):
+    table = real_films.contrasts(record.results)
     classifiers = {"resnet&#95;few", "resnet&#95;few&#95;pu", "lesion&#95;logistic"}
     assert len(table) and set(table["compared with"]) <= classifiers
-    results = experiments[0].results
+    results = record.results
     p_values = results.query("metric == 'auroc_contrast_p_holm' and dataset == 'nih_peers'")
     shown = table.loc[table["dataset"].eq("nih_peers"), "p (Holm)"]
     assert sorted(shown) == sorted(p_values["value"].map("{:.4f}".format))
     assert real_films.contrasts(results.head(0)).empty
 
 
-def test_groups_are_of_median_runs_without_floors(experiments):
-    for one in experiments:
-        for dataset, rows in real_films.groups(one):
-            assert not rows.duplicated(["method", "group"]).any(), dataset
-            assert not rows["family"].isin(["floor", "fusion"]).any()
+def test_groups_are_of_median_runs_without_floors(record):
+    for dataset, rows in real_films.groups(record):
+        assert not rows.duplicated(["method", "group"]).any(), dataset
+        assert not rows["family"].isin(["floor", "fusion"]).any()
 
 
-def test_numbers_of_the_codes_are_next_to_ours_with_their_protocol(experiments):
-    tables = real_films.beside_codes(experiments[1])
+def test_numbers_of_the_codes_are_next_to_ours_with_their_protocol(record):
+    tables = real_films.beside_codes(record)
     words = tables["nih_peers"]
     assert "| ImageNet | this study |" in words and "see its publication" in words
     assert "dataset" not in words.splitlines()[0]

@@ -1,92 +1,91 @@
-"""The record of real films on other pages: one profile and the same films, or no ranking."""
+"""The record of real films, as pages read it: one profile and the same films, or no ranking."""
 
 from dataclasses import replace
 
 import pandas as pd
 import pytest
 
-from lib import ROOT, ablations
-from lib.comparison import recorded
+from lib import ablations
+from lib.ablations import ABLATION
+from lib.comparison import record_scores, recorded
 from lib.errors import BadData
+from lib.grid import FLOOR
 
 QUICK = {"commit": "0123456789", "profile": "quick", "films": "abc.dir"}
-PATHS = ["main/results.csv", "more/results.csv", "missing/results.csv"]
 
 
-def leave_record(folder, results, **others):
-    """Write the results of an experiment and what it was made of."""
-    folder.mkdir()
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """Return a repository without a record."""
+    monkeypatch.setattr(recorded, "ROOT", tmp_path)
+    return tmp_path
+
+
+def leave_record(root, results, **others):
+    """Write the results of a record and what it was made of."""
+    folder = root / recorded.FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
     results.to_csv(folder / "results.csv", index=False)
     pd.DataFrame([QUICK | others]).assign(dataset="limbs").to_csv(folder / "runs.csv", index=False)
 
 
-@pytest.mark.parametrize(("name", "other"), [("profile", "hours"), ("films", "def.dir")])
-def test_experiments_of_other_films_or_another_profile_are_not_ranked_together(
-    name, other, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(recorded, "ROOT", tmp_path)
-    leave_record(tmp_path / "main", pd.DataFrame({"seed": ["0"]}))
-    leave_record(tmp_path / "more", pd.DataFrame({"seed": ["1"]}), **{name: other})
-    assert len(recorded.tables(PATHS[:1])) == 1
-    with pytest.raises(BadData, match=f"differ in their {name} .*{other}"):
-        recorded.tables(PATHS)
-
-
 @pytest.mark.parametrize("name", QUICK)
-def test_a_table_of_several_experiments_is_refused(name, tmp_path, monkeypatch):
-    """As by hand, since `make record` writes none: once in runs.csv and once in results.csv."""
-    monkeypatch.setattr(recorded, "ROOT", tmp_path)
-    mixed = pd.DataFrame([QUICK, QUICK | {name: "other"}]).assign(dataset="limbs")
-    leave_record(tmp_path / "main", pd.DataFrame({"seed": ["0", "1"]}))
-    mixed.to_csv(tmp_path / "main/runs.csv", index=False)
+@pytest.mark.parametrize("of", ["results", "runs"])
+def test_a_table_of_several_experiments_is_refused(of, name, root):
+    """As by hand, since `make record` writes none."""
+    mixed = pd.DataFrame([QUICK, QUICK | {name: "other"}]).assign(dataset="limbs", seed=["0", "1"])
+    leave_record(root, mixed.head(1))
+    mixed.to_csv(root / recorded.FOLDER / f"{of}.csv", index=False)
     advice = "REPLACE=yes" if name == "commit" else "NAME=folder"
-    message = f"mixes results of several {name.removesuffix('s')}s .*other.*{advice}"
-    with pytest.raises(BadData, match=f"runs.csv {message}"):
-        recorded.tables(PATHS)
-    if name != "films":  # which results.csv does not name
-        leave_record(tmp_path / "more", mixed.assign(seed=["0", "1"]))
-        with pytest.raises(BadData, match=f"results.csv {message}"):
-            recorded.tables(PATHS[1:])
+    message = f"{of}.csv mixes results of several {name.removesuffix('s')}s .*other.*{advice}"
+    with pytest.raises(BadData, match=message):
+        recorded.table(of)
 
 
-def test_the_commits_of_the_experiments_are_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(recorded, "ROOT", tmp_path)
-    assert recorded.origin(PATHS) == ""
-    leave_record(tmp_path / "main", pd.DataFrame({"seed": ["0"]}))
-    assert recorded.origin(PATHS) == "Recorded at commit `0123456789`, with the profile `quick`."
-    leave_record(tmp_path / "more", pd.DataFrame({"seed": ["0"]}), commit="1111111111")
-    assert "at commits `0123456789` and `1111111111`, with the " in recorded.origin(PATHS)
-    assert [len(table) for table in recorded.tables(PATHS)] == [1, 1]
-
-
-def test_each_data_set_may_have_a_commit_of_its_own(tmp_path, monkeypatch):
-    monkeypatch.setattr(recorded, "ROOT", tmp_path)
+def test_the_commits_of_the_record_are_named(root):
+    assert recorded.origin() == ""
+    leave_record(root, pd.DataFrame({"seed": ["0"]}))
+    words = "at commit `0123456789`, with the profile `quick`"
+    assert words in recorded.origin()
     rows = [QUICK | {"dataset": "limbs"}, QUICK | {"dataset": "chests", "commit": "1111111111"}]
-    leave_record(tmp_path / "main", pd.DataFrame(rows).assign(seed="0"))
-    pd.DataFrame(rows).to_csv(tmp_path / "main/runs.csv", index=False)
-    assert [len(table) for table in recorded.tables(PATHS)] == [2]
+    pd.DataFrame(rows).to_csv(root / recorded.FOLDER / "runs.csv", index=False)
+    assert len(recorded.table("runs")) == 2, "each data set may have a commit of its own"
+    assert "at commits `0123456789` and `1111111111`, with the " in recorded.origin()
 
 
-@pytest.mark.parametrize("path", recorded.FILES)
-def test_no_interval_of_the_committed_record_leaves_the_range_of_its_measure(path):
+def test_no_interval_of_the_committed_record_leaves_the_range_of_its_measure():
     """Means over seeds of the `auroc`, which have a standard deviation and no interval, apart."""
-    rows = pd.read_csv(ROOT / path, dtype={"seed": str})
+    rows = recorded.table("results")
     rows = rows[rows["metric"].ne("auroc") | rows["seed"].ne("mean")]
     metric = rows["metric"]
     for least, names in {-1: "auroc_(?:difference|contrast)$", 0: "auroc(?:_over_seeds)?$"}.items():
         numbers = rows.loc[metric.str.fullmatch(names), ["value", "low", "high"]].dropna()
         assert numbers.ge(least).all(axis=None) and numbers.le(1).all(axis=None)
-        assert len(numbers) or least, "one seed has no differences"
+        assert len(numbers)
         assert numbers["low"].le(numbers["value"]).all()
         assert numbers["value"].le(numbers["high"]).all()
 
 
 def test_fitted_measures_of_the_committed_record_name_the_labels_that_they_used():
-    for path in recorded.FILES:
-        rows = pd.read_csv(ROOT / path)
-        fitted = rows["metric"].str.contains("brier|calibration_error|_at_threshold_recall")
-        labels = rows.loc[fitted & rows["family"].ne("floor"), "setting"]
-        assert len(labels) and labels.str.endswith("validation labels").all()
+    rows = recorded.table("results")
+    fitted = rows["metric"].str.contains("brier|calibration_error|_at_threshold_recall")
+    labels = rows.loc[fitted & rows["family"].ne("floor"), "setting"]
+    assert len(labels) and labels.str.endswith("validation labels").all()
+
+
+def test_the_committed_record_has_each_method_at_once():
+    """Of each data set one commit, and paired tests and a ROC curve of each method."""
+    runs, tests, roc = (recorded.table(name) for name in ("runs", "tests", "roc"))
+    assert set(runs["dataset"]) == set(record_scores.PUBLIC)
+    of_grid = runs[~runs["family"].str.startswith((ABLATION, FLOOR))]
+    for dataset, rows in of_grid.groupby("dataset"):
+        methods = set(rows["method"])
+        compared = tests[tests["dataset"].eq(dataset)]
+        assert methods <= {*compared["method_a"], *compared["method_b"]}
+        assert {"patchcore", "lesion_head", "padim", "nsa", "vae"} <= methods
+        assert set(rows.query("family != @FUSION")["method"]) <= set(
+            roc.loc[roc["dataset"].eq(dataset), "method"]
+        )
 
 
 def test_the_committed_record_answers_the_questions_of_the_ablations():

@@ -18,15 +18,11 @@ from typing import NamedTuple
 import pandas as pd
 
 from lib import provenance
-from lib.comparison import choices, claims
+from lib.comparison import choices, claims, recorded
 from lib.comparison.choices import marked
 from lib.comparison.fusion import FIXED
 from lib.comparison.overview import pretraining
-from lib.comparison.recorded import ANSWERING
-from lib.comparison.recorded import tables as experiments
-from lib.comparison.recorded import tests as recorded_tests
-from lib.comparison.shown import median_runs, runs, shown
-from lib.comparison.tables import COLUMNS
+from lib.comparison.shown import median_runs, runs
 from lib.datasets.entries import load_entries
 from lib.grid import FLOOR, FUSION
 from lib.prose import literal, unbroken, with_sign
@@ -149,21 +145,9 @@ def _pairs(tests: pd.DataFrame | None) -> dict[tuple[str, str, str], dict]:
     return pairs
 
 
-def recorded(paths: Iterable[str] = ANSWERING) -> pd.DataFrame:
-    """Return the AUROC of each median run, and of the floors, on the real films of the record.
-
-    Of a method in several experiments, the first counts. Raises BadData if these differ in films or
-    profile.
-    """
-    parts = [pd.DataFrame(columns=COLUMNS), *map(shown, experiments(paths))]
-    return pd.concat([part for part in parts if len(part)] or parts).drop_duplicates(
-        ["dataset", "method"]
-    )
-
-
 def best_recorded() -> list[Best]:
     """Return the best detectors on the real films of the record. Raises BadData if it is mixed."""
-    return best(recorded(), recorded_tests())
+    return best(recorded.auroc(), recorded.table("tests"))
 
 
 def opening() -> str:

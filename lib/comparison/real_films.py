@@ -1,8 +1,6 @@
 """The record on real films (reports/real/), read for the page that shows it, without any phantom.
 
-It holds experiments on the same films and protocols, which are shown apart: the methods of the
-study and, of data sets that are not yet recorded with all methods at once, those on a network
-trained on photographs. Of several seeds the median run represents a method, as on the first page.
+Of several seeds the median run represents a method, as on the first page.
 """
 
 import re
@@ -13,14 +11,12 @@ import pandas as pd
 
 from lib import ROOT, prose
 from lib.ablations import ABLATION
-from lib.comparison import choices, claims, overview, peers
+from lib.comparison import choices, claims, overview, peers, recorded
 from lib.comparison.ablations import P_HOLM
 from lib.comparison.answer import films_of
 from lib.comparison.in_brief import FILMS
-from lib.comparison.recorded import EXPERIMENTS, OF_ABLATIONS, read_one, tables, tests
 from lib.comparison.rows import UNLIKE
 from lib.comparison.shown import runs, shown
-from lib.comparison.tables import OF_ALL
 from lib.grid import FLOOR, FUSION
 
 AXIS = "known normal and known abnormal training films (% each)"
@@ -28,15 +24,13 @@ LEFT_OUT = (FLOOR, FUSION)  # of the comparison over groups of films
 LABELS = f"{ABLATION}label_fraction"
 
 
-class Experiment(NamedTuple):
-    """One experiment of the record."""
+class Record(NamedTuple):
+    """The tables of the record."""
 
-    title: str
-    folder: str
     results: pd.DataFrame  # all rows, as in reports/results.csv
-    runs: pd.DataFrame  # one row per fit: commit, profile, day
-    tests: pd.DataFrame  # paired tests, and ROC curves, of the data sets that have them
-    roc: pd.DataFrame
+    runs: pd.DataFrame  # one row per run: commit, profile, day
+    tests: pd.DataFrame  # paired tests
+    roc: pd.DataFrame  # ROC curves
 
     @property
     def auroc(self) -> pd.DataFrame:
@@ -49,38 +43,18 @@ class Experiment(NamedTuple):
         return self.results[self.results["metric"].eq("auroc_difference")]
 
 
-def experiments() -> list[Experiment]:
-    """Return the experiments of the record that exist. Raises BadData if one of them is mixed."""
-    return [
-        Experiment(
-            title,
-            folder,
-            results,
-            pd.read_csv(ROOT / folder / "runs.csv", dtype=str),
-            tests([f"{folder}/results.csv"]),
-            _curves(folder),
-        )
-        for folder, title in EXPERIMENTS.items()
-        for results in tables([f"{folder}/results.csv"])
-    ]
+def read() -> Record:
+    """Return the record. Raises BadData if a table of it is mixed."""
+    return Record(*map(recorded.table, Record._fields))
 
 
-def _curves(folder: str) -> pd.DataFrame:
-    path = ROOT / folder / "roc.csv"
-    return read_one(path) if path.exists() else pd.DataFrame(columns=OF_ALL["roc"])
-
-
-def origin(experiment: Experiment) -> str:
-    """Say what an experiment consists of, and from which code it is, as an item in Markdown."""
-    made = experiment.runs.query("family != 'floor' and family != 'fusion'")
-    commits, profiles = (
-        ", ".join(sorted(made[column].unique())) for column in ("commit", "profile")
-    )
-    apart = "; of one seed, so that the answer above leaves it out"
-    return (
-        f"- **{experiment.title}** (`{experiment.folder}`): {len(made)} fits of "
-        f"{made['method'].nunique()} methods, at commit {commits}, with the profile `{profiles}`"
-        f"{apart if experiment.folder in OF_ABLATIONS else ''}."
+def origin(record: Record) -> str:
+    """Say which fits of each data set were recorded, and at which commit, as items in Markdown."""
+    fits = record.runs[~record.runs["family"].isin(LEFT_OUT)]
+    return "\n".join(
+        f"- **{films_of(dataset)}**: {len(rows)} fits of {rows['method'].nunique()} methods, at "
+        f"commit {rows['commit'].iloc[0]}, with the profile `{rows['profile'].iloc[0]}`."
+        for dataset, rows in fits.groupby("dataset", sort=False)
     )
 
 
@@ -118,14 +92,14 @@ def _percent(setting: str) -> float | None:
     return float(shares[1]) if shares else None
 
 
-def groups(experiment: Experiment) -> Iterator[tuple[str, pd.DataFrame]]:
+def groups(record: Record) -> Iterator[tuple[str, pd.DataFrame]]:
     """Yield per data set the AUROC of the median run of each detector over each group of films."""
     keys = ["dataset", "method", "seed"]
-    rows = experiment.results.query(
+    rows = record.results.query(
         "level == 'image' and metric == 'auroc' and group != 'all' and family not in @LEFT_OUT"
     )
     rows = rows[rows["group"].ne(UNLIKE)]
-    rows = rows.merge(experiment.auroc[keys])
+    rows = rows.merge(record.auroc[keys])
     yield from rows.groupby("dataset", sort=False)
 
 
@@ -157,12 +131,12 @@ def without_dataset(table: pd.DataFrame) -> pd.DataFrame:
     return table.drop(columns="dataset")
 
 
-def beside_codes(experiment: Experiment) -> dict[str, str]:
+def beside_codes(record: Record) -> dict[str, str]:
     """Return per data set the table of our numbers and those of the reference codes, in Markdown.
 
     With the pre-training of each of ours; the codes' protocols are in the column `note`.
     """
-    rows = experiment.auroc
+    rows = record.auroc
     floors = rows[rows["family"].eq(FLOOR)].sort_values("value", ascending=False)
     shown = pd.concat([rows[rows["family"].ne(FLOOR)], floors.groupby("dataset").head(3)])
     shown = shown.assign(

@@ -21,14 +21,6 @@ PARTS = {  # file of the study -> what it is, and its encoding
     "croissant.json": ("Description of the phantoms (Croissant)", "application/ld+json"),
     "reports/results.csv": ("Every number of the default run, on phantoms", "text/csv"),
     "reports/real/results.csv": ("Every recorded number on real films", "text/csv"),
-    "reports/real/pretrained/results.csv": (
-        "Every recorded number of pretrained networks on real films",
-        "text/csv",
-    ),
-    "reports/real/trained_part/results.csv": (
-        "Every recorded number of networks trained to find synthetic lesions on real films",
-        "text/csv",
-    ),
 }
 
 
