@@ -63,7 +63,7 @@ reader:                    ## a page in reports/reader/ that reads films in the 
 reports: $(READY)          ## read the pages in a browser, on this machine only
 	python -m http.server --bind 127.0.0.1 --directory reports 8000
 
-record: $(READY)           ## keep the results of real films in reports/real/; REPLACE=yes: in place of earlier ones of the same data sets; NAME=x: in a folder
+record: $(READY)           ## keep the results of real films in reports/real/; REPLACE=yes: in place of earlier ones of the same data sets; NAME=x: in a folder, shown on no page
 	python -m lib.comparison record $(if $(REPLACE),--replace) $(if $(NAME),--name $(NAME))
 
 WITH :=

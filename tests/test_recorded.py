@@ -5,13 +5,12 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from lib import ablations
-from lib.ablations import ABLATION
+from lib import ablations, params
 from lib.comparison import record_scores, recorded
 from lib.errors import BadData
-from lib.grid import FLOOR
 
 QUICK = {"commit": "0123456789", "profile": "quick", "films": "abc.dir"}
+OF_METHODS = ["runs", "tests", "roc"]
 
 
 @pytest.fixture
@@ -22,35 +21,54 @@ def root(tmp_path, monkeypatch):
 
 
 def leave_record(root, results, **others):
-    """Write the results of a record and what it was made of."""
-    folder = root / recorded.FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    results.to_csv(folder / "results.csv", index=False)
-    pd.DataFrame([QUICK | others]).assign(dataset="limbs").to_csv(folder / "runs.csv", index=False)
+    """Write the results of a record and what it was made of; return its folder."""
+    folder, of_code = root / recorded.FOLDER, QUICK | others
+    folder.mkdir(parents=True)
+    runs = results[["dataset"]].drop_duplicates().assign(**of_code)
+    runs.to_csv(folder / "runs.csv", index=False)
+    del of_code["films"]
+    results.assign(**of_code).to_csv(folder / "results.csv", index=False)
+    return folder
 
 
-@pytest.mark.parametrize("name", QUICK)
-@pytest.mark.parametrize("of", ["results", "runs"])
+LIMBS = pd.DataFrame({"dataset": ["limbs"], "seed": "0"})
+
+
+@pytest.mark.parametrize(
+    ("of", "name"),
+    [*(("runs", name) for name in QUICK), ("results", "commit"), ("results", "profile")],
+)
 def test_a_table_of_several_experiments_is_refused(of, name, root):
     """As by hand, since `make record` writes none."""
-    mixed = pd.DataFrame([QUICK, QUICK | {name: "other"}]).assign(dataset="limbs", seed=["0", "1"])
-    leave_record(root, mixed.head(1))
-    mixed.to_csv(root / recorded.FOLDER / f"{of}.csv", index=False)
-    advice = "REPLACE=yes" if name == "commit" else "NAME=folder"
-    message = f"{of}.csv mixes results of several {name.removesuffix('s')}s .*other.*{advice}"
-    with pytest.raises(BadData, match=message):
-        recorded.table(of)
+    path = leave_record(root, LIMBS) / f"{of}.csv"
+    rows = pd.read_csv(path, dtype=str)
+    pd.concat([rows, rows.assign(**{name: "other"})]).to_csv(path, index=False)
+    again = "this data set" if name == "commit" else "all data sets"
+    several = f"mixes results of several {name.removesuffix('s')}s .*other.* record {again} again"
+    with pytest.raises(BadData, match=f"{of}.csv {several}"):
+        recorded.table("results")
+
+
+@pytest.mark.parametrize("name", ["commit", "profile"])
+def test_results_of_other_runs_than_were_recorded_are_refused(name, root):
+    path = leave_record(root, LIMBS) / "results.csv"
+    assert len(recorded.table("results")) == 1
+    pd.read_csv(path, dtype=str).assign(**{name: "other"}).to_csv(path, index=False)
+    with pytest.raises(BadData, match=r"results\.csv has rows of limbs at a commit or profile"):
+        recorded.table("results")
 
 
 def test_the_commits_of_the_record_are_named(root):
     assert recorded.origin() == ""
-    leave_record(root, pd.DataFrame({"seed": ["0"]}))
-    words = "at commit `0123456789`, with the profile `quick`"
-    assert words in recorded.origin()
+    folder = leave_record(root, LIMBS)
+    assert recorded.origin() == "Recorded at commit `0123456789`, with the profile `quick`."
     rows = [QUICK | {"dataset": "limbs"}, QUICK | {"dataset": "chests", "commit": "1111111111"}]
-    pd.DataFrame(rows).to_csv(root / recorded.FOLDER / "runs.csv", index=False)
+    pd.DataFrame(rows).to_csv(folder / "runs.csv", index=False)
     assert len(recorded.table("runs")) == 2, "each data set may have a commit of its own"
-    assert "at commits `0123456789` and `1111111111`, with the " in recorded.origin()
+    assert recorded.origin() == (
+        "Recorded at commits `0123456789` and `1111111111`, with the profile `quick` and the same "
+        "films."
+    )
 
 
 def test_no_interval_of_the_committed_record_leaves_the_range_of_its_measure():
@@ -73,19 +91,18 @@ def test_fitted_measures_of_the_committed_record_name_the_labels_that_they_used(
     assert len(labels) and labels.str.endswith("validation labels").all()
 
 
-def test_the_committed_record_has_each_method_at_once():
-    """Of each data set one commit, and paired tests and a ROC curve of each method."""
-    runs, tests, roc = (recorded.table(name) for name in ("runs", "tests", "roc"))
-    assert set(runs["dataset"]) == set(record_scores.PUBLIC)
-    of_grid = runs[~runs["family"].str.startswith((ABLATION, FLOOR))]
-    for dataset, rows in of_grid.groupby("dataset"):
-        methods = set(rows["method"])
-        compared = tests[tests["dataset"].eq(dataset)]
-        assert methods <= {*compared["method_a"], *compared["method_b"]}
-        assert {"patchcore", "lesion_head", "padim", "nsa", "vae"} <= methods
-        assert set(rows.query("family != @FUSION")["method"]) <= set(
-            roc.loc[roc["dataset"].eq(dataset), "method"]
-        )
+@pytest.mark.parametrize("dataset", record_scores.PUBLIC)
+def test_the_committed_record_has_all_methods_of_its_grid(dataset):
+    """With a paired test, a ROC curve and scores of each."""
+    families = params.read("study")["grids"]["peers"]["families"].values()
+    entries = [entry for family in families for entry in family if dataset in entry["datasets"]]
+    methods = {method for entry in entries for method in entry["methods"]}
+    assert len(methods) > 30
+    tables = map(recorded.table, OF_METHODS)
+    runs, tests, roc = (rows[rows["dataset"].eq(dataset)] for rows in tables)
+    assert methods <= set(runs["method"]) and methods <= set(roc["method"])
+    assert methods <= set(tests["method_a"]) | set(tests["method_b"])
+    assert methods <= set(record_scores.read(dataset).columns)
 
 
 def test_the_committed_record_answers_the_questions_of_the_ablations():

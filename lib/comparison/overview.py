@@ -108,9 +108,7 @@ def ranked(auroc: pd.DataFrame) -> pd.DataFrame:
             ],
             "family": rows["family"].str.replace("_", " "),
             "pre-training": rows["method"].map(pretraining),
-            "known labels": rows["setting"]
-            .str.replace("known ", "")
-            .str.replace(" %", unbroken(" %")),
+            "known labels": rows["setting"].map(_labels),
         }
     )
 

@@ -48,7 +48,7 @@ def read() -> Record:
     return Record(*map(recorded.table, Record._fields))
 
 
-def origin(record: Record) -> str:
+def fits_recorded(record: Record) -> str:
     """Say which fits of each data set were recorded, and at which commit, as items in Markdown."""
     fits = record.runs[~record.runs["family"].isin(LEFT_OUT)]
     return "\n".join(

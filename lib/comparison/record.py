@@ -8,8 +8,7 @@ data set; and `README.md` with the tables.
 
 A data set is recorded as a whole: its rows replace earlier ones, if asked for where these are of
 another commit or hold runs that the new ones lack. All data sets have the same profile and films.
-An experiment with a name has a folder of its own, reports/real/<name>/, and is not compared with
-others.
+An experiment with a name has a folder of its own, reports/real/<name>/, which no page shows.
 """
 
 import os

@@ -1,7 +1,7 @@
 """The record of real films (reports/real/, written by lib.comparison.record), read for pages.
 
-All of it has one profile and the same films, and all of a data set one commit; a table that mixes
-these is refused.
+All of it has one profile and the same films, and all of a data set one commit. Tables that mix
+these, or are of other runs than runs.csv says, are refused.
 """
 
 from pathlib import Path
@@ -13,22 +13,37 @@ from lib.ablations import ABLATION, Ablation
 from lib.comparison import verdicts
 from lib.comparison.ablations import Judged, judge_recorded
 from lib.comparison.shown import shown
-from lib.comparison.tables import OF_ALL, read
+from lib.comparison.tables import OF_ALL, ORIGIN, read
 from lib.errors import BadData
 
 FOLDER = Path("reports/real")
 SHARED = ["profile", "films"]  # the same in all rows of a table
-OF_RUNS = ["dataset", "method", "family", "seed", "commit", *SHARED]
+OF_CODE = ["dataset", "commit", "profile"]
+TABLES = OF_ALL | {"runs": [*ORIGIN, "commit", *SHARED, "recorded"]}  # and their columns
 
 
 def table(name: str) -> pd.DataFrame:
-    """Return a table of the record: results, runs, tests or roc; without rows if there is none.
+    """Return a table of TABLES as it was recorded; without rows if there is no record.
 
-    Raises BadData if it is mixed.
+    Raises BadData if it or runs.csv is mixed, or if it is of other runs than these.
     """
+    rows = _read(name)
+    if name != "runs" and len(rows):
+        of_runs = _read("runs")[OF_CODE].drop_duplicates()
+        both = rows[OF_CODE].drop_duplicates().merge(of_runs, how="left", indicator=True)
+        strange = both.loc[both["_merge"].ne("both"), "dataset"]
+        if len(strange):
+            raise BadData(
+                f"{FOLDER}/{name}.csv has rows of {strange.iloc[0]} at a commit or profile that "
+                "runs.csv does not name: record that data set again with `make record REPLACE=yes`."
+            )
+    return rows
+
+
+def _read(name: str) -> pd.DataFrame:
     path = ROOT / FOLDER / f"{name}.csv"
     if not path.exists():
-        return pd.DataFrame(columns=OF_ALL.get(name, OF_RUNS))
+        return pd.DataFrame(columns=TABLES[name])
     rows = read(path)
     _check_one(path, rows)
     return rows
@@ -46,7 +61,8 @@ def origin() -> str:
         return ""
     *first, last = (f"`{name}`" for name in runs["commit"].unique())
     at = f"commits {', '.join(first)} and {last}" if first else f"commit {last}"
-    return f"Recorded at {at}, with the profile `{runs['profile'].iloc[0]}` and the same films."
+    of_films = " and the same films" if first else ""
+    return f"Recorded at {at}, with the profile `{runs['profile'].iloc[0]}`{of_films}."
 
 
 def judged(ablation: Ablation) -> list[Judged]:
@@ -79,9 +95,9 @@ def _check_one(path: Path, rows: pd.DataFrame) -> None:
         mixed["commit"] = max(map(list, by_dataset), key=len, default=[])
     for name, several in mixed.items():
         if len(several) > 1:
-            apart = name in SHARED
+            of = "all data sets" if name in SHARED else "this data set"
             raise BadData(
                 f"{path.relative_to(ROOT)} mixes results of several {name.removesuffix('s')}s "
-                f"({', '.join(sorted(several))}), which cannot be ranked together: record one "
-                f"experiment with `make record {'NAME=folder' if apart else 'REPLACE=yes'}`."
+                f"({', '.join(sorted(several))}), which cannot be ranked together: "
+                f"record {of} again with `make record REPLACE=yes`."
             )
