@@ -86,6 +86,21 @@ def test_methods_and_floors_are_in_one_table_best_first(whole):
     assert rows["method"][2].startswith("[deep_sad, seed 1](")
 
 
+def test_pre_training_has_a_column_where_methods_differ_in_it(whole):
+    assert "pre-training" not in chapter.against_floors(whole)
+    on_photographs = whole.auroc.replace({"method": {"deep_sad": "linear_probe"}})
+    rows = chapter.against_floors(whole._replace(auroc=on_photographs))
+    assert rows["pre-training"].tolist() == ["none", "", "ImageNet"]
+
+
+def test_an_ablation_of_other_films_is_answered_on_real_films():
+    """No grid asks on mura what weights are worth; the record answers it for the chapter."""
+    assert "backbone" not in {one.name for one in ablations.of_grid("mura")}
+    words = chapter.of_questions("mura", ["padim"])
+    assert "*ImageNet* changes AUROC" in words and "on knee&#95;oa&#95;peers&#95;labels" in words
+    assert chapter.of_questions("mura", ["nsa"]) == ""
+
+
 def test_of_several_seeds_the_median_run_represents_a_method(whole):
     """The best of three seeds would favour whoever has most of them."""
     seeds = table(

@@ -792,7 +792,7 @@ def test_record_puts_the_study_beside_the_reference_codes(root):
     record(root)
     text = (root / "reports/real/README.md").read_text()
     rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| limbs |")]
-    compared = {row[1]: row[2:] for row in rows if len(row) == 6}
+    compared = {row[1]: row[3:] for row in rows if len(row) == 7}
     values = [float(row[2].split()[0]) for row in compared.values()]
     assert values == sorted(values, reverse=True) and {"printed", "known, raw"} <= set(compared)
     assert "mean grey, raw" in compared and "mean grey, equalised" not in compared
@@ -803,6 +803,7 @@ def test_record_puts_the_study_beside_the_reference_codes(root):
     assert compared["deep_svdd"][:3] == ["this study", "unlabelled", number]
     assert text.count("| deep_svdd |") == 1 and "| other |" not in text
     assert "## The protocols of the reference codes" in text and "## Own splits" not in text
+    assert "| dataset | method | pre-training | of | setting |" in text
 
 
 def test_a_record_marks_choices_in_sight_and_scores_that_point_the_wrong_way(root, monkeypatch):

@@ -175,7 +175,7 @@ def test_the_catalogue_has_every_method_of_the_grids():
     assert set(marked) == {"", "0.700 on mura"}
     assert (
         of_resnet["map"] == "yes"
-        and of_resnet["pre-training"] == "no"
+        and of_resnet["pre-training"] == "none"
         and of_resnet["labels"] == "supervised"
     )
     page = html(prose.table(table))

@@ -7,6 +7,7 @@ from nbconvert.filters import markdown2html
 
 from lib import grid, prose
 from lib.comparison import overview
+from lib.comparison.pretraining import pretraining
 from lib.comparison.rows import OF_SIZE
 
 PAIRS = ["method_a", "seed_a", "method_b", "seed_b", "difference", "low", "high", "p_value"]
@@ -209,9 +210,9 @@ def test_the_sentence_on_the_curves_has_the_numbers_of_the_table():
 def test_the_best_are_named_within_equal_pre_training(monkeypatch):
     fusions = {"joined": grid.Fusion(["vae", "padim/mean"]), "mere": grid.Fusion(["vae", "bigan"])}
     monkeypatch.setattr(grid, "fusions", lambda: fusions)
-    assert overview.pretraining("transfer_resnet") == "ImageNet", "the default of its class"
+    assert pretraining("transfer_resnet") == "ImageNet", "the default of its class"
     names = ["vae", "bigan", "padim", "joined", "mere: rank average", "floor: knn"]
-    before = [overview.pretraining(name) for name in names]
+    before = [pretraining(name) for name in names]
     assert before == ["none", "none", "ImageNet", "ImageNet", "none", "none"]
     auroc = results_of(*((name, "auroc", 0.5 + n / 50) for n, name in enumerate(names)))
     auroc.loc[5, "family"] = "floor"

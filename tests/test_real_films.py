@@ -74,5 +74,5 @@ def test_groups_are_of_median_runs_without_floors(record):
 def test_numbers_of_the_codes_are_next_to_ours_with_their_protocol(record):
     tables = real_films.beside_codes(record)
     words = tables["nih_peers"]
-    assert "| ImageNet | this study |" in words and "see its publication" in words
+    assert "| ImageNet | this study |" in words and "see its source" in words
     assert "dataset" not in words.splitlines()[0]

@@ -21,7 +21,7 @@ from lib import provenance
 from lib.comparison import choices, claims, recorded
 from lib.comparison.choices import marked
 from lib.comparison.fusion import FIXED
-from lib.comparison.overview import pretraining
+from lib.comparison.pretraining import pretraining
 from lib.comparison.shown import median_runs, runs
 from lib.datasets.entries import load_entries
 from lib.grid import FLOOR, FUSION

@@ -9,6 +9,7 @@ import pandas as pd
 from lib import ablations, grid, prose
 from lib.comparison import choices, claims, findings, recorded
 from lib.comparison.ablations import judge
+from lib.comparison.pretraining import pretraining
 from lib.comparison.shown import median_runs
 from lib.comparison.tables import Measures, read_measures
 from lib.comparison.tests import CLEAR
@@ -103,13 +104,15 @@ def link_to(fit: Fit) -> str:
 def against_floors(chapter: Chapter) -> pd.DataFrame:
     """Return per method and floor: AUROC, its difference from the best floor, seconds.
 
-    With the labels of each method where these differ.
+    With labels and pre-training of each method where these differ.
     """
     tests = chapter.tests.set_index(["method_a", "seed_a"])
     seconds = {
         (fit.fit.method, str(fit.fit.seed)): fit.info["duration_s"] for fit in chapter.fits.values()
     }
     labels_differ = chapter.methods["setting"].nunique() > 1
+    before = {name: pretraining(name) for name in chapter.methods["method"]}
+    learned_differ = len(set(before.values())) > 1
     rows = []
     for row in chapter.auroc.itertuples():
         key = (row.method, row.seed)
@@ -118,6 +121,7 @@ def against_floors(chapter: Chapter) -> pd.DataFrame:
             {
                 "method": _linked(row, chapter) if row.family != FLOOR else row.method,
                 **({"labels": "" if row.family == FLOOR else row.setting} if labels_differ else {}),
+                **({"pre-training": before.get(row.method, "")} if learned_differ else {}),
                 "AUROC": claims.auroc(row.value, row.low, row.high),
                 "difference from the best floor": "" if test is None else _difference(test),
                 "p (Holm)": "" if test is None else prose.p_value(test["p_holm"]),
@@ -278,10 +282,14 @@ def of_ablations(dataset: str, methods: list[str], page: str) -> str:
 def of_questions(dataset: str, methods: list[str]) -> str:
     """Answer what ablations of these methods were made for, on this data set and on real films."""
     lines = []
-    for ablation in ablations.of_grid(dataset):
+    here = {ablation.name: ablation for ablation in ablations.of_grid(dataset)}
+    for name, ablation in ({one.name: one for one in ablations.of_grid()} | here).items():
         if not set(ablation.methods) & set(methods):
             continue
-        every = [judge(ablation), *(recorded.judged(ablation) if holds_phantoms() else [])]
+        every = [judge(ablation)] if name in here else []
+        every += recorded.judged(ablation) if holds_phantoms() else []
+        if not every:
+            continue
         if claim := CLAIMS.get(ablation.name):
             lines.append(of_all_contrasts(every, claim))
         if variant := VARIANTS.get(ablation.name):

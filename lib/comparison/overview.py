@@ -13,11 +13,10 @@ from lib import ablations, metrics, prose
 from lib.comparison import choices, claims, findings
 from lib.comparison.ablations import UNTAUGHT as ABLATION_UNTAUGHT
 from lib.comparison.choices import marked
-from lib.comparison.fusion import methods_of
+from lib.comparison.pretraining import IMAGENET, NONE, pretraining
 from lib.comparison.reliability import BRIER, ERROR
 from lib.comparison.rows import UNLIKE
 from lib.comparison.shown import median_runs
-from lib.fits.keywords import photographs
 from lib.grid import FLOOR, FUSION
 from lib.prose import literal, unbroken
 
@@ -118,14 +117,6 @@ def _labels(setting: str) -> str:
     return setting.replace("known ", "").replace(" %", unbroken(" %"))
 
 
-def pretraining(method: str) -> str:
-    """Return what the network of a method, or of a part of a fusion, saw before: none or ImageNet.
-
-    A fusion may be named with its rule.
-    """
-    return "ImageNet" if "ImageNet" in map(photographs, methods_of(method) or [method]) else "none"
-
-
 def best(auroc: pd.DataFrame) -> str:
     """Name per data set the best floor, and the best detector of those with equal pre-training.
 
@@ -136,8 +127,8 @@ def best(auroc: pd.DataFrame) -> str:
     is_floor, before = auroc["family"].eq(FLOOR), auroc["method"].map(pretraining)
     groups = {
         "floor": is_floor,
-        "detector without pre-training on photographs": ~is_floor & before.eq("none"),
-        "detector with it": ~is_floor & before.eq("ImageNet"),
+        "detector without pre-training on photographs": ~is_floor & before.eq(NONE),
+        "detector with it": ~is_floor & before.eq(IMAGENET),
     }
     lines = []
     for dataset, group in auroc.groupby("dataset", sort=False):

@@ -39,7 +39,8 @@ def read_peers(root: Path) -> pd.DataFrame:
 def with_peers(ours: pd.DataFrame, peers: pd.DataFrame) -> pd.DataFrame:
     """Return rows of `ours` and of `peers` for the data sets of both, best first per data set.
 
-    ours: dataset, method, setting, value, AUROC (in words). The result is for display.
+    ours: dataset, method, pre-training, setting, value, AUROC (in words). The result is for
+    display.
     """
     ours = ours[ours["dataset"].isin(peers["dataset"])]
     codes = peers[peers["dataset"].isin(ours["dataset"])].sort_values("value", ascending=False)
@@ -51,10 +52,11 @@ def with_peers(ours: pd.DataFrame, peers: pd.DataFrame) -> pd.DataFrame:
             of=codes["source"],
             method=(codes["peer"] + ", " + codes["input"]).str.removesuffix(", "),
             AUROC=codes["value"].map("{:.3f}".format),
+            **{"pre-training": "see its source"},
         ),
     ]
     rows = pd.concat(rows).sort_values(["dataset", "value"], ascending=[True, False])
-    return rows[["dataset", "method", "of", "setting", "AUROC", "note"]]
+    return rows[["dataset", "method", "pre-training", "of", "setting", "AUROC", "note"]]
 
 
 def number(rows: pd.DataFrame) -> list[str]:

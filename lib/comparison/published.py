@@ -6,6 +6,7 @@ import pandas as pd
 
 from lib.comparison import claims, findings, overview
 from lib.comparison.body_parts import BY_PART
+from lib.comparison.pretraining import pretraining
 from lib.fits import method_card
 from lib.prose import literal
 
@@ -42,10 +43,10 @@ def numbers(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def _of_ours(rows: pd.DataFrame) -> pd.DataFrame:
-    pretraining = rows["method"].map(overview.pretraining)
+    before = rows["method"].map(pretraining)
     values = rows[["value", "low", "high"]].itertuples(index=False)
     tested = zip(rows["n"], rows["base_rate"], strict=True)
-    return _placed(rows, pretraining, [claims.auroc(*row) for row in values]).assign(
+    return _placed(rows, before, [claims.auroc(*row) for row in values]).assign(
         name=overview.named(rows.assign(seed=""), "method", "seed"),
         of="this study",
         labels=rows["setting"].map(literal),

@@ -11,10 +11,11 @@ import pandas as pd
 
 from lib import ROOT, prose
 from lib.ablations import ABLATION
-from lib.comparison import choices, claims, overview, peers, recorded
+from lib.comparison import choices, claims, peers, recorded
 from lib.comparison.ablations import P_HOLM
 from lib.comparison.answer import films_of
 from lib.comparison.in_brief import FILMS
+from lib.comparison.pretraining import pretraining
 from lib.comparison.rows import UNLIKE
 from lib.comparison.shown import runs, shown
 from lib.grid import FLOOR, FUSION
@@ -134,21 +135,18 @@ def without_dataset(table: pd.DataFrame) -> pd.DataFrame:
 def beside_codes(record: Record) -> dict[str, str]:
     """Return per data set the table of our numbers and those of the reference codes, in Markdown.
 
-    With the pre-training of each of ours; the codes' protocols are in the column `note`.
+    The codes' protocols are in the column `note`.
     """
     rows = record.auroc
     floors = rows[rows["family"].eq(FLOOR)].sort_values("value", ascending=False)
     shown = pd.concat([rows[rows["family"].ne(FLOOR)], floors.groupby("dataset").head(3)])
     shown = shown.assign(
-        seeds=1, wrong_way=shown["high"].map(claims.is_wrong_way), before=shown["method"]
+        seeds=1,
+        wrong_way=shown["high"].map(claims.is_wrong_way),
+        **{"pre-training": shown["method"].map(pretraining)},
     )
     shown = choices.with_marks(shown.assign(AUROC=peers.number(shown)))
-    before = dict(zip(shown["method"], shown["before"].map(overview.pretraining), strict=True))
     table = peers.with_peers(shown, peers.read_peers(ROOT))
-    is_ours = table["of"].eq("this study")
-    table.insert(
-        2, "pre-training", table["method"].map(before).where(is_ours, "see its publication")
-    )
     words = table.assign(**{name: table[name].map(prose.literal) for name in ("method", "of")})
     return {
         dataset: prose.table(without_dataset(of_dataset))

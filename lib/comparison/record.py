@@ -21,6 +21,7 @@ from lib import ROOT, ablations, files, prose
 from lib.comparison import choices, claims, experiment, peers, record_scores
 from lib.comparison.ablations import P_HOLM
 from lib.comparison.compare import mean_over_seeds
+from lib.comparison.pretraining import pretraining
 from lib.comparison.shown import shown as shown_runs
 from lib.comparison.tables import COLUMNS, ORIGIN, read, without_ablations
 from lib.datasets.table import load_index
@@ -182,7 +183,8 @@ def _auroc(results: pd.DataFrame, of_peers: pd.DataFrame, peers_file: str) -> li
     ranked = rows.sort_values(["dataset", "value"], ascending=[True, False])
     floors = ranked[ranked["family"].eq(FLOOR)].groupby("dataset").head(3)
     shown = ranked[ranked["family"].ne(FLOOR) | ranked.index.isin(floors.index)]
-    shown = shown.assign(AUROC=peers.number(shown))
+    before = {"pre-training": shown["method"].map(pretraining)}
+    shown = shown.assign(AUROC=peers.number(shown), **before)
     shown["method"] += [choices.marked(*pair) for pair in shown[ORIGIN[:2]].to_numpy()]
     compared = shown["dataset"].isin(of_peers["dataset"])
     of_protocols, own_splits = shown[compared], shown[~compared]
@@ -193,7 +195,7 @@ def _auroc(results: pd.DataFrame, of_peers: pd.DataFrame, peers_file: str) -> li
         table = _table(peers.with_peers(of_protocols, of_peers))
         tables.append(f"{title}\n\n{caption}\n\n{table}")
     if len(own_splits):
-        columns = ["dataset", "method", "setting", "AUROC", "n", "base_rate"]
+        columns = ["dataset", "method", "pre-training", "setting", "AUROC", "n", "base_rate"]
         tables.append(f"## Own splits\n\n{OWN_SPLITS}\n\n{_table(own_splits[columns])}")
     return tables
 

@@ -84,7 +84,7 @@ def _pretraining(method: str, entry: dict) -> str:
     parameters = params.part(method, entry)
     known = keywords(method)
     if "pretraining_epochs" not in known:
-        return "no"
+        return "none"
     length = {**parameters.updates, **parameters.keywords}.get("pretraining_epochs", "yes")
     unit = " updates" if "pretraining_epochs" in parameters.updates else " epochs"
-    return "no" if length == 0 else length if length == "yes" else f"{length}{unit}"
+    return "none" if length == 0 else length if length == "yes" else f"{length}{unit}"
