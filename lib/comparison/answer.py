@@ -25,11 +25,11 @@ from lib.comparison.overview import pretraining
 from lib.comparison.recorded import ANSWERING
 from lib.comparison.recorded import tables as experiments
 from lib.comparison.recorded import tests as recorded_tests
-from lib.comparison.shown import median_runs, runs, shown
 from lib.comparison.tables import COLUMNS
 from lib.datasets.entries import load_entries
 from lib.grid import FLOOR, FUSION
 from lib.prose import literal, unbroken, with_sign
+from lib.shown import median_runs, runs, shown
 
 NONE, FEW, ALL = "no labels", "few labels", "all labels"
 IN_WORDS = {NONE: "without labels", FEW: "with few labels", ALL: "with all labels"}

@@ -16,10 +16,10 @@ from lib.comparison.choices import marked
 from lib.comparison.fusion import methods_of
 from lib.comparison.reliability import BRIER, ERROR
 from lib.comparison.rows import UNLIKE
-from lib.comparison.shown import median_runs
 from lib.fits.keywords import photographs
 from lib.grid import FLOOR, FUSION
 from lib.prose import literal, unbroken
+from lib.shown import median_runs
 
 #: Metrics by the heading of their column.
 RANKING = {
