@@ -12,12 +12,12 @@ import numpy as np
 from lib import ROOT, figures, files, grid, provenance, selection
 from lib.comparison import recorded, tables
 from lib.comparison.choices import with_marks
-from lib.comparison.shown import runs
 from lib.datasets.survey import survey
 from lib.datasets.table import load_index
 from lib.figures.style import styled
 from lib.films import read_film, read_mask
 from lib.preprocessing import prepare, warp_mask
+from lib.shown import runs
 
 FOLDER = ROOT / "docs"
 SIZE = 160  # pixels a side

@@ -20,7 +20,6 @@ from lib.comparison.peers import read_peers
 from lib.comparison.record import record
 from lib.comparison.rows import OF_SIZE
 from lib.comparison.scores import BrokenFit, Scored, read_fit, read_floors
-from lib.comparison.shown import median_runs
 from lib.comparison.sweep import sweep_auroc
 from lib.comparison.tables import COLUMNS, Measures, measures_of
 from lib.comparison.tests import paired_tests
@@ -28,6 +27,7 @@ from lib.datasets.entries import load_entries
 from lib.datasets.table import load_index
 from lib.errors import BadData
 from lib.grid import Fit, Fusion
+from lib.shown import median_runs
 
 FILMS, SIDE = 240, 16
 GOOD = Fit("limbs", "deep_svdd", seed=0)

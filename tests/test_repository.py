@@ -20,7 +20,7 @@ MODULES = sorted((ROOT / "lib").rglob("*.py"))
 # Ground floor first: a module imports only from its own floor's folder and from floors below it.
 FLOORS = [
     *("files", "errors", "accidents", "processes"),
-    *("params", "variants", "grid", "ablations", "lanes"),
+    *("params", "variants", "grid", "ablations", "shown", "lanes"),
     *("films", "burned_in", "phantoms", "provenance"),
     *("datasets", "data", "manifest", "preprocessing"),
     *(

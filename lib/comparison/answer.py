@@ -22,10 +22,10 @@ from lib.comparison import choices, claims, recorded
 from lib.comparison.choices import marked
 from lib.comparison.fusion import FIXED
 from lib.comparison.pretraining import pretraining
-from lib.comparison.shown import median_runs, runs
 from lib.datasets.entries import load_entries
 from lib.grid import FLOOR, FUSION
 from lib.prose import literal, unbroken, with_sign
+from lib.shown import median_runs, runs
 
 NONE, FEW, ALL = "no labels", "few labels", "all labels"
 IN_WORDS = {NONE: "without labels", FEW: "with few labels", ALL: "with all labels"}

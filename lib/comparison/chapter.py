@@ -10,7 +10,6 @@ from lib import ablations, grid, prose
 from lib.comparison import choices, claims, findings, recorded
 from lib.comparison.ablations import judge
 from lib.comparison.pretraining import pretraining
-from lib.comparison.shown import median_runs
 from lib.comparison.tables import Measures, read_measures
 from lib.comparison.tests import CLEAR
 from lib.comparison.verdicts import (
@@ -25,6 +24,7 @@ from lib.fits.examples import Compared
 from lib.fits.store import Finished
 from lib.grid import FLOOR, Fit
 from lib.provenance import holds_phantoms
+from lib.shown import median_runs
 
 FLOORS_SHOWN = 3
 #: What the contrasts of an ablation would show, and the variant that answers its question.

@@ -16,9 +16,9 @@ from lib.comparison.choices import marked
 from lib.comparison.pretraining import IMAGENET, NONE, pretraining
 from lib.comparison.reliability import BRIER, ERROR
 from lib.comparison.rows import UNLIKE
-from lib.comparison.shown import median_runs
 from lib.grid import FLOOR, FUSION
 from lib.prose import literal, unbroken
+from lib.shown import median_runs
 
 #: Metrics by the heading of their column.
 RANKING = {

@@ -17,8 +17,8 @@ from lib.comparison.answer import films_of
 from lib.comparison.in_brief import FILMS
 from lib.comparison.pretraining import pretraining
 from lib.comparison.rows import UNLIKE
-from lib.comparison.shown import runs, shown
 from lib.grid import FLOOR, FUSION
+from lib.shown import runs, shown
 
 AXIS = "known normal and known abnormal training films (% each)"
 LEFT_OUT = (FLOOR, FUSION)  # of the comparison over groups of films

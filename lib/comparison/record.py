@@ -22,12 +22,12 @@ from lib.comparison import choices, claims, experiment, peers, record_scores
 from lib.comparison.ablations import P_HOLM
 from lib.comparison.compare import mean_over_seeds
 from lib.comparison.pretraining import pretraining
-from lib.comparison.shown import shown as shown_runs
 from lib.comparison.tables import COLUMNS, ORIGIN, read, without_ablations
 from lib.datasets.table import load_index
 from lib.errors import BadData
 from lib.grid import FLOOR
 from lib.provenance import NO_FILMS, holds_phantoms
+from lib.shown import shown as shown_runs
 
 OF_CODE = ["commit", "profile"]  # columns of results.csv
 KEYS = COLUMNS[: COLUMNS.index("value")]

@@ -14,10 +14,10 @@ import pandas as pd
 from lib import ROOT, files, grid
 from lib.comparison.fusion import fuse, methods_of
 from lib.comparison.scores import Scored, read_fit, read_floors
-from lib.comparison.shown import shown
 from lib.datasets.table import load_index
 from lib.errors import BadData
 from lib.grid import FLOOR, FUSION, Fit
+from lib.shown import shown
 
 FOLDER = Path("reports/real/scores")
 OF_FILMS = ["film", "patient", "label"]

@@ -12,9 +12,9 @@ from lib import ROOT, params, prose
 from lib.ablations import ABLATION, Ablation
 from lib.comparison import verdicts
 from lib.comparison.ablations import Judged, judge_recorded
-from lib.comparison.shown import shown
 from lib.comparison.tables import OF_ALL, ORIGIN, read
 from lib.errors import BadData
+from lib.shown import shown
 
 FOLDER = Path("reports/real")
 SHARED = ["profile", "films"]  # the same in all rows of a table

@@ -44,7 +44,7 @@ def paired_tests(
 
 
 def _median_runs(scored: Iterable[Scored]) -> list[Scored]:
-    """Return the run of each method that `lib.comparison.shown.median_runs` shows on pages."""
+    """Return the run of each method that `lib.shown.median_runs` shows on pages."""
     by_method: dict[str, list[Scored]] = {}
     for one in scored:
         by_method.setdefault(one.method, []).append(one)

@@ -4,7 +4,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lib.comparison.shown import median_runs
 from lib.figures.style import (
     BLUE,
     GREEN,
@@ -20,6 +19,7 @@ from lib.figures.style import (
     styled,
 )
 from lib.grid import FLOOR, FUSION
+from lib.shown import median_runs
 
 MOST = 15  # rows per data set
 OF_A_FAMILY = 3

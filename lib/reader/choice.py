@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from lib import grid, params
 from lib.comparison import answer
-from lib.comparison.shown import runs
 from lib.comparison.tables import read_measures
 from lib.datasets.entries import load_entry
 from lib.errors import BadData
 from lib.fits import store, work
 from lib.grid import Fit
+from lib.shown import runs
 
 WITHOUT_LABELS = params.setting()
 
