@@ -54,7 +54,7 @@ def test_one_row_per_method_and_one_column_per_part(results):
 def test_the_sentence_has_the_ends_and_counts_chance(results):
     words = body_parts.sentence(results)
     assert "between 0.38 (f_anogan, hand) and 0.70 (alpha_gan, hand)" in words
-    assert words.endswith("contains 0.5 in 2 of 4 cases.")
+    assert words.endswith("in 2 of 4 cases; 1 below it, where a score points the wrong way.")
 
 
 def test_what_was_published_per_part_is_cited_for_its_methods_alone():

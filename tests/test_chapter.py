@@ -273,7 +273,8 @@ def judged(low, high, value=0.1, p_holm=0.01):
     differences = pd.DataFrame(
         {"method": "deep_sad", "short": ["5 %"], "reference": "0 %", "value": value, "seeds": 3}
     ).assign(low=low, high=high, n=80, base_rate=0.25, p_holm=p_holm)
-    means = pd.DataFrame({"method": "deep_sad", "short": ["0 %", "5 %"], "value": [0.5, 0.6]})
+    means = pd.DataFrame({"method": "deep_sad", "short": ["0 %", "5 %"], "value": [0.45, 0.6]})
+    means = means.assign(high=[0.49, 0.7])
     fits = pd.DataFrame(
         {"method": "deep_sad", "short": "5 %", "seed": [1, 0] * 2, "value": [0.1, 0.2, 0.3, 0.4]}
     ).assign(metric=["auroc"] * 2 + ["average_precision"] * 2)
@@ -308,11 +309,11 @@ def test_the_verdict_on_an_ablation(value, p_holm, kind, counted):
 def test_an_ablation_in_tables_and_words():
     shown = judged(0.05, 0.15)
     assert verdicts.of_means(shown, {"floor: knn": 0.55}) == (
-        "- deep_sad: the mean AUROC is 0.500 (0 %) to 0.600 (5 %); 1 of 2 means are below the "
-        "floor: knn (0.550)."
+        "- deep_sad: the mean AUROC is 0.450 (0 %) to 0.600 (5 %); 1 of 2 means are below the "
+        "floor: knn (0.550); 1 of 2 intervals lie below 0.5: a score points the wrong way."
     )
-    alone = shown._replace(means=shown.means[:1])
-    assert verdicts.of_means(alone, {}) == "- deep_sad: the mean AUROC is 0.500 (0 %)."
+    alone = shown._replace(means=shown.means[1:])
+    assert verdicts.of_means(alone, {}) == "- deep_sad: the mean AUROC is 0.600 (5 %)."
     by_seed = verdicts.by_seed(shown)
     assert by_seed["AUROC, seed 0"].tolist() == [0.2]
     assert by_seed["average precision, seed 1"].tolist() == [0.3]

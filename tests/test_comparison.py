@@ -17,7 +17,7 @@ from lib.comparison import compare as together
 from lib.comparison.compare import mean_over_seeds
 from lib.comparison.measures import floor_correlations, write_measures
 from lib.comparison.peers import read_peers
-from lib.comparison.record import record
+from lib.comparison.record import _ablations, record
 from lib.comparison.rows import OF_SIZE
 from lib.comparison.scores import BrokenFit, Scored, read_fit, read_floors
 from lib.comparison.sweep import sweep_auroc
@@ -626,6 +626,16 @@ def test_a_data_set_is_recorded_as_a_whole(root):
     first.to_csv(published, index=False)
     record(root)
     assert {path.name: path.read_bytes() for path in kept.glob("*.*")} == before
+
+
+def test_a_mean_over_seeds_below_chance_is_said_to_point_the_wrong_way():
+    means = pd.DataFrame({"setting": ["1 %", "5 %"], "value": [0.46, 0.47], "high": [0.49, 0.51]})
+    means = means.assign(dataset="limbs", method="resnet_few", family="ablation: label_fraction")
+    means = means.assign(low=0.43, n=9, base_rate=0.5, metric="auroc_over_seeds")
+    _, table = _ablations(means)
+    assert table.count("0.460 [0.430, 0.490], points the wrong way |") == 1
+    _, table = _ablations(means.assign(metric="auroc_difference"))
+    assert "wrong way" not in table, "a difference below 0.5 is none"
 
 
 def test_several_seeds_are_shown_by_their_median_run(root):

@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from lib import ROOT, ablations, grid, methods, params
+from lib.comparison import record_scores
 from lib.errors import BadData
 from lib.grid import Fit
 from lib.variants import named
@@ -59,6 +60,8 @@ def test_spheres_are_compared_with_classifiers_that_are_given_the_same_films():
         if entry := declared["ablations"].get("label_fraction"):
             pairs = {tuple(pair) for pair in entry["contrasts"]}
             assert {("deep_sad", "resnet_few"), ("deep_sad", "resnet_few_pu")} <= pairs
+            if set(entry["datasets"]) & set(record_scores.PUBLIC):  # on phantoms by one fit each
+                assert ("lesion_deep_sad", "lesion_logistic") in pairs
             assert {name for pair in pairs for name in pair} <= set(entry["methods"])
 
 

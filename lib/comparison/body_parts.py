@@ -39,7 +39,7 @@ def sentence(rows: pd.DataFrame) -> str:
     return (
         f"AUROC lies between {least['value']:.2f} ({least['method']}, {least['part']}) and "
         f"{most['value']:.2f} ({most['method']}, {most['part']}); the 95 % interval contains 0.5 "
-        f"in {claims.holding_chance(rows)} of {len(rows)} cases."
+        f"in {claims.holding_chance(rows)} of {len(rows)} cases{claims.of_wrong_way(rows['high'])}."
     )
 
 

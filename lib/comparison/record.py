@@ -216,12 +216,16 @@ def _ablations(results: pd.DataFrame) -> list[str]:
     """Return the tables of ablations: means over seeds, and differences from the reference."""
     tables = []
     for metric, title in OVER_SEEDS.items():
-        rows = results[results["metric"].eq(metric)]
+        rows, is_auroc = results[results["metric"].eq(metric)], metric == "auroc_over_seeds"
         table = rows[["dataset", "method", "setting", "n", "base_rate"]].copy()
         table["method"] += [choices.marked(*pair) for pair in rows[ORIGIN[:2]].to_numpy()]
         table.insert(1, "ablation", rows["family"].str.removeprefix(ablations.ABLATION))
-        numbers = rows[["value", "low", "high"]].itertuples(index=False)
-        table.insert(4, "AUROC (95 % over seeds)", [prose.interval(*row) for row in numbers])
+        numbers = [
+            prose.interval(row.value, row.low, row.high)
+            + (f", {claims.WRONG_WAY}" if is_auroc and claims.is_wrong_way(row.high) else "")
+            for row in rows.itertuples()
+        ]
+        table.insert(4, "AUROC (95 % over seeds)", numbers)
         if len(rows):
             tables.append(f"{title}\n\n{_table(table)}")
     return ["## Ablations", *tables] if tables else []

@@ -193,7 +193,7 @@ def result(judged: Judged) -> str:
 
 
 def of_means(judged: Judged, floor: Mapping[str, float]) -> str:
-    """Return one sentence per method: lowest and highest mean, and means below the best floor."""
+    """Return one sentence per method: lowest and highest mean, those below the floor or chance."""
     lines = []
     for method, rows in judged.means.groupby("method", sort=False):
         ranked = rows.sort_values("value")
@@ -204,6 +204,8 @@ def of_means(judged: Judged, floor: Mapping[str, float]) -> str:
         for name, value in floor.items():
             below = rows["value"].lt(value).sum()
             line += f"; {below} of {len(rows)} means are below the {name} ({value:.3f})"
+        if wrong := sum(map(claims.is_wrong_way, rows["high"])):
+            line += f"; {wrong} of {len(rows)} intervals lie below 0.5: a score {claims.WRONG_WAY}"
         lines.append(f"- {line}.")
     return "\n".join(lines)
 
