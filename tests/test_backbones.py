@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from by_hand import array
 from sklearn.datasets import load_sample_image
+from test_detector import on_tensorflow, run_on_jax
 
 from lib import backbones
 from lib.errors import BadData
@@ -88,6 +89,25 @@ def test_random_weights_follow_their_seed_and_keep_activations_in_range():
     )
     np.testing.assert_array_equal(first, same)
     assert not np.allclose(first, other) and 0.1 < first.std() < 100
+
+
+@on_tensorflow
+def test_tensorflow_and_jax_agree(tmp_path):
+    """On both kinds of weights, level by level; the largest activations are near 70."""
+    pytest.importorskip("jax")
+    run_on_jax("-c", "import test_backbones; test_backbones.keep_levels()", folder=tmp_path)
+    for weights in ("imagenet", "random"):
+        levels = backbones.backbone(size=64, weights=weights)(grey_film())
+        for number, level in enumerate(levels):
+            other = np.load(tmp_path / f"{weights}-{number}.npy")
+            np.testing.assert_allclose(array(level), other, rtol=1e-4, atol=5e-4)
+
+
+def keep_levels():
+    """Write the levels of a film into this folder, for the test above."""
+    for weights in ("imagenet", "random"):
+        for number, level in enumerate(backbones.backbone(size=64, weights=weights)(grey_film())):
+            np.save(f"{weights}-{number}.npy", array(level))
 
 
 def test_what_is_refused(monkeypatch, tmp_path):
