@@ -13,7 +13,7 @@ them again.
 """
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -40,14 +40,16 @@ def wanted(dataset: str) -> list[Features]:
     return sorted(read | {Features("films", one.size) for one in read})
 
 
-def write_features(dataset: str, root: Path = ROOT) -> None:
+def write_features(
+    dataset: str, root: Path = ROOT, features: Sequence[Features] | None = None
+) -> None:
     """Write the arrays above, on all cores, or on a GPU by this process alone.
 
-    No array is held in memory, and no incomplete one is left. Raises BadData, and UnreadableFilm,
-    naming the film.
+    `features` are those that fits read (`wanted`) unless given. No array is held in memory, and no
+    incomplete one is left. Raises BadData, and UnreadableFilm, naming the film.
     """
     build = root / "build"
-    features = wanted(dataset)
+    features = wanted(dataset) if features is None else features
     (build / "features" / dataset).mkdir(parents=True, exist_ok=True)
     if not features:
         return
@@ -104,7 +106,7 @@ def described(films: dict[int, np.ndarray], features: Iterable[Features]) -> dic
     return rows
 
 
-def _described_files(paths: list[str], settings: dict, features: list[Features]) -> dict:
+def _described_files(paths: list[str], settings: dict, features: Sequence[Features]) -> dict:
     """Return {features: rows} of the films of some files; each is read once."""
     prepared = [_prepared_film(path, settings) for path in paths]
     films = {size: np.stack([sizes[size] for sizes in prepared]) for size in settings}

@@ -56,6 +56,8 @@ def _read(file: BinaryIO) -> dict[str, np.ndarray]:
         raise ValueError("it does not begin as one")
     unpickler.load(), unpickler.load()  # version, and facts about the machine
     tensors = unpickler.load()
+    if not (isinstance(tensors, dict) and {type(one) for one in tensors.values()} <= {_Tensor}):
+        raise ValueError("it holds something else")
     storages = {}
     for key in unpickler.load():
         length = int(np.frombuffer(file.read(8), "<i8")[0])

@@ -76,7 +76,7 @@ def _body(tensors):
     torch.FloatStorage, utils._rebuild_tensor_v2 = FloatStorage, rebuild
     sys.modules |= {"torch": torch, "torch._utils": utils}
     try:
-        pickler.dump(OrderedDict(tensors))
+        pickler.dump(OrderedDict(tensors) if isinstance(tensors, dict) else tensors)
     finally:
         del sys.modules["torch"], sys.modules["torch._utils"]
     return stream.getvalue()
@@ -108,6 +108,13 @@ def test_anything_but_tensors_is_refused_and_not_run(tmp_path, capfd):
     with pytest.raises(BadData, match=r"not a file of tensors alone: it names .*print"):
         read_tensors(path, sha256)
     assert "this must not run" not in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("held", [{"a": 5}, [1], "text", None])
+def test_plain_values_are_refused(held, tmp_path):
+    path = tmp_path / "weights.pth"
+    with pytest.raises(BadData, match="not a file of tensors alone: it holds something else"):
+        read_tensors(path, written(path, held, []))
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ def main() -> None:
     before = table.load()
     rows = [
         *speeds.preprocessing_speed(),
+        *speeds.features_speed(),
         *speeds.training_speed(),
         *speeds.reading_speed(),
         *speeds.answering_speed(),

@@ -16,6 +16,7 @@ from lib import ROOT, files, grid, metrics, params
 from lib.benchmark import table
 from lib.comparison.rows import ranking
 from lib.datasets.table import load_index
+from lib.grid import Features
 from lib.preprocessing.arrays import settings, write_films
 
 FILMS = 256
@@ -36,6 +37,37 @@ def preprocessing_speed() -> list[dict]:
     return [
         _row("preparing", f"{dataset}, {processes} processes", value, value / speed[1], "1 process")
         for processes, value in speed.items()
+    ]
+
+
+def features_speed() -> list[dict]:
+    """Measure films/s of the features of all films at 224 px: from files, and of the network alone.
+
+    From files over all cores, with the start of each process; the network in this process, on films
+    that are prepared.
+    """
+    from lib.backbones import KINDS, describer
+    from lib.features import write_features
+
+    dataset, size = grid.datasets()[-1], 224
+    index = load_index(files.index(dataset))
+    features = [Features(kind, size, "imagenet") for kind in KINDS]
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        for place in ("data", "params", "build/index"):
+            (root / place).parent.mkdir(exist_ok=True)
+            (root / place).symlink_to(ROOT / place)
+        from_files = _seconds(
+            partial(write_features, dataset, root, [Features("films", size), *features])
+        )
+    films = np.random.default_rng(0).uniform(-1, 1, (32, size, size, 1)).astype("float32")
+    network = describer(tuple(KINDS), size)
+    network.predict_on_batch(films)  # compiles
+    alone = len(films) / _median_seconds(partial(network.predict_on_batch, films))
+    speed = {"from files": len(index) / from_files, "network alone": alone}
+    return [
+        _row("features", f"{dataset}, {subject}", value, value / alone, "network alone")
+        for subject, value in speed.items()
     ]
 
 
