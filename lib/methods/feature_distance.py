@@ -9,7 +9,8 @@ level l of the backbone, m_l and S_l mean and shrunk covariance of f_l over norm
     neighbours  = mean distance of f to the `neighbours` nearest normal films    (2002.10445, section 3)
 
 S_l is the Ledoit-Wolf estimate (2005.14140, section III). For neighbours f joins all levels, each
-divided by the root of its total variance, so that every level has the same say.
+divided by the root of its total variance, so that every level has the same say. Both are also given
+per level: `level_3` is M_3, `neighbours_3` the mean distance of f_3.
 
 The logarithm makes levels comparable: under a normal distribution M_l is chi-squared with as many
 degrees of freedom as there are channels, 16 to 320, and a plain sum would be ruled by the last.
@@ -50,6 +51,7 @@ class FeatureDistance(FeatureStatistics):
         "mahalanobis",
         "neighbours",
         *(f"level_{number}" for number in range(1, len(LEVELS) + 1)),
+        *(f"neighbours_{number}" for number in range(1, len(LEVELS) + 1)),
     )
 
     def __init__(self, *, levels=(3, 4, 5), neighbours=2, memory=1000, **common):
@@ -87,20 +89,24 @@ class FeatureDistance(FeatureStatistics):
         return [x[:, end - channels : end] for end, channels in zip(ends, LEVELS, strict=True)]
 
     def examine(self, x):
-        """Return both distances and the Mahalanobis distance of each level."""
+        """Return both distances, together and of each level."""
         centred = self.parts(x - self.mean)
         squared = [
             ops.sum(ops.square(ops.matmul(level, whitening)), axis=1)  # M_l
             for level, whitening in zip(centred, self.whitening, strict=True)
         ]
-        distances = _distances(x * self.scale, self.normal)
-        nearest = -ops.top_k(-distances, self.neighbours)[0]
-        by_level = {f"level_{number}": m for number, m in enumerate(squared, start=1)}
+        scaled = x * self.scale
+        near_by_level = map(self.nearest, self.parts(scaled), self.parts(self.normal))
         return {
             "mahalanobis": sum(ops.log(squared[number - 1] + 1e-12) for number in self.levels),
-            "neighbours": ops.mean(nearest, axis=1),
-            **by_level,
+            "neighbours": self.nearest(scaled, self.normal),
+            **{f"level_{number}": m for number, m in enumerate(squared, start=1)},
+            **{f"neighbours_{number}": d for number, d in enumerate(near_by_level, start=1)},
         }
+
+    def nearest(self, x, normal):
+        """Return the mean distance (n,) of rows of x (n, d) to their nearest of `normal` (m, d)."""
+        return ops.mean(-ops.top_k(-_distances(x, normal), self.neighbours)[0], axis=1)
 
     def embed(self, x):
         """Return the pooled features of films, (n, 512), each level with a total variance of 1."""

@@ -54,10 +54,15 @@ def test_neighbours_are_the_nearest_normal_films_and_no_empty_row():
     normal, x = pooled(30), pooled(5, seed=1)
     detector = FeatureDistance(**SMALL, neighbours=3, memory=50)
     detector.fit(normal, verbose=0)
-    scale = array(detector.scale)
-    distances = np.linalg.norm((x[:, None] - normal[None]) * scale, axis=-1)
-    expected = np.sort(distances, axis=1)[:, :3].mean(axis=1)
-    np.testing.assert_allclose(detector.predict(x, verbose=0)["neighbours"], expected, rtol=1e-3)
+    scores = detector.predict(x, verbose=0)
+    offsets = (x[:, None] - normal[None]) * array(detector.scale)
+    ends = np.cumsum(LEVELS)
+    parts = {"neighbours": slice(None), "neighbours_1": slice(ends[0])}
+    parts["neighbours_4"] = slice(ends[2], ends[3])
+    for name, part in parts.items():
+        distances = np.linalg.norm(offsets[..., part], axis=-1)
+        expected = np.sort(distances, axis=1)[:, :3].mean(axis=1)
+        np.testing.assert_allclose(scores[name], expected, rtol=1e-3)
 
 
 def test_a_known_anomaly_is_not_normal():
