@@ -217,7 +217,7 @@ def test_the_best_are_named_within_equal_pre_training(monkeypatch):
     auroc = results_of(*((name, "auroc", 0.5 + n / 50) for n, name in enumerate(names)))
     auroc.loc[5, "family"] = "floor"
     assert overview.best(auroc) == (
-        "- limbs, on phantoms, 90 test films, 36 of them abnormal: best floor knn **0.600** "
+        "- limbs, 90 test films, 36 of them abnormal: best floor knn **0.600** "
         "[0.500, 0.700]; best detector without "
         "pre-training on photographs mere&#58; rank average **0.580** [0.480, 0.680]; best "
         "detector with it joined **0.560** [0.460, 0.660]."

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from lib.comparison import answer, real_films, record_scores
+from lib.comparison import answer, overview, real_films, record_scores
 from lib.datasets.entries import load_entries
 
 SETTINGS = {
@@ -27,6 +27,8 @@ def test_the_record_is_of_real_films_and_none_of_phantoms(record):
     assert all(entries[name].get("peers") for name in record.auroc["dataset"].unique())
     words = real_films.fits_recorded(record)
     assert words.count("\n") == len(record_scores.PUBLIC) - 1 and "chests (nih&#95;peers)" in words
+    assert "phantom" not in overview.best(record.auroc)
+    assert words.count(": 233 fits of") == 3, "a fit of several ablations is one"
 
 
 def test_a_method_has_the_number_of_the_first_page(record):

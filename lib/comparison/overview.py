@@ -138,7 +138,7 @@ def best(auroc: pd.DataFrame) -> str:
                 interval = prose.ends(row.low, row.high)
                 name = literal(row.method.removeprefix(f"{FLOOR}: ")) + marked(dataset, row.method)
                 words.append(f"{kind} {name} **{row.value:.3f}** {interval}")
-        films = findings.tested(group["n"].iloc[0], group["base_rate"].iloc[0])
+        films = findings.counted(group["n"].iloc[0], group["base_rate"].iloc[0])
         lines.append(f"- {literal(dataset)}, {films}: best {'; best '.join(words)}.")
     return "\n".join(lines)
 

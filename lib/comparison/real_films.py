@@ -52,6 +52,7 @@ def read() -> Record:
 def fits_recorded(record: Record) -> str:
     """Say which fits of each data set were recorded, and at which commit, as items in Markdown."""
     fits = record.runs[~record.runs["family"].isin(LEFT_OUT)]
+    fits = fits.drop_duplicates(["dataset", "method", "setting", "seed"])  # of several ablations
     return "\n".join(
         f"- **{films_of(dataset)}**: {len(rows)} fits of {rows['method'].nunique()} methods, at "
         f"commit {rows['commit'].iloc[0]}, with the profile `{rows['profile'].iloc[0]}`."
