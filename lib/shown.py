@@ -1,4 +1,4 @@
-"""The runs that pages show: the median of each method, floors, fusions with a declared rule."""
+"""The runs that pages show: the median of each method, floors, and variants of one seed."""
 
 import pandas as pd
 
@@ -32,3 +32,10 @@ def shown(results: pd.DataFrame) -> pd.DataFrame:
     """Return the runs of a table of results that pages show: the median of each method, floors."""
     rows = runs(results)
     return pd.concat([median_runs(rows), rows[rows["family"].eq(FLOOR)]])
+
+
+def of_one_seed(results: pd.DataFrame) -> pd.DataFrame:
+    """Return AUROC of the variants of ablations that ran from one seed, which has no spread."""
+    rows = results.query("level == 'image' and group == 'all' and metric == 'auroc'")
+    rows = rows[rows["family"].str.startswith(ABLATION)]
+    return rows[rows.groupby(["dataset", "family"])["seed"].transform("nunique").eq(1)]

@@ -108,11 +108,15 @@ def test_the_pictures_of_the_readme_mark_their_methods(monkeypatch):
         lambda rows: overview.measures(rows, {"auroc": "AUROC"}),
         lambda rows: overview.scores(rows.assign(metric="auroc_of_logits")),
         lambda rows: overview.unlike(pd.concat([rows, rows.assign(group=overview.UNLIKE)])),
-        lambda rows: overview.differences(rows.assign(family="ablation: x")),
+        lambda rows: overview.differences(rows.assign(family="ablation: x", p_holm=0.5)),
         lambda rows: choices.with_marks(rows),
         lambda rows: pd.DataFrame({"method": [overview.best(rows)]}),
         lambda rows: pd.DataFrame(
-            {"words": [overview.of_pretraining(rows.assign(family="ablation: backbone"))]}
+            {
+                "words": [
+                    overview.of_pretraining(rows.assign(family="ablation: backbone", p_holm=0.5))
+                ]
+            }
         ),
     ],
 )

@@ -632,6 +632,7 @@ def test_a_mean_over_seeds_below_chance_is_said_to_point_the_wrong_way():
     means = pd.DataFrame({"setting": ["1 %", "5 %"], "value": [0.46, 0.47], "high": [0.49, 0.51]})
     means = means.assign(dataset="limbs", method="resnet_few", family="ablation: label_fraction")
     means = means.assign(low=0.43, n=9, base_rate=0.5, metric="auroc_over_seeds")
+    means = means.assign(level="image", group="all", seed="")
     _, table = _ablations(means)
     assert table.count("0.460 [0.430, 0.490], points the wrong way |") == 1
     _, table = _ablations(means.assign(metric="auroc_difference"))

@@ -217,7 +217,7 @@ def test_the_best_are_named_within_equal_pre_training(monkeypatch):
     auroc = results_of(*((name, "auroc", 0.5 + n / 50) for n, name in enumerate(names)))
     auroc.loc[5, "family"] = "floor"
     assert overview.best(auroc) == (
-        "- limbs, on phantoms, 90 test films, 36 of them abnormal: best floor knn **0.600** "
+        "- limbs, 90 test films, 36 of them abnormal: best floor knn **0.600** "
         "[0.500, 0.700]; best detector without "
         "pre-training on photographs mere&#58; rank average **0.580** [0.480, 0.680]; best "
         "detector with it joined **0.560** [0.460, 0.660]."
@@ -246,6 +246,12 @@ def test_what_pre_training_is_worth_is_given_with_intervals():
         ("patchcore", "auroc_difference", 0.2),
         family="ablation: backbone",
     )
-    words = overview.of_pretraining(pd.concat([rows, rows.assign(family="ablation: center")]))
-    assert words.endswith("by patchcore +0.200 [+0.100, +0.300], padim +0.050 [-0.050, +0.150].")
-    assert words.count("padim") == 1 and overview.of_pretraining(rows[:0]) == ""
+    p_values = rows.assign(metric="auroc_difference_p_holm", value=[0.3, 0.01])
+    others = pd.concat([rows, p_values]).assign(family="ablation: center")
+    changes = overview.changes(pd.concat([rows, p_values, others]))
+    words = overview.of_pretraining(changes)
+    assert "by patchcore +0.200 [+0.100, +0.300], padim +0.050 [-0.050, +0.150]. Clear" in words
+    assert words.endswith(": patchcore.") and overview.of_pretraining(changes[:0]) == ""
+    assert words.count("padim") == 1
+    assert overview.differences(changes)["p (Holm)"].tolist() == ["0.3000", "0.0100"] * 2
+    assert overview.changes(rows)["p_holm"].isna().all(), "one seed has no p value"

@@ -103,3 +103,12 @@ def test_links_lead_from_page_to_page():
     card, chapter = "cards/mura/vae-0.html", "chapters/mura/one_class.html"
     assert prose.link("all", chapter, card) == "[all](../../chapters/mura/one_class.html)"
     assert prose.link("card", card, "index.html") == f"[card]({card})"
+
+
+def test_a_long_name_in_a_cell_breaks_after_an_underscore_alone():
+    """On a phone the first column is narrow; text and attributes stay as they are."""
+    cells = '<tr><td class="of_one"><a href="a_b.html">deep_sad</a>, &lt;x_y&gt;</td></tr>'
+    page = report.safe_html(f"<p>one_line</p><table>{cells}</table>")
+    assert page.count("<wbr>") == 2 and "deep_<wbr>sad" in page and "<p>one_line</p>" in page
+    whole = BeautifulSoup(page, "html.parser")
+    assert whole.td.text == "deep_sad, <x_y>" and whole.a["href"] == "a_b.html"

@@ -3,8 +3,10 @@
 import pandas as pd
 import pytest
 
-from lib.comparison import answer, real_films, record_scores
+from lib import prose
+from lib.comparison import answer, overview, real_films, record_scores
 from lib.datasets.entries import load_entries
+from lib.shown import of_one_seed
 
 SETTINGS = {
     "unlabelled": 0.0,
@@ -27,6 +29,8 @@ def test_the_record_is_of_real_films_and_none_of_phantoms(record):
     assert all(entries[name].get("peers") for name in record.auroc["dataset"].unique())
     words = real_films.fits_recorded(record)
     assert words.count("\n") == len(record_scores.PUBLIC) - 1 and "chests (nih&#95;peers)" in words
+    assert "phantom" not in overview.best(record.auroc)
+    assert words.count(": 233 fits of") == 3, "a fit of several ablations is one"
 
 
 def test_a_method_has_the_number_of_the_first_page(record):
@@ -63,6 +67,17 @@ def test_a_contrast_has_the_p_value_of_its_row(record):
     shown = table.loc[table["dataset"].eq("nih_peers"), "p (Holm)"]
     assert sorted(shown) == sorted(p_values["value"].map("{:.4f}".format))
     assert real_films.contrasts(results.head(0)).empty
+
+
+def test_variants_of_one_seed_are_shown_with_their_auroc(record):
+    """They have no difference over seeds, and would be in no table."""
+    rows = of_one_seed(record.results)
+    assert set(rows["family"]) == {"ablation: trained_part"} and not rows["seed"].eq("mean").any()
+    table = overview.variants(rows[rows["dataset"].eq("nih_peers")])
+    scratch = table[table["variant"].eq(prose.literal("unlabelled, backbone random"))]
+    value = rows.query("dataset == 'nih_peers' and setting == 'unlabelled, backbone random'")
+    (number,) = scratch["AUROC [95 % interval]"]
+    assert number.startswith(f"{value['value'].item():.3f}")
 
 
 def test_groups_are_of_median_runs_without_floors(record):

@@ -49,6 +49,15 @@ def test_a_table_of_several_experiments_is_refused(of, name, root):
         recorded.table("results")
 
 
+@pytest.mark.parametrize("of", ["results", "runs"])
+@pytest.mark.parametrize("content", ["", "dataset,seed\nlimbs,0\n", "<<<<<<< ours\n", "a\n1,2\n"])
+def test_a_damaged_table_is_one_sentence(of, content, root):
+    path = leave_record(root, LIMBS) / f"{of}.csv"
+    path.write_text(content)
+    with pytest.raises(BadData, match=rf"{of}\.csv is damaged \(.*\): restore it from git\.$"):
+        recorded.table(of)
+
+
 @pytest.mark.parametrize("name", ["commit", "profile"])
 def test_results_of_other_runs_than_were_recorded_are_refused(name, root):
     path = leave_record(root, LIMBS) / "results.csv"

@@ -51,9 +51,18 @@ def _given(path: Path, recorded: pd.DataFrame) -> pd.Series:
     try:
         table = pd.read_csv(path, dtype={"film": str})
     except ValueError as reason:  # empty, or no text
-        raise BadData(f"{path} is not a CSV with the columns film and score: {reason}") from None
+        words = str(reason).strip()
+        raise BadData(f"{path} is not a CSV with the columns film and score: {words}") from None
     if absent := {"film", "score"} - set(table):
-        raise BadData(f"{path} has no column {' and no column '.join(sorted(absent))}.")
+        raise BadData(
+            f"{path} has no column {' and no column '.join(sorted(absent))}: its first line has to "
+            "name them, separated by commas."
+        )
+    if table.empty or not table["film"].isin(recorded["film"]).any():
+        raise BadData(
+            f"{path} has none of the {len(recorded)} test films: the column film of "
+            f"{record_scores.FOLDER}/ names them, as {recorded['film'].iloc[0]}."
+        )
     if not pd.api.types.is_numeric_dtype(table["score"]):
         raise BadData(f"{path} has a score that is no number.")
     table = table[table["film"].isin(recorded["film"])]

@@ -68,8 +68,12 @@ def films_in_words() -> str:
 
 def tested(films: float, base_rate: float) -> str:
     """Return where a result is from: `on phantoms, 80 test films, 30 of them abnormal`."""
-    counted = f"{films:.0f} test films, {films * base_rate:.0f} of them abnormal"
-    return f"on {films_in_words()}, {counted}"
+    return f"on {films_in_words()}, {counted(films, base_rate)}"
+
+
+def counted(films: float, base_rate: float) -> str:
+    """Return how many films a result is from: `80 test films, 30 of them abnormal`."""
+    return f"{films:.0f} test films, {films * base_rate:.0f} of them abnormal"
 
 
 def tested_on(dataset: str, build: Path | None = None) -> str:

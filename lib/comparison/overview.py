@@ -11,11 +11,13 @@ import pandas as pd
 
 from lib import ablations, metrics, prose
 from lib.comparison import choices, claims, findings
+from lib.comparison.ablations import P_HOLM
 from lib.comparison.ablations import UNTAUGHT as ABLATION_UNTAUGHT
 from lib.comparison.choices import marked
 from lib.comparison.pretraining import IMAGENET, NONE, pretraining
 from lib.comparison.reliability import BRIER, ERROR
 from lib.comparison.rows import UNLIKE
+from lib.comparison.tests import CLEAR
 from lib.grid import FLOOR, FUSION
 from lib.prose import literal, unbroken
 from lib.shown import median_runs
@@ -138,7 +140,7 @@ def best(auroc: pd.DataFrame) -> str:
                 interval = prose.ends(row.low, row.high)
                 name = literal(row.method.removeprefix(f"{FLOOR}: ")) + marked(dataset, row.method)
                 words.append(f"{kind} {name} **{row.value:.3f}** {interval}")
-        films = findings.tested(group["n"].iloc[0], group["base_rate"].iloc[0])
+        films = findings.counted(group["n"].iloc[0], group["base_rate"].iloc[0])
         lines.append(f"- {literal(dataset)}, {films}: best {'; best '.join(words)}.")
     return "\n".join(lines)
 
@@ -146,21 +148,28 @@ def best(auroc: pd.DataFrame) -> str:
 def of_pretraining(differences: pd.DataFrame) -> str:
     """Say per data set what weights of ImageNet are worth, compared with random ones.
 
-    `differences` are the rows of differences of all ablations; that of `backbone` is read.
+    `differences` are rows of `changes`; those of the ablation `backbone` are read.
     """
     rows = differences[differences["family"].eq(f"{ablations.ABLATION}backbone")]
     lines = []
     for dataset, group in rows.groupby("dataset", sort=False):
         words = [
             f"{literal(row.method)}{marked(dataset, row.method)} {row.value:+.3f} "
-            f"{prose.ends(row.low, row.high, '+.3f')}"
+            f"{prose.ends(row.low, row.high, '+z.3f')}"
             for row in group.sort_values("value", ascending=False).itertuples()
         ]
         lines.append(
             f"- {literal(dataset)}: weights of ImageNet in place of random ones change AUROC, in "
-            f"the mean over seeds, by {', '.join(words)}."
+            f"the mean over seeds, by {', '.join(words)}. Clear after Holm's correction, by which "
+            f"these intervals are not widened: {_clear(dataset, group)}."
         )
     return "\n".join(lines)
+
+
+def _clear(dataset: str, differences: pd.DataFrame) -> str:
+    """Name the methods whose difference is clear."""
+    clear = differences.loc[differences["p_holm"].lt(CLEAR), "method"]
+    return ", ".join(literal(name) + marked(dataset, name) for name in clear) or "none"
 
 
 def pairs(tests: pd.DataFrame) -> pd.DataFrame:
@@ -451,14 +460,35 @@ def unlike(rows: pd.DataFrame) -> pd.DataFrame:
     return shown.reset_index()
 
 
+def changes(results: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of mean differences of all ablations from their references, with `p_holm`."""
+    keys = ["dataset", "family", "method", "setting"]
+    p_values = results[results["metric"].eq(f"auroc_difference{P_HOLM}")]
+    p_values = p_values.drop_duplicates(keys).set_index(keys)["value"].rename("p_holm")
+    return results[results["metric"].eq("auroc_difference")].join(p_values, on=keys)
+
+
+def variants(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the AUROC of variants of ablations, `rows` of `of_one_seed`."""
+    return pd.DataFrame(
+        {
+            "ablation": rows["family"].str.partition(": ")[2].str.replace("_", " "),
+            "method": named(rows.assign(seed=""), "method", "seed"),
+            "variant": rows["setting"].map(literal),
+            "AUROC [95 % interval]": _aurocs(rows),
+        }
+    )
+
+
 def differences(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return mean differences of an ablation's variants from its reference, over seeds."""
+    """Return mean differences of an ablation's variants from its reference, rows of `changes`."""
     return pd.DataFrame(
         {
             "ablation": rows["family"].str.partition(": ")[2].str.replace("_", " "),
             "method": named(rows, "method", "seed"),
             "variant": rows["setting"].map(literal),
             "difference in AUROC [95 % interval]": _intervals(rows, "value", "+"),
+            "p (Holm)": ["" if pd.isna(one) else prose.p_value(one) for one in rows["p_holm"]],
         }
     )
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from lib import ROOT, prose
 from lib.ablations import ABLATION
-from lib.comparison import choices, claims, peers, recorded
+from lib.comparison import choices, claims, overview, peers, recorded
 from lib.comparison.ablations import P_HOLM
 from lib.comparison.answer import films_of
 from lib.comparison.in_brief import FILMS
@@ -41,7 +41,7 @@ class Record(NamedTuple):
     @property
     def differences(self) -> pd.DataFrame:
         """The mean differences of all ablations from their references."""
-        return self.results[self.results["metric"].eq("auroc_difference")]
+        return overview.changes(self.results)
 
 
 def read() -> Record:
@@ -52,6 +52,7 @@ def read() -> Record:
 def fits_recorded(record: Record) -> str:
     """Say which fits of each data set were recorded, and at which commit, as items in Markdown."""
     fits = record.runs[~record.runs["family"].isin(LEFT_OUT)]
+    fits = fits.drop_duplicates(["dataset", "method", "setting", "seed"])  # of several ablations
     return "\n".join(
         f"- **{films_of(dataset)}**: {len(rows)} fits of {rows['method'].nunique()} methods, at "
         f"commit {rows['commit'].iloc[0]}, with the profile `{rows['profile'].iloc[0]}`."

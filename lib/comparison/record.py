@@ -27,6 +27,7 @@ from lib.datasets.table import load_index
 from lib.errors import BadData
 from lib.grid import FLOOR
 from lib.provenance import NO_FILMS, holds_phantoms
+from lib.shown import of_one_seed
 from lib.shown import shown as shown_runs
 
 OF_CODE = ["commit", "profile"]  # columns of results.csv
@@ -41,6 +42,10 @@ OVER_SEEDS = {
     "auroc_contrast": "Ablations, differences in AUROC between two methods with the same labels, "
     "paired by seed, with Student's t interval (95 %) of their mean.",
 }
+OF_ONE_SEED = (
+    "Ablations of one seed, AUROC on test films of each variant, with its 95 % interval over "
+    "patients."
+)
 OWN_SPLITS = (
     "AUROC on test films, with the three best floors of each data set: of one run with its 95 % "
     "interval over patients, of several seeds the mean and their standard deviation."
@@ -228,6 +233,14 @@ def _ablations(results: pd.DataFrame) -> list[str]:
         table.insert(4, "AUROC (95 % over seeds)", numbers)
         if len(rows):
             tables.append(f"{title}\n\n{_table(table)}")
+    alone = of_one_seed(results)
+    if len(alone):
+        table = alone[["dataset", "method", "setting", "n", "base_rate"]].copy()
+        table.insert(1, "ablation", alone["family"].str.removeprefix(ablations.ABLATION))
+        table["method"] += [choices.marked(*pair) for pair in alone[ORIGIN[:2]].to_numpy()]
+        intervals = alone[["value", "low", "high"]].itertuples(index=False)
+        table.insert(4, "AUROC", [prose.interval(*row) for row in intervals])
+        tables.append(f"{OF_ONE_SEED}\n\n{_table(table)}")
     return ["## Ablations", *tables] if tables else []
 
 

@@ -71,8 +71,8 @@ def keep(dataset: str, table: pd.DataFrame, record: Path) -> None:
 
 def read(dataset: str, root: Path = ROOT) -> pd.DataFrame:
     """Return the recorded scores of a data set. Raises BadData if there are none."""
-    path = root / FOLDER / f"{dataset}.csv"
-    if not path.exists():
-        there = ", ".join(sorted(one.stem for one in path.parent.glob("*.csv"))) or "no data set"
+    paths = {path.stem: path for path in sorted((root / FOLDER).glob("*.csv"))}
+    if dataset not in paths:
+        there = ", ".join(paths) or "no data set"
         raise BadData(f"The record has no scores of {dataset}: it has those of {there}.")
-    return pd.read_csv(path, dtype={"film": str})
+    return pd.read_csv(paths[dataset], dtype={"film": str})

@@ -19,6 +19,7 @@ from lib.shown import shown
 FOLDER = Path("reports/real")
 SHARED = ["profile", "films"]  # the same in all rows of a table
 OF_CODE = ["dataset", "commit", "profile"]
+OF_ONE = [*OF_CODE, "films"]
 TABLES = OF_ALL | {"runs": [*ORIGIN, "commit", *SHARED, "recorded"]}  # and their columns
 
 
@@ -44,7 +45,13 @@ def _read(name: str) -> pd.DataFrame:
     path = ROOT / FOLDER / f"{name}.csv"
     if not path.exists():
         return pd.DataFrame(columns=TABLES[name])
-    rows = read(path)
+    needed = OF_ONE if name == "runs" else OF_CODE
+    try:
+        rows = read(path).astype(dict.fromkeys(needed, str))
+    except (ValueError, KeyError, TypeError) as reason:
+        raise BadData(
+            f"{path.relative_to(ROOT)} is damaged ({str(reason).strip()}): restore it from git."
+        ) from None
     _check_one(path, rows)
     return rows
 

@@ -32,6 +32,8 @@ TAGS = {
     *("ul", "ol", "li", "dl", "dt", "dd", "details", "summary", "figure", "figcaption"),
     *("table", "caption", "thead", "tbody", "tfoot", "tr", "th", "td"),
 }
+CELL = re.compile(r"<(t[dh])\b[^>]*>.*?</\1>", re.DOTALL)
+UNDERSCORE = re.compile(r"(_|&#95;)(?=\w)(?![^<]*>)")  # within a word, and within no tag
 #: MathML's elements for equations, as lib.report.equations writes them.
 MATH = {
     *("math", "mrow", "mi", "mn", "mo", "mtext", "mspace"),
@@ -202,6 +204,12 @@ def safe_html(text: str) -> str:
     """Return markup with everything beyond TAGS, MATH and ATTRIBUTES escaped or left out."""
     style = r'<style (?:scoped|type="text/css")>.*?</style>'  # as pandas writes them
     text = re.sub(style, "", text, flags=re.DOTALL)
-    return bleach.clean(
+    text = bleach.clean(
         text, TAGS | MATH, ATTRIBUTES, protocols={"http", "https", "mailto", "data"}
     )
+    return breakable(text)
+
+
+def breakable(text: str) -> str:
+    """Let names in cells of tables break after an underscore, rather than anywhere, on a phone."""
+    return CELL.sub(lambda cell: UNDERSCORE.sub(r"\1<wbr>", cell[0]), text)
