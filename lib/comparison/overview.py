@@ -460,12 +460,15 @@ def unlike(rows: pd.DataFrame) -> pd.DataFrame:
     return shown.reset_index()
 
 
-def changes(results: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of mean differences of all ablations from their references, with `p_holm`."""
+def changes(results: pd.DataFrame, metric: str = "auroc_difference") -> pd.DataFrame:
+    """Return the rows of a difference over seeds of all ablations, with `p_holm`.
+
+    `metric` is that from the reference, or `auroc_contrast`, that between two methods.
+    """
     keys = ["dataset", "family", "method", "setting"]
-    p_values = results[results["metric"].eq(f"auroc_difference{P_HOLM}")]
+    p_values = results[results["metric"].eq(f"{metric}{P_HOLM}")]
     p_values = p_values.drop_duplicates(keys).set_index(keys)["value"].rename("p_holm")
-    return results[results["metric"].eq("auroc_difference")].join(p_values, on=keys)
+    return results[results["metric"].eq(metric)].join(p_values, on=keys)
 
 
 def variants(rows: pd.DataFrame) -> pd.DataFrame:

@@ -12,7 +12,6 @@ import pandas as pd
 from lib import ROOT, prose
 from lib.ablations import ABLATION
 from lib.comparison import choices, claims, overview, peers, recorded
-from lib.comparison.ablations import P_HOLM
 from lib.comparison.answer import films_of
 from lib.comparison.in_brief import FILMS
 from lib.comparison.pretraining import pretraining
@@ -107,9 +106,7 @@ def groups(record: Record) -> Iterator[tuple[str, pd.DataFrame]]:
 
 def contrasts(results: pd.DataFrame) -> pd.DataFrame:
     """Return mean differences between two methods with the same labels, with corrected p values."""
-    keys = ["dataset", "method", "setting"]
-    p_values = results[results["metric"].eq(f"auroc_contrast{P_HOLM}")].set_index(keys)["value"]
-    rows = results[results["metric"].eq("auroc_contrast")]
+    rows = overview.changes(results, "auroc_contrast")
     settings = rows["setting"].astype(str).str.extract("(.*), against (.*)")
     return pd.DataFrame(
         {
@@ -121,9 +118,7 @@ def contrasts(results: pd.DataFrame) -> pd.DataFrame:
                 prose.unbroken(prose.interval(row.value, row.low, row.high, "+z.3f"))
                 for row in rows.itertuples()
             ],
-            "p (Holm)": [
-                prose.p_value(p_values[tuple(key)]) for key in rows[keys].itertuples(index=False)
-            ],
+            "p (Holm)": rows["p_holm"].map(prose.p_value),
         }
     )
 

@@ -42,6 +42,7 @@ OVER_SEEDS = {
     "auroc_contrast": "Ablations, differences in AUROC between two methods with the same labels, "
     "paired by seed, with Student's t interval (95 %) of their mean.",
 }
+AUROC = ("auroc", "auroc_over_seeds")  # numbers that are no differences
 OF_ONE_SEED = (
     "Ablations of one seed, AUROC on test films of each variant, with its 95 % interval over "
     "patients."
@@ -218,30 +219,29 @@ def _one_a_method(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _ablations(results: pd.DataFrame) -> list[str]:
-    """Return the tables of ablations: means over seeds, and differences from the reference."""
-    tables = []
-    for metric, title in OVER_SEEDS.items():
-        rows, is_auroc = results[results["metric"].eq(metric)], metric == "auroc_over_seeds"
-        table = rows[["dataset", "method", "setting", "n", "base_rate"]].copy()
-        table["method"] += [choices.marked(*pair) for pair in rows[ORIGIN[:2]].to_numpy()]
-        table.insert(1, "ablation", rows["family"].str.removeprefix(ablations.ABLATION))
-        numbers = [
-            prose.interval(row.value, row.low, row.high)
-            + (f", {claims.WRONG_WAY}" if is_auroc and claims.is_wrong_way(row.high) else "")
-            for row in rows.itertuples()
-        ]
-        table.insert(4, "AUROC (95 % over seeds)", numbers)
-        if len(rows):
-            tables.append(f"{title}\n\n{_table(table)}")
-    alone = of_one_seed(results)
-    if len(alone):
-        table = alone[["dataset", "method", "setting", "n", "base_rate"]].copy()
-        table.insert(1, "ablation", alone["family"].str.removeprefix(ablations.ABLATION))
-        table["method"] += [choices.marked(*pair) for pair in alone[ORIGIN[:2]].to_numpy()]
-        intervals = alone[["value", "low", "high"]].itertuples(index=False)
-        table.insert(4, "AUROC", [prose.interval(*row) for row in intervals])
-        tables.append(f"{OF_ONE_SEED}\n\n{_table(table)}")
+    """Return the tables of ablations: over seeds, means and differences; of one seed, AUROC."""
+    over_seeds = [
+        _variants(title, "AUROC (95 % over seeds)", results[results["metric"].eq(metric)])
+        for metric, title in OVER_SEEDS.items()
+    ]
+    tables = [*filter(None, [*over_seeds, _variants(OF_ONE_SEED, "AUROC", of_one_seed(results))])]
     return ["## Ablations", *tables] if tables else []
+
+
+def _variants(title: str, column: str, rows: pd.DataFrame) -> str:
+    """Return a table of variants below its title, with their numbers in `column`; "" of none."""
+    if rows.empty:
+        return ""
+    table = rows[["dataset", "method", "setting", "n", "base_rate"]].copy()
+    table["method"] += [choices.marked(*pair) for pair in rows[ORIGIN[:2]].to_numpy()]
+    table.insert(1, "ablation", rows["family"].str.removeprefix(ablations.ABLATION))
+    numbers = [
+        prose.interval(row.value, row.low, row.high)
+        + (f", {claims.WRONG_WAY}" if row.metric in AUROC and claims.is_wrong_way(row.high) else "")
+        for row in rows.itertuples()
+    ]
+    table.insert(4, column, numbers)
+    return f"{title}\n\n{_table(table)}"
 
 
 def _table(table: pd.DataFrame) -> str:

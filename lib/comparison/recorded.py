@@ -97,9 +97,8 @@ def sentences(ablation: Ablation) -> list[str]:
 def _check_one(path: Path, rows: pd.DataFrame) -> None:
     """Raise BadData if a table mixes profiles or films, or commits on one data set."""
     mixed = {name: list(rows[name].unique()) for name in SHARED if name in rows}
-    if "commit" in rows:
-        by_dataset = rows.groupby("dataset")["commit"].unique()
-        mixed["commit"] = max(map(list, by_dataset), key=len, default=[])
+    by_dataset = rows.groupby("dataset")["commit"].unique()
+    mixed["commit"] = max(map(list, by_dataset), key=len, default=[])
     for name, several in mixed.items():
         if len(several) > 1:
             of = "all data sets" if name in SHARED else "this data set"
