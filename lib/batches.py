@@ -11,15 +11,19 @@ import numpy as np
 class Batches(keras.utils.PyDataset):
     """Batches of films x and targets y, of which only those in use are in memory.
 
-    - `x`, `y`: arrays or `lib.preprocessing.network_input.Films`, of equal length
+    - `x`, `y`: arrays or `lib.preprocessing.network_input.Films`, of equal length; no y: None
     - `batch_size`: films per batch; the last batch has the rest
     - `orders`: the order of the films in each epoch, (n,) each; None: as they are
+    - `full`: the last batch continues with the first films of the epoch, so that XLA compiles for
+      one size; no batch has a film twice. Fewer films than a batch remain one small batch
     """
 
-    def __init__(self, x, y, batch_size: int, orders: Iterator[np.ndarray] | None = None):
+    def __init__(
+        self, x, y, batch_size: int, orders: Iterator[np.ndarray] | None = None, full: bool = False
+    ):
         super().__init__()
         self.x, self.y = x, y
-        self.batch_size, self.orders = batch_size, orders
+        self.batch_size, self.orders, self.full = batch_size, orders, full
         self.order = np.arange(len(x))
 
     def __len__(self) -> int:
@@ -28,7 +32,10 @@ class Batches(keras.utils.PyDataset):
     def __getitem__(self, number: int):
         start = number * self.batch_size
         rows = self.order[start : start + self.batch_size]
-        return _as_float32(self.x[rows]), _as_float32(self.y[rows])
+        if self.full and number:
+            rows = np.concatenate([rows, self.order[: self.batch_size - len(rows)]])
+        parts = (self.x,) if self.y is None else (self.x, self.y)
+        return tuple(_as_float32(part[rows]) for part in parts)
 
     def on_epoch_begin(self) -> None:
         """Take the next order (Keras's hook)."""

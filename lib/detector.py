@@ -152,7 +152,7 @@ class Stage(Detector):
 
     def __init__(self, parent, **options):
         super().__init__(**{name: getattr(parent, name) for name in self.shared}, **options)
-        self.xla = parent.xla
+        self.xla, self.full_batches = parent.xla, parent.full_batches
 
     def train(self, x, y=None, validation_data=None, **options):
         """Fit for the stage's own `epochs`; return {`<prefix>_<name>`: values by epoch}.

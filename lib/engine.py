@@ -42,6 +42,7 @@ class Engine(keras.Model):
         super().__init__(dtype="float32")  # losses and scores; networks have Keras's policy
         self.seed = seed
         self.xla = None  # whether XLA compiles updates; None: where this is faster
+        self.full_batches = False  # whether an epoch's first films fill its last batch
         self.with_maps = True  # the last argument `maps` of `predict`
         self.means = {name: keras.metrics.Mean(name) for name in (*self.players, *self.terms)}
         self.built = True  # the networks are functional models, built on creation
@@ -75,6 +76,8 @@ class Engine(keras.Model):
 
         Films are an array, or `lib.preprocessing.network_input.Films`, read batch by batch.
         `validation_data` is (x,) or (x, y); `callbacks`, `verbose` and the rest are Keras's own.
+        With `full_batches` all updates see equally many films, so that XLA compiles them once; the
+        last batch of validation films remains smaller, as each counts once in their losses.
         Raises Collapsed if a loss is no longer finite, a player's weights did not change, or all
         images generated at the end are the same.
         """
@@ -95,8 +98,9 @@ class Engine(keras.Model):
         after_epoch = self._after_epoch_callback(not_abnormal(x, y))
         initial = {player: self._snapshot(player) for player in self.players}
         _set_seed(self.seed)
+        orders = _orders(len(x)) if shuffle else None
         history = super().fit(
-            Batches(x, self.targets(x, y), batch_size, _orders(len(x)) if shuffle else None),
+            Batches(x, self.targets(x, y), batch_size, orders, self.full_batches),
             shuffle=False,  # of batches, whose films are shuffled
             epochs=epochs,
             validation_data=validation_data,
@@ -180,12 +184,17 @@ class Engine(keras.Model):
     def predict(self, x, batch_size=None, maps=True, **options):
         """Return {"score": (n,), "map": (n, h, w), further scores} as arrays; "map" if available.
 
-        With `maps=False` there is none, and none is computed unless the scores need it.
+        With `maps=False` there is none, and none is computed unless the scores need it. Where XLA
+        compiles, the first films fill the last batch, whose size would be compiled as well.
         """
         self._check_films(x)
         if maps != self.with_maps:  # Keras has compiled the other variant
             self.with_maps, self.predict_function = maps, None
-        return super().predict(x, batch_size=batch_size or self.batch_size, **options)
+        films, batch_size = len(x), batch_size or self.batch_size
+        if self.jit_compile:
+            x = Batches(x, None, batch_size, full=True)
+        outputs = super().predict(x, batch_size=batch_size, **options)
+        return {name: values[:films] for name, values in outputs.items()}
 
     def call(self, x):
         """Return the result of `predict` for one batch."""
@@ -205,10 +214,17 @@ class Engine(keras.Model):
         return self._outputs(x).get("map")
 
     def batches(self, function, x):
-        """Yield function(films) per batch of x, as arrays."""
+        """Yield function(films) per batch of x, as arrays.
+
+        On JAX, which compiles every function for each size, the last batch is filled with its own
+        films.
+        """
         for start in range(0, len(x), self.batch_size):
             films = np.asarray(x[start : start + self.batch_size])
-            yield ops.convert_to_numpy(function(films))
+            number = len(films)
+            if BACKEND == "jax" and start:
+                films = np.resize(films, (self.batch_size, *films.shape[1:]))
+            yield ops.convert_to_numpy(function(films))[:number]
 
     def batchwise(self, function, x):
         """Return function(films), (n, ...), as one array, computed per batch."""

@@ -27,6 +27,7 @@ OF_THE_STUDY = {
     "phantoms": "",
     "precision": "float32",
     "jit_compile": None,
+    "full_batches": False,
 }
 #: What a profile has besides its entries of methods: `training` is under all of them.
 FOR_ALL = ("images", "split", "training")
@@ -48,6 +49,7 @@ class Parameters(NamedTuple):
     phantoms: str  # trained on phantoms of chests: alone, or first, before the data set's films
     precision: str  # of the networks' layers; those of features are float32
     jit_compile: bool | None  # whether XLA compiles updates; None: where this is faster
+    full_batches: bool  # whether an epoch's first films fill its last batch
     updates: dict[str, int]  # training lengths in updates, by their keyword in epochs
     keywords: dict  # keywords of the method
 

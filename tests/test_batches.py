@@ -1,5 +1,9 @@
 """Films read batch by batch: the same training as from an array, in memory that does not grow."""
 
+import json
+import os
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -7,10 +11,11 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from test_detector import on_tensorflow, run_on_jax
+from test_detector import Regression, on_tensorflow, run_on_jax
+from test_detector import films as random_films
 
 from lib.batches import Batches, on_disk
-from lib.engine import _orders
+from lib.engine import BACKEND, _orders
 from lib.methods.autoencoder import Autoencoder
 from lib.methods.synthetic_lesions import SyntheticLesions
 from lib.preprocessing.network_input import Films, to_float
@@ -60,6 +65,90 @@ def test_the_order_of_films_is_that_in_which_keras_shuffles_an_array():
     ours = weights(False, x=Batches(x, y, 8, _orders(50)))
     np.testing.assert_array_equal(ours, by_keras)
     assert not np.array_equal(weights(False, x=x, y=y, batch_size=8), by_keras)
+
+
+def test_a_full_last_batch_continues_with_the_first_films_of_the_epoch():
+    x, orders = np.arange(10.0), [np.arange(10)[::-1], np.roll(np.arange(10), 3)]
+    as_they_are, full = (Batches(x, x, 4, iter(orders), full) for full in (False, True))
+    for order in orders:
+        for batches, rows in ((as_they_are, order), (full, np.append(order, order[:2]))):
+            batches.on_epoch_begin()
+            parts = [batches[number] for number in range(len(batches))]
+            np.testing.assert_array_equal(np.concatenate(parts, axis=1), [rows, rows])
+    assert len(Batches(x[:3], x[:3], 4, full=True)[0][0]) == 3, "fewer films than a batch"
+
+
+def test_batches_are_filled_by_the_setting_alone():
+    """The weights with it are those of training on the same films again, without it not."""
+    x, fitted = random_films(13), []
+    for films, full in ((x, True), (np.concatenate([x, x[:3]]), False), (x, False)):
+        detector = Regression(batch_size=8)
+        detector.full_batches = full
+        detector.fit(films, shuffle=False, verbose=0)
+        fitted.append(detector.get_weights()[0])
+    np.testing.assert_array_equal(fitted[0], fitted[1])
+    assert not np.array_equal(fitted[0], fitted[2])
+
+
+COUNT_UPDATES = """
+import json
+from pathlib import Path
+from test_detector import Regression, films
+
+compiled = [0]
+for full in (False, True):
+    detector = Regression(batch_size=8)
+    detector.full_batches, detector.xla = full, True
+    detector.fit(films(21), verbose=0)
+    programs = Path().glob("*.before_optimizations.txt")
+    names = [path.name for path in programs if "train_step" in path.name or "_update_" in path.name]
+    compiled.append(len(names) - sum(compiled))
+print(json.dumps(compiled[1:]))
+"""
+
+
+@on_tensorflow
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_xla_compiles_the_update_of_full_batches_once(backend, tmp_path):
+    """XLA writes down each program that it compiles: two without full batches, one with them."""
+    pytest.importorskip(backend)
+    environment = os.environ | {"KERAS_BACKEND": backend, "XLA_FLAGS": f"--xla_dump_to={tmp_path}"}
+    environment["PYTHONPATH"] = os.pathsep.join(sys.path)
+    code = [sys.executable, "-c", COUNT_UPDATES]
+    run = subprocess.run(code, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert json.loads(run.stdout.splitlines()[-1]) == [2, 1]
+
+
+def test_xla_compiles_scoring_once_and_films_have_their_scores():
+    traced, x = [], random_films(21)
+
+    class Traced(Regression):
+        def examine(self, x):
+            traced.append(x.shape)
+            return super().examine(x) | {"map": x[..., 0]}
+
+    detector = Traced(batch_size=8)
+    expected = detector.predict(x, batch_size=21, verbose=0)
+    for by_xla, size in ((BACKEND == "jax", 8), (True, 4)):
+        detector.compile(detector.make_optimizers(1), jit_compile=by_xla)
+        traced.clear()
+        outputs = detector.predict(x, batch_size=size, verbose=0)
+        assert len(traced) == (1 if by_xla else 2)
+        for name, values in outputs.items():
+            np.testing.assert_allclose(values, expected[name], rtol=1e-5, atol=1e-6)
+
+
+def test_a_function_sees_full_batches_on_jax_alone():
+    detector, sizes, x = Regression(batch_size=8), [], random_films(21)
+
+    def double(films):
+        sizes.append(len(films))
+        return 2 * films
+
+    np.testing.assert_array_equal(detector.batchwise(double, x), 2 * x)
+    np.testing.assert_array_equal(detector.batchwise(double, x[:3]), 2 * x[:3])
+    assert sizes == [8, 8, 8 if BACKEND == "jax" else 5, 3]
 
 
 @pytest.mark.parametrize("method", [Autoencoder, SyntheticLesions])
@@ -119,5 +208,5 @@ def anonymous_memory() -> float:
 @on_tensorflow
 def test_batches_on_jax(tmp_path):
     pytest.importorskip("jax")
-    selected = "order or (weights_of and Autoencoder)"
+    selected = "order or full or filled or scoring or (weights_of and Autoencoder)"
     run_on_jax("-m", "pytest", "-p", "no:cacheprovider", __file__, "-k", selected, folder=tmp_path)

@@ -101,14 +101,15 @@ def test_an_entry_may_be_a_setting_of_another_method(root):
 
 def test_what_a_profile_sets_for_all_is_under_each_entry(root):
     quick = root / "params/quick.yaml"
-    common = "training: {precision: mixed_bfloat16, jit_compile: true}"
+    common = "training: {precision: mixed_bfloat16, jit_compile: true, full_batches: true}"
     quick.write_text(f"{quick.read_text()}\n{common}\nslow: {{method: vae, precision: float32}}\n")
     assert "training" not in params.methods()
     entries = {name: params.entry_of(name) for name in ("autoencoder", "slow")}
     of_method, of_slow = (params.part(name, entry) for name, entry in entries.items())
     assert (of_method.precision, of_method.jit_compile) == ("mixed_bfloat16", True)
     assert (of_slow.precision, of_slow.jit_compile) == ("float32", True)
-    assert not {"precision", "jit_compile"} & of_method.keywords.keys()
+    assert of_method.full_batches and not params.part("vae", {}).full_batches
+    assert not {"precision", "jit_compile", "full_batches"} & of_method.keywords.keys()
     with pytest.raises(BadData, match="`precision: float16` of vae in params/ is unknown: use "):
         params.part("vae", {"precision": "float16"})
 
@@ -150,7 +151,7 @@ def test_what_is_the_studys_is_parted_from_what_is_the_methods():
     assert parameters.updates == {"epochs": 9}, "epochs that are named count instead"
     assert (parameters.labels, parameters.contamination, parameters.augment) == (FIVE, 0.1, True)
     assert parameters.setting.endswith("known abnormal, 10 % contamination")
-    study = ("none", 0.0, False, {}, "", "", "float32", None)
+    study = ("none", 0.0, False, {}, "", "", "float32", None, False)
     assert params.part("any", {}) == ("any", *study, {}, {})
 
 

@@ -48,6 +48,7 @@ OF_THE_STUDY = {
     "phantoms": "whether it is trained on phantoms of chests, alone or before the training films",
     "precision": "the precision in which networks on films compute: float32 or mixed_bfloat16",
     "jit_compile": "whether updates are compiled by XLA",
+    "full_batches": "whether the first films of an epoch fill its last batch",
 }
 
 

@@ -86,7 +86,7 @@ def build(fit: Fit, parameters: Parameters, body: dict, size: int, training_film
     keywords |= epochs_of(parameters, training_films)
     method = methods.find(parameters.method)
     detector = method(image_size=size, augmentation=augmentation, seed=fit.seed, **keywords)
-    detector.xla = parameters.jit_compile
+    detector.xla, detector.full_batches = parameters.jit_compile, parameters.full_batches
     return detector
 
 
