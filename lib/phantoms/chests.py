@@ -6,7 +6,7 @@ from lib.phantoms import devices, normal_variants
 from lib.phantoms.devices import Device
 from lib.phantoms.findings import Finding, Lungs, affect, deformed
 from lib.phantoms.solids import texture
-from lib.phantoms.thorax import Chest, Stance, skeleton, thorax, torso, vessels
+from lib.phantoms.thorax import Chest, Stance, septa, skeleton, thorax, torso, vessels
 
 
 def image(
@@ -25,6 +25,7 @@ def image(
     marks = vessels(diseased, stance) * np.minimum(air * 2, 1)
     grain = texture(stance.shape, 0.02 * stance.shape[1], rng)
     lungs = Lungs(air, air * (0.5 * chest.markings * marks + 0.05 * grain))
+    lungs.tissue += chest.septa * septa(air, stance, chest.variants)
     masks = [affect(lungs, finding, body, healthy, stance) for finding in findings]
     total = torso(diseased, body) + skeleton(diseased, stance, body) + lungs.tissue
     total -= 1.75 * chest.habitus * lungs.air * (1 - 0.72 * body.heart**0.6)

@@ -1,7 +1,8 @@
 """Model diseases of the chest: most are wide and soft, as on real films, some small and sharp.
 
 A finding deforms the chest (a larger heart, a raised diaphragm, a shift of the mediastinum), fills
-its lungs with fluid or empties them, or both.
+its lungs with fluid or empties them, or both. The septa of both lungs take part: they thicken, more
+in some patients than in others, a texture that has no place and is in no mask.
 """
 
 from collections.abc import Callable
@@ -11,22 +12,41 @@ import cv2
 import numpy as np
 
 from lib.phantoms.solids import texture
-from lib.phantoms.thorax import SIDES, Chest, Stance, Thorax, dome, step
+from lib.phantoms.thorax import SIDES, Chest, Stance, Thorax, dome, septa, step
+
+#: Attenuation of the septa that take most part in a finding.
+THICKEST = {
+    "Effusion": 0.7,
+    "Infiltration": 0.95,
+    "Consolidation": 0.75,
+    "Edema": 0.95,
+    "Atelectasis": 0.7,
+    "Cardiomegaly": 0.7,
+    "Emphysema": 0.55,
+    "Nodule": 0.3,
+    "Mass": 0.45,
+    "Pneumothorax": 0.2,
+}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A finding: its side (-1 right, 1 left), severity (0-1) and four draws that shape it."""
+    """A finding: its side (-1 right, 1 left), severity, and four draws that shape it.
+
+    `septa` is the share of its most that the lungs' septa thicken. All but the side are 0-1.
+    """
 
     kind: str
     side: int
     severity: float
+    septa: float
     form: tuple[float, float, float, float]
 
     @classmethod
     def drawn(cls, kind: str, rng: np.random.Generator) -> "Finding":
         """Draw a finding of a kind (`KINDS`)."""
-        return cls(kind, int(rng.choice(SIDES)), rng.beta(2, 1.1), tuple(rng.uniform(size=4)))
+        side, severity, septa = int(rng.choice(SIDES)), rng.beta(2, 1.1), rng.beta(0.7, 0.7)
+        return cls(kind, side, severity, septa, tuple(rng.uniform(size=4)))
 
     @property
     def seed(self) -> int:
@@ -79,7 +99,10 @@ def affect(
 
     `body` is the chest as its findings deform it, `healthy` the same without them.
     """
-    return KINDS[finding.kind](lungs, finding, body, healthy, stance)
+    mask = KINDS[finding.kind](lungs, finding, body, healthy, stance)
+    thickness = THICKEST[finding.kind] * finding.septa * (0.3 + 0.7 * finding.severity)
+    lungs.tissue = lungs.tissue + thickness * septa(lungs.air, stance, finding.seed + 1)
+    return mask
 
 
 def _effusion(lungs: Lungs, finding: Finding, body: Thorax, healthy, stance) -> np.ndarray:
@@ -89,8 +112,8 @@ def _effusion(lungs: Lungs, finding: Finding, body: Thorax, healthy, stance) -> 
     inside = lung > 0.12
     u = np.clip(finding.side * (body.x - 0.43 * finding.side) / 0.34, -1, 1)
     meniscus = (0.05 + 0.13 * severity) * (0.5 + b) * u**2 * (1 + 0.5 * np.sign(u))
-    surface = body.base - 0.10 - (0.04 + 0.46 * severity**2) * (0.6 + 0.4 * a) - meniscus + 0.1
-    fluid = (0.35 + 0.45 * severity) * step(body.y - surface, 0.05) * inside
+    surface = body.base - 0.10 - (0.07 + 0.48 * severity**2) * (0.6 + 0.4 * a) - meniscus + 0.1
+    fluid = (0.45 + 0.5 * severity) * step(body.y - surface, 0.05) * inside
     lungs.fill(fluid)
     return (body.y > surface) & inside
 
@@ -98,7 +121,7 @@ def _effusion(lungs: Lungs, finding: Finding, body: Thorax, healthy, stance) -> 
 def _opacity(lungs: Lungs, finding: Finding, body: Thorax, healthy, stance) -> np.ndarray:
     """Draw infiltration: ragged and patchy, vessels show through."""
     patch, inside = _patch(finding, body, stance, wide=0.16, high=0.22, ragged=0.45, soft=0.7)
-    lungs.fill((0.25 + 0.5 * finding.severity) * patch, veil=0.8)
+    lungs.fill((0.14 + 0.27 * finding.severity) * patch, veil=0.8)
     fluffy = texture(stance.shape, 0.035 * stance.shape[1], np.random.default_rng(finding.seed))
     lungs.tissue = lungs.tissue + (0.1 + 0.18 * finding.severity) * patch * fluffy
     return (patch > 0.4) & inside
@@ -111,7 +134,7 @@ def _consolidation(lungs: Lungs, finding: Finding, body: Thorax, healthy, stance
     above = finding.form[1] < 0.4
     patch = patch * step((fissure - body.y) if above else (body.y - fissure), 0.02)
     bronchi = lungs.tissue * patch
-    lungs.fill((0.4 + 0.5 * finding.severity) * patch)
+    lungs.fill((0.22 + 0.27 * finding.severity) * patch)
     lungs.tissue = lungs.tissue - 0.7 * bronchi
     return (patch > 0.4) & inside
 
@@ -140,7 +163,7 @@ def _edema(lungs: Lungs, finding: Finding, body: Thorax, healthy, stance) -> np.
     lungs.tissue = lungs.tissue + (1.4 * blurred - lungs.tissue) * np.minimum(2 * haze, 1)
     septa = texture(stance.shape, 0.02 * stance.shape[1], np.random.default_rng(finding.seed))
     lungs.tissue = lungs.tissue + (0.1 + 0.14 * finding.severity) * haze * septa
-    lungs.fill((0.35 + 0.45 * finding.severity) * haze, veil=0.4)
+    lungs.fill((0.19 + 0.25 * finding.severity) * haze, veil=0.4)
     return (haze > 0.35) & inside
 
 
@@ -154,7 +177,7 @@ def _atelectasis(lungs: Lungs, finding: Finding, body: Thorax, healthy: Thorax, 
     inner = side * (body.x - body.middle) - 0.1
     wedge = floor - height * np.clip(1 - inner / (0.45 + 0.2 * b), 0.12, 1)
     patch = step(body.y - wedge, 0.04) * inside
-    lungs.fill((0.4 + 0.45 * finding.severity) * patch)
+    lungs.fill((0.22 + 0.25 * finding.severity) * patch)
     lost = (healthy.lungs[side] > 0.15) & (lung <= 0.1)
     return ((patch > 0.5) & inside) | lost
 

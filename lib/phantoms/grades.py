@@ -10,6 +10,7 @@ from lib.phantoms.cohorts import Film, Twins, generator
 from lib.phantoms.film import develop_twins, opened
 
 GRADES = {"mild": 0.2, "moderate": 0.6, "severe": 1.0}  # severity of a finding, 0-1
+SEPTA = 0.7  # the part that the lungs' septa take in a finding, 0-1
 FORM = (0.6, 0.6, 0.5, 0.5)  # the draws that otherwise shape a finding
 
 
@@ -36,7 +37,7 @@ def grades_of_chest(seed: int = 0, view: str = "PA") -> dict[str, Graded]:
     chest = thorax.grow(generator(seed, "rsna", "patient"), twins.sex, twins.age)
 
     def shadow(kind: str, severity: float | None, noise):
-        there = [] if severity is None else [findings.Finding(kind, 1, severity, FORM)]
+        there = [] if severity is None else [findings.Finding(kind, 1, severity, SEPTA, FORM)]
         attenuation, masks = chests.image(chest, stance, [], there, noise)
         return attenuation, masks[0] if masks else None
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from lib.phantoms.solids import texture
+
 SIDES = (-1, 1)  # the patient's right, left
 
 
@@ -34,6 +36,7 @@ class Chest:
     habitus: float
     markings: float  # strength of the lungs' vessels
     fat: float  # folds of the arms' and the trunk's soft tissue at the sides
+    septa: float  # thickness of the lungs' septa, more in old age
     branches: int  # seed of the vessels' branching
     variants: int  # seed of normal variants
     pull: float = 0.0  # shift of heart and mediastinum
@@ -63,6 +66,7 @@ def grow(rng: np.random.Generator, sex: str, age: int) -> Chest:
         habitus=rng.uniform(0.9, 1.12),
         markings=rng.uniform(0.8, 1.15) + 0.15 * old,
         fat=rng.uniform(0, 0.25),
+        septa=0.15 * (rng.beta(0.7, 1.5) + 0.3 * old),
         branches=int(rng.integers(2**31)),
         variants=int(rng.integers(2**31)),
         raised=tuple(rng.uniform(0, 0.07, 2)),
@@ -212,6 +216,18 @@ def vessels(chest: Chest, stance: Stance) -> np.ndarray:
             root = np.array([0.17 * side + stance.turn + chest.pull, -0.08])
             branch(root, outward + rng.normal(0, 0.1), 1.0, 3)
     return cv2.GaussianBlur(layer, (0, 0), width / 200)
+
+
+def septa(air: np.ndarray, stance: Stance, seed: int) -> np.ndarray:
+    """Return the septa of the lungs (h, w), a net of fine lines, unevenly thick, of mean 0.
+
+    `air` (h, w) is the depth of air. Lines are where smooth noise is near 0.
+    """
+    rng = np.random.default_rng(seed)
+    uneven = np.clip(0.7 + 0.4 * texture(stance.shape, 0.3 * stance.shape[1], rng), 0, 1.5)
+    mesh = texture(stance.shape, rng.uniform(0.014, 0.034) * stance.shape[1], rng)
+    lines = np.exp(-((mesh / 0.3) ** 2))
+    return uneven * np.minimum(2 * air, 1) * (lines - lines.mean())
 
 
 def skeleton(chest: Chest, stance: Stance, body: Thorax) -> np.ndarray:
