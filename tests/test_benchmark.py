@@ -71,3 +71,12 @@ def test_the_reader_is_timed_with_a_detector_that_is_trained(monkeypatch):
     assert 0.5 < command["films_per_s"] < 1
     monkeypatch.setattr("lib.reader.choice.ready", lambda _: [])
     assert speeds.answering_speed() == []
+
+
+def test_all_measures_of_detectors_are_timed(monkeypatch):
+    for name, value in {"TEST_FILMS": 400, "RESAMPLES": 20, "DETECTORS": 2}.items():
+        monkeypatch.setattr(speeds, name, value)
+    *_, all_measures = rows = speeds.measures_speed()
+    assert [row["ratio_to"] for row in rows] == 3 * ["scikit-learn"]
+    assert all_measures["subject"] == "all measures, 2 detectors, 400 films, 20 resamples"
+    assert all_measures["films_per_s"] > 0

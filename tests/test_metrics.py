@@ -1,6 +1,7 @@
 """Measures against scikit-learn, brute force and cases worked by hand."""
 
 import itertools
+from dataclasses import astuple
 
 import numpy as np
 import pandas as pd
@@ -183,6 +184,52 @@ def test_the_steps_of_abnormal_films_have_the_areas_of_all_thresholds(distinct):
     assert np.isnan(films.steps(weights).auroc()).tolist() == [False] * 5 + [True, False]
     normal = metrics.Sorted(np.zeros(4), np.arange(4)).steps()
     assert np.isnan([normal.auroc(), normal.average_precision()]).all()
+
+
+@pytest.mark.parametrize("distinct", [40, 10**9])
+def test_a_group_is_ranked_by_the_weights_of_all_films(distinct):
+    rng = np.random.default_rng(4)
+    label, score = rng.integers(0, 2, 300), rng.integers(0, distinct, 300).astype(float)
+    weights = rng.integers(0, 4, (7, 300)).astype(np.int16)
+    members = (label == 0) | (rng.random(300) < 0.2)
+    group = metrics.Sorted(label, score, np.flatnonzero(members))
+    apart = metrics.Sorted(label[members], score[members]).steps(weights[:, members])
+    shared = metrics.Sorted(label, score).normal(weights)
+    for steps in (group.steps(weights), group.steps(weights, shared)):
+        np.testing.assert_array_equal(steps.auroc(), apart.auroc())
+        np.testing.assert_array_equal(steps.average_precision(), apart.average_precision())
+
+
+def test_decisions_and_operating_points_are_read_from_a_ranking():
+    rng = np.random.default_rng(5)
+    label, score = rng.integers(0, 2, 300), rng.integers(0, 40, 300).astype(float)
+    weights = rng.integers(0, 4, (7, 300)).astype(np.int16)
+    films = metrics.Sorted(label, score)
+    ranked = films.ranking(weights)
+    for threshold in (-1, 0, 17, 17.5, 39, 40):
+        np.testing.assert_array_equal(
+            astuple(films.decisions(ranked, threshold)),
+            astuple(metrics.decide(label, score, threshold, weights)),
+        )
+    recall, specificity = ranked.recall, 1 - ranked.false_positive_rate
+    best = np.where(specificity >= 0.9, recall, 0).max(axis=-1)
+    assert ranked.recall_at_specificity(0.9) == pytest.approx(best)
+    best = np.where(recall >= 0.9, specificity, 0).max(axis=-1)
+    assert ranked.specificity_at_recall(0.9) == pytest.approx(best)
+
+
+def test_weights_are_worked_through_resample_by_resample_however_they_are_stored(films):
+    label, score = films
+    weights = metrics.patient_weights(np.arange(len(label)) // 2, 50)
+    laid_out = set()
+
+    def measure(weight):
+        laid_out.add(weight.flags.c_contiguous)
+        return {"auroc": metrics.auroc(label, score, weight)}
+
+    by_film, by_resample = np.asfortranarray(weights), np.ascontiguousarray(weights)
+    assert metrics.bootstrap(measure, by_film) == metrics.bootstrap(measure, by_resample)
+    assert laid_out == {True}
 
 
 def test_the_size_of_blocks_changes_no_interval(monkeypatch, films):

@@ -14,13 +14,15 @@ import pandas as pd
 
 from lib import ROOT, files, grid, metrics, params
 from lib.benchmark import table
+from lib.comparison.measures import rows_of_all
 from lib.comparison.rows import ranking
+from lib.comparison.scores import Scored
 from lib.datasets.table import load_index
 from lib.grid import Features
 from lib.preprocessing.arrays import settings, write_films
 
 FILMS = 256
-TEST_FILMS, RESAMPLES = 25_000, 1000
+TEST_FILMS, RESAMPLES, DETECTORS = 25_000, 1000, 4
 
 
 def preprocessing_speed() -> list[dict]:
@@ -174,9 +176,10 @@ def diffusion_speed() -> list[dict]:
 
 
 def measures_speed() -> list[dict]:
-    """Measure test films/s of AUROC and average precision of a detector, with 1,000 resamples.
+    """Measure test films/s of the measures of a detector, with 1,000 resamples.
 
-    scikit-learn weights the films of each resample; ten of its resamples are timed.
+    AUROC and average precision by scikit-learn, which weights the films of each resample (ten are
+    timed), and in blocks; then all measures of DETECTORS detectors, with groups, strata and tests.
     """
     from sklearn.metrics import average_precision_score, roc_auc_score
 
@@ -184,6 +187,7 @@ def measures_speed() -> list[dict]:
     label = random.permutation(TEST_FILMS) % 5 < 3
     score = random.normal(size=TEST_FILMS) + label
     weights = metrics.patient_weights(np.arange(TEST_FILMS) // 9, RESAMPLES)
+    index, detectors = _drawn_detectors(label, random)
 
     def one_by_one():
         for weight in weights[:10]:
@@ -195,11 +199,35 @@ def measures_speed() -> list[dict]:
     seconds = {
         reference: _seconds(one_by_one) * RESAMPLES / 10,
         "in blocks": _seconds(partial(metrics.bootstrap, measure, weights)),
+        f"all measures, {DETECTORS} detectors": _seconds(
+            partial(rows_of_all, detectors, [], [], {}, weights, index, None)
+        )
+        / DETECTORS,
     }
     size = f"{TEST_FILMS:,} films, {RESAMPLES:,} resamples"
     return [
         _row("measures", f"{name}, {size}", TEST_FILMS / each, seconds[reference] / each, reference)
         for name, each in seconds.items()
+    ]
+
+
+def _drawn_detectors(label: np.ndarray, random) -> tuple[pd.DataFrame, list[Scored]]:
+    """Draw an index of validation and test films, in 16 groups and 8 strata, and detectors."""
+    label = np.concatenate([label[: len(label) // 5], label])
+    number = np.arange(len(label))
+    index = pd.DataFrame({"dataset": "drawn", "label": label.astype(float), "body_part": "chest"})
+    index["image_id"] = index["study_id"] = number.astype(str)
+    index["patient_id"] = (number // 9).astype(str)
+    index["split"] = np.where(number < len(label) - TEST_FILMS, "validation", "test")
+    index["finding"] = np.where(label, random.integers(13, size=len(label)).astype(str), "")
+    for column, values in {"view": ["AP", "PA"], "sex": ["F", "M"]}.items():
+        index[column] = random.choice(values, len(label))
+    index["age"] = random.integers(1, 90, len(label))
+    index["width"], index["height"] = random.integers(1000, 3000, (2, len(label)))
+    runs = {f"detector {n}": random.normal(size=len(label)) + label for n in range(DETECTORS)}
+    return index, [
+        Scored("drawn", name, "drawn", "0", "", index.assign(score=score), {})
+        for name, score in runs.items()
     ]
 
 

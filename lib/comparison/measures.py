@@ -61,7 +61,7 @@ def measure(dataset, fits, ablations, fusions, build, resamples) -> dict[str, pd
     if enough(test["label"]):
         floors = read_floors(dataset, index, build)
         weights = metrics.patient_weights(test["patient_id"], resamples)
-        rows |= _rows(detectors, variants, floors, fusions, weights, index, build)
+        rows |= rows_of_all(detectors, variants, floors, fusions, weights, index, build)
     tables = {
         name: pd.DataFrame(rows.get(name, []), columns=columns)
         for name, columns in (OF_ALL | OF_ONE).items()
@@ -77,7 +77,9 @@ def measure(dataset, fits, ablations, fusions, build, resamples) -> dict[str, pd
     return tables
 
 
-def _rows(detectors, variants, floors, fusions, weights, index, build) -> dict[str, list[dict]]:
+def rows_of_all(
+    detectors, variants, floors, fusions, weights, index, build
+) -> dict[str, list[dict]]:
     """Return the rows of each table except failures; weights (resamples, test films)."""
     fused = [one for name, fusion in fusions.items() for one in fuse(name, fusion, detectors)]
     all_scored = [*detectors, *(fusion.scored for fusion in fused), *floors]
@@ -91,7 +93,6 @@ def _rows(detectors, variants, floors, fusions, weights, index, build) -> dict[s
     return rows | {
         "tests": paired_tests(detectors, floors, fused),
         "follows": [row for scored in detectors for row in floor_correlations(scored, floors)],
-        "reliability": [row for scored in detectors for row in _reliability(scored, weights)],
     }
 
 
@@ -109,6 +110,7 @@ def _rows_of_one(scored: Scored, weights, index, build) -> dict[str, list[dict]]
         "rankings": ranked if is_fit else [],
         "roc": _curve(scored, weights),
         "strata": [origin | row for row in rows_of_strata(scored, weights, index)],
+        "reliability": _reliability(scored, weights) if is_fit else [],
     }
 
 

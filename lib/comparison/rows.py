@@ -75,13 +75,41 @@ def enough(label: pd.Series) -> bool:
 
 
 def _level(level, test, validation, weights, columns) -> Iterator[dict]:
-    for group, members in _groups(test, columns):
-        label, score = test["label"][members], test["score"][members]
-        if enough(label):
-            measure = ranking(label, score)
-            if group == "all":
-                measure = _all_measures(label, score, validation)
-            yield from _estimated(level, group, measure, weights[:, members], label)
+    label = test["label"]
+    groups = _groups(test, columns)
+    of_groups = {group: members for group, members in groups if enough(label[members])}
+    if not of_groups:
+        return
+    measure = _measure_of_groups(test, validation, of_groups)
+    for (group, name), estimate in metrics.bootstrap(measure, weights).items():
+        films = label[of_groups[group]]
+        shared = {"level": level, "group": group, "n": len(films), "base_rate": films.mean()}
+        yield {**shared, "metric": name, **estimate._asdict()}
+
+
+def _measure_of_groups(test, validation, of_groups: dict[str, np.ndarray]) -> Measure:
+    """Return all measures of all films, and the measures without threshold of the other groups.
+
+    Most groups are findings with all normal films, whose weights are then summed once.
+    """
+    label, score = test["label"].to_numpy(), test["score"].to_numpy()
+    films = {
+        group: metrics.Sorted(label, score, np.flatnonzero(members))
+        for group, members in of_groups.items()
+    }
+    whole = films.pop("all")
+    of_all = _all_measures(whole, test, validation)
+    has_all_normal = {group: of_groups[group][label == 0].all() for group in films}
+
+    def measure(weight):
+        values = {("all", name): value for name, value in of_all(weight).items()}
+        normal = whole.normal(weight)
+        for group, sorted_films in films.items():
+            steps = sorted_films.steps(weight, normal if has_all_normal[group] else None)
+            values |= {(group, name): value for name, value in _of_ranking(steps).items()}
+        return values
+
+    return measure
 
 
 def _groups(films: pd.DataFrame, columns: list[str]) -> Iterator[tuple[str, np.ndarray]]:
@@ -93,10 +121,12 @@ def _groups(films: pd.DataFrame, columns: list[str]) -> Iterator[tuple[str, np.n
             yield UNLIKE, unlike.to_numpy(bool)
     for column in columns:
         shared = films["label"].eq(0) & (column == "finding")
-        values = films[column].str.split("|").map(set)
-        names = sorted(set().union(*values[~shared]) - {""})
+        words = _words(films[column])
+        there = films[column][~shared].unique()
+        names = sorted(set().union(*(words[text] for text in there)) - {""})
         for name in names if len(names) > 1 else []:
-            members = shared | values.map(lambda findings, name=name: name in findings)
+            has_name = {text: name in listed for text, listed in words.items()}
+            members = shared | films[column].map(has_name)
             yield f"{column.replace('_', ' ')}: {name}", members.to_numpy(bool)
 
 
@@ -104,8 +134,14 @@ def _looks_undrawn(finding: pd.Series) -> pd.Series:
     """Return whether films have findings, none of them `like_drawn_lesions` in datasets.yaml."""
     listed = params.read("datasets").get("like_drawn_lesions", [])
     alike = {str(word).casefold() for word in listed}
-    words = finding.str.casefold().str.split("|").map(set)
-    return finding.ne("") & words.map(alike.isdisjoint)
+    words = _words(finding.str.casefold())
+    undrawn = {text: text != "" and alike.isdisjoint(found) for text, found in words.items()}
+    return finding.str.casefold().map(undrawn)
+
+
+def _words(texts: pd.Series) -> dict[str, set[str]]:
+    """Return the words of each text, between bars; many films share a text."""
+    return {text: set(text.split("|")) for text in texts.unique()}
 
 
 def ranking(label: pd.Series, score: pd.Series, suffix: str = "") -> Measure:
@@ -123,23 +159,24 @@ def _of_ranking(ranked: metrics.Ranking | metrics.Steps) -> dict[str, np.ndarray
     return {"auroc": ranked.auroc(), "average_precision": ranked.average_precision()}
 
 
-def _all_measures(label, score, validation: pd.DataFrame) -> Measure:
+def _all_measures(films: metrics.Sorted, test, validation: pd.DataFrame) -> Measure:
     """Return rankings, decisions and calibration; thresholds and probabilities from validation."""
     thresholds = _thresholds(validation["label"], validation["score"])
-    films, by_curve = metrics.Sorted(label, score), probabilities(validation, score)
+    errors = {
+        curve: metrics.errors(test["label"], probability)
+        for curve, probability in probabilities(validation, test["score"]).items()
+    }
 
     def measure(weight):
-        weight = weight.astype(float)  # once, not in each product below
         ranked = films.ranking(weight)
         measures = _of_ranking(ranked)
         measures["recall_at_specificity_0.90"] = ranked.recall_at_specificity(0.90)
         measures["specificity_at_recall_0.90"] = ranked.specificity_at_recall(0.90)
         for name, threshold in thresholds.items():
-            decisions = metrics.decide(label, score, threshold, weight)
+            decisions = films.decisions(ranked, threshold)
             measures |= {f"{kind}_at_{name}": getattr(decisions, kind)() for kind in DECISIONS}
-        for curve, probability in by_curve.items():
-            measures[BRIER[curve]] = metrics.brier(label, probability, weight)
-            measures[ERROR[curve]] = metrics.calibration_error(label, probability, weight)
+        for curve, of_curve in errors.items():
+            measures[BRIER[curve]], measures[ERROR[curve]] = of_curve(weight)
         return measures
 
     return measure

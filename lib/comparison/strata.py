@@ -98,7 +98,7 @@ def _measure(films: pd.DataFrame, counted: dict[str, dict[str, np.ndarray]]):
     whole = metrics.Sorted(label, score)
     parts = {
         name: {
-            stratum: (metrics.Sorted(label[members], score[members]), members)
+            stratum: metrics.Sorted(label, score, members)
             for stratum, members in by_stratum.items()
         }
         for name, by_stratum in counted.items()
@@ -107,10 +107,7 @@ def _measure(films: pd.DataFrame, counted: dict[str, dict[str, np.ndarray]]):
     def measure(weight):
         crude, values = whole.steps(weight).auroc(), {}
         for name, by_stratum in parts.items():
-            ranked = {
-                stratum: part.steps(np.take(weight, members, axis=-1))
-                for stratum, (part, members) in by_stratum.items()
-            }
+            ranked = {stratum: part.steps(weight) for stratum, part in by_stratum.items()}
             areas = {stratum: one.auroc() for stratum, one in ranked.items()}
             pairs = {stratum: one.pairs for stratum, one in ranked.items()}
             ordered = sum(np.nan_to_num(areas[stratum]) * pairs[stratum] for stratum in areas)

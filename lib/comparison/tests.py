@@ -1,6 +1,6 @@
 """Paired tests between the detectors of one data set, corrected for multiple testing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import combinations
 
 from lib import metrics
@@ -55,18 +55,28 @@ def _median_runs(scored: Iterable[Scored]) -> list[Scored]:
 
 
 def _corrected(pairs: Iterable[tuple[Scored, Scored]]) -> list[dict]:
-    rows = [_tested(a, b) for a, b in pairs]
+    rows = list(_tested(list(pairs)))
     corrected = metrics.holm([row["p_value"] for row in rows])
     return [row | {"p_holm": p_value} for row, p_value in zip(rows, corrected, strict=True)]
 
 
-def _tested(a: Scored, b: Scored) -> dict:
-    films, other = a.split("test"), b.split("test")["score"]
-    (difference, low, high), p_value, test = metrics.paired_test(
-        films["label"], films["score"], other, films["patient_id"]
-    )
-    pair = (a.dataset, a.method, a.seed, b.method, b.seed)
-    estimate = {"difference": difference, "low": low, "high": high, "p_value": p_value}
-    of_films = {"n": len(films), "test": test}
-    of_films["correlation"] = films["score"].corr(other, method="spearman")
-    return dict(zip(PAIR, pair, strict=True)) | estimate | of_films
+def _tested(pairs: list[tuple[Scored, Scored]]) -> Iterator[dict]:
+    """Yield a row of each pair, not corrected; all detectors have scores of the same films."""
+    if not pairs:
+        return
+    films = pairs[0][0].split("test")
+    compared = metrics.Paired(films["label"], films["patient_id"])
+    detectors = {id(one): one for pair in pairs for one in pair}
+    scores = {name: one.split("test")["score"] for name, one in detectors.items()}
+    placed = {name: compared.place(score) for name, score in scores.items()}
+    ranks = {name: score.rank() for name, score in scores.items()}
+    for a, b in pairs:
+        (difference, low, high), p_value, test = compared.test(placed[id(a)], placed[id(b)])
+        pair = (a.dataset, a.method, a.seed, b.method, b.seed)
+        yield {
+            **dict(zip(PAIR, pair, strict=True)),
+            **{"difference": difference, "low": low, "high": high, "p_value": p_value},
+            "n": len(films),
+            "test": test,
+            "correlation": ranks[id(a)].corr(ranks[id(b)]),  # Spearman's
+        }

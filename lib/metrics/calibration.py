@@ -40,8 +40,7 @@ CURVES = {"logistic": fit_probability, "isotonic": fit_isotonic}
 
 def brier(label: ArrayLike, probability: ArrayLike, weight: ArrayLike | None = None) -> np.ndarray:
     """Return the mean squared error of probabilities; a constant base rate p has p (1 - p)."""
-    label, probability, weight = checked(label, probability, weight)
-    return divide(weight @ (probability - label) ** 2, weight.sum(axis=-1))
+    return errors(label, probability)(weight)[0]
 
 
 def calibration_error(
@@ -52,10 +51,27 @@ def calibration_error(
     arXiv 1706.04599, eq. 3. Small samples inflate it: even a perfect probability gives a value
     above 0.
     """
-    label, probability, weight = checked(label, probability, weight)
-    member = _bin(probability, bins)[:, None] == np.arange(bins)
-    gap = weight @ (member * (probability - label)[:, None])
-    return divide(np.abs(gap).sum(axis=-1), weight.sum(axis=-1))
+    return errors(label, probability, bins)(weight)[1]
+
+
+def errors(
+    label: ArrayLike, probability: ArrayLike, bins: int = 10
+) -> Callable[[ArrayLike | None], tuple[np.ndarray, np.ndarray]]:
+    """Return a function from weights to `brier` and `calibration_error`.
+
+    What it sums is made once for the weights of all resamples.
+    """
+    label, probability, once = checked(label, probability)
+    gap = probability - label
+    of_bins = (_bin(probability, bins)[:, None] == np.arange(bins)) * gap[:, None]
+    summed = np.column_stack([gap**2, of_bins])
+
+    def measure(weight):
+        weight = once if weight is None else np.asarray(weight)
+        sums, films = weight @ summed, weight.sum(axis=-1)
+        return divide(sums[..., 0], films), divide(np.abs(sums[..., 1:]).sum(axis=-1), films)
+
+    return measure
 
 
 def reliability(
@@ -70,11 +86,12 @@ def reliability(
     films = pd.DataFrame({"predicted": probability, "observed": label, "n": 1})
     member = _bin(probability, bins)
     rows = films.groupby(member).agg({"predicted": "mean", "observed": "mean", "n": "sum"})
-    inside = member[:, None] == rows.index.to_numpy()
+    inside = (member[:, None] == rows.index.to_numpy()).astype(float)
+    abnormal_and_all = np.hstack([inside * label[:, None], inside])
 
     def observed(weight):
-        shares = divide(weight @ (inside * label[:, None]), weight @ inside.astype(float))
-        return dict(zip(rows.index, np.moveaxis(shares, -1, 0), strict=True))
+        abnormal, films = np.split(weight @ abnormal_and_all, 2, axis=-1)
+        return dict(zip(rows.index, np.moveaxis(divide(abnormal, films), -1, 0), strict=True))
 
     estimates = pd.DataFrame.from_dict(bootstrap(observed, weights), "index")
     return rows.assign(low=estimates["low"], high=estimates["high"]).reset_index(drop=True)

@@ -45,7 +45,8 @@ def blocks(weights: np.ndarray) -> Iterator[np.ndarray]:
     """Yield weights (resamples, n) in blocks of resamples that a core's cache holds as floats."""
     rows = max(1, CACHED // max(1, weights.shape[1]))
     for start in range(0, len(weights), rows):
-        yield weights[start : start + rows]
+        # An array of weights[:, films] is laid out film by film, from which films are taken slowly.
+        yield np.ascontiguousarray(weights[start : start + rows])
 
 
 def bootstrap(

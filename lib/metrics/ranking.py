@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lib.metrics.decisions import Decisions
 from lib.metrics.films import checked, divide
 
 
@@ -53,11 +54,20 @@ class Ranking:
 
     def recall_at_specificity(self, specificity: float) -> np.ndarray:
         """Return the best recall among thresholds that keep at least this specificity."""
-        return _best(self.recall, self.false_positive_rate, 1 - specificity)
+        alarms = self.false_positive
+        is_kept = alarms <= (1 - specificity + 1e-9) * alarms[..., -1:]
+        return self._share_at(self.true_positive, is_kept.sum(axis=-1) - 1)
 
     def specificity_at_recall(self, recall: float) -> np.ndarray:
         """Return the best specificity among thresholds that keep at least this recall."""
-        return _best(1 - self.false_positive_rate, 1 - self.recall, 1 - recall)
+        hits = self.true_positive
+        is_missed = hits < (recall - 1e-9) * hits[..., -1:]
+        return 1 - self._share_at(self.false_positive, is_missed.sum(axis=-1))
+
+    def _share_at(self, counts: np.ndarray, place: np.ndarray) -> np.ndarray:
+        """Return the share of one label that is counted at the places (...,) of thresholds."""
+        at = np.take_along_axis(counts, place[..., None], axis=-1)[..., 0]
+        return divide(at, np.where(self.pairs == 0, 0, counts[..., -1]))
 
     def best_dice(self) -> np.ndarray:
         """Return the largest Dice (F1) over all thresholds: an upper bound, as labels choose it."""
@@ -110,15 +120,17 @@ class Steps:
 class Sorted:
     """Films sorted once by their scores, to be ranked under the weights of many resamples."""
 
-    def __init__(self, label: ArrayLike, score: ArrayLike):
-        """Sort films: label and score (n,).
+    def __init__(self, label: ArrayLike, score: ArrayLike, films: ArrayLike | None = None):
+        """Sort films: label and score (n,), of all or of those at these places in them.
 
         Raises ValueError for labels other than 0 and 1 and for scores that are not finite.
         """
         label, score, _ = checked(label, score)
-        order = np.argsort(-score, kind="stable")
-        end_of_tie = np.flatnonzero(np.diff(score[order], append=-np.inf))
         self.films = len(score)
+        films = np.arange(self.films) if films is None else np.asarray(films)
+        order = films[np.argsort(-score[films], kind="stable")]
+        end_of_tie = np.flatnonzero(np.diff(score[order], append=-np.inf))
+        self.thresholds = score[order][end_of_tie]
         # Of either label, its films in order and how many of them are at or above each threshold.
         abnormal = label[order] == 1
         self.by_label = [
@@ -128,27 +140,43 @@ class Sorted:
         (_, hits), (_, alarms) = self.by_label
         rising = np.flatnonzero(np.diff(hits))
         self.at_steps = hits[rising + 1], alarms[rising], alarms[rising + 1]
+        self.is_tied = not np.array_equal(*self.at_steps[1:])
 
     def ranking(self, weight: ArrayLike | None = None) -> Ranking:
-        """Return the counts of films with these weights, (..., n), each 1 unless given."""
-        ends = (ends for _, ends in self.by_label)
-        counted = zip(self._sums(weight), ends, strict=True)
-        return Ranking(*(np.take(sums, end, axis=-1) for sums, end in counted))
+        """Return the counts of films with the weights of all films, (..., n), 1 unless given."""
+        (abnormal, hits), (normal, alarms) = self.by_label
+        weight = self._weight(weight)
+        return Ranking(
+            np.take(_sums_from_zero(np.take(weight, abnormal, axis=-1)), hits, axis=-1),
+            np.take(_sums_from_zero(np.take(weight, normal, axis=-1)), alarms, axis=-1),
+        )
 
-    def steps(self, weight: ArrayLike | None = None) -> Steps:
-        """Return the counts of films with these weights, (..., n), at the steps in recall."""
-        abnormal, normal = self._sums(weight)
+    def steps(self, weight: ArrayLike | None = None, normal: np.ndarray | None = None) -> Steps:
+        """Return the counts of films with the weights of all films, at the steps in recall.
+
+        `normal` are the sums of normal films, where they are known from other abnormal films.
+        """
+        normal = self.normal(weight) if normal is None else normal
         at_hits, at_above, at_flagged = self.at_steps
+        abnormal = _sums_from_zero(np.take(self._weight(weight), self.by_label[0][0], axis=-1))
         above = np.take(normal, at_above, axis=-1)
-        tied = not np.array_equal(at_above, at_flagged)
-        flagged = np.take(normal, at_flagged, axis=-1) if tied else above
+        flagged = np.take(normal, at_flagged, axis=-1) if self.is_tied else above
         hits = np.take(abnormal, at_hits, axis=-1)
         return Steps(hits, above, flagged, abnormal[..., -1], normal[..., -1])
 
-    def _sums(self, weight: ArrayLike | None) -> list[np.ndarray]:
-        """Return the sums of weights of the first films of either label, in order, after a 0."""
-        weight = np.ones(self.films) if weight is None else np.asarray(weight)
-        return [_sums_from_zero(np.take(weight, films, axis=-1)) for films, _ in self.by_label]
+    def normal(self, weight: ArrayLike | None = None) -> np.ndarray:
+        """Return the sums of weights of the first normal films, in order, after a 0."""
+        return _sums_from_zero(np.take(self._weight(weight), self.by_label[1][0], axis=-1))
+
+    def decisions(self, ranked: Ranking, threshold: float) -> Decisions:
+        """Return the decisions at a threshold, of which `ranked` has the counts already."""
+        place = np.searchsorted(-self.thresholds, -threshold, side="right")
+        hits, alarms = ranked.true_positive, ranked.false_positive
+        missed, passed = (counts[..., -1] - counts[..., place] for counts in (hits, alarms))
+        return Decisions(hits[..., place], alarms[..., place], missed, passed)
+
+    def _weight(self, weight: ArrayLike | None) -> np.ndarray:
+        return np.ones(self.films, int) if weight is None else np.asarray(weight)
 
 
 def rank(label: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None) -> Ranking:
@@ -174,11 +202,7 @@ def counts_from_zero(weight: np.ndarray, ends: np.ndarray) -> np.ndarray:
 
 
 def _sums_from_zero(weight: np.ndarray) -> np.ndarray:
-    sums = np.zeros((*weight.shape[:-1], weight.shape[-1] + 1))
+    # Sums of whole numbers in a tenth of the time of floats, which wait for each other.
+    sums = np.zeros((*weight.shape[:-1], weight.shape[-1] + 1), np.result_type(weight, int))
     np.cumsum(weight, axis=-1, out=sums[..., 1:])
     return sums
-
-
-def _best(value: np.ndarray, cost: np.ndarray, limit: float) -> np.ndarray:
-    best = np.where(cost <= limit + 1e-9, value, 0).max(axis=-1)
-    return np.where(np.isnan(value + cost).any(axis=-1), np.nan, best)

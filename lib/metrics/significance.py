@@ -1,5 +1,6 @@
 """Tests of whether one detector ranks films better than another, and their correction."""
 
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +28,74 @@ class Tested(NamedTuple):
     test: str  # DELONG or PERMUTATION
 
 
+class Placed:
+    """The scores of a detector, with its AUROC and the error of this that each patient adds."""
+
+    def __init__(self, films: "Paired", score: ArrayLike):
+        """Place films by a score (n,). Raises ValueError for scores that are not finite."""
+        self.films = films
+        _, self.score, _ = checked(films.label, score)
+        self.area = float(auroc(films.label, self.score))
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether DeLong's test holds for these scores (see ENOUGH_FOR_DELONG)."""
+        fewest = min(self.films.patients_of_label.values())
+        return fewest * min(self.area, 1 - self.area) >= ENOUGH_FOR_DELONG
+
+    @cached_property
+    def errors(self) -> np.ndarray:
+        """Sums of `_auroc_residuals` over patients, of abnormal and of normal films."""
+        label, patient = self.films.label, self.films.patient
+        residual = _auroc_residuals(label, self.score)
+        sums = [np.bincount(patient, np.where(label == y, residual, 0)) for y in (1, 0)]
+        return np.array(sums)
+
+
+class Paired:
+    """Films on which pairs of detectors are compared; what pairs share is computed once."""
+
+    def __init__(self, label: ArrayLike, patient_id: ArrayLike | None = None):
+        """Take films: label and patient (n,), each film of its own patient unless given."""
+        self.label = np.asarray(label)
+        ids = np.arange(len(self.label)) if patient_id is None else np.asarray(patient_id, str)
+        self.patient_id, (_, self.patient) = ids, np.unique(ids, return_inverse=True)
+        self.patients_of_label = {y: len(np.unique(self.patient[self.label == y])) for y in (1, 0)}
+
+    def place(self, score: ArrayLike) -> Placed:
+        """Return a detector by its score (n,), to be compared with others."""
+        return Placed(self, score)
+
+    def test(self, a: Placed, b: Placed) -> Tested:
+        """Compare two detectors as `paired_test` does."""
+        if a.is_enough and b.is_enough:
+            return Tested(*self.delong(a, b), DELONG)
+        films = [Sorted(self.label, one.score) for one in (a, b)]
+
+        def measure(weight):
+            of_a, of_b = (one.ranking(weight).auroc() for one in films)
+            return {"difference": of_a - of_b}
+
+        estimate = bootstrap(measure, patient_weights(self.patient_id))["difference"]
+        p_value = paired_permutation(self.label, a.score, b.score, self.patient_id)
+        return Tested(estimate, p_value, PERMUTATION)
+
+    def delong(self, a: Placed, b: Placed) -> tuple[Estimate, float]:
+        """Compare two detectors as `paired_delong` does."""
+        difference = a.area - b.area
+        error = np.sqrt(self._variance(a.errors - b.errors))
+        margin = norm.ppf(0.975) * error
+        p_value = 2 * norm.sf(abs(difference) / error) if error != 0 else float(difference == 0)
+        return Estimate(difference, difference - margin, difference + margin), float(p_value)
+
+    def _variance(self, errors: np.ndarray) -> float:
+        abnormal, normal = errors
+        terms = _small_sample(self.patients_of_label[1]) * (abnormal**2).sum()
+        terms += _small_sample(self.patients_of_label[0]) * (normal**2).sum()
+        terms += 2 * _small_sample(len(abnormal)) * (abnormal * normal).sum()
+        return np.maximum(terms, 0.0)
+
+
 def paired_test(
     label: ArrayLike, score_a: ArrayLike, score_b: ArrayLike, patient_id: ArrayLike | None = None
 ) -> Tested:
@@ -36,25 +105,8 @@ def paired_test(
     its variance is itself uncertain, and 0 for perfect detectors. Then it is a permutation test,
     and the percentile interval of 1,000 bootstrap resamples of patients.
     """
-    patient_id = np.arange(len(np.asarray(label))) if patient_id is None else patient_id
-    label, patient_id = np.asarray(label), np.asarray(patient_id, str)
-    if is_enough(label, (score_a, score_b), patient_id):
-        return Tested(*paired_delong(label, score_a, score_b, patient_id), DELONG)
-    films = [Sorted(label, score) for score in (score_a, score_b)]
-
-    def measure(weight):
-        a, b = (one.ranking(weight).auroc() for one in films)
-        return {"difference": a - b}
-
-    estimate = bootstrap(measure, patient_weights(patient_id))["difference"]
-    return Tested(estimate, paired_permutation(label, score_a, score_b, patient_id), PERMUTATION)
-
-
-def is_enough(label: np.ndarray, scores: tuple[ArrayLike, ...], patient_id: np.ndarray) -> bool:
-    """Return whether DeLong's test holds for these scores (see ENOUGH_FOR_DELONG)."""
-    patients = min(len(np.unique(patient_id[label == value])) for value in (0, 1))
-    areas = [float(auroc(label, score)) for score in scores]
-    return patients * min(min(area, 1 - area) for area in areas) >= ENOUGH_FOR_DELONG
+    films = Paired(label, patient_id)
+    return films.test(films.place(score_a), films.place(score_b))
 
 
 def paired_permutation(
@@ -93,15 +145,8 @@ def paired_delong(
     DeLong's test by midranks (Sun and Xu 2014, doi 10.1109/LSP.2014.2337313). With `patient_id`
     the variance sums the films of a patient first (Obuchowski 1997, doi 10.2307/2533958).
     """
-    label, score_a, _ = checked(label, score_a)
-    label, score_b, _ = checked(label, score_b)
-    patient_id = np.arange(len(label)) if patient_id is None else np.asarray(patient_id, str)
-    difference = float(auroc(label, score_a) - auroc(label, score_b))
-    residual = _auroc_residuals(label, score_a) - _auroc_residuals(label, score_b)
-    error = np.sqrt(_variance_over_patients(label, residual, patient_id))
-    margin = norm.ppf(0.975) * error
-    p_value = 2 * norm.sf(abs(difference) / error) if error != 0 else float(difference == 0)
-    return Estimate(difference, difference - margin, difference + margin), float(p_value)
+    films = Paired(label, patient_id)
+    return films.delong(films.place(score_a), films.place(score_b))
 
 
 def paired_t(differences: ArrayLike) -> float:
@@ -149,19 +194,6 @@ def _auroc_residuals(label: np.ndarray, score: np.ndarray) -> np.ndarray:
     residual[~abnormal] = 1 - (ranks[~abnormal] - rankdata(score[~abnormal])) / positive
     area = residual[abnormal].mean()
     return (residual - area) / np.where(abnormal, positive, negative)
-
-
-def _variance_over_patients(
-    label: np.ndarray, residual: np.ndarray, patient_id: np.ndarray
-) -> float:
-    patients, patient = np.unique(patient_id, return_inverse=True)
-    sums, terms = [], 0.0
-    for value in (1, 0):
-        films = label == value
-        sums.append(np.bincount(patient[films], residual[films], minlength=len(patients)))
-        terms += _small_sample(len(np.unique(patient[films]))) * (sums[-1] ** 2).sum()
-    terms += 2 * _small_sample(len(patients)) * (sums[0] * sums[1]).sum()
-    return np.maximum(terms, 0.0)
 
 
 def _small_sample(patients: int) -> float:
