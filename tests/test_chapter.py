@@ -98,6 +98,7 @@ def test_an_ablation_of_other_films_is_answered_on_real_films():
     assert "backbone" not in {one.name for one in ablations.of_grid("mura")}
     words = chapter.of_questions("mura", ["padim"])
     assert "*ImageNet* changes AUROC" in words and "on knee&#95;oa&#95;peers&#95;labels" in words
+    assert "padim" in words and "linear&#95;probe" not in words  # a chapter names its own methods
     assert chapter.of_questions("mura", ["nsa"]) == ""
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from lib import ablations, grid, prose
 from lib.comparison import choices, claims, findings, recorded
-from lib.comparison.ablations import judge
+from lib.comparison.ablations import Judged, judge
 from lib.comparison.pretraining import pretraining
 from lib.comparison.tables import Measures, read_measures
 from lib.comparison.tests import CLEAR
@@ -284,17 +284,22 @@ def of_questions(dataset: str, methods: list[str]) -> str:
     lines = []
     here = {ablation.name: ablation for ablation in ablations.of_grid(dataset)}
     for name, ablation in ({one.name: one for one in ablations.of_grid()} | here).items():
-        if not set(ablation.methods) & set(methods):
+        claim, variant = CLAIMS.get(name), VARIANTS.get(name)
+        if not (claim or variant) or not set(ablation.methods) & set(methods):
             continue
         every = [judge(ablation)] if name in here else []
         every += recorded.judged(ablation) if holds_phantoms() else []
-        if not every:
-            continue
-        if claim := CLAIMS.get(ablation.name):
+        if claim:
             lines.append(of_all_contrasts(every, claim))
-        if variant := VARIANTS.get(ablation.name):
-            lines.append(of_variant(every, variant))
+        if variant:
+            lines.append(of_variant([_of_methods(one, methods) for one in every], variant))
     return "\n".join(f"- {line}" for line in lines if line)
+
+
+def _of_methods(judged: Judged, methods: list[str]) -> Judged:
+    """Return an ablation with the differences of these methods alone."""
+    differences = judged.differences
+    return judged._replace(differences=differences[differences["method"].isin(methods)])
 
 
 def _floors(dataset: str) -> pd.DataFrame:
