@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
-from lib.comparison import agreement
+from lib.comparison import agreement, further_phantoms
+from lib.errors import BadData
 
 METHODS = [f"method_{k}" for k in range(8)]
 
@@ -89,12 +90,49 @@ def test_the_mean_over_seeds_counts_and_floors_fusions_and_ablations_do_not():
 def test_table_and_sentence():
     phantoms, real = results("rsna", RISING), results("nih_peers", RISING)
     table = agreement.agreement(phantoms, real)
-    assert table["body"].tolist() == ["chest", "limb"]
-    assert table["methods"].tolist() == [8, 0]
+    assert table["body"].tolist() == ["chest", "chest", "limb", "limb"]
+    assert table["methods"].tolist() == [8, 8, 0, 0]
     assert table.loc[0, ["spearman", "low", "high"]].tolist() == pytest.approx([1, 1, 1])
     text = agreement.sentence(table)
     assert "1.00" in text and "8 methods" in text and "limb" not in text
     assert "cannot be told" not in text
     unsure = agreement.sentence(table.assign(low=-0.2))
     assert "For chest films it cannot be distinguished from 0" in unsure
-    assert agreement.sentence(table.iloc[1:]) == ""
+    assert agreement.sentence(table[table["body"].eq("limb")]) == ""
+
+
+def test_methods_by_which_phantoms_were_set_are_left_out_in_a_row_of_their_own():
+    set_by = list(agreement.PAIRS[0].set_by)[:3]
+    methods = METHODS + set_by
+    phantoms = results("rsna", [*RISING, 0.9, 0.8, 0.7], methods)
+    real = results("nih_peers", [*RISING, 0.5, 0.6, 0.7], methods)
+    table = agreement.agreement(phantoms, real).set_index(["body", "of"])
+    assert table.loc[("chest", agreement.ALL), "methods"] == 11
+    assert table.loc[("chest", agreement.CHECKED), ["methods", "spearman"]].tolist() == [8, 1]
+    assert table.loc[("chest", agreement.ALL), "spearman"] < 0.9
+    text = agreement.sentence(table.reset_index())
+    assert "Without the methods by which the phantoms were set: 1.00" in text.replace("&nbsp;", " ")
+
+
+def test_phantoms_of_further_seeds_are_kept_and_told(tmp_path, monkeypatch):
+    """Each seed once, its AUROC per film alone, and never the phantoms of the default study."""
+    run = results("rsna", RISING).assign(setting="", low=0.4, high=1.0, n=9, base_rate=0.5)
+    pixels = run.assign(level="pixel")
+    (tmp_path / "reports").mkdir()
+    pd.concat([run, pixels]).to_csv(tmp_path / "reports/results.csv", index=False)
+    settings = {"phantoms": {}}
+    monkeypatch.setattr(further_phantoms.params, "read", lambda name: settings)
+    for seed in (1, 2, 1):
+        settings["phantoms"]["seed"] = seed
+        further_phantoms.keep(tmp_path)
+    tables = further_phantoms.by_seed(tmp_path)
+    assert [set(one["phantoms"]) for one in tables] == [{1}, {2}]
+    assert all(len(one) == len(run) for one in tables)
+    settings["phantoms"]["seed"] = 0
+    with pytest.raises(BadData, match="another seed than 0"):
+        further_phantoms.keep(tmp_path)
+    real = results("nih_peers", RISING)
+    compared = [agreement.agreement(one, real) for one in tables]
+    assert "of 2 further seeds, all methods: chest 1.00 and 1.00." in agreement.sentence(
+        agreement.agreement(run, real), compared
+    )

@@ -1,9 +1,11 @@
 """Whether methods rank on phantoms as they rank on real films: Spearman correlation over methods.
 
 The worth of phantoms is that the order of methods on them is the order on real films. Of each pair
-of phantoms and real films the methods are compared that have an AUROC on both.
+of phantoms and real films the methods are compared that have an AUROC on both: all of them, and
+those by which the phantoms were not set.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,24 +19,34 @@ from lib.grid import FLOOR, FUSION
 LEFT_OUT = (FLOOR, FUSION)  # families that are no methods; ablations are left out as well
 RESAMPLES = 2000
 FEWEST = 4  # methods; a correlation of fewer is not reported
+ALL, CHECKED = "all", "not set by"  # which methods are compared
 
 
 class Pair(NamedTuple):
     """A body: the data sets of its phantoms and of its real films.
 
     A method's AUROC is the mean over the data sets that have it; `otherwise` replaces `real` for
-    methods without an AUROC there, because they need labels.
+    methods without an AUROC there, because they need labels. By the AUROC of the methods `set_by`
+    the strength of findings was set, or it was looked at meanwhile.
     """
 
     body: str
     phantoms: tuple[str, ...]
     real: tuple[str, ...]
     otherwise: tuple[str, ...] = ()
+    set_by: tuple[str, ...] = ()
 
 
+SET_BY = ("autoencoder", "vae", "deep_sad", "resnet", "feature_distance")
+LESIONS = ("synthetic_lesions", "nsa", "lesion_head")
 PAIRS = (
-    Pair("chest", ("rsna", "nih"), ("nih_peers", "kermany224_peers")),
-    Pair("limb", ("mura",), ("knee_oa_peers",), ("knee_oa_peers_labels",)),
+    Pair(
+        "chest",
+        ("rsna", "nih"),
+        ("nih_peers", "kermany224_peers"),
+        set_by=(*SET_BY, *LESIONS, "padim", "linear_probe"),
+    ),
+    Pair("limb", ("mura",), ("knee_oa_peers",), ("knee_oa_peers_labels",), SET_BY),
 )
 
 
@@ -96,39 +108,52 @@ def agreement(
 ) -> pd.DataFrame:
     """Compare the order of methods in two tables of results, phantoms and real films.
 
-    Returns a row per body: body, methods (their number), spearman, low, high (95 % interval over
-    methods). `families` as in `aurocs`: ("floor",) for the floors alone.
+    Returns two rows per body, of ALL methods and of those that are CHECKED alone: body, of, methods
+    (their number), spearman, low, high (95 % interval over methods). `families` as in `aurocs`:
+    ("floor",) for the floors alone.
     """
     on_phantoms, on_real = aurocs(phantoms, families), aurocs(real, families)
     rows = []
     for pair in PAIRS:
         both = ranked(on_phantoms, on_real, pair)
-        value, low, high = spearman(both["phantoms"].to_numpy(), both["real"].to_numpy())
-        rows.append((pair.body, len(both), value, low, high))
-    return pd.DataFrame(rows, columns=["body", "methods", "spearman", "low", "high"])
+        for of, some in {ALL: both, CHECKED: both.drop(list(pair.set_by), errors="ignore")}.items():
+            value, low, high = spearman(some["phantoms"].to_numpy(), some["real"].to_numpy())
+            rows.append((pair.body, of, len(some), value, low, high))
+    return pd.DataFrame(rows, columns=["body", "of", "methods", "spearman", "low", "high"])
 
 
-def sentence(table: pd.DataFrame) -> str:
+def sentence(table: pd.DataFrame, further: Sequence[pd.DataFrame] = ()) -> str:
     """Say how far the order of methods on phantoms is that on real films (table: `agreement`).
 
-    Returns Markdown, "" if no body has enough methods on both.
+    `further` are such tables of phantoms that were drawn with other seeds. Returns Markdown, "" if
+    no body has enough methods on both.
     """
     known = table.dropna(subset=["spearman"])
-    if known.empty:
+    every, checked = (known[known["of"].eq(of)] for of in (ALL, CHECKED))
+    if every.empty:
         return ""
-    parts = [
+    text = (
+        "The order of the methods on phantoms, compared with their order on real films: Spearman "
+        f"correlation {_values(every)}, with 95 % intervals over methods."
+    )
+    if len(checked):
+        text += f" Without the methods by which the phantoms were set: {_values(checked)}."
+    if further:
+        rows = pd.concat(further).query("of == @ALL").dropna()
+        by_body = rows.groupby("body")["spearman"]
+        values = (f"{body} {' and '.join(f'{one:.2f}' for one in of)}" for body, of in by_body)
+        text += f" On phantoms of {len(further)} further seeds, all methods: {', '.join(values)}."
+    if unsure := [row.body for row in every.itertuples() if row.low <= 0]:
+        text += (
+            f" For {' and '.join(unsure)} films it cannot be distinguished from 0: which detector "
+            "is best on phantoms does not say which is best on real films."
+        )
+    return text
+
+
+def _values(table: pd.DataFrame) -> str:
+    return " and ".join(
         f"{prose.interval(row.spearman, row.low, row.high, '.2f')} for {row.body} films "
         f"({row.methods} methods)"
-        for row in known.itertuples()
-    ]
-    unsure = [row.body for row in known.itertuples() if row.low <= 0]
-    verdict = (
-        f" For {' and '.join(unsure)} films it cannot be distinguished from 0: which detector is "
-        "best on phantoms does not say which is best on real films."
-    )
-    return (
-        "The order of the methods on phantoms, compared with their order on real films: Spearman "
-        f"correlation {' and '.join(parts)}, with 95 % intervals over methods."
-        + verdict
-        * bool(unsure)
+        for row in table.itertuples()
     )
