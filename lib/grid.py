@@ -5,6 +5,7 @@ variant: their method runs with its unchanged entry of the profile. An *ablation
 with one change (lib.ablations); a variant that changes nothing is the grid's own fit.
 """
 
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -67,7 +68,7 @@ class Fit:
         changes = variants.changes() if self.variant else {"": {}}
         if self.variant not in changes:
             raise BadData(f"params/study.yaml has no variant {self.variant!r}.")
-        return params.put_over(changes[self.variant], params.entry_of(self.method))
+        return params.put_over(deepcopy(changes[self.variant]), params.entry_of(self.method))
 
     @property
     def features(self) -> Features | None:

@@ -119,7 +119,7 @@ def put_over(change: dict, entry: dict) -> dict:
 
 def profile_name() -> str:
     """Return the selected profile: quick, hours or full."""
-    return _content("study")["profile"]
+    return shared("study")["profile"]
 
 
 def profile() -> dict:
@@ -138,7 +138,7 @@ def entry_of(method: str, profile: str | None = None) -> dict:
     BadData for a name that is neither an entry nor a file of lib/methods.
     """
     profile = profile or profile_name()
-    entries = _content(profile)
+    entries = shared(profile)
     if method not in entries and not (ROOT / f"lib/methods/{method}.py").exists():
         raise BadData(
             f"params/{profile}.yaml has no entry {method}, nor has lib/methods a file of "
@@ -157,15 +157,15 @@ def method_of(name: str) -> str:
 
     One method can thus be in the grid with several settings, as `anoddpm` and `anoddpm_gaussian`.
     """
-    return (_content(profile_name()).get(name) or {}).get("method", name)
+    return (shared(profile_name()).get(name) or {}).get("method", name)
 
 
 def read(name: str) -> dict:
     """Return the content of params/<name>.yaml."""
-    return deepcopy(_content(name))
+    return deepcopy(shared(name))
 
 
-def _content(name: str) -> dict:
+def shared(name: str) -> dict:
     """Return the content of params/<name>.yaml, shared by all callers, who do not change it."""
     file = ROOT / f"params/{name}.yaml"
     if not file.exists():

@@ -46,11 +46,13 @@ def checked(name: str, entry: dict) -> dict:
 def changes() -> dict[str, dict]:
     """Return the changed parameters of each variant by name, those of the selected grid first.
 
-    Raises BadData where two variants of the selected grid share a name or a folder.
+    They are shared by all callers, who do not change them. Raises BadData where two variants of the
+    selected grid share a name or a folder.
     """
     of_names: dict[str, dict] = {}
     folders: dict[str, str] = {}
-    for entry in entries().values():
+    study = params.shared("study")  # not copied, as this is asked for each of thousands of fits
+    for entry in (study["grid"].get("ablations") or {}).values():
         for variant, change in named((entry or {}).get("variants") or []).items():
             other = folders.setdefault(folder(variant).casefold(), variant)
             if of_names.setdefault(other, change) != change:
@@ -59,7 +61,7 @@ def changes() -> dict[str, dict]:
                     "parameters: give one of them another `name`."
                 )
             of_names[variant] = change
-    for grid in params.read("study")["grids"].values():
+    for grid in study["grids"].values():
         for entry in (grid.get("ablations") or {}).values():
             with suppress(BadData):  # of a grid that is not selected
                 of_names = named((entry or {}).get("variants") or []) | of_names

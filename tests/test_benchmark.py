@@ -26,7 +26,7 @@ PROFILE = {
 def test_methods_are_timed_whatever_the_study_asks_of_them(monkeypatch):
     names = [name for name in PROFILE if name != "images"]
     monkeypatch.setattr(speeds, "FILMS", 16)
-    monkeypatch.setattr(params, "_content", lambda name: {"profile": "toy"} | PROFILE)
+    monkeypatch.setattr(params, "shared", lambda name: {"profile": "toy"} | PROFILE)
     monkeypatch.setattr(grid, "fits", lambda: [grid.Fit("rsna", name) for name in names])
     rows = speeds.training_speed()
     assert [(row["task"], row["subject"]) for row in rows] == [
@@ -37,7 +37,7 @@ def test_methods_are_timed_whatever_the_study_asks_of_them(monkeypatch):
 
 def test_reading_is_compared_with_films_in_memory(monkeypatch):
     monkeypatch.setattr(speeds, "FILMS", 4)
-    monkeypatch.setattr(params, "_content", lambda name: {"profile": "toy"} | PROFILE)
+    monkeypatch.setattr(params, "shared", lambda name: {"profile": "toy"} | PROFILE)
     in_memory, on_disk = speeds.reading_speed()
     assert in_memory["ratio"] == 1.0 and on_disk["ratio"] > 0
     assert on_disk["subject"] == "autoencoder, films on disk"

@@ -48,7 +48,7 @@ square = operations(jax.jit(loop).trace(jnp.ones((5, 5), "bfloat16")))
 small = {"width": 8, "latent_dim": 4, "batch_size": 8}
 full = {"images": {"size": 16}, "vae": small | {"width": 0},
         "f_anogan": small | {"epochs": 300, "gan_epochs": 200, "n_critic": 1}}
-card.params._content = lambda name: full
+card.params.shared = lambda name: full
 tasks = [card.Task(name, "float32") for name in list(full)[1:]]
 limits = card.ceilings(side=64, numbers=4096)
 with ThreadPoolExecutor(1) as lane:
