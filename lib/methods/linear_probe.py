@@ -12,7 +12,8 @@ this ranks films as known labels would. The minimum is computed by scikit-learn 
 
 With 512 features a plane separates a few known anomalies whatever the penalty. Unless `penalty` is
 given, it is the one of 1, 10, ..., 10,000 that ranks held-out training films best: AUROC of known
-anomalies against all others, mean over five folds.
+anomalies against all others, mean over five folds. Of more than `memory` training films so many are
+taken, at equal distances in their order, of the rarer label at most half.
 
 **Differs from the paper**
 
@@ -30,6 +31,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 
+from lib.batches import evenly
 from lib.feature_statistics import FeatureStatistics
 
 PENALTIES = (1.0, 10.0, 100.0, 1_000.0, 10_000.0)
@@ -41,14 +43,15 @@ class LinearProbe(FeatureStatistics):
 
     - `penalty`: weight of the squared length of v, the inverse of scikit-learn's C; None: chosen
       on the training films
+    - `memory`: most training films, which are in memory at once
     """
 
     reads: ClassVar = "pooled"
     uses_labels: ClassVar = True
 
-    def __init__(self, *, penalty=None, **common):
+    def __init__(self, *, penalty=None, memory=50_000, **common):
         super().__init__(**common)
-        self.penalty = penalty
+        self.penalty, self.memory = penalty, memory
         self.coefficients = self.fixed_weight("coefficients", *self.shape)
         self.offset = self.fixed_weight("offset")
 
@@ -64,8 +67,9 @@ class LinearProbe(FeatureStatistics):
                 "LinearProbe learns from films labelled abnormal and others; "
                 f"{int(labels.sum())} of {len(labels)} films are labelled abnormal."
             )
-        scaler = StandardScaler()
-        z = scaler.fit_transform(np.asarray(x, dtype=float))
+        rows = sampled(labels, self.memory)
+        scaler, labels = StandardScaler(), labels[rows]
+        z = scaler.fit_transform(np.asarray(x[rows], dtype=float))
         plane = self.plane(int(labels.sum())).fit(z, labels)
         plane = getattr(plane, "best_estimator_", plane)
         coefficients = plane.coef_[0] / scaler.scale_
@@ -93,3 +97,14 @@ class LinearProbe(FeatureStatistics):
     def embed(self, x):
         """Return the pooled features of films, (n, 512)."""
         return self.features(x)
+
+
+def sampled(labels, most):
+    """Return the rows of at most `most` films, of the rarer label (0 or 1) at most half of these.
+
+    Those of either label are at equal distances in the order of `labels` (n,).
+    """
+    rarer, other = sorted((np.flatnonzero(labels == label) for label in (0, 1)), key=len)
+    rarer = rarer[evenly(len(rarer), max(most // 2, most - len(other)))]
+    other = other[evenly(len(other), most - len(rarer))]
+    return np.sort(np.concatenate([rarer, other]))

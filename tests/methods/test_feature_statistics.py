@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 
 from lib.backbones import LEVELS
 from lib.methods.feature_distance import FeatureDistance
-from lib.methods.linear_probe import LinearProbe
+from lib.methods.linear_probe import LinearProbe, sampled
 from lib.methods.padim import PaDiM
 from lib.methods.patchcore import PatchCore, coreset
 
@@ -167,6 +167,25 @@ def test_the_penalty_is_chosen_on_training_films():
     detector.fit(x + 5 * np.nan_to_num(y)[:, None].astype("float32"), y, verbose=0)
     scores = detector.predict(x + 5 * np.nan_to_num(y)[:, None].astype("float32"), verbose=0)
     assert scores["score"][:20].min() > scores["score"][20:].max()
+
+
+def test_a_linear_probe_takes_a_sample_of_many_films():
+    """Few known anomalies all count; the plane is that of the films in the sample alone."""
+    rare, half = np.arange(100) % 20 == 0, np.arange(100) % 2 == 0
+    for labels, most, abnormal, taken in (
+        (rare, 40, 5, 40),
+        (half, 40, 20, 40),
+        (half, 200, 50, 100),
+    ):
+        rows = sampled(labels.astype(float), most)
+        assert len(rows) == len(set(rows)) == taken and labels[rows].sum() == abnormal
+        assert (np.diff(rows) > 0).all() and rows[0] < 5 and rows[-1] > 94
+    x, y = pooled(100), rare.astype(float)
+    of_sample, whole = (LinearProbe(**SMALL, penalty=10.0, memory=m) for m in (40, 40))
+    of_sample.fit(x, y, verbose=0)
+    rows = sampled(y, 40)
+    whole.fit(x[rows], y[rows], verbose=0)
+    np.testing.assert_array_equal(array(of_sample.coefficients), array(whole.coefficients))
 
 
 def test_films_and_their_features_score_alike():
