@@ -225,8 +225,8 @@ def septa(air: np.ndarray, stance: Stance, seed: int) -> np.ndarray:
     """
     rng = np.random.default_rng(seed)
     uneven = np.clip(0.7 + 0.4 * texture(stance.shape, 0.3 * stance.shape[1], rng), 0, 1.5)
-    mesh = texture(stance.shape, rng.uniform(0.014, 0.034) * stance.shape[1], rng)
-    lines = np.exp(-((mesh / 0.3) ** 2))
+    mesh = texture(stance.shape, rng.uniform(0.008, 0.018) * stance.shape[1], rng)
+    lines = np.exp(-((mesh / 0.35) ** 2))
     return uneven * np.minimum(2 * air, 1) * (lines - lines.mean())
 
 
