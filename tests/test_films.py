@@ -22,7 +22,7 @@ from pydicom.uid import (
 )
 from written_films import DEEP, GREY, as_bytes, as_tiff, table, write_dicom
 
-from lib.films import NotAFilm, UnreadableFilm, film_facts, film_size, read_film, read_mask
+from lib.films import NotAFilm, UnreadableFilm, display, film_facts, film_size, read_film, read_mask
 from lib.films.colours import read_with_colours
 
 XRAYS = Path(__file__).resolve().parents[2] / "shared/xrays"
@@ -598,3 +598,30 @@ def test_real_films():
     assert np.corrcoef(one.ravel(), other.ravel())[0, 1] < -0.999
     for path in (XRAYS / "grazpedwri/images").glob("*.png"):
         assert read_film(path).dtype == np.uint16
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", ">u2", "int16"])
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {},
+        {"RescaleSlope": 0.5, "RescaleIntercept": -100},
+        {"WindowCenter": 60, "WindowWidth": 90, "PixelPaddingValue": 3},
+        {"PhotometricInterpretation": "MONOCHROME1", "PixelPaddingValue": 3},
+    ],
+)
+def test_a_film_is_displayed_by_its_levels_as_pixel_by_pixel(dtype, tags):
+    stored = np.random.default_rng(0).integers(0, 120, (30, 40)).astype(dtype)
+    stored = stored - np.array(50, dtype) if dtype == "int16" else stored
+    film = pydicom.Dataset()
+    film.BitsAllocated = film.BitsStored = 8 * stored.dtype.itemsize
+    film.PixelRepresentation = int(dtype == "int16")
+    film.PhotometricInterpretation = "MONOCHROME2"
+    for tag, value in tags.items():
+        setattr(film, tag, value)
+    pixel_by_pixel = display._in_few_bits(display._of_levels(stored, film))
+    kept = stored.copy()
+    grey = display.shown(stored, film)
+    np.testing.assert_array_equal(grey, pixel_by_pixel)
+    assert grey.dtype.kind == pixel_by_pixel.dtype.kind
+    np.testing.assert_array_equal(stored, kept)

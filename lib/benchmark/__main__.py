@@ -14,6 +14,7 @@ def main() -> None:
     before = table.load()
     rows = [
         *speeds.preprocessing_speed(),
+        *speeds.large_films_speed(),
         *speeds.features_speed(),
         *speeds.training_speed(),
         *speeds.reading_speed(),

@@ -9,8 +9,11 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
+import pydicom
+from pydicom.uid import UID, ExplicitVRLittleEndian, JPEG2000Lossless, SecondaryCaptureImageStorage
 
 from lib import ROOT, files, grid, metrics, params
 from lib.benchmark import table
@@ -18,8 +21,9 @@ from lib.comparison.measures import rows_of_all
 from lib.comparison.rows import ranking
 from lib.comparison.scores import Scored
 from lib.datasets.table import load_index
+from lib.films import read_film
 from lib.grid import Features
-from lib.preprocessing.arrays import settings, write_films
+from lib.preprocessing.arrays import prepared, settings, write_films
 
 FILMS = 256
 TEST_FILMS, RESAMPLES, DETECTORS = 25_000, 1000, 4
@@ -40,6 +44,55 @@ def preprocessing_speed() -> list[dict]:
         _row("preparing", f"{dataset}, {processes} processes", value, value / speed[1], "1 process")
         for processes, value in speed.items()
     ]
+
+
+def large_films_speed() -> list[dict]:
+    """Measure films/s from file to picture, in one process, of films as large as hospitals have."""
+    dataset = grid.datasets()[-1]
+    small = read_film(ROOT / "data" / load_index(files.index(dataset))["path"].iloc[0])
+    film = cv2.resize(small, (2300, 2800), interpolation=cv2.INTER_CUBIC).astype(float)
+    film = 4095 * (film - film.min()) / np.ptp(film)
+    film += np.random.default_rng(0).normal(0, 10, film.shape)  # which compresses as grain does
+    film = film.clip(0, 4095).astype(np.uint16)
+    plate = cv2.resize(film // 16, (1024, 1024), interpolation=cv2.INTER_AREA).astype(np.uint8)
+    speed = {}
+    with tempfile.TemporaryDirectory() as folder:
+        paths = {
+            "PNG of 1,024 x 1,024 pixels": _png(Path(folder), plate),
+            "DICOM of 2,800 x 2,300 pixels": _dicom(Path(folder, "raw.dcm"), film),
+            "the same in JPEG 2000": _dicom(Path(folder, "coded.dcm"), film, JPEG2000Lossless),
+        }
+        for name, path in paths.items():
+            work = partial(_prepared, path, settings(dataset))
+            work()
+            speed[name] = 1 / _median_seconds(work)
+    first = next(iter(speed))
+    return [
+        _row("preparing", name, each, each / speed[first], first) for name, each in speed.items()
+    ]
+
+
+def _prepared(path: Path, how: dict) -> np.ndarray:
+    return prepared(str(path), read_film(path), how).image
+
+
+def _png(folder: Path, film: np.ndarray) -> Path:
+    cv2.imwrite(str(folder / "film.png"), film)
+    return folder / "film.png"
+
+
+def _dicom(path: Path, film: np.ndarray, syntax: UID = ExplicitVRLittleEndian) -> Path:
+    """Write a film of 12 bits with a window, in a transfer syntax."""
+    dataset = pydicom.Dataset()
+    dataset.file_meta = pydicom.dataset.FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.SOPClassUID = SecondaryCaptureImageStorage
+    dataset.set_pixel_data(film, "MONOCHROME2", 12)
+    dataset.WindowCenter, dataset.WindowWidth = 2000, 3500
+    if syntax != ExplicitVRLittleEndian:
+        dataset.compress(syntax)
+    dataset.save_as(path)
+    return path
 
 
 def features_speed() -> list[dict]:

@@ -67,8 +67,7 @@ def read_dicom(path: Path) -> np.ndarray:
     _checked_size(film, path)
     if not values(film, "PixelData"):
         raise _without_pixels(film, path)
-    grey = shown(decoded(film), film)
-    return grey if grey.dtype in (np.uint8, np.uint16) else grey.astype(np.float32)
+    return shown(decoded(film), film)
 
 
 def dicom_size(path: Path) -> tuple[int, int]:

@@ -20,19 +20,41 @@ GREY_WEIGHTS = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green and 
 def shown(stored: np.ndarray, film: Dataset) -> np.ndarray:
     """Return grey levels (height, width), larger = brighter, from stored pixels and their tags.
 
-    Padding is as dark as the darkest pixel of the film. Raises UnreadableFilm.
+    uint8 or uint16 as stored, float32 where rescaling gives fractions. Padding is as dark as the
+    darkest pixel of the film. Raises UnreadableFilm.
     """
     if film.PhotometricInterpretation == "PALETTE COLOR":
         stored = _coloured(stored, film)
     if stored.ndim == 3:
         return stored @ GREY_WEIGHTS
+    if stored.dtype.itemsize > 2:
+        return _in_few_bits(_of_levels(stored, film))
+    # A pixel's grey depends on its level alone, and millions of pixels have a few thousand levels.
+    places = stored.view(f"u{stored.dtype.itemsize}")
+    there = np.zeros(2 ** (8 * stored.dtype.itemsize), bool)
+    there[places] = True
+    levels = np.flatnonzero(there).astype(places.dtype).view(stored.dtype)
+    grey = _in_few_bits(_of_levels(levels, film))
+    if grey is levels:  # no tag changes any
+        return stored
+    table = np.zeros(len(there), grey.dtype)
+    table[there] = grey
+    return np.take(table, places)
+
+
+def _in_few_bits(grey: np.ndarray) -> np.ndarray:
+    return grey if grey.dtype in (np.uint8, np.uint16) else grey.astype(np.float32)
+
+
+def _of_levels(stored: np.ndarray, film: Dataset) -> np.ndarray:
+    """Return the grey levels of stored ones, of any shape."""
     padding = _padding(stored, film)
     grey, bounds = _rescaled(stored, film, padding)
     grey = _windowed(grey, bounds, film, padding)
     negative = film.PhotometricInterpretation == "MONOCHROME1" or _is_inverse(film)
     if padding is not None:
         inside = grey[~padding]
-        grey[padding] = inside.max() if negative else inside.min()
+        grey = np.where(padding, inside.max() if negative else inside.min(), grey)
     if not negative:
         return grey
     grey = grey.astype(np.float64) if grey.dtype.kind == "i" else grey  # -32768 has no negative
