@@ -138,6 +138,9 @@ def sentence(table: pd.DataFrame, further: Sequence[pd.DataFrame] = ()) -> str:
     )
     if len(checked):
         text += f" Without the methods by which the phantoms were set: {_values(checked)}."
+        bodies = set(checked["body"])
+        names = (f"{pair.body}, {_names(pair)}" for pair in PAIRS if pair.body in bodies)
+        text += f" These are {'; '.join(names)}."
     if further:
         rows = pd.concat(further).query("of == @ALL").dropna()
         by_body = rows.groupby("body")["spearman"]
@@ -149,6 +152,10 @@ def sentence(table: pd.DataFrame, further: Sequence[pd.DataFrame] = ()) -> str:
             "is best on phantoms does not say which is best on real films."
         )
     return text
+
+
+def _names(pair: Pair) -> str:
+    return ", ".join(map(prose.literal, pair.set_by))
 
 
 def _values(table: pd.DataFrame) -> str:
