@@ -14,7 +14,7 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold
 
-from lib.phantoms import arms, cohorts, draw, drawing, grades
+from lib.phantoms import arms, chests, cohorts, draw, drawing, findings, grades, thorax
 
 FILMS, SEED = 200, 0
 SEEDS = (0, 1, 2)  # of the second and third half as many films
@@ -283,3 +283,29 @@ def test_a_graver_finding_changes_more_of_the_film(draw_grades):
             assert abs(film.std() - graded.normal.std()) < 1, kind
         severe = graded.masks["severe"]
         assert changed[-1][severe].mean() > changed[-1][~severe].mean(), kind
+
+
+def test_septa_of_both_lungs_thicken_with_a_finding_and_are_in_no_mask():
+    assert findings.THICKEST.keys() == findings.KINDS.keys()
+    chest = thorax.grow(np.random.default_rng(0), "F", 40)
+    stance = thorax.Stance((288, 288), "PA", 0.0, (0.0, 0.0), 1.0, 0.0)
+    lungs = thorax.thorax(chest, stance).lungs
+    attenuations, masks = zip(
+        *(
+            chests.image(
+                chest,
+                stance,
+                [],
+                [findings.Finding("Nodule", 1, 0.6, septa, (0.6, 0.6, 0.5, 0.5))],
+                np.random.default_rng(0),
+            )
+            for septa in (0.0, 1.0)
+        ),
+        strict=True,
+    )
+    np.testing.assert_array_equal(masks[0][0], masks[1][0])
+    difference = np.abs(attenuations[1] - attenuations[0])
+    outside = ~masks[0][0]
+    for side in thorax.SIDES:
+        assert difference[(lungs[side] > 0.3) & outside].mean() > 0.02
+    assert difference[(lungs[-1] + lungs[1]) == 0].max() == 0

@@ -19,7 +19,7 @@ from lib.grid import FLOOR, FUSION
 LEFT_OUT = (FLOOR, FUSION)  # families that are no methods; ablations are left out as well
 RESAMPLES = 2000
 FEWEST = 4  # methods; a correlation of fewer is not reported
-ALL, CHECKED = "all", "not set by"  # which methods are compared
+ALL, CHECKED = "all methods", "without those"  # which methods are compared
 
 
 class Pair(NamedTuple):
@@ -37,8 +37,12 @@ class Pair(NamedTuple):
     set_by: tuple[str, ...] = ()
 
 
-SET_BY = ("autoencoder", "vae", "deep_sad", "resnet", "feature_distance")
-LESIONS = ("synthetic_lesions", "nsa", "lesion_head")
+#: With methods that differ little from them.
+SET_BY = (
+    *("autoencoder", "vae", "deep_sad", "resnet", "resnet_few", "resnet_few_pu"),
+    *("feature_distance", "feature_distance_448"),
+)
+LESIONS = ("synthetic_lesions", "nsa", "lesion_head", "lesion_network")
 PAIRS = (
     Pair(
         "chest",
@@ -141,17 +145,30 @@ def sentence(table: pd.DataFrame, further: Sequence[pd.DataFrame] = ()) -> str:
         bodies = set(checked["body"])
         names = (f"{pair.body}, {_names(pair)}" for pair in PAIRS if pair.body in bodies)
         text += f" These are {'; '.join(names)}."
-    if further:
-        rows = pd.concat(further).query("of == @ALL").dropna()
-        by_body = rows.groupby("body")["spearman"]
-        values = (f"{body} {' and '.join(f'{one:.2f}' for one in of)}" for body, of in by_body)
-        text += f" On phantoms of {len(further)} further seeds, all methods: {', '.join(values)}."
-    if unsure := [row.body for row in every.itertuples() if row.low <= 0]:
+    text += _of_further(further)
+    if unsure := [row.body for row in every.itertuples() if _least(known, row.body) <= 0]:
         text += (
             f" For {' and '.join(unsure)} films it cannot be distinguished from 0: which detector "
             "is best on phantoms does not say which is best on real films."
         )
     return text
+
+
+def _least(table: pd.DataFrame, body: str) -> float:
+    return table.loc[table["body"].eq(body), "low"].min()
+
+
+def _of_further(further: Sequence[pd.DataFrame]) -> str:
+    """Return the correlations on phantoms of further seeds, "" if there are none."""
+    rows = pd.concat(further).dropna(subset=["spearman"]) if further else pd.DataFrame()
+    if rows.empty:
+        return ""
+    parts = []
+    for body, of_body in rows.groupby("body"):
+        values = of_body.groupby("of", sort=False)["spearman"]
+        words = [f"{', '.join(f'{one:.2f}' for one in of)} ({name})" for name, of in values]
+        parts.append(f"{body} {' and '.join(words)}")
+    return f" On phantoms of further seeds: {'; '.join(parts)}."
 
 
 def _names(pair: Pair) -> str:

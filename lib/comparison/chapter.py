@@ -289,17 +289,20 @@ def of_questions(dataset: str, methods: list[str]) -> str:
             continue
         every = [judge(ablation)] if name in here else []
         every += recorded.judged(ablation) if holds_phantoms() else []
+        every = [_of_methods(one, methods) for one in every]
         if claim:
             lines.append(of_all_contrasts(every, claim))
         if variant:
-            lines.append(of_variant([_of_methods(one, methods) for one in every], variant))
+            lines.append(of_variant(every, variant))
     return "\n".join(f"- {line}" for line in lines if line)
 
 
 def _of_methods(judged: Judged, methods: list[str]) -> Judged:
-    """Return an ablation with the differences of these methods alone."""
-    differences = judged.differences
-    return judged._replace(differences=differences[differences["method"].isin(methods)])
+    """Return an ablation with the differences and contrasts of these methods alone."""
+    differences, contrasts = judged.differences, judged.contrasts
+    ours = contrasts["method"].isin(methods) & contrasts["against"].isin(methods)
+    differences = differences[differences["method"].isin(methods)]
+    return judged._replace(differences=differences, contrasts=contrasts[ours])
 
 
 def _floors(dataset: str) -> pd.DataFrame:

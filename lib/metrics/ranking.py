@@ -126,8 +126,8 @@ class Sorted:
         Raises ValueError for labels other than 0 and 1 and for scores that are not finite.
         """
         label, score, _ = checked(label, score)
-        self.films = len(score)
-        films = np.arange(self.films) if films is None else np.asarray(films)
+        self.number = len(score)
+        films = np.arange(self.number) if films is None else np.asarray(films)
         order = films[np.argsort(-score[films], kind="stable")]
         end_of_tie = np.flatnonzero(np.diff(score[order], append=-np.inf))
         self.thresholds = score[order][end_of_tie]
@@ -176,7 +176,7 @@ class Sorted:
         return Decisions(hits[..., place], alarms[..., place], missed, passed)
 
     def _weight(self, weight: ArrayLike | None) -> np.ndarray:
-        return np.ones(self.films, int) if weight is None else np.asarray(weight)
+        return np.ones(self.number, int) if weight is None else np.asarray(weight)
 
 
 def rank(label: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None) -> Ranking:

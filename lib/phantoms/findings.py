@@ -2,7 +2,7 @@
 
 A finding deforms the chest (a larger heart, a raised diaphragm, a shift of the mediastinum), fills
 its lungs with fluid or empties them, or both. The septa of both lungs take part: they thicken, more
-in some patients than in others, a texture that has no place and is in no mask.
+in some patients than in others, a texture that has no place, not even free air, and is in no mask.
 """
 
 from collections.abc import Callable
@@ -161,8 +161,8 @@ def _edema(lungs: Lungs, finding: Finding, body: Thorax, healthy, stance) -> np.
         lungs.tissue, (0, 0), (1 + 3 * finding.severity) * stance.shape[1] / 288
     )
     lungs.tissue = lungs.tissue + (1.4 * blurred - lungs.tissue) * np.minimum(2 * haze, 1)
-    septa = texture(stance.shape, 0.02 * stance.shape[1], np.random.default_rng(finding.seed))
-    lungs.tissue = lungs.tissue + (0.1 + 0.14 * finding.severity) * haze * septa
+    grain = texture(stance.shape, 0.02 * stance.shape[1], np.random.default_rng(finding.seed))
+    lungs.tissue = lungs.tissue + (0.1 + 0.14 * finding.severity) * haze * grain
     lungs.fill((0.19 + 0.25 * finding.severity) * haze, veil=0.4)
     return (haze > 0.35) & inside
 

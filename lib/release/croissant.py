@@ -82,7 +82,8 @@ def croissant(release: Release, root: Path) -> dict:
     films = drawn["films"].items()
     counted = ", ".join(f"{count} in the layout of {name}" for name, count in films)
     description = (
-        "Synthetic radiographs of limbs and chests with exact masks of their lesions, drawn by "
+        "Synthetic radiographs of limbs and chests with exact masks of their lesions "
+        "(without the septa of lungs, which thicken with a finding), drawn by "
         f"projection of simple solids; no film of a patient is among them. About {counted}; the "
         f"seed is {drawn['seed']}. They are drawn on the reader's machine by `make study`, with "
         f"the same pixels for the same seed, into {PHANTOMS}/; the indices are in build/index/."
