@@ -13,6 +13,11 @@ RUN apt-get update \
     && apt-get install --no-install-recommends --yes chromium git make \
     && rm -rf /var/lib/apt/lists/*
 
+# Node for `make reader` and its tests, from its official image, since that of Debian 12 is older than 20
+COPY --from=node:20-bookworm-slim /usr/local/bin/node /usr/local/bin/
+COPY --from=node:20-bookworm-slim /usr/local/lib/node_modules/npm /usr/local/lib/node_modules/npm
+RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm
+
 # The folder may belong to another user than the container's.
 RUN git config --system --add safe.directory /study
 

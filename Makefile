@@ -56,7 +56,10 @@ export: $(READY)           ## make export DETECTOR=rsna/nsa/0: the detector as O
 
 # Of this study's targets only this one needs Node. Scripts of its packages are not run.
 reader:                    ## a page in reports/reader/ that reads films in the browser, with the detectors of `make export`
-	@npm --version >/dev/null 2>&1 || { echo "make reader needs Node 20 or later with npm (Debian: apt install nodejs npm)."; exit 1; }
+	@found=$$(node --version 2>/dev/null); major=$${found#v}; \
+	test "$${major%%.*}" -ge 20 2>/dev/null && npm --version >/dev/null 2>&1 || { \
+	  echo "make reader needs Node 20 or later with npm, which nodejs.org has (Debian 13: apt install nodejs npm);" \
+	       "here are Node $${found:-none}, npm $$(npm --version 2>/dev/null || echo none)."; exit 1; }
 	npm ci --prefix reader --ignore-scripts --no-audit --no-fund --loglevel=error
 	node reader/build.js
 

@@ -1,8 +1,9 @@
 """One file that holds a release: source, results, indices of phantoms, scores, weights and pages.
 
 `make archive` writes build/archive/<name>-<version>.tar.gz. All is in one folder of it, with
-SHA256SUMS, which `sha256sum --check` reads. The source is that of the commit. Maps and embeddings
-are left out, being large; they follow from the weights. The same files give the same bytes.
+SHA256SUMS, which `sha256sum --check` reads. The source is that of the commit. Maps, embeddings and
+the page of `make reader` are left out, being large; they follow from weights and source. The same
+files give the same bytes.
 """
 
 import argparse

@@ -6,14 +6,21 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from lib.reader import gate
+
 SIDE = 7  # pixels of the mean that is subtracted
+NO_LIMIT = 1e9  # no film is beyond it but a picture in colours
 
 
-def write_detector(folder, preprocessing, normals, abnormals):
-    """Write detector.onnx and detector.json, as `make export` does, into a new folder."""
+def write_detector(folder, preprocessing, normals, abnormals, limit=NO_LIMIT):
+    """Write both graphs and detector.json, as `make export` does, into a new folder.
+
+    `limit`: of the gate, whose distance is the contrast of details as well.
+    """
     size = preprocessing["size"]
     folder.mkdir(parents=True)
     onnx.save(_network(size), folder / "detector.onnx")
+    onnx.save(_network(gate.SIDE), folder / "gate.onnx")
     facts = {
         "dataset": "rsna",
         "method": folder.name,
@@ -25,10 +32,9 @@ def write_detector(folder, preprocessing, normals, abnormals):
         "abnormals": sorted(abnormals),
         "calibration": {"slope": 60.0, "intercept": -7.0, "base_rate": 0.5},
         "map_scale": [0.0, 0.5],
-        # No film is beyond it but a picture in colours.
         "gate": {
-            **{"file": "detector.onnx", "preprocessing": preprocessing, "size": size},
-            **{"middle": 0.0, "spread": 1.0, "limit": 1e9},
+            **{"file": "gate.onnx", "preprocessing": preprocessing, "size": gate.SIDE},
+            **{"middle": 0.02, "spread": 0.015, "limit": limit},
         },
     }
     (folder / "detector.json").write_text(json.dumps(facts))

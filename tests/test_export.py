@@ -214,7 +214,9 @@ def test_the_program_of_the_folder_scores_films(name, exported, study, tmp_path)
     assert run.returncode == 0, run.stderr
     spread = np.ptp(facts["normals"] + facts["abnormals"])
     largest = 1e-4 if name == "autoencoder" else 5e-3  # parts of `joined` read rounded features
-    for film, printed in zip(films, run.stdout.splitlines(), strict=True):
+    disclaimer, *lines = run.stdout.splitlines()
+    assert disclaimer == "Not a medical device; for research."
+    for film, printed in zip(films, lines, strict=True):
         assert abs(float(printed.split()[0]) - reader.read(film).score) < largest * spread
     assert "Not a medical device; for research." in card
 

@@ -50,14 +50,37 @@ def test_the_programs_that_a_target_calls_are_installed(target):
         assert shutil.which(name) or Path(sys.executable).with_name(name).exists(), name
 
 
-def test_a_reader_without_node_is_refused_in_a_sentence(tmp_path):
+@pytest.mark.parametrize(
+    ("node", "npm"),
+    [("", ""), ("v9.1.0", "6"), ("v18.20.4", "9"), ("v20.0.0", ""), ("v22.1.0", "10")],
+)
+def test_a_reader_without_node_or_with_an_old_one_is_refused_in_a_sentence(tmp_path, node, npm):
+    """Programs that only print their version stand for Node and npm."""
     for name in ("sh", "bash"):
         (tmp_path / name).symlink_to(shutil.which(name))
+    for name, version in {"node": node, "npm": npm}.items():
+        if version:
+            (tmp_path / name).write_text(f"#!{shutil.which('sh')}\necho {version}\n")
+            (tmp_path / name).chmod(0o755)
     make = [shutil.which("make"), "-o", ".venv/ready", "reader"]
     environment = {"PATH": str(tmp_path)}
     run = subprocess.run(make, cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert run.returncode == 2
+    if node == "v22.1.0":
+        assert run.returncode == 0, run.stdout + run.stderr
+        return
+    assert run.returncode == 2 and len(run.stdout.splitlines()) == 1
     assert run.stdout.startswith("make reader needs Node") and "install nodejs" in run.stdout
+    assert f"here are Node {node or 'none'}, npm {npm or 'none'}." in run.stdout
+
+
+def test_tests_in_a_browser_have_node_wherever_they_run():
+    """Debian 12, on which the image is based, has an older Node than the page needs."""
+    assert "COPY --from=node:20-bookworm-slim" in (ROOT / "Dockerfile").read_text()
+    for path in WORKFLOWS:
+        steps = yaml.safe_load(path.read_text())["jobs"]["test"]["steps"]
+        (node,) = [one for one in steps if one.get("uses", "").startswith("actions/setup-node@")]
+        assert node["with"]["node-version"] == 20
+        assert steps.index(node) < [one.get("run") for one in steps].index(".ci/run")
 
 
 def test_the_modules_that_make_calls_can_be_run():

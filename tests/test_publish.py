@@ -1,6 +1,7 @@
 """The site and the archive of a tiny study: what is in them, and what is refused."""
 
 import hashlib
+import json
 import subprocess
 import tarfile
 import xml.etree.ElementTree as ElementTree
@@ -116,6 +117,28 @@ def test_without_an_address_the_map_is_relative_and_robots_names_none(study):
     for wrong in ("host.org", "ftp://host.org", "https://host.org/?a=b"):
         with pytest.raises(BadData, match="is not the address of a site"):
             publish(study, base=wrong)
+
+
+@pytest.mark.parametrize("learned_from", ["phantoms", "films of your own folder"])
+def test_the_page_that_reads_films_is_published_whole_or_not_at_all(study, learned_from):
+    """An earlier export may be of films of patients. The archive has its source alone."""
+    detector = json.dumps({"films": learned_from})
+    page = {
+        **{"index.html": '<script src="page.js"></script>', "page.js": "", "runtime.wasm": ""},
+        **{"models/mura-vae-0/detector.json": detector, "models/mura-vae-0/detector.onnx": ""},
+        "models/index.json": "{}",
+    }
+    for name, content in page.items():
+        save(study / "reports/reader" / name, content)
+    whole = {f"reader/{name}" for name in page}
+    site, left_out = publish(study)
+    of_phantoms = learned_from == "phantoms"
+    assert {name for name in names(site) if "reader" in name} == (whole if of_phantoms else set())
+    assert left_out == ([] if of_phantoms else ["reader/index.html"])
+    assert whole <= names(publish(study, films=True)[0])
+    assert not [name for name in archive.write(study)[1] if "reader" in name]
+    (study / "reports/reader/models/index.json").unlink()
+    assert not any("reader" in name for name in names(publish(study, films=True)[0])), "unfinished"
 
 
 @pytest.mark.parametrize("where", ["params", "lock"])

@@ -30,10 +30,11 @@ from lib.reader import Reader, folder
 from lib.reader.__main__ import main
 from lib.reader.answer import Map
 from lib.reader.answers import ranked, table
-from lib.reader.choice import choose
+from lib.reader.choice import candidates, choose
 from lib.reader.drawing import drawn, thumbnail
 from lib.reader.film import Refused, batches
 from lib.reader.gate import LIMIT
+from lib.reader.likeness import likest
 from lib.reader.places import carried_back
 
 pytestmark = pytest.mark.seconds(60)
@@ -481,6 +482,40 @@ def test_without_a_name_a_fusion_without_labels_reads(study, monkeypatch):
     assert str(choose()) == str(choose("chests")) == "chests/joined/0", "guided has seen labels"
     monkeypatch.setattr("lib.reader.choice.grid.fusions", dict)
     assert choose().method in ("autoencoder", "padim", "feature_distance")
+
+
+def test_data_sets_with_a_fusion_are_tried_first_and_those_that_need_labels_not(study, monkeypatch):
+    trained = {"few": ["linear_probe"], "one": ["padim"], "all": [*METHODS]}
+    monkeypatch.setattr("lib.reader.choice.grid.datasets", lambda: list(trained))
+    monkeypatch.setattr("lib.reader.choice.ready", lambda dataset, seed=0: trained[dataset])
+    assert candidates() == ["all", "one"]
+
+
+@pytest.fixture
+def limbs(study, monkeypatch):
+    """Add a second data set, of limbs, which comes before that of chests."""
+    pictures = [
+        prepare(limb(n), **params.profile()["images"], body="chest").image for n in range(90)
+    ]
+    np.save(files.images("limbs"), np.stack(pictures))
+    index_of(90).assign(dataset="limbs").to_csv(files.index("limbs"), index=False)
+    monkeypatch.setattr("lib.reader.likeness.candidates", lambda: ["limbs", "chests"])
+
+
+def test_without_a_name_the_data_set_that_finds_fewest_films_unlike_reads(
+    limbs, films, no_text, capsys
+):
+    assert likest([films / "limb.png"])[0] == "limbs"
+    assert likest([films / "report.txt"]) == ("limbs", ""), "nothing to choose by"
+    assert main([str(films), "--output", str(films.parent / "out")]) == 0
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert "Films tried: 4; unlike the films of limbs (chest): 3, chests (chest): 1" in first
+    assert "DETECTOR=limbs" in first and second.startswith("Detector: chests/joined/0. Not a")
+
+
+def test_a_data_set_with_too_few_normal_films_is_not_chosen(limbs, films):
+    index_of(90).assign(label=1.0).to_csv(files.index("limbs"), index=False)
+    assert likest([films / "limb.png"]) == ("chests", "")
 
 
 @pytest.mark.parametrize("p_of_the_best", [0.4, 0.001])

@@ -38,9 +38,10 @@ from lib.films import UnreadableFilm, read_film
 from lib.films.colours import read_with_colours
 from lib.preprocessing import prepare, to_float
 from lib.reader.answer import DISCLAIMER
+from lib.reader.gate import LIMIT, _seen
 
 pytest.importorskip("onnx", reason="needs onnx, which writes a small detector")
-from small_detector import write_detector
+from small_detector import NO_LIMIT, write_detector
 
 OLDEST = 20  # version of Node
 
@@ -67,6 +68,7 @@ SETTINGS = {
     "chests": {"size": 64, "body": "chest", "equalize": "clahe"},
     "limbs": {"size": 96, "body": "limb", "equalize": "histogram", "mask": True},
 }
+LIMITS = {"chests": LIMIT, "limbs": NO_LIMIT}  # of the gates
 CHOOSE_ALL = """document.querySelectorAll("#detectors input:not(:checked)").forEach(
   (box) => box.click())"""
 LOOK = """(name) => {
@@ -252,7 +254,8 @@ def detectors(tmp_path_factory):
     random = np.random.default_rng(0)
     for name, settings in SETTINGS.items():
         normals, abnormals = random.normal(0.1, 0.02, 40), random.normal(0.14, 0.02, 40)
-        write_detector(folder / name, settings, normals.tolist(), abnormals.tolist())
+        samples = normals.tolist(), abnormals.tolist()
+        write_detector(folder / name, settings, *samples, limit=LIMITS[name])
     return folder
 
 
@@ -554,6 +557,27 @@ def test_a_picture_in_colours_is_unlike_where_python_calls_it_so(page, detectors
         in_python = read_with_colours(path)[1]
         assert in_python == (path.name not in ("grey photograph.png", "tinted film.png"))
         assert set(rows[path.name]) == {"yes" if in_python else "no"}, path
+
+
+def test_a_grey_film_is_unlike_where_the_gate_of_python_calls_it_so(page, detectors, tmp_path):
+    """Films with more and more noise, on both sides of the limit of one of the detectors."""
+    noise, paths = np.random.default_rng(0).normal(0, 1, (90, 90)), []
+    film = cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 12), None, 60, 190, cv2.NORM_MINMAX)
+    for level in (0, 10, 20, 30, 40, 60, 80, 160):
+        grey = np.uint8((film + level * noise).clip(0, 255))
+        paths.append(written(tmp_path / f"noise {level}.png", as_bytes(grey, "PNG")))
+    add(page, paths)
+    rows = pd.read_csv(io.StringIO(page.value(SAVED))).set_index(["detector", "file"])
+    for name, settings in SETTINGS.items():
+        gate = json.loads((detectors / name / "detector.json").read_text())["gate"]
+        network = onnxruntime.InferenceSession(detectors / name / gate["file"])
+        pictures = np.stack([prepare(read_film(path), **settings).image for path in paths])
+        distances = network.run(["score"], {"films": _seen(pictures)})[0]
+        unlike = (distances - gate["middle"]) / gate["spread"] > gate["limit"]
+        shown = rows.loc[[(name, path.name) for path in paths]]
+        assert shown["unlike"].eq("yes").tolist() == unlike.tolist(), distances
+        assert shown["probability"].isna().tolist() == unlike.tolist()
+        assert 2 <= unlike.sum() <= 6 if LIMITS[name] == LIMIT else not unlike.any(), distances
 
 
 #: Steps of `prepare` as the page names them.

@@ -19,6 +19,7 @@ folder = Path(__file__).parent
 about = json.loads((folder / "detector.json").read_text(encoding="utf-8"))
 parts = about.get("parts", [about])
 graphs = [onnxruntime.InferenceSession(folder / part["file"]) for part in parts]
+print("{disclaimer}")
 for path in sys.argv[1:]:
     film, scores = read_film(path), []
     for part, graph in zip(parts, graphs):

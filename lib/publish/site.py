@@ -1,5 +1,6 @@
 """Fill site/: what may be shown, a map of the pages for search engines, and links that lead."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from lib.publish.made import Record
 
 KINDS = {".html", ".csv", ".json", ".svg"}  # of files in reports/ that a site has
 WITHOUT_FILMS = ("verify.html", "checklist.html")  # pages that are made outside the graph
+READER = "reader"  # folder of reports/ with the page of `make reader`, which reads films
 SHOWN = 10  # most names in a sentence
 AGAIN = "run `make study` first"
 
@@ -28,9 +30,10 @@ def publish(root: Path = ROOT, base: str = "", films: bool = False) -> tuple[Pat
     check_base(base)
     reports, record = root / "reports", Record(root)
     allow(record, films)
-    pages, left_out = pages_of_the_run(reports, record)
+    pages, others = pages_of_the_run(reports, record)
+    published = {*pages, *tables(reports), *reader(reports, films)}
     with files.whole_folder(root / "site") as site:
-        for path in sorted({*pages, *tables(reports)}):
+        for path in sorted(published):
             target = site / path.relative_to(reports)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
@@ -39,6 +42,7 @@ def publish(root: Path = ROOT, base: str = "", films: bool = False) -> tuple[Pat
         if wrong := broken(site):
             listed = "\n  ".join(wrong)
             raise BadData(f"{len(wrong)} links lead nowhere; nothing was published.\n  {listed}")
+    left_out = [page for page in others if page not in published]
     return root / "site", [page.relative_to(reports).as_posix() for page in left_out]
 
 
@@ -75,9 +79,25 @@ def pages_of_the_run(reports: Path, record: Record) -> tuple[list[Path], list[Pa
 def tables(reports: Path) -> Iterator[Path]:
     """Yield the tables, and the badge of a verification, none of which shows a film."""
     for path in sorted(reports.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(reports).parts)
-        if path.is_file() and not hidden and path.suffix in KINDS - {".html"}:
+        parts = path.relative_to(reports).parts
+        apart = parts[0] == READER or any(part.startswith(".") for part in parts)
+        if path.is_file() and not apart and path.suffix in KINDS - {".html"}:
             yield path
+
+
+def reader(reports: Path, films: bool = False) -> list[Path]:
+    """Return all files of the page that reads films in the browser, none where it is not built.
+
+    Also none if one of its detectors learned from films of patients, unless `films`.
+    """
+    folder = reports / READER
+    if not (folder / "models/index.json").exists():  # which is written last
+        return []
+    detectors = folder.glob("models/*/detector.json")
+    learned = {json.loads(path.read_text(encoding="utf-8")).get("films") for path in detectors}
+    if not films and learned != {"phantoms"}:
+        return []
+    return [path for path in sorted(folder.rglob("*")) if path.is_file()]
 
 
 def check_base(base: str) -> None:

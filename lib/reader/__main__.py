@@ -10,18 +10,21 @@ from lib.fits.store import FitFailed
 from lib.reader import folder
 from lib.reader.answer import DISCLAIMER
 from lib.reader.choice import choose
+from lib.reader.likeness import likest
 from lib.reader.quiet import load_keras
 from lib.reader.reading import Reader
 
 EPILOG = f"""{DISCLAIMER} The answers are {folder.TABLE}, with the names of the files, and
 {folder.PAGE}, with numbers in place of names. Nothing is written into the folder of the films."""
+DETECTOR = """data set/method/seed, as rsna/nsa/0, or a data set; without it, of the data set that
+finds fewest of some of the films unlike its own"""
 
 
 def main(arguments: list[str]) -> int:
     """Read the films; return the exit status, 1 if none of the files is a film that can be read."""
     parser = argparse.ArgumentParser("python -m lib.reader", description=__doc__, epilog=EPILOG)
     parser.add_argument("films", help="a film, or a folder with films at any depth")
-    parser.add_argument("--detector", default="", help="data set/method/seed, as rsna/nsa/0")
+    parser.add_argument("--detector", default="", help=DETECTOR)
     parser.add_argument("--output", default=str(folder.OUTPUT), help="a folder")
     options = parser.parse_args(arguments)
     if not options.films:
@@ -30,10 +33,15 @@ def main(arguments: list[str]) -> int:
         raise BadData("Name a folder with --output, or leave it out.")
     place, output = Path(options.films), Path(options.output)
     folder.check_output(place, output)  # errors come before TensorFlow, which takes seconds
-    folder.files_in(place)
-    print(f"Detector: {choose(options.detector)}. {DISCLAIMER}", flush=True)
+    paths, detector = folder.files_in(place), options.detector
+    choose(detector)
     load_keras()
-    answers = folder.read(place, Reader(options.detector), output)
+    if not detector:
+        detector, reason = likest(paths)
+        if reason:
+            print(reason)
+    print(f"Detector: {choose(detector)}. {DISCLAIMER}", flush=True)
+    answers = folder.read(place, Reader(detector), output)
     print(folder.summary(answers, output))
     return 0 if answers.read else 1
 

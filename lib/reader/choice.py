@@ -4,7 +4,8 @@ Without a method it is the one that the comparison advises to those who have no 
 (lib.comparison.answer), as the first page does; where nothing is measured, a fusion whose parts
 were fixed beforehand and are all trained, or else the first detector trained without labels.
 
-Without a data set it is the first of the grid with such a fusion, or else the first with any.
+Without a data set it is the first of the grid with such a fusion, or else the first with any. The
+command chooses among these by the films (lib.reader.likeness).
 """
 
 from typing import NamedTuple
@@ -51,7 +52,7 @@ def choose(name: str | None = None) -> Choice:
 
 def recommended(dataset: str, seed: int = 0) -> str:
     """Return the advised method or fusion of a data set. Raises BadData if there is none."""
-    methods = [name for name in ready(dataset, seed) if _setting(name) == WITHOUT_LABELS]
+    methods = _without_labels(dataset, seed)
     if not methods:
         raise BadData(
             f"No detector without labels is trained on {dataset}: run `make study`, or name "
@@ -66,6 +67,12 @@ def ready(dataset: str, seed: int = 0) -> list[str]:
     """Return the methods that are trained on a data set and have scored its films."""
     fits = {name: Fit(dataset, name, seed=seed) for name in params.methods()}
     return [name for name, fit in fits.items() if store.record(fit).get("status") == "finished"]
+
+
+def candidates() -> list[str]:
+    """Return the data sets with a detector without labels, those with a fusion of such first."""
+    datasets = filter(_without_labels, grid.datasets())
+    return sorted(datasets, key=lambda name: not _fusion_without_labels(name))
 
 
 def _divided(name: str) -> tuple[str, str, int]:
@@ -116,14 +123,16 @@ def _trained(dataset: str, seed: int) -> str:
 
 def _default_dataset() -> str:
     datasets = grid.datasets()
-    return next(filter(_fusion_without_labels, datasets), None) or next(
-        filter(ready, datasets), datasets[0]
-    )
+    return [*candidates(), *filter(ready, datasets), *datasets][0]
+
+
+def _without_labels(dataset: str, seed: int = 0) -> list[str]:
+    return [name for name in ready(dataset, seed) if _setting(name) == WITHOUT_LABELS]
 
 
 def _fusion_without_labels(dataset: str, seed: int = 0) -> str:
     """Return the first fusion by a rule of which all parts are ready, "" without one."""
-    trained = {name for name in ready(dataset, seed) if _setting(name) == WITHOUT_LABELS}
+    trained = set(_without_labels(dataset, seed))
     for name, fusion in grid.fusions().items():
         if fusion.rule and {part.partition("/")[0] for part in fusion.parts} <= trained:
             return name

@@ -17,6 +17,7 @@ import numpy as np
 
 from lib import files
 from lib.datasets.table import load_index
+from lib.errors import BadData
 from lib.preprocessing import to_float
 
 SIDE = 96  # pixels per side of the pictures that it sees
@@ -28,16 +29,19 @@ class Gate:
     """Measures how unlike the normal films of a data set pictures are."""
 
     def __init__(self, dataset: str):
+        """Learn from the films of a data set. Raises BadData if it has too few normal ones."""
         from lib.methods.feature_distance import FeatureDistance  # imports TensorFlow
 
         index = load_index(files.index(dataset))
         films = np.load(files.images(dataset), mmap_mode="r")
         normal = index["label"].eq(0)
         training = np.flatnonzero(normal & index["split"].eq("train"))
+        validation = np.flatnonzero(normal & index["split"].eq("validation"))
+        if len(training) < 2 or not len(validation):
+            raise BadData(f"{dataset} has too few normal films to tell which are unlike them.")
         some = np.sort(np.random.default_rng(0).permutation(training)[:NORMALS])
         self.detector = FeatureDistance(film_size=SIDE)
         self.detector.fit(_seen(films[some]), verbose=0)
-        validation = np.flatnonzero(normal & index["split"].eq("validation"))
         distances = self._distances(films[validation])
         self.middle, upper = np.quantile(distances, [0.5, 0.95])
         self.spread = max(upper - self.middle, 1e-6)
