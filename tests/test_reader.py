@@ -31,7 +31,7 @@ from lib.reader.__main__ import main
 from lib.reader.answer import Map
 from lib.reader.answers import ranked, table
 from lib.reader.choice import candidates, choose
-from lib.reader.drawing import drawn, thumbnail
+from lib.reader.drawing import LONGEST, drawn, thumbnail
 from lib.reader.film import Refused, batches
 from lib.reader.gate import LIMIT
 from lib.reader.likeness import likest
@@ -568,6 +568,16 @@ def test_what_a_backend_writes_of_the_machine_is_not_shown_and_its_errors_are(tm
         (tmp_path / "keras.py").write_text(f"import os\nos.write(2, b'oneDNN')\n{words}\n")
         stderr = subprocess.run(run, env=environment, capture_output=True, text=True).stderr
         assert shown in stderr and not stderr.startswith("oneDNN")
+
+
+def test_the_page_of_one_film_says_how_large_it_is_drawn(joined, tmp_path):
+    large = cv2.resize(chest(7), (1000, 1200))
+    cv2.imwrite(str(tmp_path / "large.png"), large)
+    answer = joined.read(tmp_path / "large.png")
+    assert answer.map.shape == large.shape
+    assert max(drawn(answer.path, answer.shape, answer.small_map).grey.shape) == LONGEST
+    words = (ROOT / "notebooks/09_one_film.ipynb").read_text()
+    assert f"{LONGEST} pixels on the longer side; `answer.map` has the film's own" in words
 
 
 def test_a_figure_shows_film_map_and_reconstruction(study, no_text, monkeypatch):
