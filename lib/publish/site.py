@@ -13,7 +13,7 @@ from lib.publish.links import broken
 from lib.publish.made import Record
 
 KINDS = {".html", ".csv", ".json", ".svg"}  # of files in reports/ that a site has
-WITHOUT_FILMS = ("verify.html", "checklist.html")  # pages that are made outside the graph
+WITHOUT_FILMS = ("verify.html",)  # pages that are made outside the graph
 SHOWN = 10  # most names in a sentence
 AGAIN = "run `make study` first"
 
