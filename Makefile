@@ -77,7 +77,6 @@ verify: $(READY)           ## recompute every table from its scores, and compare
 # BASE=https://host/folder: the address of the site, for its map of pages; FILMS=yes: films of patients as well.
 override export BASE := $(value BASE)
 publish: $(READY)          ## fill site/ with pages and tables, for any static host; BASE=address, FILMS=yes
-	@python -m lib.checklist
 	@python -m lib.publish --base "$$BASE" --films "$$FILMS"
 
 archive: $(READY)          ## source, results, scores, weights, pages and their hashes as one file in build/archive/; FILMS=yes

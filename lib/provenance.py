@@ -30,7 +30,7 @@ FINGERPRINTS = ROOT / "build/code"
 STAGES = {  # file in build/code/ -> the module that the stage runs
     **{
         name: f"lib.{name}"
-        for name in ("phantoms", "features", "floors", "comparison", "robustness")
+        for name in ("phantoms", "features", "floors", "comparison", "robustness", "checklist")
     },
     **{"films": "lib.preprocessing", "scores": "lib.fits.score"},
 }

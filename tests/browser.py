@@ -39,6 +39,15 @@ TOO_WIDE = """(() => {
 })()"""
 
 
+#: What is folded up on paper, but for code and what only a script can use, in words.
+FOLDED_UP = """(() => {
+  const folded = document.querySelectorAll("details:not(.code) > :not(summary, .filter, .more)");
+  const hidden = [...folded].filter((one) => !one.checkVisibility());
+  return hidden.map((one) => `folded up: ${one.textContent.slice(0, 60)}`);
+})()"""
+PAPER = 718  # pixels of the width of A4 within a browser's margins
+
+
 def opened(page: Path, profile: Path) -> tuple[BeautifulSoup, str]:
     """Return the page as the browser has it, and what it logged; `profile` is an empty folder."""
     options = [f"--{flag}" for flag in (*FLAGS, "enable-logging=stderr", "dump-dom")]
@@ -145,13 +154,24 @@ class Browser:
         os.close(self._hears)
 
 
+def on_paper(window: Browser, page: Path) -> list[str]:
+    """Return what is cut or folded up on a page that is printed on A4."""
+    window.open(page, PAPER)
+    window.ask("Emulation.setEmulatedMedia", media="print")
+    try:
+        return [*window.value(TOO_WIDE), *window.value(FOLDED_UP)]
+    finally:
+        window.ask("Emulation.setEmulatedMedia", media="")
+
+
 def problems(window: Browser, page: Path) -> list[str]:
-    """Return what is wrong with a page as a browser shows it, on a desk and on a phone."""
+    """Return what is wrong with a page as a browser shows it, on a desk, a phone and paper."""
     found = []
     for width in (1000, 360):
         window.open(page, width)
         found += [f"at {width} px {words}" for words in window.value(TOO_WIDE)]
     asked = [url for url in window.requests if not url.startswith(("data:", page.as_uri()))]
+    found += [f"on paper {words}" for words in on_paper(window, page)]
     return [*found, *window.problems, *asked]
 
 

@@ -102,8 +102,17 @@ def test_what_to_use_needs_a_test_to_prefer_more_labels(chests):
     assert "(not distinguishable: nsa); with few labels use **deep&#95;sad**" in words
     assert "clearly better (+0.100, p = 0.0100)" in words
     assert words.endswith(
-        "with all labels resnet (0.910) is not distinguishable from deep&#95;sad (+0.010, p = "
-        "0.8000)."
+        "with all labels stay with deep&#95;sad, or take resnet (0.910) if the labels exist "
+        "anyway: the two are not distinguishable (+0.010, p = 0.8000)."
+    )
+
+
+def test_a_detector_with_more_labels_and_no_higher_auroc_is_no_alternative():
+    tests = [("vae", "floor: knn", 0.15, 0.01), ("resnet", "floor: knn", 0.14, 0.01)]
+    tests = paired("nih", *tests, ("resnet", "vae", -0.01, 0.9))
+    answers = answer.best(results("nih", vae=0.80, resnet=0.79, floor_knn=0.65), tests)
+    assert answer.advice(answers, tests).endswith(
+        "stay with vae: resnet (0.790) is not distinguishable from it (-0.010, p = 0.9000)."
     )
 
 

@@ -443,16 +443,19 @@ def test_a_glance_has_the_best_three_of_each_family_and_of_several_seeds_the_med
     assert len(best_of_families(many)) == 15
 
 
-def test_the_band_of_a_glance_reaches_from_the_best_shortcut_to_the_best_simple_detector():
+@pytest.mark.parametrize("draw", [figures.glance, figures.leaderboard])
+def test_the_band_of_floors_reaches_from_the_best_shortcut_to_the_best_simple_detector(draw):
     floors = {"floor: knn": 0.62, "floor: mean grey": 0.51, "floor: shortcut view": 0.55}
     floors |= {"floor: shortcut age": 0.54}
     named = {name: ("floor", value) for name, value in floors.items()}
-    figure = figures.glance(of_one_set(vae=("reconstruction", 0.7), **named))
+    figure = draw(of_one_set(vae=("reconstruction", 0.7), **named))
     (axes,) = figure.axes
     (band,) = [patch for patch in axes.patches if isinstance(patch, Rectangle)]
     np.testing.assert_allclose([band.get_x(), band.get_x() + band.get_width()], [0.55, 0.62])
-    assert [text.get_text() for text in axes.get_yticklabels()] == ["vae"]
-    assert "best simple detector 0.62" in figure.get_label()
+    names = [text.get_text() for text in axes.get_yticklabels()]
+    assert names == ["vae"] or draw is figures.leaderboard
+    assert "best shortcut 0.55; best simple detector 0.62" in figure.get_label()
+    assert "best floors" in [text.get_text() for text in figure.legends[0].get_texts()]
 
 
 def test_bands_are_those_of_each_method_of_a_family_the_best_first():

@@ -52,7 +52,8 @@ def test_the_three_sentences_are_of_real_films_alone(kinds):
     words = in_brief.summary(kinds)
     assert words.startswith("- On **real films**, **without labels** (95 normal films to learn")
     assert "none has an interval above the best floor (deep&#95;sad 0.680, knn 0.650)" in words
-    assert "(195 labelled films), best by AUROC is **resnet** for adults' chests (0.910)" in words
+    assert "(195 labelled films), best by AUROC is **resnet** (supervised) for adults' " in words
+    assert "chests (0.910)" in words and "**vae** (reconstruction) for" in words
     assert (
         "2 of 3 detectors without a paired test have an interval" in words
         and len(words.splitlines()) == 3
@@ -68,6 +69,15 @@ def test_with_paired_tests_these_are_what_to_trust(kinds):
     words = in_brief.summary(tested)
     assert "2 of 3 detectors beat the best floor of their data set in a paired test" in words
     assert "none does not beat" not in words and "none beats the best floor (deep" in words
+
+
+def test_a_fusion_that_is_advised_in_place_of_the_best_is_named_with_it(kinds):
+    rows = [("vae", "floor: knn", 0.2, 0.001), ("joined", "floor: knn", 0.17, 0.01)]
+    tests = paired("nih_peers", *rows, ("vae", "joined", 0.03, 0.3))
+    auroc = results("nih_peers", vae=0.80, joined=0.77, floor_knn=0.6)
+    words = in_brief.summary(in_brief.kinds(answer.best(auroc, tests), []))
+    assert "(0.800; advised is joined, 0.770, not distinguishable from it)" in words
+    assert "advised" not in in_brief.summary(kinds)
 
 
 def test_the_record_of_this_study_fills_the_table():

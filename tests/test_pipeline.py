@@ -27,6 +27,7 @@ PAGES = (
         "one-film",
         "real-films",
         "comparison-page",
+        "checklist",
         "site",
     }
 )

@@ -115,8 +115,8 @@ def test_a_code_cell_has_at_most_eight_lines(path):
         assert len(lines) <= 8, f"move a function into lib:\n{cell.source}"
 
 
-@pytest.mark.parametrize("path", STUDIES, ids=named)
-def test_a_study_has_one_parameters_cell_and_is_of_readable_length(path):
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=named)
+def test_a_notebook_has_one_parameters_cell_and_is_of_readable_length(path):
     cells = code_cells(read(path))
     tagged = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
     assert tagged == cells[:1], "exactly one parameters cell, the first code cell"

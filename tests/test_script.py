@@ -6,7 +6,7 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-from browser import missing, needs_chromium, problems
+from browser import missing, needs_chromium, on_paper, problems
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from test_overview import cut
@@ -275,7 +275,7 @@ def test_without_script_and_on_paper_a_page_is_complete_and_has_neither(page, br
         browser.ask("Emulation.setScriptExecutionDisabled", value=False)
     assert not soup.select(".filter, .decide, .sort, .more, input, select, button")
     assert len(soup.table.tbody("tr")) == 20 and "PPV" in soup("table")[1].text
-    browser.open(page)
+    assert on_paper(browser, page) == []
     browser.ask("Emulation.setEmulatedMedia", media="print")
     hidden = "[...document.querySelectorAll('.filter, .decide')].map(e => e.checkVisibility())"
     try:

@@ -31,6 +31,8 @@ NONE, FEW, ALL = "no labels", "few labels", "all labels"
 IN_WORDS = {NONE: "without labels", FEW: "with few labels", ALL: "with all labels"}
 #: Who is on the films of data sets whose entry does not say so, by the first letters of its name.
 PEOPLE = {"kermany": "children's ", "nih_peers": "adults' "}
+#: Families whose name needs other words where it is named apart from the others.
+FAMILIES = {"features": "pretrained features", "one_class": "one-class", FUSION: "a fusion"}
 ALIKE_SHOWN = 3  # methods that are named
 FAVOURED = "each was selected on the test films that it is measured on, which favours it"
 
@@ -75,6 +77,12 @@ class Best(NamedTuple):
     def beats_not(self) -> str:
         """Predicate of one that is not."""
         return "does not beat" if self.test else "has no interval above"
+
+    @property
+    def kin(self) -> str:
+        """Its family in words."""
+        family = self.run["family"]
+        return FAMILIES.get(family, family.replace("_", " "))
 
     @property
     def name(self) -> str:
@@ -312,7 +320,12 @@ def _step(one: Best, kept: Best | None, test: Mapping | None) -> tuple[str, bool
         return f"use **{one.name}** ({one.run['value']:.3f}), clearly better {change}", True
     if claims.side(test) < 0:
         return f"stay with {kept.name}, clearly better than {_valued(one)} {change}", False
-    return f"{_valued(one)} is not distinguishable from {kept.name} {change}", False
+    if test["difference"] > 0:
+        return (
+            f"stay with {kept.name}, or take {_valued(one)} if the labels exist anyway: the two "
+            f"are not distinguishable {change}"
+        ), False
+    return f"stay with {kept.name}: {_valued(one)} is not distinguishable from it {change}", False
 
 
 def _valued(one: Best) -> str:

@@ -169,23 +169,34 @@ def summary(shown: list[Kind]) -> str:
 
 
 def _best(real: list[Kind], labels: str) -> str:
-    """Return the clause on the best detectors with these labels, each with its films and AUROC."""
+    """Return the clause on the best detectors with these labels, each with its films and AUROC.
+
+    Where another one is advised, a fusion that no test distinguishes from it, it is named as well.
+    """
     methods: dict[str, list[str]] = {}
     not_above = []
     for kind in real:
         if one := kind.answers.get(labels):
             number = f"{one.run['value']:.3f}"
             if one.is_above:
-                methods.setdefault(one.name, []).append(f"{kind.words} ({number})")
+                name = f"**{one.name}** ({one.kin})"
+                methods.setdefault(name, []).append(f"{kind.words} ({number}{_advised(one)})")
             else:
                 not_above.append(
                     f"for {kind.words} none {one.beats} the best floor ({one.name} {number}, "
                     f"{one.rival} {one.floor_value:.3f})"
                 )
-    parts = [f"**{name}** for {listed(films)}" for name, films in methods.items()]
+    parts = [f"{name} for {listed(films)}" for name, films in methods.items()]
     verb = "is" if len(parts) == 1 else "are"
     best = [f"best by AUROC {verb} {listed(parts)}"] if parts else []
     return ", but ".join([*best, *not_above])
+
+
+def _advised(one: Best) -> str:
+    if one.fixed is None:
+        return ""
+    value = f"{one.fixed.run['value']:.3f}"
+    return f"; advised is {one.fixed.name}, {value}, not distinguishable from it"
 
 
 def _range(real: list[Kind], labels: str) -> str:

@@ -75,18 +75,29 @@ def _panel(axes: Axes, best: pd.DataFrame, floors: pd.DataFrame) -> str:
         colour, mark = LOOKS.get(row.family, OTHER)
         ends = [[row.value - row.low], [row.high - row.value]]
         axes.errorbar(row.value, place, xerr=ends, fmt=mark, color=colour, markersize=6)
+    best_floors = band_of_floors(axes, floors)
+    axes.axvline(0.5, color=INK, linewidth=1, linestyle=":")
+    axes.set_yticks(range(len(best)), [short(name, 30) for name in best["method"]])
+    axes.set_ylim(len(best) - 0.5, -0.5)
+    axes.grid(axis="y", visible=False)
+    words = ", ".join(f"{row.method} {row.value:.2f}" for row in best.itertuples())
+    return "; ".join([words, *best_floors]) + "."
+
+
+def band_of_floors(axes: Axes, floors: pd.DataFrame) -> list[str]:
+    """Draw a band from the best shortcut to the best simple detector; return both in words."""
     kind = (
         floors["method"].str.startswith(SHORTCUT).map({True: "shortcut", False: "simple detector"})
     )
     highest = floors.groupby(kind)["value"].max()  # one kind alone where films have no labels
     if len(highest):
         axes.axvspan(highest.min(), highest.max(), **BAND, zorder=0)
-    axes.axvline(0.5, color=INK, linewidth=1, linestyle=":")
-    axes.set_yticks(range(len(best)), [short(name, 30) for name in best["method"]])
-    axes.set_ylim(len(best) - 0.5, -0.5)
-    axes.grid(axis="y", visible=False)
-    words = ", ".join(f"{row.method} {row.value:.2f}" for row in best.itertuples())
-    return "; ".join([words, *(f"best {k} {v:.2f}" for k, v in highest.items())]) + "."
+    return [f"best {name} {value:.2f}" for name, value in highest.items()]
+
+
+def name_band(axes: Axes) -> None:
+    """Let the legend of `axes` name the band of floors."""
+    axes.fill_between([], [], [], **BAND, label="best floors")
 
 
 def _legend(figure: Figure, families) -> None:
@@ -94,5 +105,5 @@ def _legend(figure: Figure, families) -> None:
     for family in [name for name in LOOKS if name in families]:
         colour, mark = LOOKS[family]
         axes.plot([], [], mark, color=colour, label=family.replace("_", " "))
-    axes.fill_between([], [], [], **BAND, label="best floors")
+    name_band(axes)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=3, fontsize=9)

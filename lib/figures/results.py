@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lib import prose
+from lib.figures.glance import band_of_floors, name_band
 from lib.figures.style import (
     BLUE,
     GREY,
@@ -190,7 +191,8 @@ def leaderboard(results: pd.DataFrame, measure: str = "AUROC", chance: float = 0
     """Draw methods by their value with its interval, best first, data sets below one another.
 
     `results` has columns dataset, method, family, value, low, high; several rows of a method
-    (seeds) share a line. The floors (family "floor") are hollow and grey.
+    (seeds) share a line. The floors (family "floor") are hollow and grey, and a grey band reaches
+    from the best shortcut to the best simple detector.
     """
     datasets = list(results["dataset"].unique())
     methods = results.groupby("dataset")["method"].nunique()
@@ -204,14 +206,16 @@ def leaderboard(results: pd.DataFrame, measure: str = "AUROC", chance: float = 0
             floor = (runs["family"] == FLOOR).all()
             places = place + np.linspace(-0.34, 0.34, len(runs) + 2)[1:-1]
             _dots(axes, runs, places, {"color": GREY, "mfc": "white"} if floor else {"color": BLUE})
+        best_floors = band_of_floors(axes, rows[rows["family"].eq(FLOOR)])
         axes.axvline(chance, color=INK, linewidth=1, linestyle=":")
         _names(axes, order.index, WITH_INTERVAL)
         axes.set_title(short(dataset, 40))
         ranks = ", ".join(f"{name} {value:.2f}" for name, value in order.items())
-        entries.append(f"{dataset}: {ranks}")
+        entries.append("; ".join([f"{dataset}: {ranks}", *best_floors]))
     grid[-1].set_xlabel(f"{measure} [95 % interval]")
     grid[0].plot([], [], "o", color=BLUE, label="method")
     grid[0].plot([], [], "o", color=GREY, mfc="white", label="floor (no detector)")
+    name_band(grid[0])
     legend_above(figure, grid[0])
     return described(figure, f"{measure} by method, best first. {'. '.join(entries)}.")
 
