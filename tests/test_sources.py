@@ -7,6 +7,7 @@ from nbconvert.filters import markdown2html
 from lib import ROOT, params, provenance
 from lib.datasets import checks, sources
 from lib.datasets.entries import load_entries
+from lib.fits import model_card
 
 
 @pytest.fixture
@@ -45,7 +46,24 @@ def test_phantoms_are_no_films_of_an_owner(monkeypatch):
     assert "owner" not in sources.limitations("nih")
 
 
-def test_the_page_is_made_again_when_a_source_changes():
+@pytest.mark.parametrize("stage", ["exploration", "cards"])
+def test_a_page_is_made_again_when_a_source_changes(stage):
     stages = (ROOT / "dvc.yaml").read_text().split("\n\n  ")
-    (page,) = (stage for stage in stages if stage.startswith("exploration:"))
+    (page,) = (lines for lines in stages if lines.startswith(f"{stage}:"))
     assert "- params/sources.yaml" in page
+
+
+def test_a_model_card_says_that_phantoms_say_nothing_about_patients(monkeypatch):
+    monkeypatch.setattr(provenance, "holds_phantoms", lambda: True)
+    lines = model_card.lines("rsna", ["autoencoder"], "unlabelled").splitlines()
+    names = [line.split("**")[1] for line in lines]
+    assert names == ["Intended use", "Not for", "Trained on", "Licence"]
+    assert model_card.PHANTOMS in lines[1] and "no film of a patient" in lines[2]
+    assert lines[3] == "- **Licence**: MIT, as the code of this study."
+
+
+def test_a_model_card_of_real_films_has_their_terms_and_what_its_network_saw_before(real):
+    card = model_card.lines("nih", ["padim", "autoencoder"], "unlabelled")
+    assert "No restrictions on use" in card and "phantoms" not in card
+    assert "ImageNet" in card and "Apache 2.0" in card
+    assert sources.NOT_KNOWN in model_card.lines("ours", ["autoencoder"], "unlabelled")
