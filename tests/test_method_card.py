@@ -13,7 +13,7 @@ from lib.comparison import published
 from lib.comparison.tables import COLUMNS
 from lib.fits import method_card
 from lib.fits.catalogue import catalogue, has_map
-from lib.fits.families import FOLDER, family
+from lib.fits.families import FOLDER, OTHERS, family, limitations
 from lib.fits.keywords import keywords, meanings
 from lib.grid import Fit
 from lib.report.equations import markdown2html
@@ -200,6 +200,29 @@ def test_a_family_has_an_idea_equations_and_limitations(path):
     assert not set("$\\{") & set(page.text), "all of it is understood"
     assert html(words.limitations).li and words.title
     assert path.stem in grid.families().values()
+
+
+def test_a_card_has_the_limitations_of_its_method_alone():
+    reconstructing, nsa, drawn = (
+        limitations("reconstruction", name) for name in ("vae", "nsa", "synthetic_lesions")
+    )
+    assert "latent size" in reconstructing and "added to normal films" not in reconstructing
+    assert "latent size" not in nsa + drawn and "residual" not in nsa + drawn
+    assert "added to normal films" in nsa and "phantoms are drawn" not in nsa
+    assert "phantoms are drawn" in drawn
+    assert "drawn lesions" not in limitations("few_labels", "deep_sad")
+    assert limitations("of_my_own", "mine") == ""
+    for text in (reconstructing, nsa, drawn):
+        assert "hides small lesions" in text and "#" not in text
+        assert len(html(text)("ul")) == 1
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.md")), ids=lambda path: path.stem)
+def test_a_heading_of_limitations_names_methods_of_its_family(path):
+    for heading in re.findall("^### (.+)", family(path.stem).limitations, re.MULTILINE):
+        names = re.findall("`(.+?)`", heading)
+        assert names or heading == f"Of {OTHERS}"
+        assert all(grid.families()[name] == path.stem for name in names)
 
 
 def test_a_family_without_words_has_its_name():

@@ -1,8 +1,7 @@
 """README.md of an exported detector, a model card; and score.py, which scores films."""
 
-from lib import provenance
 from lib.comparison import findings
-from lib.fits import method_card
+from lib.fits import method_card, model_card
 from lib.grid import Fit
 from lib.reader.answer import DISCLAIMER
 
@@ -31,10 +30,6 @@ for path in sys.argv[1:]:
     print(score, "percentile among normal films:", 100 * np.mean(np.less(about["normals"], score)))
 '''
 STANDARDISED = 'z = (np.array(scores) - rule["mean"]) / rule["deviation"]'
-PHANTOMS = (
-    "It learned from phantoms, which are synthetic radiographs: its scores of films of patients "
-    "mean nothing."
-)
 
 
 def program(about: dict) -> str:
@@ -53,12 +48,12 @@ def card(about: dict, program_file: str) -> str:
     methods = [part["fit"].split("/")[1] for part in parts]
     sections = [
         f"# Detector {about['detector']}",
-        f"**{DISCLAIMER}** {PHANTOMS if provenance.holds_phantoms() else ''}".strip(),
+        f"**{DISCLAIMER}**",
         "\n".join(_method(name) for name in dict.fromkeys(methods)),
         _fusion(about),
-        f"Labels it learned from: {about['setting']}. Data: {about['dataset']} "
-        f"({about['films']}), split by patient. Commit {about['commit']}, profile "
-        f"{about['profile']}, seed {about['seed']}.",
+        model_card.lines(about["dataset"], methods, about["setting"]),
+        f"Data: {about['dataset']} ({about['films']}), split by patient. Commit "
+        f"{about['commit']}, profile {about['profile']}, seed {about['seed']}.",
         "## Results",
         _results(about),
         "## Scores",
