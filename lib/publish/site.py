@@ -14,12 +14,8 @@ from lib.publish.links import broken
 from lib.publish.made import Record
 
 KINDS = {".html", ".csv", ".json", ".svg"}  # of files in reports/ that a site has
-<<<<<<< HEAD
-WITHOUT_FILMS = ("verify.html", "checklist.html")  # pages that are made outside the graph
-READER = "reader"  # folder of reports/ with the page of `make reader`, which reads films
-=======
 WITHOUT_FILMS = ("verify.html",)  # pages that are made outside the graph
->>>>>>> f50bd6aff9c6e0003c26880759c1cdcf660f0e30
+READER = "reader"  # folder of reports/ with the page of `make reader`, which reads films
 SHOWN = 10  # most names in a sentence
 AGAIN = "run `make study` first"
 
