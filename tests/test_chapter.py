@@ -198,6 +198,12 @@ def test_what_is_not_measured_has_a_reason(monkeypatch):
     assert chapter.link_to(fit) == "" and "few_labels.html" in chapter.link_to(Fit("mura", "dmsad"))
 
 
+def test_a_calibration_error_below_its_interval_is_explained():
+    results = table(*(row("vae", "x", 0.2, name) for name in ("brier", "brier_isotonic")))
+    assert "may lie below its own interval" in sentences.calibration(results)
+    assert sentences.calibration(results[:0]) == ""
+
+
 def test_sentences_have_the_numbers_of_their_tables():
     results = table(
         row("vae", "x", 0.30, "recall_at_specificity_0.90"),

@@ -86,6 +86,23 @@ def test_groups_are_of_median_runs_without_floors(record):
         assert not rows["family"].isin(["floor", "fusion"]).any()
 
 
+def test_maps_are_of_median_runs_the_largest_aupro_first(record):
+    shown = dict(real_films.annotated(record))
+    recorded = record.results.query("level == 'box'")
+    assert set(shown) == set(recorded["dataset"])
+    for dataset, rows in shown.items():
+        aupro = rows[rows["metric"].eq("aupro")]
+        of_median = record.auroc[["dataset", "method", "seed"]].merge(recorded)
+        of_median = of_median[of_median["dataset"].eq(dataset) & of_median["metric"].eq("aupro")]
+        assert sorted(aupro["value"]) == sorted(of_median["value"])
+        assert not aupro["method"].duplicated().any()
+        assert aupro["value"].is_monotonic_decreasing
+        words = real_films.of_annotated(rows)
+        assert f"{aupro['n'].iloc[0]:.0f} test films" in words
+        assert f"median of {aupro['value'].median():.3f} over {len(aupro)} methods" in words
+        assert "seed" not in overview.where_maps_point(rows)
+
+
 def test_numbers_of_the_codes_are_next_to_ours_with_their_protocol(record):
     tables = real_films.beside_codes(record)
     words = tables["nih_peers"]

@@ -22,6 +22,7 @@ from lib.shown import runs, shown
 AXIS = "known normal and known abnormal training films (% each)"
 LEFT_OUT = (FLOOR, FUSION)  # of the comparison over groups of films
 LABELS = f"{ABLATION}label_fraction"
+CONSTANT_MAP = 0.15  # AUPRO of a constant map, half of the largest false positive rate
 
 
 class Record(NamedTuple):
@@ -102,6 +103,35 @@ def groups(record: Record) -> Iterator[tuple[str, pd.DataFrame]]:
     rows = rows[rows["group"].ne(UNLIKE)]
     rows = rows.merge(record.auroc[keys])
     yield from rows.groupby("dataset", sort=False)
+
+
+def annotated(record: Record) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield per data set with places of findings the measures of maps, the largest AUPRO first.
+
+    Of each method the rows of the median run, without its seed.
+    """
+    keys = ["dataset", "method", "seed"]
+    rows = record.results.query("level in @overview.ANNOTATED and family not in @LEFT_OUT")
+    rows = rows.merge(record.auroc[keys]).assign(seed="")
+    aupro = rows[rows["metric"].eq("aupro") & rows["group"].eq("all")]
+    order = aupro.set_index(["dataset", "method"])["value"].rename("order")
+    ordered = rows.join(order, on=["dataset", "method"]).sort_values("order", ascending=False)
+    yield from ordered.drop(columns="order").groupby("dataset", sort=False)
+
+
+def of_annotated(rows: pd.DataFrame) -> str:
+    """Say on how many films maps were measured, and how many are better than a constant map."""
+    aupro = rows[rows["metric"].eq("aupro") & rows["group"].eq("all")]
+    best = aupro.iloc[0]
+    above = aupro["low"].gt(CONSTANT_MAP).sum()
+    return (
+        f"**{films_of(best['dataset'])}**: {best['n']:.0f} test films with places of findings, "
+        f"which cover {best['base_rate']:.1%} of the body. AUPRO has a median of "
+        f"{aupro['value'].median():.3f} over {len(aupro)} methods and is highest for "
+        f"{prose.literal(best['method'])}, "
+        f"{prose.interval(best['value'], best['low'], best['high'])}; the intervals of {above} lie "
+        f"above {CONSTANT_MAP}, that of a constant map."
+    )
 
 
 def contrasts(results: pd.DataFrame) -> pd.DataFrame:

@@ -94,7 +94,8 @@ def calibration(results: pd.DataFrame) -> str:
     )
     return (
         f"The Brier score is {curves}; the constant probability {share:.2f}, the share of abnormal "
-        f"test films, would have {share * (1 - share):.3f}."
+        f"test films, would have {share * (1 - share):.3f}. Resampling inflates the calibration "
+        "error, as small samples do, so that its value may lie below its own interval."
     )
 
 
