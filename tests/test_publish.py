@@ -9,12 +9,12 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 from ruamel.yaml import YAML
 
-from lib import archive, provenance
+from lib import ROOT, archive, provenance
 from lib.errors import BadData
 from lib.fits import underway
 from lib.publish.links import broken
 from lib.publish.made import Record, hash_of
-from lib.publish.site import publish
+from lib.publish.site import WITHOUT_FILMS, publish
 
 PAGES = {
     "reports/index.html": '<p id="top"></p><a href="cards/mura/vae-0.html#map">card</a>'
@@ -180,6 +180,11 @@ def test_a_page_that_the_last_run_did_not_make_is_refused_or_left_out(study):
     save(study / "reports/index.html", "changed by hand")
     with pytest.raises(BadData, match=r"1 pages are not those of the last run: index.html"):
         publish(study)
+
+
+def test_the_first_page_links_each_page_that_is_made_outside_the_graph():
+    notebook = (ROOT / "notebooks/00_index.ipynb").read_text()
+    assert WITHOUT_FILMS and all(name in notebook for name in WITHOUT_FILMS)
 
 
 def test_the_record_of_a_data_set_that_left_the_grid_counts_for_nothing(study):
