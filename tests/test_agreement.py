@@ -114,7 +114,7 @@ def test_methods_by_which_phantoms_were_set_are_left_out_in_a_row_of_their_own()
     text = agreement.sentence(table.reset_index())
     text = text.replace("&nbsp;", " ")
     assert "Without the methods by which the phantoms were set: 1.00" in text
-    assert "These are chest, autoencoder, vae, deep&#95;sad, resnet, " in text
+    assert "These are, for chest films autoencoder, vae, deep&#95;sad, resnet, " in text
     assert "limb" not in text
 
 

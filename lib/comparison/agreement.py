@@ -143,8 +143,8 @@ def sentence(table: pd.DataFrame, further: Sequence[pd.DataFrame] = ()) -> str:
     if len(checked):
         text += f" Without the methods by which the phantoms were set: {_values(checked)}."
         bodies = set(checked["body"])
-        names = (f"{pair.body}, {_names(pair)}" for pair in PAIRS if pair.body in bodies)
-        text += f" These are {'; '.join(names)}."
+        names = (f"for {pair.body} films {_names(pair)}" for pair in PAIRS if pair.body in bodies)
+        text += f" These are, {'; '.join(names)}."
     text += _of_further(further)
     if unsure := [row.body for row in every.itertuples() if _least(known, row.body) <= 0]:
         text += (
