@@ -23,9 +23,10 @@ from lib.comparison.scores import Scored
 from lib.datasets.table import load_index
 from lib.films import read_film
 from lib.grid import Features
-from lib.preprocessing.arrays import prepared, settings, write_films
+from lib.phantoms.owners import write_png
+from lib.preprocessing.arrays import settings, write_films
 
-FILMS = 256
+FILMS, LARGE_FILMS = 256, 16
 TEST_FILMS, RESAMPLES = 25_000, 1000
 DETECTORS = 4  # as many as one process measures (lib.comparison.measures.LARGE)
 
@@ -57,32 +58,28 @@ def large_films_speed() -> list[dict]:
     film = film.clip(0, 4095).astype(np.uint16)
     plate = cv2.resize(film // 16, (1024, 1024), interpolation=cv2.INTER_AREA).astype(np.uint8)
     speed = {}
-    with tempfile.TemporaryDirectory() as folder:
-        paths = {
-            "PNG of 1,024 x 1,024 pixels": _png(Path(folder), plate),
-            "DICOM of 2,800 x 2,300 pixels": _dicom(Path(folder, "raw.dcm"), film),
-            "the same in JPEG 2000": _dicom(Path(folder, "coded.dcm"), film, JPEG2000Lossless),
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_png(folder / "film.png", plate)
+        _write_dicom(folder / "raw.dcm", film)
+        _write_dicom(folder / "coded.dcm", film, JPEG2000Lossless)
+        kinds = {
+            "PNG of 1,024 x 1,024 pixels": "film.png",
+            "DICOM of 2,800 x 2,300 pixels": "raw.dcm",
+            "the same in JPEG 2000": "coded.dcm",
         }
-        for name, path in paths.items():
-            work = partial(_prepared, path, settings(dataset))
-            work()
-            speed[name] = 1 / _median_seconds(work)
+        for kind, path in kinds.items():
+            index = pd.DataFrame({"path": [path] * LARGE_FILMS})
+            place = (folder, folder / "films.npy", settings(dataset))
+            write_films(index.head(1), *place, 1)  # warm-up
+            speed[kind] = LARGE_FILMS / _seconds(partial(write_films, index, *place, 1))
     first = next(iter(speed))
     return [
-        _row("preparing", name, each, each / speed[first], first) for name, each in speed.items()
+        _row("preparing", kind, each, each / speed[first], first) for kind, each in speed.items()
     ]
 
 
-def _prepared(path: Path, how: dict) -> np.ndarray:
-    return prepared(str(path), read_film(path), how).image
-
-
-def _png(folder: Path, film: np.ndarray) -> Path:
-    cv2.imwrite(str(folder / "film.png"), film)
-    return folder / "film.png"
-
-
-def _dicom(path: Path, film: np.ndarray, syntax: UID = ExplicitVRLittleEndian) -> Path:
+def _write_dicom(path: Path, film: np.ndarray, syntax: UID = ExplicitVRLittleEndian) -> None:
     """Write a film of 12 bits with a window, in a transfer syntax."""
     dataset = pydicom.Dataset()
     dataset.file_meta = pydicom.dataset.FileMetaDataset()
@@ -93,7 +90,6 @@ def _dicom(path: Path, film: np.ndarray, syntax: UID = ExplicitVRLittleEndian) -
     if syntax != ExplicitVRLittleEndian:
         dataset.compress(syntax)
     dataset.save_as(path)
-    return path
 
 
 def features_speed() -> list[dict]:

@@ -51,9 +51,9 @@ def keep(root: Path = ROOT) -> pd.DataFrame:
     seed = params.read("datasets")["phantoms"]["seed"]
     if not holds_phantoms(root) or seed in NOT_FURTHER:
         raise BadData(
-            "Only phantoms of another seed than 0 and 7 are kept here: name it in "
-            "params/datasets.yaml (phantoms: seed), choose `grid: *further_phantoms` in "
-            "params/study.yaml and run `make study`."
+            f"Only phantoms of another seed than {' and '.join(map(str, NOT_FURTHER))} are kept "
+            "here: name it in params/datasets.yaml (phantoms: seed), choose `grid: "
+            "*further_phantoms` in params/study.yaml and run `make study`."
         )
     rows = without_ablations(read(root / RESULTS))
     rows = rows.query("level == 'image' and group == 'all' and metric == 'auroc'")
