@@ -107,10 +107,17 @@ def coreset(cells, size):
     (arXiv 2106.08265, algorithm 1; Gonzalez 1985), so that the largest distance of a cell to its
     nearest chosen one is at most twice the least possible.
     """
-    chosen = [int(np.square(cells - cells.mean(axis=0)).sum(axis=1).argmin())]
+    from_mean = cells - cells.mean(axis=0)
+    norms = np.square(from_mean).sum(axis=1)
+    chosen = [int(norms.argmin())]
     distance = np.full(len(cells), np.inf)
     while len(chosen) < min(size, len(cells)):
-        distance = np.minimum(distance, np.square(cells - cells[chosen[-1]]).sum(axis=1))
+        last = chosen[-1]
+        # Products tell, up to rounding, which cells the last one may be nearest to: soon only few.
+        about = norms + norms[last] - 2 * (from_mean @ from_mean[last])
+        near = np.flatnonzero(about < distance + 1e-4 * (norms + norms[last]))
+        exact = np.square(cells[near] - cells[last]).sum(axis=1)
+        distance[near] = np.minimum(distance[near], exact)
         chosen.append(int(distance.argmax()))
     return np.array(chosen)
 
