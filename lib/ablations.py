@@ -71,6 +71,14 @@ def of_grid(dataset: str | None = None) -> list[Ablation]:
     ]
 
 
+def declared(dataset: str) -> list[Ablation]:
+    """Return the ablations that the selected grid declares, of whatever data set, as of this one.
+
+    Those of no data set are not run: a record may have them. Raises BadData.
+    """
+    return [find(name, dataset) for name in variants.entries()]
+
+
 def find(name: str, dataset: str) -> Ablation:
     """Return the ablation of that name on any data set. Raises BadData."""
     entries = variants.entries()

@@ -9,7 +9,7 @@ import argparse
 import sys
 from typing import NamedTuple
 
-from lib import ROOT, accidents, files, grid, processes, report
+from lib import ROOT, accidents, files, grid, processes, report, variants
 from lib.ablations import of_grid
 from lib.comparison.chapter import page_of
 from lib.errors import BadData
@@ -59,7 +59,7 @@ KINDS = {"cards": cards, "chapters": chapters, "ablations": ablations}
 def make(kind: str, name: str) -> list[str]:
     """Make the pages of a kind; return one sentence per page that is unfinished."""
     pages = KINDS[kind](name)
-    if not pages and name not in (*grid.datasets(), *(one.name for one in of_grid())):
+    if not pages and name not in (*grid.datasets(), *variants.entries()):
         raise BadData(f"{name} has no pages: name a data set or an ablation of the grid.")
     folder = files.REPORTS / kind / name
     folder.mkdir(parents=True, exist_ok=True)

@@ -747,6 +747,12 @@ def test_a_record_has_the_curves_of_the_runs_that_pages_show(root):
     for name, rows in curves.groupby("method"):
         expected = shown[shown["method"].eq(name)][columns].reset_index(drop=True)
         pd.testing.assert_frame_equal(rows[columns].reset_index(drop=True), expected)
+    strata, whole = (
+        pd.read_csv(folder / "strata.csv", dtype={"seed": str})
+        for folder in (root / "reports/real", root / "build/comparison")
+    )
+    of_shown = whole[whole["method"].isin(curves["method"])].reset_index(drop=True)
+    pd.testing.assert_frame_equal(strata.drop(columns=["commit", "profile"]), of_shown)
 
 
 @pytest.mark.parametrize("is_public", [False, True])

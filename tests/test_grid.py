@@ -21,6 +21,13 @@ def root(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.fixture
+def every_ablation(root):
+    """Choose the grid of phantoms with every ablation."""
+    edit(root, "study", "grid: *phantoms", "grid: *all_phantoms")
+    return root
+
+
 def edit(root, name, old, new):
     path = root / f"params/{name}.yaml"
     text = path.read_text()
@@ -212,7 +219,7 @@ def test_sim_to_real_is_compared_with_fits_of_the_grid_on_chests():
             assert same == [True, False, False]
 
 
-def test_an_ablation_is_the_product_of_methods_variants_and_seeds():
+def test_an_ablation_is_the_product_of_methods_variants_and_seeds(every_ablation):
     ablation = ablations.find("label_fraction", "rsna")
     fits = ablation.fits()
     assert list(fits)[:2] == [("deep_sad", "unlabelled", 0), ("deep_sad", "unlabelled", 1)]
@@ -227,9 +234,10 @@ def test_an_ablation_is_the_product_of_methods_variants_and_seeds():
 
 
 def test_the_ablations_of_the_grid():
-    assert {ablation.name for ablation in ablations.of_grid()} == set(
-        params.read("study")["grid"]["ablations"]
-    )
+    entries = params.read("study")["grid"]["ablations"]
+    assert [one.name for one in ablations.declared("rsna")] == list(entries)
+    on_films = {name for name, entry in entries.items() if entry["datasets"]}
+    assert {ablation.name for ablation in ablations.of_grid()} == on_films < set(entries)
     with pytest.raises(BadData, match="has no ablation unheard_of; it has label_fraction"):
         ablations.find("unheard_of", "rsna")
 
@@ -247,16 +255,16 @@ def test_the_ablations_of_the_grid():
         ("above: labels help", "over: labels help", "unknown key 'over'"),
     ],
 )
-def test_an_ablation_declared_by_half_or_oddly_is_one_sentence(root, old, new, sentence):
-    edit(root, "study", old, new)
+def test_an_ablation_declared_by_half_or_oddly_is_one_sentence(every_ablation, old, new, sentence):
+    edit(every_ablation, "study", old, new)
     with pytest.raises(BadData, match=sentence):
         ablations.of_grid()
 
 
-def test_two_variants_of_one_name_that_differ_are_refused(root):
-    edit(root, "study", "{latent_dim: 1}", "{name: as published, latent_dim: 1}")
+def test_two_variants_of_one_name_that_differ_are_refused(every_ablation):
+    edit(every_ablation, "study", "{latent_dim: 1}", "{name: as published, latent_dim: 1}")
     assert Fit("mura", "dmsad", "as published").entry["as_published"], "of another grid"
-    edit(root, "study", "{name: both}", "{name: as published}")
+    edit(every_ablation, "study", "{name: both}", "{name: as published}")
     with pytest.raises(BadData, match="two variants 'as published'"):
         Fit("mura", "dmsad", "as published").entry  # noqa: B018
 
@@ -273,8 +281,8 @@ def test_folders_hold_no_character_that_a_file_system_may_refuse():
     "variant",
     ["name: default", "name: '..'", "name: ''", "name: 5", "labels: some", "images: null"],
 )
-def test_a_variant_that_cannot_be_read_or_named_is_one_sentence(root, variant):
-    edit(root, "study", "{name: both}", f"{{{variant}}}")
+def test_a_variant_that_cannot_be_read_or_named_is_one_sentence(every_ablation, variant):
+    edit(every_ablation, "study", "{name: both}", f"{{{variant}}}")
     with pytest.raises(BadData, match="cannot be read or named"):
         ablations.of_grid()
 

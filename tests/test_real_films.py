@@ -86,6 +86,16 @@ def test_groups_are_of_median_runs_without_floors(record):
         assert not rows["family"].isin(["floor", "fusion"]).any()
 
 
+def test_of_films_of_known_view_sex_and_age_the_crude_auroc_is_that_of_the_results(record):
+    of_all = record.strata.query("stratum == 'all' and metric == 'auroc'")
+    both = of_all.merge(record.auroc, on=["dataset", "method", "seed", "n"])
+    assert len(both) == len(of_all) > 100
+    assert both["value_x"].tolist() == both["value_y"].tolist()
+    shortcut = record.strata.query("method == 'floor: shortcut view' and circumstance == 'view'")
+    pooled = shortcut.set_index("metric")["value"]["auroc_pooled"]
+    assert pooled == 0.5, "among films of one view, the view says nothing"
+
+
 def test_maps_are_of_median_runs_the_largest_aupro_first(record):
     shown = dict(real_films.annotated(record))
     recorded = record.results.query("level == 'box'")

@@ -10,7 +10,7 @@ from lib.comparison import record_scores, recorded
 from lib.errors import BadData
 
 QUICK = {"commit": "0123456789", "profile": "quick", "films": "abc.dir"}
-OF_METHODS = ["runs", "tests", "roc"]
+OF_METHODS = ["runs", "tests", "roc", "strata"]
 
 
 @pytest.fixture
@@ -108,8 +108,9 @@ def test_the_committed_record_has_all_methods_of_its_grid(dataset):
     methods = {method for entry in entries for method in entry["methods"]}
     assert len(methods) > 30
     tables = map(recorded.table, OF_METHODS)
-    runs, tests, roc = (rows[rows["dataset"].eq(dataset)] for rows in tables)
+    runs, tests, roc, strata = (rows[rows["dataset"].eq(dataset)] for rows in tables)
     assert methods <= set(runs["method"]) and methods <= set(roc["method"])
+    assert strata.empty or methods <= set(strata["method"])
     assert methods <= set(tests["method_a"]) | set(tests["method_b"])
     assert methods <= set(record_scores.read(dataset).columns)
 

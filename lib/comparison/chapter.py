@@ -282,8 +282,9 @@ def of_ablations(dataset: str, methods: list[str], page: str) -> str:
 def of_questions(dataset: str, methods: list[str]) -> str:
     """Answer what ablations of these methods were made for, on this data set and on real films."""
     lines = []
-    here = {ablation.name: ablation for ablation in ablations.of_grid(dataset)}
-    for name, ablation in ({one.name: one for one in ablations.of_grid()} | here).items():
+    here = {ablation.name for ablation in ablations.of_grid(dataset)}
+    for ablation in ablations.declared(dataset):
+        name = ablation.name
         claim, variant = CLAIMS.get(name), VARIANTS.get(name)
         if not (claim or variant) or not set(ablation.methods) & set(methods):
             continue

@@ -32,6 +32,7 @@ class Record(NamedTuple):
     runs: pd.DataFrame  # one row per run: commit, profile, day
     tests: pd.DataFrame  # paired tests
     roc: pd.DataFrame  # ROC curves
+    strata: pd.DataFrame  # AUROC within strata of circumstances
 
     @property
     def auroc(self) -> pd.DataFrame:

@@ -2,9 +2,10 @@
 
 In reports/real/: `results.csv`, whose rows also name the profile and the commit; `runs.csv`, one
 row per run (the first columns of results.csv), with the films (MD5) and the day as well;
-`tests.csv`, the paired tests, and `roc.csv`, the ROC curve of each method's median run, both with
-profile and commit; `scores/` (lib.comparison.record_scores); `films.csv`, the number of films per
-data set; and `README.md` with the tables.
+`tests.csv`, the paired tests, and of each method's median run `roc.csv`, the ROC curve, and
+`strata.csv`, AUROC within strata of circumstances, all with profile and commit; `scores/`
+(lib.comparison.record_scores); `films.csv`, the number of films per data set; and `README.md` with
+the tables.
 
 A data set is recorded as a whole: its rows replace earlier ones, if asked for where these are of
 another commit or hold runs that the new ones lack. All data sets have the same profile and films.
@@ -82,7 +83,7 @@ def record(root: Path = ROOT, replace: bool = False, name: str = "") -> str:
         "results": results.assign(**of_code),
         "runs": _runs(results).assign(**origin, recorded=str(date.today())),
         "tests": _compared("tests", results, root).assign(**of_code),
-        "roc": _compared("roc", results, root).merge(shown_runs(results)[RUN]).assign(**of_code),
+        **{name: _of_shown(name, results, root).assign(**of_code) for name in ("roc", "strata")},
         "films": counts,
     }
     if (kept / "runs.csv").exists():
@@ -156,6 +157,11 @@ def _compared(name: str, results: pd.DataFrame, root: Path) -> pd.DataFrame:
         raise BadData(f"These films have no {name}.csv yet: run `dvc repro` first.")
     table = read(path)
     return table[table["dataset"].isin(results["dataset"])]
+
+
+def _of_shown(name: str, results: pd.DataFrame, root: Path) -> pd.DataFrame:
+    """Return the rows of a table of the comparison that are of the runs which pages show."""
+    return _compared(name, results, root).merge(shown_runs(results)[RUN])
 
 
 def _with_earlier(name: str, table: pd.DataFrame, kept: Path) -> pd.DataFrame:
