@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 import pandas as pd
 from ruamel.yaml import YAML
@@ -124,8 +125,15 @@ def _places(name: str, known: dict[str, str], datasets: list[str]) -> Iterator[s
 
 
 def is_of_site(place: str) -> bool:
-    """Return whether a place is a page or a table that the site has."""
-    return place.endswith(OF_SITE) and "/" not in place
+    """Return whether a place is a page, or a section of one, or a table that the site has."""
+    page = place.partition("#")[0]
+    return page.endswith(OF_SITE) and "/" not in page
+
+
+def link(place: str) -> str:
+    """Return the address of a place of the site: of a section, as nbconvert marks its heading."""
+    page, mark, section = place.partition("#")
+    return page + mark + quote(section.replace(" ", "-"), safe="?,")
 
 
 def write(page: Path = PAGE) -> list[Guideline]:
@@ -142,6 +150,7 @@ def write(page: Path = PAGE) -> list[Guideline]:
         version=Release.of(ROOT).version,
         commit=provenance.commit(),
         is_of_site=is_of_site,
+        link=link,
         code={place: excerpt(place, ROOT) for place in places if is_excerpt(place)},
     )
     with files.whole_file(page) as unfinished:

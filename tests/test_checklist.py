@@ -36,6 +36,17 @@ def outputs() -> set[str]:
     return {page.replace("${item.dataset}", name) for page in pages for name in names}
 
 
+def headings() -> dict[str, str]:
+    """Return the text of the notebook of each page that is run from one, by the page's name."""
+    run = re.compile(r"lib\.report (notebooks/\S+) reports/(\S+\.html)")
+    found = run.findall((ROOT / "dvc.yaml").read_text())
+    return {
+        page.replace("${item.dataset}", name): (ROOT / notebook).read_text()
+        for notebook, page in found
+        for name in grid.datasets()
+    }
+
+
 def test_every_item_is_there_once(filled):
     claim, tripod = filled
     assert [item.no for item in claim.items] == [str(number) for number in range(1, 45)]
@@ -50,7 +61,7 @@ def test_an_item_is_answered_or_open_and_says_where(filled):
 
 
 def test_places_are_pages_of_the_graph_files_of_the_repository_or_definitions(filled):
-    pages = outputs() | BY_COMMAND
+    pages, prose = outputs() | BY_COMMAND, headings()
     for place in (place for one in filled for item in one.items for place in item.where):
         if is_excerpt(place):
             found = excerpt(place, ROOT)
@@ -58,8 +69,10 @@ def test_places_are_pages_of_the_graph_files_of_the_repository_or_definitions(fi
             assert re.match(rf"(def |class )?{found.name}\b", defined), place
         else:
             assert not place.startswith("lib/"), f"{place}: name what it is in that file"
-            known = place in pages if checklist.is_of_site(place) else (ROOT / place).is_file()
+            page, mark, section = place.partition("#")
+            known = page in pages if checklist.is_of_site(place) else (ROOT / place).is_file()
             assert known, place
+            assert not mark or f'## {section}\\n"' in prose[page], place
 
 
 def test_a_place_in_the_code_is_found_where_it_is_now_and_an_unknown_one_is_one_sentence(tmp_path):
@@ -92,7 +105,8 @@ def test_the_page_has_every_item_and_the_numbers_of_the_study(tmp_path, monkeypa
     assert len(re.findall('<th scope="row">', text)) == 44 + len(TRIPOD)
     assert f"{grid.datasets()[0]} has 3 films of 2 patients" in text
     assert "has 1 test films, 1 of them abnormal" in text
-    assert '<a href="comparison.html">' in text and "<code>params/study.yaml</code>" in text
+    assert '<a href="comparison.html#Beyond-AUROC">comparison.html: Beyond AUROC</a>' in text
+    assert '<a href="results.csv">' in text and "<code>params/study.yaml</code>" in text
     page = BeautifulSoup(text, "html.parser")
     links = [link["href"] for link in page("a") if link["href"].startswith("#")]
     assert len(links) > 20 and all(page.find(id=link[1:]) for link in links)
