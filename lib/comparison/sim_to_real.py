@@ -1,0 +1,70 @@
+"""What training on phantoms is worth on real films: the recorded experiment `sim_to_real`.
+
+It has a record of its own, reports/real/sim_to_real/, since its phantoms are drawn by newer code
+than that at whose commit the other results on real films were recorded.
+"""
+
+import numpy as np
+import pandas as pd
+
+from lib import ROOT, prose
+from lib.comparison import choices, claims, recorded, tables
+from lib.comparison.answer import films_of
+from lib.comparison.overview import changes
+
+FOLDER = recorded.FOLDER / "sim_to_real"
+KEYS = ["dataset", "method", "setting"]
+VERDICTS = {1: "clearly better", -1: "clearly worse", 0: "not clearly different"}
+
+
+def read() -> pd.DataFrame:
+    """Return AUROC by data set, method and training films, with the difference from real films.
+
+    Columns of results.csv, of means over seeds, and `difference`, `from`, `to` and `p_holm`, which
+    the reference lacks. Without rows if the experiment is not recorded.
+    """
+    path = ROOT / FOLDER / "results.csv"
+    results = tables.read(path) if path.exists() else pd.DataFrame(columns=tables.COLUMNS)
+    means = results[results["metric"].eq("auroc_over_seeds")]
+    change = changes(results).rename(columns={"value": "difference", "low": "from", "high": "to"})
+    return means.merge(change[[*KEYS, "difference", "from", "to", "p_holm"]], on=KEYS, how="left")
+
+
+def sentences(rows: pd.DataFrame) -> str:
+    """Say per data set and kind of training how its methods compare with training on real films."""
+    lines = []
+    compared = rows.dropna(subset=["difference"])
+    for (dataset, setting), some in compared.groupby(["dataset", "setting"], sort=False):
+        sides = claims.sides(some)
+        parts = (
+            f"{verdict} for {', '.join(map(_change, some[sides.eq(side)].itertuples()))}"
+            for side, verdict in VERDICTS.items()
+            if sides.eq(side).any()
+        )
+        lines.append(f"- {films_of(dataset)}, {setting}: {'; '.join(parts)}.")
+    return "\n".join(lines)
+
+
+def _change(row) -> str:
+    return f"{prose.literal(row.method)} ({row.difference:+z.3f})"
+
+
+def table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the means over seeds of one data set and their differences, as a page shows them."""
+    return pd.DataFrame(
+        {
+            "method": choices.with_marks(rows)["method"].map(prose.literal),
+            "trained on": rows["setting"],
+            "AUROC [95 % interval]": [
+                prose.unbroken(prose.interval(row.value, row.low, row.high))
+                for row in rows.itertuples()
+            ],
+            "difference [95 % interval]": [
+                prose.unbroken(prose.interval(*change, "+z.3f"))
+                if not np.isnan(change).any()
+                else ""
+                for change in rows[["difference", "from", "to"]].to_numpy()
+            ],
+            "p (Holm)": ["" if pd.isna(one) else prose.p_value(one) for one in rows["p_holm"]],
+        }
+    )
