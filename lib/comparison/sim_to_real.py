@@ -4,7 +4,6 @@ It has a record of its own, reports/real/sim_to_real/, since its phantoms are dr
 than that at whose commit the other results on real films were recorded.
 """
 
-import numpy as np
 import pandas as pd
 
 from lib import ROOT, prose
@@ -60,10 +59,8 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
                 for row in rows.itertuples()
             ],
             "difference [95 % interval]": [
-                prose.unbroken(prose.interval(*change, "+z.3f"))
-                if not np.isnan(change).any()
-                else ""
-                for change in rows[["difference", "from", "to"]].to_numpy()
+                "" if pd.isna(value) else prose.unbroken(prose.interval(value, low, high, "+z.3f"))
+                for value, low, high in rows[["difference", "from", "to"]].to_numpy()
             ],
             "p (Holm)": ["" if pd.isna(one) else prose.p_value(one) for one in rows["p_holm"]],
         }
