@@ -11,6 +11,7 @@ import numpy as np
 
 from lib import ROOT, figures, files, grid, provenance, selection
 from lib.comparison import recorded, tables
+from lib.comparison.answer import with_kinds
 from lib.comparison.choices import with_marks
 from lib.datasets.survey import survey
 from lib.datasets.table import load_index
@@ -54,7 +55,7 @@ def phantoms() -> None:
 def at_a_glance() -> None:
     """Draw the best methods on phantoms in the last run, and on real films in the record."""
     _write(figures.glance(with_marks(runs(tables.read(files.RESULTS)))), "results.png")
-    _write(figures.glance(with_marks(recorded.auroc())), "results_real.png")
+    _write(figures.glance(with_kinds(with_marks(recorded.auroc()))), "results_real.png")
 
 
 def answer() -> None:

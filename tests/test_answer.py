@@ -103,7 +103,8 @@ def test_what_to_use_needs_a_test_to_prefer_more_labels(chests):
     assert "clearly better (+0.100, p = 0.0100)" in words
     assert words.endswith(
         "with all labels stay with deep&#95;sad, or take resnet (0.910) if the labels exist "
-        "anyway: the two are not distinguishable (+0.010, p = 0.8000)."
+        "anyway: the two are not distinguishable after Holm's correction over all pairs of "
+        "detectors of this data set (+0.010, p = 0.8000)."
     )
 
 
@@ -137,17 +138,28 @@ def test_a_fusion_fixed_beforehand_is_advised_unless_a_test_says_otherwise(
     assert "(not distinguishable: vae and arae)" in words or advised == "vae"
 
 
+def test_a_lead_whose_interval_lies_above_0_is_named_where_no_test_is_clear(chests):
+    """A correction over all pairs that finds nothing does not show that two are equal."""
+    auroc, tests = chests
+    pair = tests["method_a"].eq("deep_sad") & tests["method_b"].eq("resnet")
+    tests.loc[pair, ["difference", "low", "high", "p_holm"]] = -0.1, -0.16, -0.03, 1.0
+    words = answer.advice(answer.best(auroc, tests), tests)
+    assert "with all labels take resnet (0.910) if the labels exist or are cheap" in words
+    assert "its lead of +0.100 [+0.030, +0.160] over deep&#95;sad is not clear after Holm" in words
+    assert "not distinguishable after" not in words and "stay with" not in words
+
+
 def test_where_nothing_beats_the_floor_the_answer_says_so(limbs, chests):
     auroc, tests = (pd.concat(pair) for pair in zip(limbs, chests, strict=True))
     answers = answer.best(auroc, tests)
     words = answer.summary(answers, FILMS)
-    assert words.count("none beats the best floor for limbs (mura 0.5") == 2
+    assert words.count("none clearly beats the best floor for limbs (mura 0.5") == 2
     assert "*reconstruction* for chests (nih 0.800)" in words
-    assert "3 of 5 detectors beat the best floor" in words
+    assert "3 of 5 results beat the best floor" in words
     advice = answer.advice(answers, tests).splitlines()[0]
     assert advice == (
         "- **For limbs (mura)**: use none of these detectors; the best, deep&#95;sad (0.580), does "
-        "not beat the best floor, knn (0.540)."
+        "not clearly beat the best floor, knn (0.540)."
     )
 
 
@@ -194,8 +206,8 @@ def test_data_sets_with_and_without_paired_tests_are_counted_apart():
         results("nih", vae=0.80, floor_knn=0.65), paired("nih", ("vae", "floor: knn", 0.15, 0.01))
     )
     words = answer.above_floors([*with_test, *answer.best(results("mura", vae=0.9, floor_knn=0.5))])
-    assert "1 of 1 detectors beat the best floor of their data set in a paired" in words
-    assert "1 of 1 detectors without a paired test have an interval above" in words
+    assert "1 of 1 results beat the best floor of their data set in a paired" in words
+    assert "1 of 1 results without a paired test have an interval above" in words
 
 
 def test_what_beats_no_floor_is_said_by_test_or_interval():
@@ -205,7 +217,7 @@ def test_what_beats_no_floor_is_said_by_test_or_interval():
     untested = answer.best(results("nih", vae=0.66, floor_knn=0.65))
     for mixed in ([*tested, *untested], [*untested, *tested]):
         words = answer.summary(mixed, FILMS)
-        assert "none beats the best floor for limbs (mura 0.660)" in words
+        assert "none clearly beats the best floor for limbs (mura 0.660)" in words
         assert "none has an interval above the best floor for chests (nih 0.660)" in words
 
 
@@ -237,7 +249,7 @@ def test_paired_tests_of_the_record_let_pages_say_what_beats_a_floor(tmp_path, m
     kept = tmp_path / recorded.FOLDER / "tests.csv"
     tests.to_csv(kept, index=False)
     (best,) = answer.best_recorded()
-    assert best.beats == "beats" and best.is_above and best.lead == 0.15
+    assert best.beats == "clearly beats" and best.is_above and best.lead == 0.15
     pd.concat([tests, tests.assign(commit="other")]).to_csv(kept)
     with pytest.raises(BadData, match=r"tests\.csv mixes results of several commits"):
         recorded.table("tests")

@@ -82,14 +82,14 @@ GROUPS = pd.DataFrame(
 ).assign(n=[100, 20])
 CELLS = pd.DataFrame(
     [
-        ("vae", "view: AP", 0.4, 20),
-        ("vae", "finding: 2", 0.5, 12),
-        ("resnet", "view: AP", 0.9, 20),
-        ("resnet", "finding: 2", 0.7, 12),
-        ("resnet", "finding: 2", 0.8, 12),
-        ("padim", "view: AP", 0.6, 20),
+        ("vae", "view: AP", 0.4, 40, 0.5),
+        ("vae", "finding: 2", 0.5, 36, 1 / 3),
+        ("resnet", "view: AP", 0.9, 40, 0.5),
+        ("resnet", "finding: 2", 0.7, 36, 1 / 3),
+        ("resnet", "finding: 2", 0.8, 36, 1 / 3),
+        ("padim", "view: AP", 0.6, 40, 0.5),
     ],
-    columns=["method", "group", "value", "n"],
+    columns=["method", "group", "value", "n", "base_rate"],
 )
 BINS = pd.DataFrame({"predicted": [0.1, 0.9, 0.5], "observed": [0.2, 0.8, 0.45], "n": [10, 20, 30]})
 BINS = BINS.assign(

@@ -123,7 +123,7 @@ def test_parameters_say_what_was_used_and_what_is_usual():
 def test_a_title_names_method_data_labels_and_seed():
     title = method_card.title(Fit("mura", "joint_deep_sad_subspace", seed=3))
     assert title == (
-        "Joint Deep SAD (subspace) on mura, 5\N{NO-BREAK SPACE}% known normal + "
+        "Joint Deep SAD (subspace) on mura phantoms, 5\N{NO-BREAK SPACE}% known normal + "
         "5\N{NO-BREAK SPACE}% known abnormal, seed 3"
     )
     titles = [method_card.title(fit) for fit in grid.fits()]

@@ -14,6 +14,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from papermill.exceptions import PapermillExecutionError
 
 from lib import ROOT, report
+from lib.report import rendering
 from lib.report.rendering import render
 
 PARAMETERS = new_code_cell("dataset = 'mura'\nseed = 0\nrate = 0.1\nquick = True")
@@ -101,7 +102,7 @@ def test_a_page_shows_results_folded_code_alt_texts_and_its_trace(good):
     assert {"commit", "data", "pandas", "duration"} <= set(trace)
     assert page.find("a", class_="skip")["href"] == f"#{page.main['id']}"
     assert page.nav.a["href"] == "index.html"
-    assert page.main.find("a", string="next")["href"] == "index.html#Pages"
+    assert page.main.find("a", string="next")["href"] == "index.html#02_next"
 
 
 def test_messages_are_folded_and_a_progress_bar_is_one_line(good):
@@ -337,3 +338,13 @@ def test_the_first_page_has_no_link_to_itself():
 def test_pages_in_folders_find_the_first_page():
     assert report.home(ROOT / "reports/03_supervised.html") == "index.html"
     assert report.home(ROOT / "reports/mura/03.html") == "../index.html"
+
+
+def test_links_to_notebooks_lead_to_their_only_page_or_to_all_of_them_on_the_first():
+    """Pages by the graph, places by the first page."""
+    run = re.findall(r"notebooks/(\w+)\.ipynb reports/(\S+)", (ROOT / "dvc.yaml").read_text())
+    only = {notebook: page for notebook, page in run if "{" not in page}
+    assert only == rendering.ONLY_PAGE
+    first = (ROOT / "notebooks/00_index.ipynb").read_text()
+    for notebook in sorted({path.stem for path in (ROOT / "notebooks").glob("*.ipynb")} - {*only}):
+        assert f'<span id=\\"{notebook}\\"></span>' in first, notebook

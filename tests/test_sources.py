@@ -5,6 +5,7 @@ from bs4 import BeautifulSoup
 from nbconvert.filters import markdown2html
 
 from lib import ROOT, params, provenance
+from lib.comparison import record_scores
 from lib.datasets import checks, sources
 from lib.datasets.entries import load_entries
 from lib.fits import model_card
@@ -18,7 +19,8 @@ def real(monkeypatch):
 def test_every_data_set_of_the_study_has_a_source(real):
     for dataset in load_entries():
         known = sources.source(dataset)
-        assert known.keys() == {*sources.FACTS, "limitations"}, dataset
+        assert known.keys() - {"protocol"} == {*sources.FACTS, "limitations"}, dataset
+        assert ("protocol" in known) == (dataset in record_scores.PUBLIC), dataset
         assert sources.NOT_KNOWN not in set(sources.table(dataset)["these films"])
 
 
@@ -46,7 +48,7 @@ def test_phantoms_are_no_films_of_an_owner(monkeypatch):
     assert "owner" not in sources.limitations("nih")
 
 
-@pytest.mark.parametrize("stage", ["exploration", "cards"])
+@pytest.mark.parametrize("stage", ["exploration", "cards", "real-films"])
 def test_a_page_is_made_again_when_a_source_changes(stage):
     stages = (ROOT / "dvc.yaml").read_text().split("\n\n  ")
     (page,) = (lines for lines in stages if lines.startswith(f"{stage}:"))

@@ -24,7 +24,7 @@ from lib.comparison.fusion import FIXED
 from lib.comparison.pretraining import pretraining
 from lib.datasets.entries import load_entries
 from lib.grid import FLOOR, FUSION
-from lib.prose import literal, unbroken, with_sign
+from lib.prose import interval, literal, unbroken, with_sign
 from lib.shown import median_runs, runs
 
 NONE, FEW, ALL = "no labels", "few labels", "all labels"
@@ -71,12 +71,12 @@ class Best(NamedTuple):
     @property
     def beats(self) -> str:
         """Predicate of one that is above the best floor: none beats it without a paired test."""
-        return "beats" if self.test else "has an interval above"
+        return "clearly beats" if self.test else "has an interval above"
 
     @property
     def beats_not(self) -> str:
         """Predicate of one that is not."""
-        return "does not beat" if self.test else "has no interval above"
+        return "does not clearly beat" if self.test else "has no interval above"
 
     @property
     def kin(self) -> str:
@@ -225,14 +225,14 @@ def above_floors(answers: Iterable[Best]) -> str:
     parts = []
     if untested:
         parts.append(
-            f"{sum(one.is_above for one in untested)} of {len(untested)} detectors without a "
+            f"{sum(one.is_above for one in untested)} of {len(untested)} results without a "
             "paired test have an interval above the AUROC of the best floor, and are not said to "
             "beat it"
         )
     if tested:
         parts.append(
-            f"{sum(one.is_above for one in tested)} of {len(tested)} detectors beat the best floor "
-            "of their data set in a paired test after Holm's correction"
+            f"{sum(one.is_above for one in tested)} of {len(tested)} results beat the best "
+            "floor of their data set in a paired test after Holm's correction"
         )
     return "; ".join(parts)
 
@@ -251,14 +251,14 @@ def table(answers: list[Best]) -> pd.DataFrame:
 def _lines(one: Best) -> list[str]:
     """Return the lines of a cell of the table."""
     before = ", pre-trained" if pretraining(one.run["method"]) != "none" else ""
-    interval = claims.auroc(one.run["value"], one.run["low"], one.run["high"])
+    auroc = claims.auroc(one.run["value"], one.run["low"], one.run["high"])
     lead, test = f"{one.lead:+.3f} over {one.rival}", "not tested"
     if one.test:
         p_value = unbroken(with_sign(one.test["p_holm"]))
         test = p_value if one.is_above else f"**not** significant ({p_value})"
     return [
         f"**{one.name}** ({one.run['family'].replace('_', ' ')}{before})",
-        interval,
+        auroc,
         f"{lead}, {test}",
         *([f"not distinguishable from {_some(one)}"] if one.alike else []),
         f"best of {one.among} detectors" if one.among > 1 else "the only detector",
@@ -316,14 +316,22 @@ def _step(one: Best, kept: Best | None, test: Mapping | None) -> tuple[str, bool
         change = one.run["value"] - kept.run["value"]
         return f"{_valued(one)}, {change:+.3f} (not tested)", change > 0
     change = f"({test['difference']:+.3f}, {with_sign(test['p_holm'])})"
+    corrected = "after Holm's correction over all pairs of detectors of this data set"
     if claims.side(test) > 0:
         return f"use **{one.name}** ({one.run['value']:.3f}), clearly better {change}", True
     if claims.side(test) < 0:
         return f"stay with {kept.name}, clearly better than {_valued(one)} {change}", False
+    if test["low"] > 0:
+        lead = interval(test["difference"], test["low"], test["high"], "+z.3f")
+        return (
+            f"take {_valued(one)} if the labels exist or are cheap: its lead of {lead} over "
+            f"{kept.name} is not clear {corrected} ({with_sign(test['p_holm'])}), but its interval "
+            "lies above 0"
+        ), False
     if test["difference"] > 0:
         return (
             f"stay with {kept.name}, or take {_valued(one)} if the labels exist anyway: the two "
-            f"are not distinguishable {change}"
+            f"are not distinguishable {corrected} {change}"
         ), False
     return f"stay with {kept.name}: {_valued(one)} is not distinguishable from it {change}", False
 
@@ -345,6 +353,12 @@ def kind_of(dataset: str) -> str:
         return ""
     people = [words for begin, words in PEOPLE.items() if dataset.startswith(begin)]
     return f"{''.join(people)}{entry.get('body_part') or entry['body']}s"
+
+
+def with_kinds(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows whose data sets have the names of figures: `adults' chests (nih_peers)`."""
+    names = {name: f"{kind_of(name) or 'films'} ({name})" for name in rows["dataset"].unique()}
+    return rows.assign(dataset=rows["dataset"].map(names))
 
 
 @cache

@@ -5,6 +5,7 @@ labelled training films that it was given, and its lead over the best floor. Rea
 the record (reports/real/), limbs the phantoms of this run, since the record has no limbs but knees.
 """
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -43,7 +44,7 @@ REAL = {
 PHANTOMS = {"limbs": "mura"}
 #: What is abnormal in the data set of a kind of films, by its labels (params/datasets.yaml).
 ABNORMAL = {
-    "adults' chests": "any labelled finding",
+    "adults' chests": "labelled pneumonia, with or without other findings",
     "children's chests": "pneumonia",
     "knees": "osteoarthritis of Kellgren-Lawrence grades 2 to 4",
     "limbs": "with a drawn lesion",
@@ -179,12 +180,13 @@ def _best(real: list[Kind], labels: str) -> str:
         if one := kind.answers.get(labels):
             number = f"{one.run['value']:.3f}"
             if one.is_above:
-                name = f"**{one.name}** ({one.kin})"
+                kin = "" if one.kin == IN_WORDS[labels].removeprefix("with ") else f" ({one.kin})"
+                name = f"**{one.name}**{kin}"
                 methods.setdefault(name, []).append(f"{kind.words} ({number}{_advised(one)})")
             else:
                 not_above.append(
-                    f"for {kind.words} none {one.beats} the best floor ({one.name} {number}, "
-                    f"{one.rival} {one.floor_value:.3f})"
+                    f"for {kind.words} none {one.beats} the best floor, a shortcut or a simple "
+                    f"detector ({one.name} {number}, {one.rival} {one.floor_value:.3f})"
                 )
     parts = [f"{name} for {listed(films)}" for name, films in methods.items()]
     verb = "is" if len(parts) == 1 else "are"
@@ -209,12 +211,13 @@ def _trust(real: list[Kind]) -> str:
     """Return the sentence on how far these numbers are to be trusted."""
     every = [one for kind in real for one in kind.answers.values()]
     films = sorted({round(one.run["n"]) for one in every})
-    widest = max(one.run["high"] - one.run["low"] for one in every) / 2
+    sides = (one.run[end] - one.run["value"] for one in every for end in ("low", "high"))
+    farthest = math.ceil(100 * max(map(abs, sides))) / 100
     return (
         f"**How far to trust it**: {above_floors(every)}; each detector was "
         f"selected among up to {max(one.among for one in every)} detectors on the {films[0]} to "
         f"{films[-1]} test films that it is measured on, which favours it, and intervals reach up "
-        f"to {widest:.2f} to either side"
+        f"to {farthest:.2f} to a side, without the spread over seeds or labelled films"
     )
 
 

@@ -16,6 +16,7 @@ from lib.comparison.answer import films_of
 from lib.comparison.in_brief import FILMS
 from lib.comparison.pretraining import pretraining
 from lib.comparison.rows import UNLIKE
+from lib.datasets import sources
 from lib.grid import FLOOR, FUSION
 from lib.shown import runs, shown
 
@@ -70,6 +71,19 @@ def films() -> pd.DataFrame:
     table = counts.pivot_table("films", "dataset", "split", aggfunc="first", sort=False)
     table = table.reset_index().rename(columns={"dataset": "films"})
     return table.assign(films=table["films"].map(films_of))
+
+
+def origins(record: Record) -> pd.DataFrame:
+    """Return who published the films of each data set, who labelled them, and how they were split.
+
+    Columns in Markdown, one row per data set.
+    """
+    rows = []
+    for dataset in record.runs["dataset"].unique():
+        known = sources.of_owner(dataset)
+        words = f"{known['origin']} {known['terms']} {known['cite'].rstrip('.')}."
+        rows.append((films_of(dataset), words, known["labels"], known.get("protocol", "")))
+    return pd.DataFrame(rows, columns=["films", "from", "labels", "films of this data set"])
 
 
 def label_curves(

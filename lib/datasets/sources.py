@@ -3,6 +3,7 @@
 Read from params/sources.yaml, which pages alone show.
 """
 
+from collections import ChainMap
 from pathlib import PurePosixPath
 
 import pandas as pd
@@ -19,24 +20,30 @@ FACTS = {
     "labels": "How labels arose",
     "cite": "Cite",
 }
+PROTOCOL = "Films of this data set"
 OF_ALL = "- Labels are the owner's, and were not examined here.\n"
 
 
 def source(dataset: str) -> dict:
     """Return what params/sources.yaml has of a data set; {} of films that it does not know."""
-    sources = params.shared("sources")
     if provenance.holds_phantoms():
-        return sources[PHANTOMS]
-    entry = load_entries().get(dataset, {})
+        return params.shared("sources")[PHANTOMS]
+    return of_owner(dataset)
+
+
+def of_owner(dataset: str) -> dict:
+    """Return what params/sources.yaml has of the real films of a data set; {} of unknown ones."""
+    sources, entry = params.shared("sources"), load_entries().get(dataset, {})
     folder = PurePosixPath(str(entry.get("folder", ""))).parts[:1]
     keys = (dataset, *folder, entry.get("layout"))
-    return next((sources[key] for key in keys if key in sources), {})
+    return dict(ChainMap(*(sources[key] for key in keys if key in sources)))
 
 
 def table(dataset: str) -> pd.DataFrame:
     """Return the facts of a data set in words, one per row; columns are Markdown."""
     known = source(dataset)
     rows = [(words, known.get(key, NOT_KNOWN)) for key, words in FACTS.items()]
+    rows += [(PROTOCOL, known["protocol"])] if "protocol" in known else []
     return pd.DataFrame(rows, columns=["about", "these films"])
 
 

@@ -14,15 +14,18 @@ LETTERS = 26  # of a name
 
 @styled
 def heat(rows: pd.DataFrame, measure: str = "AUROC") -> Figure:
-    """Draw columns method, group, value, n: methods below one another, groups across, in per cent.
+    """Draw methods below one another and groups across, in per cent.
+
+    `rows` have the columns method, group, value, n and base_rate.
 
     Methods are in order of their mean over the groups, best first, each the mean of its rows, as of
-    several seeds; white is chance, 50 %. The films of a group, n, are in brackets.
+    several seeds; white is chance, 50 %. In brackets are the abnormal films of a group.
     """
     table = rows.pivot_table("value", "method", "group", sort=False)
     table = table.loc[table.mean(axis=1).sort_values(ascending=False).index]
-    films = rows.drop_duplicates("group").set_index("group")["n"]
-    names = [_name(group, films[group]) for group in table.columns]
+    films = rows.drop_duplicates("group").set_index("group")
+    abnormal = films["n"] * films["base_rate"]
+    names = [_name(group, abnormal[group]) for group in table.columns]
     figure, (axes,) = stacked([ROW * len(table) + 7 * max(map(len, names)) + 30], above=0)
     axes.imshow(table, cmap=COLOURS, vmin=0, vmax=1, aspect="auto")
     for (row, column), value in _cells(table):
@@ -39,11 +42,11 @@ def heat(rows: pd.DataFrame, measure: str = "AUROC") -> Figure:
     return described(figure, f"{text}: {'; '.join(words)}.")
 
 
-def _name(group: str, films: float) -> str:
+def _name(group: str, abnormal: float) -> str:
     """Return `wrist (40)` of `body part: wrist`; a word that is a number keeps what it counts."""
     kind, _, word = group.partition(": ")
     word = f"{kind} {word}" if word.isdecimal() else word or kind
-    return f"{short(word.replace('_', ' '), 22)} ({films:.0f})"
+    return f"{short(word.replace('_', ' '), 22)} ({abnormal:.0f})"
 
 
 def _cells(table: pd.DataFrame):

@@ -98,7 +98,12 @@ def title(fit: Fit) -> str:
     A line does not break between a number and its %.
     """
     labels = params.part(fit.method, fit.entry).setting.replace(" %", "\N{NO-BREAK SPACE}%")
-    return f"{name_of(fit.method)} on {fit.dataset}, {labels}, seed {fit.seed}"
+    return f"{name_of(fit.method)} on {films_of(fit.dataset)}, {labels}, seed {fit.seed}"
+
+
+def films_of(dataset: str) -> str:
+    """Return the name of a data set in titles: `rsna phantoms`, as real films are named alike."""
+    return f"{dataset} phantoms" if provenance.holds_phantoms() else dataset
 
 
 def text(method: str) -> str:

@@ -25,6 +25,14 @@ NOTEBOOK_ONLY, IF_ANY = "notebook-only", "if-any"
 #: Tags of cells that a page shows elsewhere: the answer below the title, set-up at its end.
 ANSWER, SETUP, INJECTED = "answer", "setup", "injected-parameters"
 PROSE = "text/markdown"
+#: The pages of notebooks that have but one; of the others the first page lists all.
+ONLY_PAGE = {
+    "00_index": "index.html",
+    "03_first_fit": "first-fit.html",
+    "06_comparison": "comparison.html",
+    "09_one_film": "one-film.html",
+    "10_real_films": "real-films.html",
+}
 #: The markup that tables and prose may consist of; any other is shown as text.
 TAGS = {
     *("h1", "h2", "h3", "h4", "h5", "h6", "p", "br", "hr", "div", "span", "blockquote", "pre"),
@@ -92,8 +100,13 @@ def render(
     )
     resources = {"page": page, "metadata": {"path": str(pictures), "name": output.stem}}
     text, _ = exporter.from_notebook_node(notebook, resources=resources)
-    # A notebook may have many pages, or none here: a link to one leads to the first page's "Pages".
-    return re.sub(r'href="[^":#]*?[\w-]+\.ipynb"', f'href="{home(output)}#Pages"', text)
+    return re.sub(r'href="[^":#]*?([\w-]+)\.ipynb"', lambda to: _link(to[1], output), text)
+
+
+def _link(notebook: str, output: Path) -> str:
+    """Return the link from a page to a notebook's only page, or to its place in the first page."""
+    page = ONLY_PAGE.get(notebook, f"index.html#{notebook}")
+    return f'href="{Path(home(output)).with_name(page).as_posix()}"'
 
 
 def script() -> dict[str, str]:
