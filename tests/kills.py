@@ -126,7 +126,7 @@ def _at_work(study: Study, phase: str) -> set[Path]:
     needed = files.WEIGHTS if phase == "landing" else ""
     return {
         attempt.folder
-        for attempt in files.attempts(folder, "**/*")
+        for attempt in files.attempts(folder, at_any_depth=True)
         if (attempt.folder / attempt.name / needed).exists()  # and is not published yet
     }
 
