@@ -111,7 +111,13 @@ def _source(root: Path) -> dict:
     """Return the source of data/ in params/study.yaml: `folder`, and the `list` of files."""
     study = root / "params/study.yaml"
     phantoms = {"folder": str(PHANTOMS), "list": str(PHANTOMS)}
-    return YAML(typ="safe").load(study)["source"] if study.exists() else phantoms
+    return _loaded(study, study.stat().st_mtime_ns)["source"] if study.exists() else phantoms
+
+
+@lru_cache(maxsize=8)
+def _loaded(study: Path, _changed: int) -> dict:
+    """Read it once per state of the file, not twice per fit: it may list thousands of them."""
+    return YAML(typ="safe").load(study)
 
 
 def versions() -> dict[str, str]:
