@@ -205,9 +205,14 @@ def _imports(tree: ast.AST, importer: str) -> list[str]:
 
 
 def _file_of(name: str) -> Path | None:
-    place = ROOT / name.replace(".", "/")
-    candidates = (place.with_suffix(".py"), place / "__init__.py")
-    return next((path for path in candidates if path.is_file()), None)
+    return next((path for path in _candidates(ROOT, name) if path.is_file()), None)
+
+
+@lru_cache(maxsize=2000)
+def _candidates(root: Path, name: str) -> tuple[Path, Path]:
+    """Return the files that a module may have; kept, since each fit asks for dozens of modules."""
+    place = root / name.replace(".", "/")
+    return place.with_suffix(".py"), place / "__init__.py"
 
 
 def _hash_of_code(path: Path) -> str:
