@@ -189,16 +189,23 @@ def locked(path: Path) -> Iterator[None]:
         lock.release()
 
 
-def attempts(folder: Path, pattern: str = "*") -> Iterator[Attempt]:
-    """Yield the attempts to write into a folder; with the pattern `**/*` also at any depth."""
-    for path in folder.glob(f"{pattern}.partial"):
-        if owner := UNFINISHED.fullmatch(path.name):
-            yield Attempt(path, owner["name"], owner["host"], int(owner["process"]))
+def attempts(folder: Path, at_any_depth: bool = False) -> Iterator[Attempt]:
+    """Yield the attempts to write into a folder, or also into the folders below it.
+
+    Folders that other processes remove meanwhile are passed over.
+    """
+    for place, folders, names in os.walk(folder):  # which ignores what it can no longer list
+        for name in (*folders, *names):
+            if owner := UNFINISHED.fullmatch(name):
+                path = Path(place, name)
+                yield Attempt(path, owner["name"], owner["host"], int(owner["process"]))
+        if not at_any_depth:
+            return
 
 
-def remove_leftovers(folder: Path, pattern: str = "*") -> None:
+def remove_leftovers(folder: Path, at_any_depth: bool = False) -> None:
     """Remove the unfinished files of dead processes among those found by `attempts`."""
-    for attempt in list(attempts(folder, pattern)):
+    for attempt in list(attempts(folder, at_any_depth)):
         if attempt.is_dead:
             shutil.rmtree(attempt.folder, ignore_errors=True)
 

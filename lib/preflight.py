@@ -30,7 +30,7 @@ def check(root: Path = ROOT) -> None:
     mend_lock_of_paths(root)
     mend_record_of_stages(root)
     for folder in ("build", "reports"):
-        files.remove_leftovers(root / folder, "**/*")
+        files.remove_leftovers(root / folder, at_any_depth=True)
     if (free := shutil.disk_usage(root).free) < ROOM:
         _report(f"Only {free / 1e9:.1f} GB are free on the disk of the study, which may need more.")
 

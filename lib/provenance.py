@@ -111,7 +111,13 @@ def _source(root: Path) -> dict:
     """Return the source of data/ in params/study.yaml: `folder`, and the `list` of files."""
     study = root / "params/study.yaml"
     phantoms = {"folder": str(PHANTOMS), "list": str(PHANTOMS)}
-    return YAML(typ="safe").load(study)["source"] if study.exists() else phantoms
+    return _loaded(study, study.stat().st_mtime_ns)["source"] if study.exists() else phantoms
+
+
+@lru_cache(maxsize=8)
+def _loaded(study: Path, _changed: int) -> dict:
+    """Read it once per state of the file, not twice per fit: it may list thousands of them."""
+    return YAML(typ="safe").load(study)
 
 
 def versions() -> dict[str, str]:
@@ -199,9 +205,14 @@ def _imports(tree: ast.AST, importer: str) -> list[str]:
 
 
 def _file_of(name: str) -> Path | None:
-    place = ROOT / name.replace(".", "/")
-    candidates = (place.with_suffix(".py"), place / "__init__.py")
-    return next((path for path in candidates if path.is_file()), None)
+    return next((path for path in _candidates(ROOT, name) if path.is_file()), None)
+
+
+@lru_cache(maxsize=2000)
+def _candidates(root: Path, name: str) -> tuple[Path, Path]:
+    """Return the files that a module may have; kept, since each fit asks for dozens of modules."""
+    place = root / name.replace(".", "/")
+    return place.with_suffix(".py"), place / "__init__.py"
 
 
 def _hash_of_code(path: Path) -> str:

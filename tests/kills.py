@@ -16,6 +16,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple
@@ -126,7 +127,7 @@ def _at_work(study: Study, phase: str) -> set[Path]:
     needed = files.WEIGHTS if phase == "landing" else ""
     return {
         attempt.folder
-        for attempt in files.attempts(folder, "**/*")
+        for attempt in files.attempts(folder, at_any_depth=True)
         if (attempt.folder / attempt.name / needed).exists()  # and is not published yet
     }
 
@@ -156,12 +157,17 @@ def kill(rounds: int, seed: int, place: Path) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def study_of(seeds: int, method: str, folder: Path, *edits: tuple[str, str]) -> Study:
+def study_of(
+    seeds: int, method: str, folder: Path, *edits: tuple[str, str], methods: Iterable[Path] = ()
+) -> Study:
     """Return a study with so many fits of a method, and one of another, and its films prepared.
 
-    `edits` of the profile are pairs of the old text and the new one.
+    `edits` of the profile are pairs of the old text and the new one; `methods` are files of further
+    methods.
     """
     study = small_study(folder)
+    for path in methods:
+        shutil.copy(path, folder / "lib/methods")
     ablation = "methods: [{}]\n        seeds: {}"
     old, new = ablation.format("autoencoder", [0, 1]), ablation.format(method, list(range(seeds)))
     study.edit("params/study.yaml", old, new)

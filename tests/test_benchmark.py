@@ -3,10 +3,16 @@
 import time
 from itertools import product
 
+import numpy as np
 import pandas as pd
+import pytest
+from pydicom.uid import JPEGLosslessSV1
+from written_films import write_dicom
 
 from lib import grid, params
 from lib.benchmark import speeds
+from lib.benchmark.lossless_jpeg import lossless_jpeg
+from lib.films import read_film
 
 PROFILE = {
     "images": {"size": 32, "equalize": "clahe"},
@@ -21,6 +27,15 @@ PROFILE = {
     },
     "vae": {"labels": "none", "epochs": 9, "kl_weight": 1e9},  # which collapses
 }
+
+
+@pytest.mark.parametrize("bits", [12, 15])
+def test_films_in_lossless_jpeg_are_written_as_they_are(tmp_path, bits):
+    film = np.random.default_rng(0).integers(0, 2**bits, (37, 41)).astype(np.uint16)
+    film[0, :3] = 0, 2**bits - 1, 0  # the largest difference
+    stream = lossless_jpeg(film, bits)
+    path = write_dicom(tmp_path / "a", film, JPEGLosslessSV1, [stream], BitsStored=bits)
+    assert np.array_equal(read_film(path), film)
 
 
 def test_methods_are_timed_whatever_the_study_asks_of_them(monkeypatch):

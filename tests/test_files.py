@@ -71,6 +71,23 @@ def test_what_the_dead_left_is_removed_and_what_others_write_is_not(tmp_path):
     assert (tmp_path / ".of somebody else.partial").exists()
 
 
+def test_attempts_are_listed_while_others_end(tmp_path, monkeypatch):
+    """With many workers a folder may be removed between its listing and its own."""
+    for name in ("one", "two"):
+        (tmp_path / f"cell/.{name}@elsewhere-1-1.partial/{name}").mkdir(parents=True)
+    gone, listing = tmp_path / "cell/.one@elsewhere-1-1.partial", os.scandir
+
+    def slow(path):
+        if str(path).endswith(".one@elsewhere-1-1.partial"):
+            gone.rename(tmp_path / "gone")
+        return listing(path)
+
+    monkeypatch.setattr(os, "scandir", slow)
+    listed = files.attempts(tmp_path, at_any_depth=True)
+    assert {attempt.name for attempt in listed} == {"one", "two"}
+    assert list(files.attempts(tmp_path)) == []
+
+
 @pytest.mark.parametrize("whole", [files.whole_file, files.whole_folder])
 def test_what_another_has_removed_is_not_published(tmp_path, whole):
     path = tmp_path / "cell"

@@ -101,7 +101,7 @@ def _minutes_left(finished: list[Fit], waiting: int) -> int:
 def _at_work() -> Iterator[str]:
     """Yield the fits that processes are working on, as data set/method/variant/seed."""
     for kind, words in {"fits": "training", "scores": "scoring"}.items():
-        for attempt in files.attempts(files.BUILD / kind, "**/*"):
+        for attempt in files.attempts(files.BUILD / kind, at_any_depth=True):
             if not attempt.is_dead:
                 place = attempt.folder.parent.relative_to(files.BUILD / kind) / attempt.name
                 yield f"{words} {place}"
