@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from browser import needs_chromium, opened
+from browser import TOO_WIDE, needs_chromium, opened
 from burned import NAME, burned, is_legible
 from PIL import Image
 from sklearn.datasets import load_sample_image
@@ -399,6 +399,35 @@ def test_many_films_have_no_picture_but_a_row(joined, films, no_text, monkeypatc
     folder.read(films, joined, films.parent / "answers")
     page = (films.parent / "answers/answers.html").read_text()
     assert page.count("<img") == 1 and "Further films" in page and page.count("<tr><td>") >= 5
+
+
+def test_what_is_reconstructed_is_shown_on_the_page_with_its_picture(
+    study, films, no_text, monkeypatch
+):
+    """Of the films with a picture; a film that is removed meanwhile is shown without."""
+    monkeypatch.setattr("lib.reader.folder.PICTURES", 3)
+    reader = Reader("chests/autoencoder/0")
+    answers = folder.read(films, reader, films.parent / "answers")
+    page = (films.parent / "answers/answers.html").read_text()
+    assert page.count("as prepared for the detector, and its reconstruction") == 3
+    for number, answer in answers.read[:3]:
+        alone = reader.read(answer.path)
+        assert np.array_equal(answer.prepared, alone.prepared) and number
+        assert np.abs(answer.reconstruction.astype(int) - alone.reconstruction).max() <= 1
+    assert answers.read[3].answer.reconstruction is None
+    first, second, *_ = (answer for _, answer in answers.read)
+    second.path.unlink()
+    kept = reader.reconstructed([first, second._replace(prepared=None, reconstruction=None)])
+    assert [one.reconstruction is None for one in kept] == [False, True]
+
+
+@needs_chromium
+@pytest.mark.parametrize("width", [1000, 360])
+def test_the_page_with_reconstructions_fits_the_screen(study, films, no_text, browser, width):
+    folder.read(films, Reader("chests/autoencoder/0"), films.parent / "answers")
+    browser.open(films.parent / "answers/answers.html", width)
+    assert browser.value("document.querySelectorAll('.reconstruction').length") == 4
+    assert browser.value(TOO_WIDE) == [] and not browser.problems
 
 
 @needs_chromium
