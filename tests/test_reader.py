@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import cv2
@@ -13,8 +14,9 @@ import pytest
 from browser import TOO_WIDE, needs_chromium, opened
 from burned import NAME, burned, is_legible
 from PIL import Image
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 from sklearn.datasets import load_sample_image
-from written_films import write_dicom
+from written_films import as_tiff, png, stated, write_dicom
 
 from lib import ROOT, features, files, params, processes
 from lib.comparison.answer import advised, best
@@ -352,6 +354,32 @@ def test_a_file_that_is_no_film_has_its_reason(joined, films):
     for name, reason in {"half.dcm": "truncated", "report.txt": "not an image"}.items():
         with pytest.raises(UnreadableFilm, match=reason):
             joined.read(films / name)
+
+
+def test_hostile_files_have_their_reasons_and_the_others_go_on(joined, tmp_path, no_text):
+    """Bombs, a text with the name of a film, and a film of another part of the body."""
+    flat, folder_ = np.zeros((7000, 7000), np.uint8), tmp_path / "films"
+    folder_.mkdir()
+    write_dicom(folder_ / "deflated.dcm", flat, DeflatedExplicitVRLittleEndian)
+    for name, content in {
+        "400 megapixels.png": png(20000, 20000, zlib.compress(bytes(10**8))),
+        "stated.tif": stated(as_tiff(chest(1)), 20000, 20000),
+        "claims.tif": stated(as_tiff(chest(1)), 7000, 7000),
+        "letter.dcm": b"Dear colleague",
+    }.items():
+        (folder_ / name).write_bytes(content)
+    for name, film in {"chest.png": chest(7), "limb.png": limb(0)}.items():
+        cv2.imwrite(str(folder_ / name), film)
+    folder.read(folder_, joined, tmp_path / "answers")
+    answers = pd.read_csv(tmp_path / "answers/answers.csv").set_index("path")
+    assert answers["not read because"].dropna().to_dict() == {
+        "400 megapixels.png": "implausible size: a decompression bomb",
+        "claims.tif": "truncated or damaged",
+        "deflated.dcm": "a deflated DICOM, which is not supported",
+        "letter.dcm": "not an image",
+        "stated.tif": "implausible size: a decompression bomb",
+    }
+    assert answers.loc[["chest.png", "limb.png"], "unlike"].tolist() == [False, True]
 
 
 @pytest.fixture
