@@ -116,8 +116,12 @@ OF_PYDICOM = [
     *("SC_rgb_jls_lossy_line.dcm", "SC_ybr_full_422_uncompressed.dcm"),
     *("MR_small_bigendian.dcm", "ExplVR_BigEnd.dcm", "MR_small_RLE.dcm", "MR_small_padded.dcm"),
     *("SC_rgb_rle_16bit.dcm", "SC_rgb_rle_32bit.dcm", "SC_rgb_jpeg_gdcm.dcm", "CT_small.dcm"),
-    *("SC_rgb_jls_lossy_sample.dcm"),
-    *("GDCMJ2K_TextGBR.dcm", "J2K_pixelrep_mismatch.dcm", "examples_palette.dcm"),
+    *(
+        "SC_rgb_jls_lossy_sample.dcm",
+        "GDCMJ2K_TextGBR.dcm",
+        "J2K_pixelrep_mismatch.dcm",
+        "examples_palette.dcm",
+    ),
 ]
 DIALECTS = {
     "implicit": {"pixels": DEEP, "syntax": ImplicitVRLittleEndian},
