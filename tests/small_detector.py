@@ -12,14 +12,15 @@ SIDE = 7  # pixels of the mean that is subtracted
 NO_LIMIT = 1e9  # no film is beyond it but a picture in colours
 
 
-def write_detector(folder, preprocessing, normals, abnormals, limit=NO_LIMIT):
+def write_detector(folder, preprocessing, normals, abnormals, limit=NO_LIMIT, reconstructs=False):
     """Write both graphs and detector.json, as `make export` does, into a new folder.
 
-    `limit`: of the gate, whose distance is the contrast of details as well.
+    `limit`: of the gate, whose distance is the contrast of details as well. The reconstruction is
+    the film's negative.
     """
     size = preprocessing["size"]
     folder.mkdir(parents=True)
-    onnx.save(_network(size), folder / "detector.onnx")
+    onnx.save(_network(size, reconstructs), folder / "detector.onnx")
     onnx.save(_network(gate.SIDE), folder / "gate.onnx")
     facts = {
         "dataset": "rsna",
@@ -41,7 +42,7 @@ def write_detector(folder, preprocessing, normals, abnormals, limit=NO_LIMIT):
     return folder
 
 
-def _network(size):
+def _network(size, reconstructs=False):
     """Map films (n, s, s, 1) to squared differences from a local mean (n, s, s), and scores."""
     constants = {
         "kernel": np.full((1, 1, SIDE, SIDE), 1 / SIDE**2, np.float32),
@@ -57,6 +58,9 @@ def _network(size):
         helper.make_node("ReduceMean", ["map", "pixels"], ["score"], keepdims=0),
     ]
     shapes = {"films": ["n", size, size, 1], "score": ["n"], "map": ["n", size, size]}
+    if reconstructs:
+        nodes.append(helper.make_node("Neg", ["films"], ["reconstruction"]))
+        shapes["reconstruction"] = ["n", size, size, 1]
     films, *outputs = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
         for name, shape in shapes.items()

@@ -20,7 +20,7 @@ from pydicom.uid import (
     JPEGBaseline8Bit,
     RLELossless,
 )
-from written_films import DEEP, GREY, as_bytes, as_tiff, table, write_dicom
+from written_films import DEEP, GREY, as_bytes, as_tiff, chunk, png, stated, table, write_dicom
 
 from lib.films import UnreadableFilm, film_facts, film_size, read_film
 from lib.films.refusals import LARGEST
@@ -142,22 +142,38 @@ def test_tiny_films_are_refused(tmp_path):
     assert reason(tmp_path / "tiny.png") == "implausible size: 40 x 15 pixels"
 
 
-def chunk(kind, content):
-    """Return a part of a PNG."""
-    checksum = struct.pack(">I", zlib.crc32(kind + content))
-    return struct.pack(">I", len(content)) + kind + content + checksum
-
-
 @pytest.mark.parametrize("side", [9_000, 60_000])
 def test_decompression_bombs_are_refused_before_decoding(tmp_path, side):
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0))
-    bomb = b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(10**6)))
-    (tmp_path / "bomb.png").write_bytes(bomb)
+    (tmp_path / "bomb.png").write_bytes(png(side, side, zlib.compress(bytes(10**6))))
     assert reason(tmp_path / "bomb.png").startswith("implausible size")
     path = write_dicom(tmp_path / "bomb.dcm", Rows=side, Columns=side)
     assert reason(path) == f"implausible size: {side} x {side} pixels"
     path = write_dicom(tmp_path / "swells.dcm", syntax=DeflatedExplicitVRLittleEndian)
     assert reason(path) == "a deflated DICOM, which is not supported"
+
+
+FLAT = np.zeros((7000, 7000), np.uint8)
+SWOLLEN = {  # small files whose header states a huge picture, or which unpack to one
+    "stated.tif": stated(as_tiff(GREY), 20_000, 20_000),
+    "claims.tif": stated(as_tiff(GREY), 7_000, 7_000),
+    "deflated.tif": stated(as_bytes(FLAT, "TIFF", compression="tiff_deflate"), 64, 64),
+    "LZW.tif": stated(as_bytes(FLAT, "TIFF", compression="tiff_lzw"), 64, 64),
+    "400 megapixels.png": png(20_000, 20_000, zlib.compress(bytes(10**8))),
+}
+
+
+@pytest.mark.parametrize("name", [*SWOLLEN, "deflated.dcm"])
+def test_a_small_file_of_a_huge_picture_has_a_reason_and_takes_no_memory(tmp_path, name):
+    path = tmp_path / name
+    if name in SWOLLEN:
+        path.write_bytes(SWOLLEN[name])
+    else:
+        write_dicom(path, FLAT, DeflatedExplicitVRLittleEndian)
+    assert path.stat().st_size < 500_000
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    words = ("implausible size", "truncated or damaged", "a deflated DICOM", "one grey level")
+    assert reason(path).startswith(words)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < 100 * 2**10
 
 
 @pytest.mark.parametrize("kind", [b"iCCP", b"zTXt", b"iTXt"])

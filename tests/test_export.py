@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import pytest
 from discs import discs
+from exported import report
 from keras import layers
 from test_methods import options
 from test_reader import chest, study  # noqa: F401, a fixture
@@ -20,6 +21,7 @@ from lib import ROOT, backbones, files, methods
 from lib.errors import BadData
 from lib.export import agreement, folder, graph
 from lib.films import read_film
+from lib.grid import Fit
 from lib.methods.autoencoder import Autoencoder
 from lib.preprocessing import prepare, to_float
 from lib.reader import Reader
@@ -235,6 +237,19 @@ def test_the_formula_of_a_rule_is_that_of_the_comparison(rule, study):  # noqa: 
         if "mean" in known:
             names["z"] = (scores - known["mean"]) / np.array(known["deviation"])
         assert eval(known["formula"], names) == pytest.approx(fused, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "method", ["autoencoder", pytest.param("padim", marks=pytest.mark.extended)]
+)
+def test_many_films_are_compared_with_keras(method, study, capsys, monkeypatch):  # noqa: F811
+    """As `python -m tests.exported` does for all detectors of a study."""
+    assert report(Fit("chests", method), 100)
+    rounded, *unrounded = re.findall(r"\d\.\de-\d+", capsys.readouterr().out)
+    assert float(rounded) < (1e-4 if method == "autoencoder" else 5e-3)
+    assert [float(one) < 1e-4 for one in unrounded] == [True] * (method == "padim")
+    monkeypatch.setattr(agreement, "LARGEST", 0)
+    assert not report(Fit("chests", method), 10)
 
 
 def test_every_file_has_its_hash(exported):

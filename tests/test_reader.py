@@ -4,17 +4,19 @@ import os
 import re
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from browser import needs_chromium, opened
+from browser import TOO_WIDE, needs_chromium, opened
 from burned import NAME, burned, is_legible
 from PIL import Image
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 from sklearn.datasets import load_sample_image
-from written_films import write_dicom
+from written_films import as_tiff, png, stated, write_dicom
 
 from lib import ROOT, features, files, params, processes
 from lib.comparison.answer import advised, best
@@ -354,6 +356,32 @@ def test_a_file_that_is_no_film_has_its_reason(joined, films):
             joined.read(films / name)
 
 
+def test_hostile_files_have_their_reasons_and_the_others_go_on(joined, tmp_path, no_text):
+    """Bombs, a text with the name of a film, and a film of another part of the body."""
+    flat, folder_ = np.zeros((7000, 7000), np.uint8), tmp_path / "films"
+    folder_.mkdir()
+    write_dicom(folder_ / "deflated.dcm", flat, DeflatedExplicitVRLittleEndian)
+    for name, content in {
+        "400 megapixels.png": png(20000, 20000, zlib.compress(bytes(10**8))),
+        "stated.tif": stated(as_tiff(chest(1)), 20000, 20000),
+        "claims.tif": stated(as_tiff(chest(1)), 7000, 7000),
+        "letter.dcm": b"Dear colleague",
+    }.items():
+        (folder_ / name).write_bytes(content)
+    for name, film in {"chest.png": chest(7), "limb.png": limb(0)}.items():
+        cv2.imwrite(str(folder_ / name), film)
+    folder.read(folder_, joined, tmp_path / "answers")
+    answers = pd.read_csv(tmp_path / "answers/answers.csv").set_index("path")
+    assert answers["not read because"].dropna().to_dict() == {
+        "400 megapixels.png": "implausible size: a decompression bomb",
+        "claims.tif": "truncated or damaged",
+        "deflated.dcm": "a deflated DICOM, which is not supported",
+        "letter.dcm": "not an image",
+        "stated.tif": "implausible size: a decompression bomb",
+    }
+    assert answers.loc[["chest.png", "limb.png"], "unlike"].tolist() == [False, True]
+
+
 @pytest.fixture
 def no_text(monkeypatch):
     """Burned-in text is looked for in its own test."""
@@ -399,6 +427,35 @@ def test_many_films_have_no_picture_but_a_row(joined, films, no_text, monkeypatc
     folder.read(films, joined, films.parent / "answers")
     page = (films.parent / "answers/answers.html").read_text()
     assert page.count("<img") == 1 and "Further films" in page and page.count("<tr><td>") >= 5
+
+
+def test_what_is_reconstructed_is_shown_on_the_page_with_its_picture(
+    study, films, no_text, monkeypatch
+):
+    """Of the films with a picture; a film that is removed meanwhile is shown without."""
+    monkeypatch.setattr("lib.reader.folder.PICTURES", 3)
+    reader = Reader("chests/autoencoder/0")
+    answers = folder.read(films, reader, films.parent / "answers")
+    page = (films.parent / "answers/answers.html").read_text()
+    assert page.count("as prepared for the detector, and its reconstruction") == 3
+    for number, answer in answers.read[:3]:
+        alone = reader.read(answer.path)
+        assert np.array_equal(answer.prepared, alone.prepared) and number
+        assert np.abs(answer.reconstruction.astype(int) - alone.reconstruction).max() <= 1
+    assert answers.read[3].answer.reconstruction is None
+    first, second, *_ = (answer for _, answer in answers.read)
+    second.path.unlink()
+    kept = reader.reconstructed([first, second._replace(prepared=None, reconstruction=None)])
+    assert [one.reconstruction is None for one in kept] == [False, True]
+
+
+@needs_chromium
+@pytest.mark.parametrize("width", [1000, 360])
+def test_the_page_with_reconstructions_fits_the_screen(study, films, no_text, browser, width):
+    folder.read(films, Reader("chests/autoencoder/0"), films.parent / "answers")
+    browser.open(films.parent / "answers/answers.html", width)
+    assert browser.value("document.querySelectorAll('.reconstruction').length") == 4
+    assert browser.value(TOO_WIDE) == [] and not browser.problems
 
 
 @needs_chromium

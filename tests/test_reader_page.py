@@ -4,7 +4,6 @@ import io
 import json
 import os
 import shutil
-import struct
 import subprocess
 import threading
 import zlib
@@ -23,15 +22,29 @@ from browser import TOO_WIDE, needs_chromium
 from PIL import ExifTags, Image
 from pydicom.data import get_testdata_file
 from pydicom.pixels.encoders import RLELosslessEncoder
+from pydicom.sequence import Sequence
 from pydicom.uid import (
+    MPEG2MPML,
     DeflatedExplicitVRLittleEndian,
+    HTJ2KLossless,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
+    JPEGLosslessSV1,
     RLELossless,
 )
 from sklearn.datasets import load_sample_image
-from written_films import DEEP, GREY, as_bytes, as_tiff, table, write_dicom
+from written_films import (
+    DEEP,
+    GREY,
+    as_bytes,
+    as_lossless_jpeg,
+    as_tiff,
+    png,
+    stated,
+    table,
+    write_dicom,
+)
 
 from lib import ROOT, phantoms
 from lib.films import UnreadableFilm, read_film
@@ -69,6 +82,7 @@ SETTINGS = {
     "limbs": {"size": 96, "body": "limb", "equalize": "histogram", "mask": True},
 }
 LIMITS = {"chests": LIMIT, "limbs": NO_LIMIT}  # of the gates
+RECONSTRUCT = {"limbs"}
 CHOOSE_ALL = """document.querySelectorAll("#detectors input:not(:checked)").forEach(
   (box) => box.click())"""
 LOOK = """(name) => {
@@ -86,12 +100,28 @@ SIGNED = (DEEP.astype(np.int16) - 2048) & 0x0FFF
 COLOURS = np.dstack([SMOOTH, SMOOTH[::-1], SMOOTH])
 IN_RUNS = {**RUNS, "rows": 60, "columns": 50, "samples_per_pixel": 3, "planar_configuration": 0}
 IN_RUNS |= {"bits_allocated": 8, "bits_stored": 8, "photometric_interpretation": "RGB"}
+WIDE = np.linspace(-(2**15), 2**15 - 1, GREY.size).astype(np.int16).reshape(GREY.shape)
+SHUFFLED = np.random.default_rng(0).permutation(256)
+PALETTE = {"pixels": SHUFFLED[GREY].astype(np.uint8), "PhotometricInterpretation": "PALETTE COLOR"}
+for colour in ("Red", "Green", "Blue"):
+    PALETTE[f"{colour}PaletteColorLookupTableDescriptor"] = [256, 0, 16]
+    PALETTE[f"{colour}PaletteColorLookupTableData"] = (
+        (np.argsort(SHUFFLED) * 257).astype("<u2").tobytes()
+    )
 #: Films within pydicom: of 12 bits with losses, in colours, and of codings not written here.
 OF_PYDICOM = [
     *("JPGExtended.dcm", "MR_small_jpeg_ls_lossless.dcm", "MR_small_jp2klossless.dcm"),
     *(f"SC_rgb_dcmtk_+eb+{kind}.dcm" for kind in ("cr", "cy+n1", "cy+np", "cy+s2", "cy+s4")),
     *("SC_jpeg_no_color_transform_2.dcm", "SC_rgb_jpeg_app14_dcmd.dcm"),
     *("SC_rgb_jls_lossy_line.dcm", "SC_ybr_full_422_uncompressed.dcm"),
+    *("MR_small_bigendian.dcm", "ExplVR_BigEnd.dcm", "MR_small_RLE.dcm", "MR_small_padded.dcm"),
+    *("SC_rgb_rle_16bit.dcm", "SC_rgb_rle_32bit.dcm", "SC_rgb_jpeg_gdcm.dcm", "CT_small.dcm"),
+    *(
+        "SC_rgb_jls_lossy_sample.dcm",
+        "GDCMJ2K_TextGBR.dcm",
+        "J2K_pixelrep_mismatch.dcm",
+        "examples_palette.dcm",
+    ),
 ]
 DIALECTS = {
     "implicit": {"pixels": DEEP, "syntax": ImplicitVRLittleEndian},
@@ -154,6 +184,50 @@ DIALECTS = {
     "colours": {"pixels": np.dstack([GREY, GREY[::-1], GREY[:, ::-1]])},
     "YBR": {"pixels": np.dstack([GREY, GREY[::-1], GREY]), "PhotometricInterpretation": "YBR_FULL"},
     "bare header": {"pixels": DEEP, "without": ["BitsStored", "HighBit"]},
+    "bare colours": {"without": ["PhotometricInterpretation", "SamplesPerPixel"]},
+    "no class": {"without": ["SOPClassUID", "MediaStorageSOPClassUID"]},
+    "no syntax": {"pixels": DEEP, "without": ["TransferSyntaxUID"]},
+    "no frames": {"NumberOfFrames": 0},
+    "lossless JPEG": {"syntax": JPEGLosslessSV1, "data": [as_lossless_jpeg(GREY, 8)]},
+    "lossless JPEG of 12 bits": {
+        **{"pixels": DEEP, "syntax": JPEGLosslessSV1, "BitsStored": 12, "HighBit": 11},
+        "data": [as_lossless_jpeg(DEEP, 12)],
+    },
+    "two JPEG in one": {"syntax": JPEGBaseline8Bit, "data": [as_bytes(GREY, "JPEG")] * 2},
+    "JPEG 2000 of high throughput": {
+        **{"pixels": DEEP, "syntax": HTJ2KLossless},
+        "data": [as_bytes(DEEP, "JPEG2000", no_jp2=True)],
+    },
+    "JPEG 2000 in boxes": {
+        **{"pixels": DEEP, "syntax": JPEG2000Lossless},
+        "data": [as_bytes(DEEP, "JPEG2000")],
+    },
+    "JPEG 2000 of colours": {
+        **{"pixels": COLOURS, "syntax": JPEG2000Lossless, "PhotometricInterpretation": "YBR_RCT"},
+        "data": [as_bytes(COLOURS, "JPEG2000", no_jp2=True)],
+    },
+    "palette": PALETTE,
+    "planes": {
+        **{"pixels": COLOURS, "PlanarConfiguration": 1},
+        "data": np.ascontiguousarray(np.moveaxis(COLOURS, 2, 0)).tobytes(),
+    },
+    "overlay": {"pixels": DEEP | np.uint16(0x8000) * (DEEP % 7 == 0), "BitsStored": 12},
+    "misstated high bit": {"pixels": DEEP, "BitsStored": 12, "HighBit": 15},
+    "wide negative": {"pixels": WIDE, "PhotometricInterpretation": "MONOCHROME1"},
+    "padded negative": {
+        **{"pixels": np.pad(DEEP + 500, 5), "PixelPaddingValue": 0},
+        "PhotometricInterpretation": "MONOCHROME1",
+    },
+    "modality table": {"pixels": DEEP, "ModalityLUTSequence": table(np.sqrt(range(4096)) * 60)},
+    "table of bytes": {"pixels": DEEP, "VOILUTSequence": table(np.arange(4096) // 16, bits=8)},
+    "empty table": {"pixels": DEEP, "VOILUTSequence": Sequence([])},
+    "exact window": {
+        **{"pixels": DEEP, "BitsStored": 12, "VOILUTFunction": "LINEAR_EXACT"},
+        **{"WindowCenter": "900", "WindowWidth": "600"},
+    },
+    "empty window": {"pixels": DEEP, "WindowCenter": None, "WindowWidth": None},
+    "no slope": {"pixels": DEEP, "RescaleSlope": "0", "RescaleIntercept": None},
+    "bytes behind the pixels": {"data": GREY.tobytes() + bytes(512)},
 }
 #: Files of further kinds, from the grey levels of a phantom.
 KINDS = {
@@ -213,6 +287,13 @@ ANSWER = """(name) => {
 }"""
 
 
+#: The grey levels of what a detector reconstructs, or null.
+RECONSTRUCTION = """(name) => {
+  const drawn = document.querySelector(`[data-detector="${name}"] canvas.reconstruction`);
+  if (!drawn) return null;
+  const { data } = drawn.getContext("2d").getImageData(0, 0, drawn.width, drawn.height);
+  return [...data].filter((_, n) => n % 4 === 0);
+}"""
 SAMPLING = {
     444: cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
     422: cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422,
@@ -255,7 +336,8 @@ def detectors(tmp_path_factory):
     for name, settings in SETTINGS.items():
         normals, abnormals = random.normal(0.1, 0.02, 40), random.normal(0.14, 0.02, 40)
         samples = normals.tolist(), abnormals.tolist()
-        write_detector(folder / name, settings, *samples, limit=LIMITS[name])
+        options = {"limit": LIMITS[name], "reconstructs": name in RECONSTRUCT}
+        write_detector(folder / name, settings, *samples, **options)
     return folder
 
 
@@ -449,21 +531,12 @@ def test_a_jpeg_with_losses_is_decoded_to_the_levels_of_python(films, tmp_path):
         np.testing.assert_array_equal(decoded.reshape(expected.shape), expected, name)
 
 
-def chunk(kind, content):
-    body = kind + content
-    return len(content).to_bytes(4) + body + zlib.crc32(body).to_bytes(4)
-
-
-def png(width, height, packed):
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    parts = [chunk(b"IHDR", header), chunk(b"IDAT", packed), chunk(b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
-
-
 BLACK = {"pixels": np.zeros_like(GREY)}
 HUGE = {"Rows": 20000, "Columns": 20000}
 BOMB = "implausible size: a decompression bomb"
-RARE = "a TIFF of a coding that this page does not read: convert it to PNG"
+UNREAD = "a DICOM in the transfer syntax {}, which this page does not read: convert it to PNG"
+FLAT = np.zeros((7000, 7000), np.uint8)
+RARE = "a TIFF of a rare coding, which this page does not read: convert it to PNG"
 #: Files that are not read, with the reason; None: that of Python.
 BAD = {
     "empty.png": (b"", None),
@@ -478,6 +551,15 @@ BAD = {
         png(64, 64, zlib.compress(bytes(2**26))),
         "implausible size: a decompression bomb",
     ),
+    "letter.dcm": (b"Dear colleague", None),
+    "400 megapixels.tif": (
+        stated(as_tiff(GREY), 20000, 20000),
+        "implausible size: 20000 x 20000 pixels",
+    ),
+    "claims.tif": (stated(as_tiff(GREY), 7000, 7000), None),
+    "swells.tif": (stated(as_bytes(FLAT, "TIFF", compression="tiff_deflate"), 64, 64), BOMB),
+    "swells by LZW.tif": (stated(as_bytes(FLAT, "TIFF", compression="tiff_lzw"), 64, 64), BOMB),
+    "wide tiles.tif": (as_tiff(GREY, tags={322: 2**31, 323: 2**31, 324: 8, 325: 9}), RARE),
     "cut.tif": (as_tiff(GREY)[:900], "truncated or damaged"),
     "frames.tif": (
         as_bytes(GREY, "TIFF", save_all=True, append_images=[Image.new("L", (9, 9))]),
@@ -487,6 +569,8 @@ BAD = {
     "rare.tif": (as_bytes(GREY, "TIFF", compression="packbits"), RARE),
     "turned.tif": (as_tiff(GREY, orientation=6), RARE),
     "deflated.dcm": ({"syntax": DeflatedExplicitVRLittleEndian}, None),
+    "swells.dcm": ({"syntax": DeflatedExplicitVRLittleEndian, "pixels": FLAT}, None),
+    "video.dcm": ({"syntax": MPEG2MPML, "data": [b"film"]}, UNREAD.format(MPEG2MPML)),
     "huge.dcm": (HUGE, None),
     "black.dcm": (BLACK, None),
     "cut.dcm": ({"data": GREY.tobytes()[:600]}, None),
@@ -494,7 +578,7 @@ BAD = {
     "frames.dcm": ({"NumberOfFrames": 2, "data": GREY.tobytes() * 2}, None),
     "progressive.dcm": (
         {"syntax": JPEGBaseline8Bit, "data": [as_bytes(GREY, "JPEG", progressive=True)]},
-        "a JPEG of a coding that this page does not read",
+        "a JPEG of a rare coding, which this page does not read: convert it to PNG",
     ),
     "damaged.dcm": ({"syntax": JPEG2000Lossless, "data": [b"film"]}, None),
 }
@@ -578,6 +662,16 @@ def test_a_grey_film_is_unlike_where_the_gate_of_python_calls_it_so(page, detect
         assert shown["unlike"].eq("yes").tolist() == unlike.tolist(), distances
         assert shown["probability"].isna().tolist() == unlike.tolist()
         assert 2 <= unlike.sum() <= 6 if LIMITS[name] == LIMIT else not unlike.any(), distances
+
+
+def test_a_detector_that_reconstructs_shows_its_reconstruction(page, films):
+    add(page, films[:1])
+    seen = look_at(page, films[0])
+    pictures = {name: page.value(f"({RECONSTRUCTION})({json.dumps(name)})") for name in SETTINGS}
+    assert pictures["chests"] is None
+    lowest, highest = min(seen["limbs"]["image"]), max(seen["limbs"]["image"])
+    shares = (np.array(seen["limbs"]["image"]) - lowest) / (highest - lowest)
+    np.testing.assert_allclose(pictures["limbs"], 255 * (1 - shares), atol=0.6)
 
 
 #: Steps of `prepare` as the page names them.

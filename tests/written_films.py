@@ -2,6 +2,7 @@
 
 import io
 import struct
+import zlib
 
 import numpy as np
 import pydicom
@@ -90,14 +91,70 @@ def as_bytes(pixels, kind, **options):
     return file.getvalue()
 
 
-def as_tiff(pixels, white_is_zero=False, order="<", orientation=1):
-    """Return the bytes of a plain TIFF: its photometric tag, byte order and turn are given."""
+def as_lossless_jpeg(pixels, bits):
+    """Return the bytes of a lossless JPEG (process 14, selection value 1), as machines write it.
+
+    Each level is coded as the difference from that to the left, or above in the first column: by
+    the number of its bits, in words of one length, and then by these.
+    """
+    levels = pixels.astype(int)
+    before = np.roll(levels, 1, axis=1)
+    before[1:, 0], before[0, 0] = levels[:-1, 0], 2 ** (bits - 1)
+    words = []
+    for apart in (levels - before).ravel().tolist():
+        size = abs(apart).bit_length()
+        words.append(f"{size:05b}")
+        words.append(f"{apart if apart > 0 else apart + 2**size - 1:0{size}b}" if size else "")
+    coded = "".join(words)
+    coded += "1" * (-len(coded) % 8)
+    sizes = bytes([0, *(17 * (length == 5) for length in range(1, 17)), *range(17)])
+    height, width = pixels.shape
+    head = b"\xff\xd8\xff\xc3" + struct.pack(">HBHHBBBB", 11, bits, height, width, 1, 1, 0x11, 0)
+    head += b"\xff\xc4" + struct.pack(">H", 2 + len(sizes)) + sizes
+    head += b"\xff\xda" + struct.pack(">HBBBBBB", 8, 1, 1, 0, 1, 0, 0)
+    body = int(coded, 2).to_bytes(len(coded) // 8, "big").replace(b"\xff", b"\xff\0")
+    return head + body + b"\xff\xd9"
+
+
+def chunk(kind, content):
+    """Return the bytes of a part of a PNG."""
+    checksum = struct.pack(">I", zlib.crc32(kind + content))
+    return struct.pack(">I", len(content)) + kind + content + checksum
+
+
+def png(width, height, packed):
+    """Return the bytes of a grey PNG whose header states a size, whatever is packed."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    parts = [chunk(b"IHDR", header), chunk(b"IDAT", packed), chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def as_tiff(pixels, white_is_zero=False, order="<", orientation=1, tags=None):
+    """Return the bytes of a plain TIFF: its photometric tag, byte order and turn are given.
+
+    `tags` are further ones, of numbers of 32 bits.
+    """
     height, width = pixels.shape
     data = pixels.astype(pixels.dtype.newbyteorder(order)).tobytes()
     bits, photometric = 8 * pixels.dtype.itemsize, 0 if white_is_zero else 1
-    tags = {256: width, 257: height, 258: bits, 259: 1, 262: photometric, 273: 8}
-    tags |= {274: orientation, 277: 1, 278: height, 279: len(data)}
-    entries = [struct.pack(order + "HHIHH", tag, 3, 1, value, 0) for tag, value in tags.items()]
+    plain = {256: width, 257: height, 258: bits, 259: 1, 262: photometric, 273: 8}
+    plain |= {274: orientation, 277: 1, 278: height, 279: len(data)}
+    entries = [struct.pack(order + "HHIHH", tag, 3, 1, value, 0) for tag, value in plain.items()]
+    entries += [
+        struct.pack(order + "HHII", tag, 4, 1, value) for tag, value in (tags or {}).items()
+    ]
     head = (b"II" if order == "<" else b"MM") + struct.pack(order + "HI", 42, 8 + len(data))
     directory = struct.pack(order + "H", len(entries)) + b"".join(entries) + bytes(4)
     return head + data + directory
+
+
+def stated(tiff, width, height):
+    """Return the bytes of a TIFF whose header states another size than it has."""
+    tiff = bytearray(tiff)
+    directory = int.from_bytes(tiff[4:8], "little")
+    for n in range(int.from_bytes(tiff[directory : directory + 2], "little")):
+        at = directory + 2 + 12 * n
+        tag = int.from_bytes(tiff[at : at + 2], "little")
+        if size := {256: width, 257: height}.get(tag):
+            tiff[at : at + 12] = struct.pack("<HHII", tag, 4, 1, size)
+    return bytes(tiff)

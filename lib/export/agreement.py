@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
+import pandas as pd
 
 from lib import files
 from lib.datasets.table import load_index
@@ -52,13 +53,16 @@ def difference(part: Part, path: Path) -> float:
 
 def validation_films(part: Part) -> np.ndarray:
     """Return FILMS validation films or all, if fewer, uint8 (n, s, s), as the part reads them."""
-    features = part.features
-    if features and features.kind != "films":
-        films = features._replace(kind="films", weights="", seed=0)
-        index = load_index(files.index(part.fit.dataset))
-        path = files.features(part.fit.dataset, "films", films.folder)
-        pictures = np.load(path, mmap_mode="r")
-    else:
-        index, pictures = index_and_images(part.fit)
+    index, pictures = index_and_films(part)
     rows = np.flatnonzero(index["split"].eq("validation"))[:FILMS]
     return np.asarray(pictures[rows])
+
+
+def index_and_films(part: Part) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return the index of a part's data set, and its films as the exported graph reads them."""
+    features = part.features
+    if not features or features.kind == "films":
+        return index_and_images(part.fit)
+    films = features._replace(kind="films", weights="", seed=0)
+    path = files.features(part.fit.dataset, "films", films.folder)
+    return load_index(files.index(part.fit.dataset)), np.load(path, mmap_mode="r")

@@ -26,7 +26,7 @@ def shown(stored: np.ndarray, film: Dataset) -> np.ndarray:
     if film.PhotometricInterpretation == "PALETTE COLOR":
         stored = _coloured(stored, film)
     if stored.ndim == 3:
-        return stored @ GREY_WEIGHTS
+        return _grey_of(stored)
     if stored.dtype.itemsize > 2:
         return _in_few_bits(_of_levels(stored, film))
     # A pixel's grey depends on its level alone, and millions of pixels have a few thousand levels.
@@ -59,6 +59,15 @@ def _of_levels(stored: np.ndarray, film: Dataset) -> np.ndarray:
         return grey
     grey = grey.astype(np.float64) if grey.dtype.kind == "i" else grey  # -32768 has no negative
     return grey.max() - grey
+
+
+def _grey_of(colours: np.ndarray) -> np.ndarray:
+    """Return the grey of colours (h, w, 3), float32 (h, w).
+
+    Sums of float64 are exact here and rounded once. Those of float32 depend on the processor in the
+    last bit, which decides on a grey level of a flat film that is equalised.
+    """
+    return (colours @ GREY_WEIGHTS.astype(np.float64)).astype(np.float32)
 
 
 def _coloured(stored: np.ndarray, film: Dataset) -> np.ndarray:

@@ -87,7 +87,9 @@ class PatchCore(FeatureStatistics):
         side = self.shape[0]
         p = self.patches(x)
         squared = _squared_distances(p, self.cells)  # (n, places, cells of the memory)
-        nearest = -ops.top_k(-squared, self.neighbours)[0]
+        near = ops.top_k(-squared, self.neighbours)[1]
+        # Products of 32 bits make some 1e-3 of a distance of 0, as of black cells: these are exact.
+        nearest = -ops.top_k(-_squared_differences(p, self.cells, near), self.neighbours)[0]
         distances = ops.sqrt(ops.maximum(nearest, 1e-12))  # of each cell, ascending
         cells = ops.reshape(distances[..., 0], (-1, side, side))
         return self.of_cells(cells) | {"maximum": self.reweighted_maximum(distances)}
@@ -139,3 +141,11 @@ def _squared_distances(p, memory):
         + ops.sum(ops.square(memory), axis=-1)[None]
         - 2 * products
     )
+
+
+def _squared_differences(p, memory, near):
+    """Return squared distances of p to the cells `near` of the memory, both (n, places, k)."""
+    places, size, channels = memory.shape
+    first = ops.reshape(size * ops.arange(places, dtype=near.dtype), (places, 1))
+    cells = ops.take(ops.reshape(memory, (-1, channels)), near + first, axis=0)
+    return ops.sum(ops.square(p[:, :, None] - cells), axis=-1)

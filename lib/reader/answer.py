@@ -53,7 +53,8 @@ class Answer(NamedTuple):
     unlike: bool  # whether the film is unlike those that the detector learned from
     context: Context
     small_map: Map | None
-    reconstruction: np.ndarray | None = None  # uint8 (s, s), of the prepared picture
+    prepared: np.ndarray | None = None  # uint8 (s, s), the picture that is reconstructed
+    reconstruction: np.ndarray | None = None  # uint8 (s, s)
 
     @property
     def flags(self) -> dict[str, bool]:

@@ -58,7 +58,17 @@ def thumbnail(path: Path, shape: tuple[int, int], small_map: Map | None, side: i
     if values is not None and small_map is not None:
         red = opacity(cv2.resize(values, size), scale_of(small_map))[..., None]
         pictures.append(np.uint8((1 - red) * film + red * RED))
-    _, content = cv2.imencode(".jpg", np.hstack(pictures), [cv2.IMWRITE_JPEG_QUALITY, 85])
+    return _address(np.hstack(pictures))
+
+
+def compared(prepared: np.ndarray, reconstruction: np.ndarray) -> str:
+    """Return what a detector saw, and next to it the reconstruction, as the address of a JPEG."""
+    return _address(np.hstack([burned_in.without_text(one) for one in (prepared, reconstruction)]))
+
+
+def _address(picture: np.ndarray) -> str:
+    """Return a picture as the address of a JPEG picture, which holds it."""
+    _, content = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 85])
     return f"data:image/jpeg;base64,{base64.b64encode(content.tobytes()).decode()}"
 
 

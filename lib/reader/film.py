@@ -51,15 +51,17 @@ def load(path: Path, settings: list[dict]) -> Film:
     return Film(path, grey.shape, images, matrices, coloured)
 
 
-def batches(paths: list[Path], settings: list[dict]) -> Iterator[list[Film | Refused]]:
-    """Yield the films of `paths` in order, TOGETHER at a time, with a progress bar.
+def batches(
+    paths: list[Path], settings: list[dict], title: str = "films"
+) -> Iterator[list[Film | Refused]]:
+    """Yield the films of `paths` in order, TOGETHER at a time, with a progress bar of a title.
 
     Workers read ahead of the detector by a few batches only, so that memory does not grow with the
     number of films. A few films are read by this process alone.
     """
     groups = [paths[start : start + TOGETHER] for start in range(0, len(paths), TOGETHER)]
     task = partial(_attempt_all, settings=settings)
-    with tqdm(total=len(paths), desc="films", unit="film") as bar:
+    with tqdm(total=len(paths), desc=title, unit="film") as bar:
         for batch in _in_order(task, groups):
             yield batch
             bar.update(len(batch))

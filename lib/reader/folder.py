@@ -14,8 +14,8 @@ from lib.datasets.listing import files_below
 from lib.datasets.table import ODD_NAMES
 from lib.errors import BadData
 from lib.reader.answer import DISCLAIMER
-from lib.reader.answers import Answers, ranked, table
-from lib.reader.page import page
+from lib.reader.answers import Answered, Answers, ranked, table
+from lib.reader.page import PICTURES, page
 from lib.reader.reading import Reader
 
 OUTPUT = files.BUILD / "read"
@@ -56,6 +56,7 @@ def read(place: Path, reader: Reader, output: Path = OUTPUT) -> Answers:
     """
     check_output(place, output)
     answers = ranked(reader.read_all(files_in(place)), reader.context)
+    answers = _with_reconstructions(answers, reader)
     read_at = f"{pd.Timestamp.now('UTC'):%Y-%m-%d %H:%M:%S} UTC"
     text = page(answers, TABLE, read_at)
     with (
@@ -67,6 +68,14 @@ def read(place: Path, reader: Reader, output: Path = OUTPUT) -> Answers:
         quoting = csv.QUOTE_NONNUMERIC  # a name may hold the end of a line
         rows.to_csv(unfinished_table, index=False, errors=ODD_NAMES, quoting=quoting)
     return answers
+
+
+def _with_reconstructions(answers: Answers, reader: Reader) -> Answers:
+    """Return the answers; those that have a picture on the page also have a reconstruction."""
+    shown, others = answers.read[:PICTURES], answers.read[PICTURES:]
+    completed = reader.reconstructed([one.answer for one in shown])
+    numbered = [Answered(one.number, new) for one, new in zip(shown, completed, strict=True)]
+    return answers._replace(read=[*numbered, *others])
 
 
 def summary(answers: Answers, output: Path) -> str:

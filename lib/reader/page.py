@@ -12,7 +12,7 @@ from lib.films import UnreadableFilm
 from lib.prose import by_reason
 from lib.reader.answer import DISCLAIMER, Map
 from lib.reader.answers import Answered, Answers
-from lib.reader.drawing import thumbnail
+from lib.reader.drawing import compared, thumbnail
 from lib.reader.gate import LIMIT
 from lib.templates import rendered
 
@@ -33,6 +33,7 @@ def page(answers: Answers, table: str, read_at: str) -> str:
         "reader",
         answers=answers,
         pictures=_pictures(answers.read[:PICTURES]),
+        reconstructions=_reconstructions(answers.read[:PICTURES]),
         problems=by_reason(problems).to_dict("records") if len(problems) else [],
         context=answers.context,
         limit=LIMIT,
@@ -49,6 +50,15 @@ def _pictures(answers: list[Answered]) -> dict[int, str]:
     films = [(one.answer.path, one.answer.shape, one.answer.small_map) for one in answers]
     drawn = processes.each(_picture, films, "pictures", "film", chunk=16)
     return {one.number: picture for one, picture in zip(answers, drawn, strict=True)}
+
+
+def _reconstructions(answers: list[Answered]) -> dict[int, str]:
+    """Return of each film that is reconstructed, by its number, what was seen and what was made."""
+    return {
+        number: compared(answer.prepared, answer.reconstruction)
+        for number, answer in answers
+        if answer.prepared is not None and answer.reconstruction is not None
+    }
 
 
 def _picture(of_film: tuple[Path, tuple[int, int], Map | None]) -> str:

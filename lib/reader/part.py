@@ -17,14 +17,19 @@ class Part(Scorer):
         super().__init__(fit, score_name)
         self.scored = scored
 
-    def reconstruction(self, image: np.ndarray) -> np.ndarray | None:
-        """Return the reconstruction of a picture (s, s) as uint8 (s, s); None without one."""
+    @property
+    def reconstructs(self) -> bool:
+        """Whether films are reconstructed; what methods on features reconstruct are these."""
+        from lib.detector import Detector
+
+        has_one = type(self.detector).reconstruction is not Detector.reconstruction
+        return has_one and not self.features
+
+    def reconstructions(self, images: np.ndarray) -> np.ndarray:
+        """Return the reconstructions of pictures (n, s, s) as uint8 (n, s, s)."""
         from lib.samples import to_grey
 
-        if self.features:  # what is reconstructed are features
-            return None
-        drawn = self.detector.reconstruction(self.inputs(image[None]))
-        return None if drawn is None else to_grey(drawn)[0]
+        return to_grey(self.detector.reconstruction(self.inputs(images)))
 
     @cached_property
     def scale(self) -> tuple[float, float] | None:

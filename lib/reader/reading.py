@@ -1,7 +1,7 @@
 """The reader: a trained detector of the study that answers for films from files."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 
@@ -52,19 +52,39 @@ class Reader:
     def read(self, path: str | PathLike) -> Answer:
         """Return the answer for one film. Raises UnreadableFilm with the reason."""
         film = load(Path(path), self.settings)
-        (answer,) = self._answers([film])
-        return answer._replace(reconstruction=self._reconstruction(film))
+        answers = self._answers([film])
+        (answer,) = self._with_reconstructions(answers, [film]) if self.reconstructs else answers
+        return answer
 
     def read_all(self, paths: list[Path]) -> Iterator[Answer | Refused]:
         """Yield an answer for each film in order, or the reason for a file that is not read.
 
-        The answers have no reconstruction, which may take longer than all the rest. Many films are
-        read by several processes, so that a script calls this under `if __name__ == "__main__"`.
+        The answers have no reconstruction, which may take longer than all the rest: `reconstructed`
+        adds those of some. Many films are read by several processes, so that a script calls this
+        under `if __name__ == "__main__"`.
         """
         for batch in batches(paths, self.settings):
             answers = iter(self._answers([film for film in batch if isinstance(film, Film)]))
             for film in batch:
                 yield film if isinstance(film, Refused) else next(answers)
+
+    def reconstructed(self, answers: list[Answer]) -> list[Answer]:
+        """Return answers with the reconstructions of their films, which are read again for that.
+
+        A film that was removed since has none.
+        """
+        if not self.reconstructs:
+            return answers
+        completed: list[Answer] = []
+        paths = [answer.path for answer in answers]
+        for batch in batches(paths, self.settings, "reconstructions"):
+            completed += self._with_reconstructions(answers[len(completed) :], batch)
+        return completed
+
+    @property
+    def reconstructs(self) -> bool:
+        """Whether the detector reconstructs films; a fusion does not."""
+        return not self.choice.rule and self.parts[0].reconstructs
 
     def _answers(self, films: list[Film]) -> list[Answer]:
         if not films:
@@ -133,12 +153,22 @@ class Reader:
         values = np.asarray(outputs[place].maps)[n]
         return Map(values, matrix, part.settings["size"], part.fit.method, part.scale)
 
-    def _reconstruction(self, film: Film) -> np.ndarray | None:
-        """Return the reconstruction by a fit; a fusion has none."""
-        if self.choice.rule:
-            return None
+    def _with_reconstructions(
+        self, answers: list[Answer], batch: Sequence[Film | Refused]
+    ) -> list[Answer]:
+        """Return the answers for the files of a batch; of those read, with reconstructions."""
         (part,) = self.parts
-        return part.reconstruction(film.images[self.settings.index(part.settings)])
+        films = [film for film in batch if isinstance(film, Film)]
+        if not films:
+            return answers[: len(batch)]
+        images = self._images(films, part.settings)
+        pairs = zip(images, part.reconstructions(images), strict=True)
+        drawn = dict(zip([film.path for film in films], pairs, strict=True))
+        completed = []
+        for answer in answers[: len(batch)]:
+            prepared, reconstruction = drawn.get(answer.path, (None, None))
+            completed.append(answer._replace(prepared=prepared, reconstruction=reconstruction))
+        return completed
 
 
 def _scored(choice: Choice) -> tuple[list[Scored], Scored]:

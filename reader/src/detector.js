@@ -29,7 +29,8 @@ export class Detector {
 
   /**
    * Return the answer for a film: its score; its map (of a fusion, that of the part that is most
-   * certain), with the scale, the prepared picture, its matrix and steps; and how unlike the film is.
+   * certain), with the scale, the prepared picture, its matrix and steps; its reconstruction (a fusion
+   * has none); and how unlike the film is.
    */
   async answer(film) {
     const prepared = once((settings) => prepare(film, settings));
@@ -42,7 +43,8 @@ export class Detector {
     const shown = leading(outputs, standardised(scores, this.facts.rule));
     const scale = this.parts[shown].map_scale;
     const unlike = this.gate ? await this.#unlikeness(film, prepared) : null;
-    return { score: joined(scores, this.facts.rule), scale, unlike, ...without(outputs[shown], "score") };
+    const reconstruction = this.parts.length === 1 ? outputs[0].reconstruction : null;
+    return { ...outputs[shown], reconstruction, score: joined(scores, this.facts.rule), scale, unlike };
   }
 
   /** unlikeness: of a film, in the unit of the gate (lib/reader/gate.py); infinite of a picture in colours. */
@@ -69,10 +71,19 @@ async function network(file, folder) {
 
 async function run(network, image) {
   const films = new ort.Tensor("float32", toFloat(image), [1, image.height, image.width, 1]);
-  const { score, map } = await network.run({ films });
-  const [, height, width] = map?.dims ?? [];
-  return { score: score.data[0], map: map ? picture(map.data, width, height) : null };
+  const { score, map, reconstruction } = await network.run({ films });
+  return { score: score.data[0], map: asPicture(map), reconstruction: asPicture(reconstruction, grey) };
 }
+
+/** The picture of an output of the network, if it has that output, with each value changed as asked. */
+function asPicture(output, change) {
+  if (!output) return null;
+  const [, height, width] = output.dims;
+  return picture(change ? Uint8Array.from(output.data, change) : output.data, width, height);
+}
+
+/** to_grey of lib/samples.py: a grey level of 8 bits from a value in [-1, 1]. */
+const grey = (value) => Math.min(Math.max(Math.round((value + 1) * 127.5), 0), 255);
 
 /** The number of the part whose map is shown: of those with one, that with the largest value. */
 function leading(outputs, values) {
@@ -89,5 +100,3 @@ function once(compute) {
     return results.get(key);
   };
 }
-
-const without = (object, name) => Object.fromEntries(Object.entries(object).filter(([key]) => key !== name));

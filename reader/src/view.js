@@ -60,6 +60,7 @@ function card(answer, detector, read, baseRate, look) {
         : make("p", {}, "This method has no map."),
       steps(answer, name),
       make("figure", {}, prepared(answer, name), make("figcaption", {}, `what the detector sees, ${answer.image.width} x ${answer.image.height} pixels`)),
+      reconstructed(answer, name),
     ),
   );
   return { element, redraw };
@@ -92,6 +93,14 @@ function steps({ steps }, name) {
     make("ol", { class: "steps", "aria-label": `From the film to what ${name} sees` }, shown),
     others.length ? make("p", {}, `Nothing to do: ${others.join("; ")}.`) : null,
   );
+}
+
+/** What the detector made of what it sees, where it reconstructs films. */
+function reconstructed({ reconstruction }, name) {
+  if (!reconstruction) return null;
+  const drawn = canvas(reconstruction, `Reconstruction by ${name} of what it sees`);
+  drawn.classList.add("reconstruction");
+  return make("figure", {}, drawn, make("figcaption", {}, "its reconstruction"));
 }
 
 function prepared({ image }, name) {

@@ -123,14 +123,14 @@ def test_patchcore_is_the_distance_to_the_nearest_normal_cell(same_place):
         distances = np.stack([distances[:, place, :, place] for place in range(16)], axis=1)
     nearest = np.sort(distances.reshape(3, 16, -1), axis=-1)
     outputs = detector.predict(x, verbose=0)
-    np.testing.assert_allclose(outputs["mean"], nearest[..., 0].mean(axis=1), rtol=1e-3)
+    np.testing.assert_allclose(outputs["mean"], nearest[..., 0].mean(axis=1), rtol=1e-5)
     place = nearest[..., 0].argmax(axis=1)
     largest = nearest[np.arange(3), place, :3]
     powers = np.exp(largest / np.sqrt(176))
     expected = (1 - powers[:, 0] / powers.sum(axis=1)) * largest[:, 0]
-    np.testing.assert_allclose(outputs["maximum"], expected, rtol=1e-3)
+    np.testing.assert_allclose(outputs["maximum"], expected, rtol=1e-5)
     own = detector.predict(normal, verbose=0)["mean"]
-    assert own.max() < 0.05 * outputs["mean"].min(), "a film of the memory is at no distance"
+    assert own.max() < 1e-4 * outputs["mean"].min(), "a film of the memory is at no distance"
 
 
 def test_a_patch_is_the_mean_of_a_cell_and_its_neighbours():

@@ -2,7 +2,7 @@
 
 import { Decoder as Lossless } from "jpeg-lossless-decoder-js";
 
-import { Refusal } from "./refusals.js";
+import { notRead, Refusal } from "./refusals.js";
 
 const LOADERS = {
   jpeg: () => import("@cornerstonejs/codec-libjpeg-turbo-8bit/decodewasmjs"),
@@ -28,7 +28,7 @@ export async function decodedBy(name, stream) {
     const { width, height, bitsPerSample, componentCount } = decoder.getFrameInfo();
     const bytes = decoder.getDecodedBuffer().slice();
     const planes = name === "jpegLs" && componentCount > 1 && decoder.getInterleaveMode() === 0;
-    if (planes) throw new Refusal("colours in planes, which this page does not read");
+    if (planes) throw notRead("a JPEG-LS with colours in planes");
     return { data: words(bytes, bitsPerSample), width, height, channels: componentCount };
   } catch (error) {
     throw error instanceof Refusal ? error : new Refusal("truncated or damaged");

@@ -10,7 +10,7 @@ import { rgbOf } from "./colours.js";
 import { shown } from "./display.js";
 import { missingPreamble } from "./kinds.js";
 import { decodedLossy } from "./lossy_jpeg.js";
-import { checkSize, Refusal } from "./refusals.js";
+import { checkSize, notRead, Refusal } from "./refusals.js";
 import { bytesOf, element, number, text } from "./tags.js";
 
 const BASE = "1.2.840.10008.1.2";
@@ -25,8 +25,8 @@ const DECODERS = {
   [`${BASE}.4.70`]: decodedLossless,
   [`${BASE}.4.80`]: (stream) => decodedBy("jpegLs", stream),
   [`${BASE}.4.81`]: (stream) => decodedBy("jpegLs", stream),
-  [`${BASE}.4.90`]: (stream) => decodedBy("jpeg2000", stream),
-  [`${BASE}.4.91`]: (stream) => decodedBy("jpeg2000", stream),
+  // JPEG 2000, and that of high throughput.
+  ...Object.fromEntries([90, 91, 201, 202, 203].map((number) => [`${BASE}.4.${number}`, (stream) => decodedBy("jpeg2000", stream)])),
   [RUNS]: decodedRuns,
 };
 const YBR = ["YBR_FULL", "YBR_FULL_422"];
@@ -35,6 +35,7 @@ const NO_FILMS = ["SR", "PR", "KO", "DOC", "SEG", "REG", "RTSTRUCT", "RTPLAN", "
 // Storage classes of objects that describe films, by the numbers that follow the root.
 const STORAGE = "1.2.840.10008.5.1.4.1.1.";
 const OBJECTS = { 9: "waveform", 11: "presentation state", 66: "raw data or segmentation", 88: "report", 104: "document" };
+const RADIOTHERAPY = 481; // images, doses and plans, of which the first alone are films
 
 /** read_dicom: the grey levels of a film as a viewer shows them. */
 export async function readDicom(bytes) {
@@ -90,7 +91,8 @@ function syntaxOf(data) {
 }
 
 function checkedSize(film) {
-  const kind = film.storage.startsWith(STORAGE) ? OBJECTS[film.storage.slice(STORAGE.length).split(".")[0]] : null;
+  const [group, member] = film.storage.startsWith(STORAGE) ? film.storage.slice(STORAGE.length).split(".").map(Number) : [];
+  const kind = group === RADIOTHERAPY && member > 1 ? "radiotherapy" : OBJECTS[group];
   if (kind) throw new Refusal(`not a film: ${kind}`);
   const [rows, columns] = [number(film, "Rows"), number(film, "Columns")];
   if (!rows || !columns) {
@@ -120,7 +122,7 @@ async function decoded(film, syntax, pixels, header) {
     return native(film, header);
   }
   const decoder = DECODERS[syntax];
-  if (!decoder) throw new Refusal(`a DICOM in an unsupported transfer syntax: ${syntax}`);
+  if (!decoder) throw notRead(`a DICOM in the transfer syntax ${syntax}`);
   const stream = parser.readEncapsulatedPixelDataFromFragments(film, pixels, 0, pixels.fragments.length);
   checkFrame(stream, syntax, header);
   const { data, channels } = await decoder(stream, { ...header, bits: header.allocated });
@@ -158,7 +160,7 @@ function isYbr(stream, syntax, { colour }) {
 /** _native: uncompressed pixels; shifted down where they occupy the high bits of their words. */
 function native(film, header) {
   const { allocated, bits, channels, width, height } = header;
-  if (![8, 16, 32].includes(allocated)) throw new Refusal(`${allocated} bits per pixel, which this page does not read`);
+  if (![8, 16, 32].includes(allocated)) throw notRead(`a DICOM of ${allocated} bits per pixel`);
   if (channels === 3) return { data: colours(film, header), channels };
   const words = wordsOf(film, header, width * height);
   const low = (number(film, "HighBit") ?? 0) + 1 - bits;
@@ -173,7 +175,7 @@ function colours(film, header) {
   const { colour, width, height } = header;
   const pixels = width * height;
   if (colour === "YBR_FULL_422") return rgbOf(spread(wordsOf(film, header, 2 * pixels)));
-  if (!["RGB", "YBR_FULL"].includes(colour)) throw new Refusal(`colours coded as ${colour}, which this page does not read`);
+  if (!["RGB", "YBR_FULL"].includes(colour)) throw notRead(`a DICOM with colours coded as ${colour}`);
   const words = wordsOf(film, header, 3 * pixels);
   const planes = number(film, "PlanarConfiguration") === 1;
   const levels = planes ? words.map((_, n) => words[(n % 3) * pixels + Math.floor(n / 3)]) : words;

@@ -28,12 +28,11 @@ export function shown({ data, channels }, header, film) {
   return grey instanceof Uint8Array || grey instanceof Uint16Array ? grey : Float32Array.from(grey);
 }
 
-/** The grey of colours; rounded after each sum, as numpy does: the last bit may decide on a grey level. */
+/** _grey_of: the grey of colours, rounded once; the last bit may decide on a grey level. */
 function weighted(colours) {
   const [red, green, blue] = GREY_WEIGHTS;
   return Float32Array.from({ length: colours.length / 3 }, (_, n) => {
-    const both = Math.fround(Math.fround(red * colours[3 * n]) + green * colours[3 * n + 1]);
-    return both + blue * colours[3 * n + 2];
+    return red * colours[3 * n] + green * colours[3 * n + 1] + blue * colours[3 * n + 2];
   });
 }
 

@@ -4,7 +4,7 @@ import { codedSize, segments } from "./coded_size.js";
 import { decodedBy } from "./codecs.js";
 import { inGrey } from "./colours.js";
 import { orientationIn, upright } from "./exif.js";
-import { checkSize, Refusal } from "./refusals.js";
+import { checkSize, notRead, Refusal } from "./refusals.js";
 
 const EXIF = 0xe1; // marker of the segment that may hold an orientation
 const END = 0xd9; // marker of the end
@@ -14,7 +14,7 @@ export async function readJpeg(bytes) {
   const size = codedSize(bytes);
   if (!size) throw new Refusal("truncated or damaged");
   checkSize(size[0], size[1]);
-  if (!(size[2] === 1 || size[2] === 3)) throw new Refusal("a JPEG of four inks, which this page does not read");
+  if (!(size[2] === 1 || size[2] === 3)) throw notRead("a JPEG of four inks");
   if (!isComplete(bytes)) throw new Refusal("truncated or damaged");
   const { data, width, height, channels } = await decodedBy("jpeg", bytes);
   return upright(inGrey({ data, width, height, depth: 8, channels }), orientation(bytes));

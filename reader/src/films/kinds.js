@@ -1,6 +1,6 @@
 // Recognise a file by its first bytes: lib/films/kinds.py.
 
-import { LARGEST_FILE, Refusal } from "./refusals.js";
+import { LARGEST_FILE, notRead, Refusal } from "./refusals.js";
 
 export const HEAD = 512; // bytes from which the kind is recognised
 const PREAMBLE = 132; // bytes, the last four of which are DICM
@@ -43,7 +43,7 @@ export function kindOf(bytes, size) {
   const kind = first(READ, head);
   if (kind) return kind;
   const other = first(NOT_READ, head);
-  if (other) throw new Refusal(`${other}, which this page does not read: convert it to PNG`);
+  if (other) throw notRead(other);
   const name = first(NO_FILMS, head);
   throw new Refusal(name ? `not an image: ${name}` : "not an image");
 }

@@ -7,7 +7,7 @@
 
 import { segments } from "./coded_size.js";
 import { Codes, readCodes, ZIGZAG } from "./huffman.js";
-import { Refusal } from "./refusals.js";
+import { notRead, Refusal } from "./refusals.js";
 import { upsampled } from "./upsampling.js";
 
 const [BASELINE, EXTENDED, STEPS, HUFFMAN, RESTART, SCAN] = [0xc0, 0xc1, 0xdb, 0xc4, 0xdd, 0xda]; // markers
@@ -84,10 +84,10 @@ function sizeOf(view, at) {
 
 /** Refuse a picture that is not coded in one scan, or with colours at less than half the resolution. */
 function checkScan(view, at, end, { components }) {
-  if (!components) throw new Refusal("a JPEG of a coding that this page does not read");
+  if (!components) throw notRead("a JPEG of a rare coding");
   const isWhole = view.getUint8(at + 4) === components.length && view.getUint8(end - 2) === 63;
   const areUsual = components.every(({ across, down }) => [1, 2].includes(across) && [1, 2].includes(down));
-  if (!isWhole || !areUsual) throw new Refusal("a JPEG of a coding that this page does not read");
+  if (!isWhole || !areUsual) throw notRead("a JPEG of a rare coding");
 }
 
 /** Read the steps of the quantisation, in the order of the places; return where they end. */

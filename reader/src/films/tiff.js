@@ -4,7 +4,8 @@ import { decode, isMultiPage } from "tiff";
 
 import { picture } from "../opencv.js";
 import { inGrey } from "./colours.js";
-import { checkSize, Refusal } from "./refusals.js";
+import { checkSize, LARGEST, notRead, Refusal } from "./refusals.js";
+import { checkUnpacked } from "./tiff_strips.js";
 
 const [WHITE_IS_ZERO, PALETTE] = [0, 3]; // photometric interpretations
 const [UNSIGNED, FLOAT] = [1, 3]; // sample formats
@@ -15,6 +16,7 @@ export function readTiff(bytes) {
   checkSize(header.width, header.height);
   if (isMultiPage(bytes)) throw new Refusal("several frames, not one film");
   if (!isUsual(header)) throw rare();
+  checkUnpacked(bytes, header);
   const [film] = decoded(bytes, { pages: [0] });
   const { data, width, height, bitsPerSample: depth, components: channels } = film;
   if (film.sampleFormat === FLOAT) return picture(data, width, height);
@@ -26,6 +28,7 @@ export function readTiff(bytes) {
 /** Whether the decoder gives the same grey levels as Pillow. */
 function isUsual(header) {
   const { type, tiled, components, sampleFormat, bitsPerSample, planarConfiguration, fillOrder, associatedAlpha } = header;
+  if (components > 4 || (tiled && header.tileWidth * header.tileHeight > LARGEST)) return false;
   if (fillOrder !== 1 || associatedAlpha || (components > 1 && (tiled || planarConfiguration !== 1))) return false;
   if (sampleFormat === FLOAT) return bitsPerSample === 32 && components === 1 && type !== WHITE_IS_ZERO;
   return sampleFormat === UNSIGNED && !(type === PALETTE && bitsPerSample !== 8);
@@ -39,4 +42,4 @@ function decoded(bytes, options) {
   }
 }
 
-const rare = () => new Refusal("a TIFF of a coding that this page does not read: convert it to PNG");
+const rare = () => notRead("a TIFF of a rare coding");
