@@ -105,7 +105,12 @@ def test_a_backend_that_does_not_run_here_is_named(copy, monkeypatch, backend):
     [
         ("study", "datasets: [mura, nih, rsna]", "datasets: [mura, nih, rnsa]", "data set rnsa"),
         ("study", "methods: [autoencoder", "methods: [autoencodr", "has no entry autoencodr"),
-        ("study", "methods: [deep_sad]", "methods: [deep_sda]", "has no entry deep_sda"),
+        (
+            "study",
+            "patchcore, linear_probe]",
+            "patchcore, linear_prob]",
+            "has no entry linear_prob",
+        ),
     ],
 )
 def test_names_of_the_grid_that_nothing_describes(tmp_path, monkeypatch, file, old, new, sentence):
