@@ -31,6 +31,7 @@ P_HOLM = "_p_holm"  # after the metric whose p value it is
 #: What is recorded of a network that was given no known abnormal film, and learns from these alone.
 UNTAUGHT = r"learns from labelled films .* it was given \d+ normal and 0 abnormal ones"
 CHANGED_NOTHING = "The variant changed nothing:"
+IN_SETTING = ("labels", "contamination", "phantoms")  # parameters that a setting names
 VARIANT = ["method", "variant", "short", "percent", "setting"]
 OVER_SEEDS = ["value", "sd", "low", "high", "seeds", "n", "base_rate"]
 TABLES = {
@@ -179,9 +180,9 @@ def _named(ablation: Ablation, method: str, variant: str) -> dict:
 
 
 def _setting(method: str, change: dict) -> str:
-    """Return the labels of a fit in words, and other changes of the variant."""
+    """Return the setting of a fit, and what else its variant changes."""
     labels = part(method, put_over(change, entry_of(method))).setting
-    rest = {name: change[name] for name in change if name not in ("labels", "contamination")}
+    rest = {name: change[name] for name in change if name not in IN_SETTING}
     return f"{labels}, {variant_name(rest)}" if rest else labels
 
 

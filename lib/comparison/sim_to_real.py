@@ -6,24 +6,28 @@ than that at whose commit the other results on real films were recorded.
 
 import pandas as pd
 
-from lib import ROOT, prose
+from lib import ROOT, params, prose
 from lib.comparison import choices, claims, recorded, tables
 from lib.comparison.answer import films_of
 from lib.comparison.overview import changes
 
 FOLDER = recorded.FOLDER / "sim_to_real"
-KEYS = ["dataset", "method", "setting"]
+KEYS = ["dataset", "method", "films"]
+REAL = "real films"
 VERDICTS = {1: "clearly better", -1: "clearly worse", 0: "not clearly different"}
 
 
 def read() -> pd.DataFrame:
     """Return AUROC by data set, method and training films, with the difference from real films.
 
-    Columns of results.csv, of means over seeds, and `difference`, `from`, `to` and `p_holm`, which
-    the reference lacks. Without rows if the experiment is not recorded.
+    Columns of results.csv, of means over seeds, `films` and `difference`, `from`, `to` and
+    `p_holm`, which the reference lacks. Without rows if the experiment is not recorded.
     """
     path = ROOT / FOLDER / "results.csv"
     results = tables.read(path) if path.exists() else pd.DataFrame(columns=tables.COLUMNS)
+    pattern = f"({'|'.join(params.ON_PHANTOMS.values())})"
+    trained_on = results["setting"].astype(str).str.extract(pattern)[0]
+    results = results.assign(films=trained_on.fillna(REAL))
     means = results[results["metric"].eq("auroc_over_seeds")]
     change = changes(results).rename(columns={"value": "difference", "low": "from", "high": "to"})
     return means.merge(change[[*KEYS, "difference", "from", "to", "p_holm"]], on=KEYS, how="left")
@@ -33,14 +37,14 @@ def sentences(rows: pd.DataFrame) -> str:
     """Say per data set and kind of training how its methods compare with training on real films."""
     lines = []
     compared = rows.dropna(subset=["difference"])
-    for (dataset, setting), some in compared.groupby(["dataset", "setting"], sort=False):
+    for (dataset, films), some in compared.groupby(["dataset", "films"], sort=False):
         sides = claims.sides(some)
         parts = (
             f"{verdict} for {', '.join(map(_change, some[sides.eq(side)].itertuples()))}"
             for side, verdict in VERDICTS.items()
             if sides.eq(side).any()
         )
-        lines.append(f"- {films_of(dataset)}, {setting}: {'; '.join(parts)}.")
+        lines.append(f"- {films_of(dataset)}, {films}: {'; '.join(parts)}.")
     return "\n".join(lines)
 
 
@@ -53,7 +57,7 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "method": choices.with_marks(rows)["method"].map(prose.literal),
-            "trained on": rows["setting"],
+            "trained on": rows["films"],
             "AUROC [95 % interval]": [
                 prose.unbroken(prose.interval(row.value, row.low, row.high))
                 for row in rows.itertuples()
