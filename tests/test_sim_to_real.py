@@ -45,8 +45,8 @@ def test_what_phantoms_are_worth_is_what_is_clear_after_correction(root):
     table.to_csv(folder / "results.csv", index=False)
     shown = sim_to_real.read()
     alone, first = sim_to_real.sentences(shown).splitlines()
-    assert alone.endswith("phantoms alone: clearly worse for resnet (-0.200).")
-    assert first.endswith("phantoms first: not clearly different for resnet (+0.020).")
+    assert alone.endswith("phantoms alone**, clearly worse: resnet (-0.200).")
+    assert first.endswith("phantoms first**, no clear difference: resnet (+0.020).")
     of_real, of_alone, _ = sim_to_real.table(shown).to_dict("records")
     assert of_real["difference [95 % interval]"] == "" == of_real["p (Holm)"]
     assert "0.800" in of_real["AUROC [95 % interval]"]

@@ -14,7 +14,13 @@ from lib.comparison.overview import changes
 FOLDER = recorded.FOLDER / "sim_to_real"
 KEYS = ["dataset", "method", "films"]
 REAL = "real films"
-VERDICTS = {1: "clearly better", -1: "clearly worse", 0: "not clearly different"}
+#: By the side of a difference, and whether its interval is on one side of 0.
+VERDICTS = {
+    (1, True): "clearly better",
+    (-1, True): "clearly worse",
+    (0, True): "on one side of 0, but not after Holm's correction",
+    (0, False): "no clear difference",
+}
 
 
 def read() -> pd.DataFrame:
@@ -38,13 +44,13 @@ def sentences(rows: pd.DataFrame) -> str:
     lines = []
     compared = rows.dropna(subset=["difference"])
     for (dataset, films), some in compared.groupby(["dataset", "films"], sort=False):
-        sides = claims.sides(some)
+        sides, apart = claims.sides(some), some["from"].gt(0) | some["to"].lt(0)
         parts = (
-            f"{verdict} for {', '.join(map(_change, some[sides.eq(side)].itertuples()))}"
-            for side, verdict in VERDICTS.items()
-            if sides.eq(side).any()
+            f"{verdict}: {', '.join(map(_change, some[alike].itertuples()))}"
+            for (side, is_apart), verdict in VERDICTS.items()
+            if (alike := sides.eq(side) & apart.eq(is_apart)).any()
         )
-        lines.append(f"- {films_of(dataset)}, {films}: {'; '.join(parts)}.")
+        lines.append(f"- **{films_of(dataset)}, {films}**, {'; '.join(parts)}.")
     return "\n".join(lines)
 
 
