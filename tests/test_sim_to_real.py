@@ -35,6 +35,7 @@ def test_what_phantoms_are_worth_is_what_is_clear_after_correction(root):
     rows = [
         dict(zip(("value", "low", "high"), numbers, strict=True))
         | {"dataset": "nih_peers", "method": "resnet", "metric": metric}
+        | {"commit": "0123456789", "profile": "quick"}
         | {"family": "ablation: sim_to_real", "setting": setting(films, metric)}
         for metric, of_films in NUMBERS.items()
         for films, numbers in of_films.items()
@@ -44,7 +45,8 @@ def test_what_phantoms_are_worth_is_what_is_clear_after_correction(root):
     table = pd.DataFrame(rows, columns=[*tables.COLUMNS, "commit", "profile"])
     table.to_csv(folder / "results.csv", index=False)
     shown = sim_to_real.read()
-    alone, first = sim_to_real.sentences(shown).splitlines()
+    alone, first, _, origin = sim_to_real.sentences(shown).splitlines()
+    assert origin == "Recorded at commit `0123456789`, with the profile `quick`."
     assert alone.endswith("phantoms alone**, clearly worse: resnet (-0.200).")
     assert first.endswith("phantoms first**, no clear difference: resnet (+0.020).")
     of_real, of_alone, _ = sim_to_real.table(shown).to_dict("records")

@@ -327,7 +327,7 @@ def _step(one: Best, kept: Best | None, test: Mapping | None) -> tuple[str, bool
             f"take {_valued(one)} if the labels exist or are cheap: its lead of {lead} over "
             f"{kept.name} is not clear {corrected} ({with_sign(test['p_holm'])}), but its interval "
             "lies above 0"
-        ), False
+        ), True
     if test["difference"] > 0:
         return (
             f"stay with {kept.name}, or take {_valued(one)} if the labels exist anyway: the two "

@@ -51,6 +51,11 @@ def sentences(rows: pd.DataFrame) -> str:
             if (alike := sides.eq(side) & apart.eq(is_apart)).any()
         )
         lines.append(f"- **{films_of(dataset)}, {films}**, {'; '.join(parts)}.")
+    if lines:
+        run = rows.iloc[0]
+        lines.append(
+            f"\nRecorded at commit `{run['commit']}`, with the profile `{run['profile']}`."
+        )
     return "\n".join(lines)
 
 
