@@ -180,7 +180,7 @@ def test_the_first_page_answers_for_real_films_before_phantoms(all_pages):
     words = " ".join(all_pages["index.html"].main.get_text(" ").split())
     assert 0 < words.index("On real films") < words.index("On phantoms")
     real, of_run = [image["alt"] for image in all_pages["index.html"].main("img")][:2]
-    assert "nih_peers: " in real and "rsna: " in of_run, "pictures in the same order"
+    assert "(nih_peers): " in real and "rsna: " in of_run, "pictures in the same order"
 
 
 def test_no_page_speaks_of_itself_in_the_names_of_the_code(all_pages):
