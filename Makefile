@@ -23,8 +23,8 @@ ifeq ($(shell command -v nvidia-smi),)
 	-exec python -m lib.lanes films
 	-exec python -m lib.lanes features
 	-exec python -m lib.lanes "-s fits scores" "-s floors exploration preprocessing"
-	-exec python -m lib.lanes "-s measures" "-s robustness"
-	-exec python -m lib.lanes "-s cards chapters" "-s ablation first-fit one-film real-films unlabelled"
+	-exec python -m lib.lanes "-s measures cards chapters" "-s robustness real-films first-fit unlabelled"
+	-exec python -m lib.lanes "-s comparison comparison-page" "-s ablation one-film"
 endif
 	python -m lib.lanes "$(PAGES)"
 

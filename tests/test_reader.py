@@ -197,13 +197,14 @@ def stored(reader):
 
 @pytest.mark.parametrize("method", [*METHODS, "joined", "guided"])
 def test_a_film_of_the_study_has_the_score_that_the_study_gave_it(study, method):
-    """Features are kept as float16, which in another batch may be rounded otherwise: 1e-4."""
+    """To 5e-3 of the range for methods on features, which the study stores as float16."""
     reader = Reader(f"chests/{method}/0")
-    _, some = stored(reader)
+    scores, some = stored(reader)
+    largest = (1e-5 if method == "autoencoder" else 5e-3) * np.ptp(scores["score"])
     answers = list(reader.read_all([study / "data" / path for path in some["path"]]))
-    np.testing.assert_allclose([one.score for one in answers], some["score"], rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose([one.score for one in answers], some["score"], rtol=0, atol=largest)
     alone = reader.read(study / "data" / some["path"].iloc[0])
-    assert alone.score == pytest.approx(some["score"].iloc[0], rel=1e-5, abs=1e-4)
+    assert alone.score == pytest.approx(some["score"].iloc[0], abs=largest)
     assert (alone.reconstruction is not None) == (method == "autoencoder")
     assert (alone.map is None) == (method in ("feature_distance", "linear_probe"))
 

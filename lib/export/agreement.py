@@ -16,9 +16,6 @@ from lib.reader.part import Part
 FILMS = 64  # validation films that are compared
 TOGETHER = 32  # films in a batch
 LARGEST = 1e-4  # difference, as a share of the range of scores of validation films
-#: The same of methods on features, which are rounded to float16: one halfway between two numbers
-#: is rounded one way or the other, and a Mahalanobis distance enlarges the difference.
-LARGEST_OF_FEATURES = 5e-3
 
 
 def run(path: Path, films: np.ndarray) -> dict[str, np.ndarray]:
@@ -33,7 +30,7 @@ def run(path: Path, films: np.ndarray) -> dict[str, np.ndarray]:
 def difference(part: Part, path: Path) -> float:
     """Return the largest difference in score on validation films, as a share of their range.
 
-    Raises BadData if it is larger than LARGEST, or LARGEST_OF_FEATURES.
+    Raises BadData if it is larger than LARGEST.
     """
     pictures = validation_films(part)
     batches = range(0, len(pictures), TOGETHER)
@@ -41,12 +38,10 @@ def difference(part: Part, path: Path) -> float:
     exported = run(path, to_float(pictures))["score"]
     validation = part.scored.split("validation")["score"]
     share = float(np.abs(exported - np.concatenate(scores)).max() / np.ptp(validation))
-    rounded = part.features and part.features.kind != "films"
-    largest = LARGEST_OF_FEATURES if rounded else LARGEST
-    if not share <= largest:
+    if not share <= LARGEST:
         raise BadData(
             f"{part.fit} cannot be exported: scores of the graph differ by {share:.1e} of the "
-            f"range of the scores of validation films, more than {largest}."
+            f"range of the scores of validation films, more than {LARGEST}."
         )
     return share
 

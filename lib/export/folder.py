@@ -49,8 +49,7 @@ def _fill(folder: Path, reader: Reader) -> None:
     for part, file in bar:
         written = graph.write(part.detector, part.settings["size"], folder / file, part.score_name)
         parts.append(of_part(part, file, written, agreement.difference(part, folder / file)))
-    features_as_they_are = {"score_name": "mahalanobis", "maps": False, "stored": False}
-    graph.write(reader.gate.detector, SIDE, folder / GATE, **features_as_they_are)
+    graph.write(reader.gate.detector, SIDE, folder / GATE, "mahalanobis", maps=False)
     about = description(reader, parts, GATE)
     (folder / PROGRAM).write_text(program(about), encoding="utf-8")
     (folder / CARD).write_text(card(about, PROGRAM), encoding="utf-8")

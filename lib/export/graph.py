@@ -1,8 +1,7 @@
 """A detector as an ONNX graph: films in; scores, maps and reconstructions out.
 
 Keras's own export converts the graph of the detector (tf2onnx). That of a method on features
-contains the backbone, so that it takes films as well, and rounds features to float16 in between, as
-the study stores them.
+contains the backbone, so that it takes films as well.
 """
 
 import logging
@@ -13,7 +12,6 @@ from typing import NamedTuple
 import keras
 import onnx
 import tensorflow as tf
-from keras import ops
 
 from lib.detector import Detector
 from lib.engine import BACKEND
@@ -44,13 +42,11 @@ class Graph(keras.Model):
 
     - `score_name`: the score of the detector
     - `maps`: whether there is a map, if the detector has one
-    - `stored`: whether features are rounded as those that the study stores
     """
 
-    def __init__(self, detector: Detector, score_name="score", maps=True, stored=True):
+    def __init__(self, detector: Detector, score_name="score", maps=True):
         super().__init__()
-        self.detector, self.score_name = detector, score_name
-        self.maps, self.stored = maps, stored
+        self.detector, self.score_name, self.maps = detector, score_name, maps
         self.reads = getattr(detector, "reads", FILMS)
         self.describer = detector.describer(self.reads) if self.reads != FILMS else None
 
@@ -68,8 +64,7 @@ class Graph(keras.Model):
         """Return what the detector reads: the films, or their features."""
         if self.describer is None:
             return films
-        features = self.describer(films, training=False)[self.reads]
-        return ops.cast(ops.cast(features, "float16"), "float32") if self.stored else features
+        return self.describer(films, training=False)[self.reads]
 
     @property
     def drawn(self) -> bool:
@@ -78,16 +73,14 @@ class Graph(keras.Model):
         return has_one and not hasattr(self.detector, "reads")
 
 
-def write(
-    detector: Detector, size: int, path: Path, score_name="score", maps=True, stored=True
-) -> Written:
+def write(detector: Detector, size: int, path: Path, score_name="score", maps=True) -> Written:
     """Write the graph of a detector of films (n, size, size, 1).
 
     Raises BadData with the reason if ONNX does not have what the detector computes.
     """
     if BACKEND != "tensorflow":
         raise BadData(f"Detectors are exported from TensorFlow: KERAS_BACKEND is {BACKEND}.")
-    graph = Graph(detector, score_name, maps, stored)
+    graph = Graph(detector, score_name, maps)
     films = keras.InputSpec(shape=(None, size, size, 1), dtype="float32", name=FILMS)
     nodes = _nodes(graph, size)
     _check(type(detector).__name__, nodes)

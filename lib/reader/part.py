@@ -7,6 +7,7 @@ import numpy as np
 from lib.comparison.scores import Scored
 from lib.fits.scorer import Scorer
 from lib.grid import Fit
+from lib.preprocessing import to_float
 
 
 class Part(Scorer):
@@ -16,6 +17,14 @@ class Part(Scorer):
         """Load the trained detector. `scored` are its scores of the study's films."""
         super().__init__(fit, score_name)
         self.scored = scored
+
+    def inputs(self, images: np.ndarray) -> np.ndarray:
+        """Return pictures as films. Their features are not rounded, as only stored ones are.
+
+        One halfway between two numbers of float16 would be rounded one way by Keras and the other
+        way by an exported graph, which a Mahalanobis distance enlarges.
+        """
+        return to_float(images)
 
     @property
     def reconstructs(self) -> bool:
