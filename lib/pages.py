@@ -71,7 +71,7 @@ def make(kind: str, name: str) -> list[str]:
 def _make_one(page: Page) -> str:
     """Run the notebook of a page; return why it is unfinished, or nothing."""
     notebook = ROOT / f"notebooks/{page.notebook}.ipynb"
-    failure = report.run(notebook, files.REPORTS / page.file, page.parameters)
+    failure = report.run(notebook, files.REPORTS / page.file, page.parameters, many=True)
     return f"reports/{page.file}: {failure}" if failure else ""
 
 

@@ -16,7 +16,13 @@ from lib.report.running import execute, number_cells
 EXECUTED = ROOT / "build" / "notebooks"
 
 
-def run(notebook: Path, output: Path, parameters: dict[str, str], timeout: int = 21600) -> str:
+def run(
+    notebook: Path,
+    output: Path,
+    parameters: dict[str, str],
+    timeout: int = 21600,
+    many: bool = False,
+) -> str:
     """Run `notebook` and write the page `output`; return why the page is unfinished, or "".
 
     A page that says why its fit failed (lib.fits.store.FitFailed) is finished.
@@ -37,7 +43,7 @@ def run(notebook: Path, output: Path, parameters: dict[str, str], timeout: int =
     place = Path(seen_from_root(output)).with_suffix(".ipynb")
     executed = EXECUTED / Path(*place.parts[1:] or place.parts)  # as below reports/
     started = time.monotonic()
-    error = execute(notebook, executed, values, timeout)
+    error = execute(notebook, executed, values, timeout, many)
     trace["duration"] = f"{time.monotonic() - started:.0f} s"
     result = nbformat.read(executed, as_version=4)
     number_cells(result, stopped=error is not None)

@@ -4,28 +4,24 @@ from pathlib import Path
 
 import nbformat
 import papermill
-from jupyter_client import AsyncKernelManager
-from jupyter_client.kernelspec import KernelSpecManager
 from nbconvert.preprocessors import ClearOutputPreprocessor
 from nbformat import NotebookNode
 from traitlets.config import Config
 
 from lib import ROOT
+from lib.report import kernels
 
 
-class OwnKernel(AsyncKernelManager):
-    """A kernel in this Python, independent of the kernels installed as python3."""
-
-    def _kernel_spec_manager_default(self) -> KernelSpecManager:
-        return KernelSpecManager(kernel_dirs=[])
-
-
-def execute(notebook: Path, executed: Path, values: dict, timeout: int) -> Exception | None:
+def execute(
+    notebook: Path, executed: Path, values: dict, timeout: int, many: bool
+) -> Exception | None:
     """Run `notebook` into `executed` under a progress bar; return its error, if any."""
     executed.parent.mkdir(parents=True, exist_ok=True)
     # Something to render even if nothing runs, without output of an earlier run.
     empty, _ = ClearOutputPreprocessor().preprocess(nbformat.read(notebook, as_version=4), {})
     nbformat.write(empty, executed)
+    if many:
+        kernels.import_first(empty)
     try:
         papermill.execute_notebook(
             notebook,
@@ -36,7 +32,7 @@ def execute(notebook: Path, executed: Path, values: dict, timeout: int) -> Excep
             cwd=ROOT,
             start_timeout=300,
             execution_timeout=timeout,
-            kernel_manager_class=OwnKernel,
+            kernel_manager_class=kernels.ForkedKernel if many else kernels.OwnKernel,
             config=Config(KernelManager={"transport_encryption": "auto"}),
         )
     except Exception as error:  # any error is reported on the page
