@@ -136,6 +136,28 @@ def test_a_table_that_is_too_wide_is_noticed(page, browser, tmp_path):
 
 
 @needs_chromium
+def test_on_a_phone_cells_of_several_lines_are_below_each_other_each_with_its_name(
+    browser, tmp_path
+):
+    heads = "".join(f"<th>{name}</th>" for name in ("films", "without labels", "with labels"))
+    row = "<tr><td>chests</td>" + "<td>a detector<br>0.797 [0.727, 0.859]</td>" * 2 + "</tr>"
+    file = page_with(
+        f"<table><thead><tr>{heads}</tr></thead><tbody>{row * 3}</tbody></table>", tmp_path
+    )
+    tops = """[...document.querySelector('tbody').rows[1].cells].map(cell =>
+      [cell.getBoundingClientRect().top, getComputedStyle(cell, '::before').content])"""
+    browser.open(file, 360)
+    (first, none), (second, without), (third, with_labels) = browser.value(tops)
+    assert first < second < third
+    assert [without, with_labels] == ['"without labels"', '"with labels"'] and none == "none"
+    assert browser.value("document.querySelector('table').scrollWidth") <= 360
+    browser.open(file, 1000)
+    assert len({top for top, _ in browser.value(tops)}) == 1
+    assert {name for _, name in browser.value(tops)} == {"none"}
+    assert problems(browser, file) == []
+
+
+@needs_chromium
 def test_on_a_phone_a_wide_table_says_that_it_goes_on_and_its_last_column_is_reached(page, browser):
     browser.open(page, 400)
     more = "[...document.querySelectorAll('.more')].map(one => one.checkVisibility())"

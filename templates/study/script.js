@@ -80,9 +80,18 @@ function filterable(table, rows, listed) {
   ((folded ? null : table.closest(".scroll")) ?? table).before(filter);
 }
 
+/* A short table with several lines in its cells: on a phone its cells are below each other, each with its column's name. */
+function stackable(table, rows) {
+  if (!table.querySelector("td br") || rows.length > 9) return;
+  table.classList.add("stackable");
+  const names = [...table.tHead.rows[0].cells].map((head) => head.textContent.trim());
+  rows.forEach((row) => [...row.cells].slice(1).forEach((cell, n) => { cell.dataset.column = names[n + 1]; }));
+}
+
 for (const table of document.querySelectorAll("main table")) {
   const rows = [...(table.tBodies[0]?.rows ?? [])];
   const spanned = table.querySelector("[colspan], [rowspan]") || table.tHead?.rows.length !== 1;
+  if (!spanned) stackable(table, rows);
   if (!spanned && rows.length > 2) sortable(table, rows);
   if (rows.length > 15) filterable(table, rows, spanned ? [] : lists(table, rows));
 }
