@@ -9,12 +9,11 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import quote
 
 import pandas as pd
 from ruamel.yaml import YAML
 
-from lib import ROOT, ablations, accidents, files, grid, params, provenance
+from lib import ROOT, ablations, accidents, files, grid, params, prose, provenance
 from lib.comparison import tables
 from lib.datasets.table import load_index
 from lib.errors import BadData
@@ -131,9 +130,9 @@ def is_of_site(place: str) -> bool:
 
 
 def link(place: str) -> str:
-    """Return the address of a place of the site: of a section, as nbconvert marks its heading."""
+    """Return the address of a place of the site, which may be a section of a page."""
     page, mark, section = place.partition("#")
-    return page + mark + quote(section.replace(" ", "-"), safe="?,")
+    return page + mark + prose.anchor(section)
 
 
 def write(page: Path = PAGE) -> list[Guideline]:

@@ -4,6 +4,7 @@ import html
 import posixpath
 import re
 from collections.abc import Iterable
+from urllib.parse import quote
 
 import pandas as pd
 
@@ -96,6 +97,11 @@ def _cell(value) -> str:
         return "" if pd.isna(value) else f"{value:.3f}"
     text = "" if value is None or value is pd.NA else str(value)
     return " ".join(text.replace("|", "\\|").split())
+
+
+def anchor(heading: str) -> str:
+    """Return the id that nbconvert gives to a heading."""
+    return quote(heading.replace(" ", "-"), safe="?/:@!$&'()*+,;=")
 
 
 def unbroken(text: str) -> str:

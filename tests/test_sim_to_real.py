@@ -3,8 +3,9 @@
 import pandas as pd
 import pytest
 
-from lib.comparison import sim_to_real, tables
+from lib.comparison import recorded, sim_to_real, tables
 from lib.comparison.ablations import P_HOLM
+from lib.errors import BadData
 
 REAL, ALONE, FIRST = "real films", "phantoms alone", "phantoms first"
 NUMBERS = {  # metric -> training films -> value, low, high
@@ -23,7 +24,7 @@ def setting(films: str, metric: str) -> str:
 @pytest.fixture
 def root(tmp_path, monkeypatch):
     """Return a repository in which the experiment is not recorded."""
-    monkeypatch.setattr(sim_to_real, "ROOT", tmp_path)
+    monkeypatch.setattr(recorded, "ROOT", tmp_path)
     return tmp_path
 
 
@@ -44,6 +45,8 @@ def test_what_phantoms_are_worth_is_what_is_clear_after_correction(root):
     folder.mkdir(parents=True)
     table = pd.DataFrame(rows, columns=[*tables.COLUMNS, "commit", "profile"])
     table.to_csv(folder / "results.csv", index=False)
+    runs = table[["dataset", "commit", "profile"]].drop_duplicates().assign(films="f")
+    runs.to_csv(folder / "runs.csv", index=False)
     shown = sim_to_real.read()
     alone, first, _, origin = sim_to_real.sentences(shown).splitlines()
     assert origin == "Recorded at commit `0123456789`, with the profile `quick`."
@@ -52,4 +55,9 @@ def test_what_phantoms_are_worth_is_what_is_clear_after_correction(root):
     of_real, of_alone, _ = sim_to_real.table(shown).to_dict("records")
     assert of_real["difference [95 % interval]"] == "" == of_real["p (Holm)"]
     assert "0.800" in of_real["AUROC [95 % interval]"]
+    runs.assign(commit="other").to_csv(folder / "runs.csv", index=False)
+    with pytest.raises(
+        BadData, match=r"sim_to_real/results\.csv has rows of nih_peers at a commit"
+    ):
+        sim_to_real.read()
     assert "-0.200" in of_alone["difference [95 % interval]"] and of_alone["p (Holm)"] == "0.0100"

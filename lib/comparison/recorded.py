@@ -23,26 +23,26 @@ OF_ONE = [*OF_CODE, "films"]
 TABLES = OF_ALL | {"runs": [*ORIGIN, "commit", *SHARED, "recorded"]}  # and their columns
 
 
-def table(name: str) -> pd.DataFrame:
-    """Return a table of TABLES as it was recorded; without rows if there is no record.
+def table(name: str, folder: Path = FOLDER) -> pd.DataFrame:
+    """Return a table of TABLES as it was recorded in a folder; without rows if there is no record.
 
     Raises BadData if it or runs.csv is mixed, or if it is of other runs than these.
     """
-    rows = _read(name)
+    rows = _read(name, folder)
     if name != "runs" and len(rows):
-        of_runs = _read("runs")[OF_CODE].drop_duplicates()
+        of_runs = _read("runs", folder)[OF_CODE].drop_duplicates()
         both = rows[OF_CODE].drop_duplicates().merge(of_runs, how="left", indicator=True)
         strange = both.loc[both["_merge"].ne("both"), "dataset"]
         if len(strange):
             raise BadData(
-                f"{FOLDER}/{name}.csv has rows of {strange.iloc[0]} at a commit or profile that "
+                f"{folder}/{name}.csv has rows of {strange.iloc[0]} at a commit or profile that "
                 "runs.csv does not name: record that data set again with `make record REPLACE=yes`."
             )
     return rows
 
 
-def _read(name: str) -> pd.DataFrame:
-    path = ROOT / FOLDER / f"{name}.csv"
+def _read(name: str, folder: Path) -> pd.DataFrame:
+    path = ROOT / folder / f"{name}.csv"
     if not path.exists():
         return pd.DataFrame(columns=TABLES[name])
     needed = OF_ONE if name == "runs" else OF_CODE

@@ -6,8 +6,8 @@ than that at whose commit the other results on real films were recorded.
 
 import pandas as pd
 
-from lib import ROOT, params, prose
-from lib.comparison import choices, claims, recorded, tables
+from lib import params, prose
+from lib.comparison import choices, claims, recorded
 from lib.comparison.answer import films_of
 from lib.comparison.overview import changes
 
@@ -29,8 +29,7 @@ def read() -> pd.DataFrame:
     Columns of results.csv, of means over seeds, `films` and `difference`, `from`, `to` and
     `p_holm`, which the reference lacks. Without rows if the experiment is not recorded.
     """
-    path = ROOT / FOLDER / "results.csv"
-    results = tables.read(path) if path.exists() else pd.DataFrame(columns=tables.COLUMNS)
+    results = recorded.table("results", FOLDER)
     pattern = f"({'|'.join(params.ON_PHANTOMS.values())})"
     trained_on = results["setting"].astype(str).str.extract(pattern)[0]
     results = results.assign(films=trained_on.fillna(REAL))

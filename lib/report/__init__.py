@@ -18,11 +18,10 @@ from lib.report.folding import folded, folded_figure
 from lib.report.page import run
 from lib.report.parameters import known_parameters, typed
 from lib.report.privacy import without_film_names
-from lib.report.rendering import anchor, home, safe_html
+from lib.report.rendering import home, safe_html
 from lib.report.running import number_cells
 
 __all__ = [
-    "anchor",
     "explain",
     "folded",
     "folded_figure",

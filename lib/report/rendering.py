@@ -5,7 +5,6 @@ import hashlib
 import os
 import re
 from pathlib import Path
-from urllib.parse import quote
 
 import bleach
 from nbconvert import HTMLExporter
@@ -14,7 +13,7 @@ from nbformat.v4 import new_markdown_cell
 from traitlets.config import Config
 
 from lib import ROOT
-from lib.prose import DECISIONS
+from lib.prose import DECISIONS, anchor
 from lib.report.equations import markdown2html
 
 #: The formats of an output that a page shows, best first.
@@ -199,11 +198,6 @@ def _headings(prose: str) -> list[tuple[int, str]]:
     prose = re.sub(r"^```.*?^```", "", prose, flags=re.MULTILINE | re.DOTALL)
     matches = re.findall(r"^(#{1,6})\s+(.+?)[\s#]*$", prose, flags=re.MULTILINE)
     return [(len(marks), re.sub(r"[`*]", "", text)) for marks, text in matches]
-
-
-def anchor(text: str) -> str:
-    """Return the id that nbconvert gives to the heading `text`."""
-    return quote(text.replace(" ", "-"), safe="?/:@!$&'()*+,;=")
 
 
 def home(output: Path) -> str:
