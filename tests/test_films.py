@@ -3,11 +3,13 @@
 import logging
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pandas as pd
 import pydicom
 import pytest
 from PIL import ExifTags, Image, ImageFile
+from pydicom.pixels.decoders import pylibjpeg
 from pydicom.pixels.encoders import RLELosslessEncoder
 from pydicom.uid import (
     MPEG2MPML,
@@ -18,9 +20,11 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
     RLELossless,
 )
-from written_films import DEEP, GREY, as_bytes, as_tiff, table, write_dicom
+from written_films import DEEP, GREY, as_bytes, as_lossless_jpeg, as_tiff, table, write_dicom
 
 from lib.films import NotAFilm, UnreadableFilm, display, film_facts, film_size, read_film, read_mask
 from lib.films.colours import read_with_colours
@@ -218,6 +222,21 @@ def test_big_endian(tmp_path):
     film.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
     pydicom.dcmwrite(path, film, implicit_vr=False, little_endian=False)
     assert np.array_equal(read_film(path), DEEP.ravel()[::-1][np.minimum(DEEP, 1199)])
+
+
+@pytest.mark.parametrize("syntax", [JPEGLossless, JPEGLosslessSV1])
+@pytest.mark.parametrize(
+    ("pixels", "bits"), [(GREY, 8), (DEEP, 12), (DEEP // 16, 8)], ids=["8", "12", "8 in 16"]
+)
+def test_lossless_jpeg_is_decoded_to_the_level_by_libjpeg_turbo(
+    tmp_path, monkeypatch, syntax, pixels, bits
+):
+    stream = as_lossless_jpeg(pixels, bits)
+    path = write_dicom(tmp_path / "film.dcm", pixels, syntax, [stream], BitsStored=bits)
+    monkeypatch.setattr(pylibjpeg, "_decode_frame", None)
+    np.testing.assert_array_equal(read_film(path), pixels)
+    monkeypatch.setattr(imagecodecs, "jpeg8_decode", lambda source: np.zeros(3, np.uint32))
+    assert reason(path) == "truncated or damaged"
 
 
 def test_jpeg_compressed_dicom(tmp_path):

@@ -7,6 +7,7 @@ from pydicom.pixels import get_decoder, pixel_array
 from pydicom.pixels.common import PhotometricInterpretation
 from pydicom.uid import UID, RLELossless, UID_dictionary
 
+from lib.films import lossless
 from lib.films.refusals import UnreadableFilm
 from lib.films.tags import number, text
 
@@ -23,7 +24,7 @@ def decoded(film: Dataset) -> np.ndarray:
     _check_syntax(film)
     if film.file_meta.TransferSyntaxUID.is_encapsulated:
         _check_frame(film)
-        return pixel_array(film, index=0)
+        return pixel_array(film, index=0, decoding_plugin=lossless.plugin_for(film))
     return _native(film)
 
 
