@@ -25,6 +25,7 @@ async function main() {
   const page = filesBelow("").filter((file) => !file.startsWith("models/"));
   const index = {
     models: Object.fromEntries(names.map((name) => [name, filesBelow(`models/${name}/`)])),
+    bodies: Object.fromEntries(names.map((name) => [name, bodyOf(name)])),
     samples: examples,
     page: ["./", "models/index.json", ...page],
   };
@@ -45,6 +46,12 @@ function detectors() {
   if (names.length) return names;
   console.error("No detector is exported: run `make export DETECTOR=rsna/nsa/0`, or another one that is trained.");
   process.exit(1);
+}
+
+/** Of which body the films are that a detector reads: chest or limb. */
+function bodyOf(name) {
+  const facts = JSON.parse(fs.readFileSync(path.join(models, name, "detector.json"), "utf8"));
+  return (facts.parts ?? [facts])[0].preprocessing.body;
 }
 
 /** Copy some phantoms, the first of each body, and return their addresses. */

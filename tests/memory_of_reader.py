@@ -18,6 +18,7 @@ from test_reader_page import served
 from lib import ROOT, files
 
 TOGETHER = 50
+LONGEST = 1800  # seconds for so many films
 CHOOSE = """document.querySelectorAll("#detectors input:not(:checked, :disabled)").forEach(
   (box) => document.querySelectorAll("#detectors :checked").length < 4 && box.click())"""
 #: Whether a condition holds within a minute.
@@ -45,9 +46,12 @@ def measure(window: Browser, films: list[Path]) -> None:
 
 
 def _wait(window: Browser, condition: str) -> None:
-    """Wait for a condition on the page, however long: large detectors take minutes for 50 films."""
+    """Wait for a condition on the page: large detectors take minutes for 50 films."""
+    end = time.monotonic() + LONGEST
     while not window.value(HOLDS % condition):
-        pass
+        if time.monotonic() > end:
+            said = window.value("document.querySelector('main').innerText.slice(0, 2000)")
+            raise SystemExit(f"{condition}: not after {LONGEST} s. The page says:\n{said}")
 
 
 def _megabytes(window: Browser) -> float:

@@ -209,15 +209,23 @@ def test_the_program_of_the_folder_scores_films(name, exported, study, tmp_path)
         cv2.imwrite(film, chest(number, abnormal=True))
     card = (exported[name] / "README.md").read_text()
     (line,) = re.findall(r"```sh\npython (\S+) film.dcm\n```", card)
-    run = [sys.executable, exported[name] / line, *films]
+    coloured = np.random.default_rng(0).integers(0, 256, (80, 60, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / "photo.png"), coloured)
+    (tmp_path / "words.png").write_text("words")
+    others = [str(tmp_path / other) for other in ("photo.png", "words.png")]
+    run = [sys.executable, exported[name] / line, *films, *others]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     run = subprocess.run(run, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     spread = np.ptp(facts["normals"] + facts["abnormals"])
-    disclaimer, *lines = run.stdout.splitlines()
+    disclaimer, *lines, photo, words = run.stdout.splitlines()
     assert disclaimer == "Not a medical device; for research."
+    assert "unlike the films" in photo and words.endswith("not read: not an image")
     for film, printed in zip(films, lines, strict=True):
-        assert abs(float(printed.split()[0]) - reader.read(film).score) < 1e-4 * spread
+        path, score = re.match(r"(.+): score ([-+.e0-9]+),", printed).groups()
+        answer = reader.read(film)
+        assert path == film and abs(float(score) - answer.score) < 1e-4 * spread
+        assert ("unlike" in printed) == answer.unlike
     assert "Not a medical device; for research." in card
 
 

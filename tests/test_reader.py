@@ -344,11 +344,39 @@ def test_a_photograph_in_colours_is_unlike_and_a_tinted_film_is_not(joined, tmp_
     assert table(ranked(answers, joined.context), tmp_path)["unlike"].sum() == 1
 
 
-def test_an_unlike_film_has_no_probability(joined, tmp_path):
-    cv2.imwrite(str(tmp_path / "limb.png"), limb(3))
-    answer = joined.read(tmp_path / "limb.png")
+def test_an_unlike_film_is_not_judged(joined, tmp_path, no_text):
+    """Neither probability nor percentile, and no flag, whatever its score."""
+    (tmp_path / "films").mkdir()
+    cv2.imwrite(str(tmp_path / "films/limb.png"), limb(3))
+    answer = joined.read(tmp_path / "films/limb.png")
     assert answer.unlike and answer.unlikeness > LIMIT and answer.probability is None
-    assert "UNLIKE" in str(answer)
+    assert answer.score >= max(one.score for one in answer.context.thresholds)
+    assert not any(answer.flags.values())
+    words = str(answer)
+    assert words.startswith("UNLIKE") and "lagged" not in words and "ercentile" not in words
+    answers = folder.read(tmp_path / "films", joined, tmp_path / "answers")
+    assert [answers.flagged(name) for name in answer.flags] == [0] * len(answer.flags) != []
+    assert pd.read_csv(tmp_path / "answers/answers.csv").filter(like="flagged").isna().all(None)
+    page = (tmp_path / "answers/answers.html").read_text()
+    assert "Unlike the films" in page and "Flagged at" not in page and ": percentile" not in page
+
+
+def test_what_learned_from_phantoms_says_so(joined, films, no_text, monkeypatch):
+    monkeypatch.setattr(joined, "context", joined.context._replace(phantoms=True))
+    answers = folder.read(films, joined, films.parent / "answers")
+    table = pd.read_csv(films.parent / "answers/answers.csv")
+    summary = folder.summary(answers, films.parent / "answers")
+    said = [str(answers.read[0].answer), *table["note"], summary]
+    said.append((films.parent / "answers/answers.html").read_text())
+    assert all("The detector learned from phantoms" in words for words in said)
+
+
+def test_an_answer_is_shown_in_words_where_pictures_are_not(joined, films, capsys):
+    answer = next(one for one in joined.read_all(sorted(films.rglob("*.png"))) if one.path)
+    capsys.readouterr()
+    answer.show()
+    shown = capsys.readouterr().out
+    assert shown == f"{answer}\nThe pictures are shown in a notebook.\n"
 
 
 def test_a_file_that_is_no_film_has_its_reason(joined, films):

@@ -606,6 +606,40 @@ def test_a_file_that_is_not_read_has_its_reason_and_the_others_go_on(page, tmp_p
     assert not page.problems
 
 
+def test_the_list_is_ordered_when_asked_and_says_of_which_body_films_are(page, films):
+    first = next(iter(SETTINGS))
+    add(page, films)
+    page.value("document.getElementById('sort').click()")
+    table = pd.read_csv(io.StringIO(page.value(SAVED)))
+    rows = table[table["detector"].eq(first)].drop_duplicates("file").set_index("file")
+    names = [one["name"] for one in page.value(LIST)]
+    known = [name for name in names if name in rows.index]
+    assert names[: len(known)] == known, "those that are not read are last"
+    rows = rows.loc[known]
+    assert rows["unlike"].eq("yes").is_monotonic_increasing
+    for _, alike in rows.groupby("unlike"):
+        assert alike["score"].is_monotonic_decreasing
+    labels = page.value("[...document.querySelectorAll('#detectors label')].map(l => l.innerText)")
+    assert [label.strip() for label in labels] == ["chests (chests)", "limbs (limbs)"]
+
+
+def test_an_empty_share_is_asked_for_and_changes_nothing(page, films):
+    add(page, films[:1])
+    look_at(page, films[0])
+    before = page.value("document.getElementById('film').innerText")
+    shares = """(value) => ['base-rate', 'wanted'].map((id) => {
+      const field = document.getElementById(id);
+      const kept = field.value;
+      Object.assign(field, { value });
+      field.dispatchEvent(new Event("change"));
+      const valid = field.checkValidity();
+      Object.assign(field, { value: kept });
+      return valid;
+    })"""
+    assert page.value(f"({shares})('')") == page.value(f"({shares})('150')") == [False, False]
+    assert page.value("document.getElementById('film').innerText") == before
+
+
 def test_the_table_of_all_answers_has_a_row_per_film_and_detector(page, detectors, tmp_path):
     film = write_dicom(tmp_path / "=film.dcm")
     add(page, [film, written(tmp_path / "note.png", b"note")])
@@ -661,6 +695,7 @@ def test_a_grey_film_is_unlike_where_the_gate_of_python_calls_it_so(page, detect
         shown = rows.loc[[(name, path.name) for path in paths]]
         assert shown["unlike"].eq("yes").tolist() == unlike.tolist(), distances
         assert shown["probability"].isna().tolist() == unlike.tolist()
+        assert shown["flagged at 5 % false alarms"].isna().tolist() == unlike.tolist()
         assert 2 <= unlike.sum() <= 6 if LIMITS[name] == LIMIT else not unlike.any(), distances
 
 

@@ -10,24 +10,44 @@ PROGRAM = '''"""Score films: python score.py FILM [FILM ...]. {disclaimer}"""
 import json, sys
 from pathlib import Path
 
-import numpy as np, onnxruntime
-from lib.films import read_film  # of the study: elsewhere, replace both by code that
-from lib.preprocessing import prepare  # prepares a film by the settings in `preprocessing`
+import cv2, numpy as np, onnxruntime
+from lib.films import UnreadableFilm  # of the study: elsewhere, replace these by code that reads
+from lib.films.colours import read_with_colours  # a film, says whether it is a picture in colours,
+from lib.preprocessing import prepare  # and prepares it by the settings in `preprocessing`
 
 folder = Path(__file__).parent
 about = json.loads((folder / "detector.json").read_text(encoding="utf-8"))
 parts = about.get("parts", [about])
-graphs = [onnxruntime.InferenceSession(folder / part["file"]) for part in parts]
+gate = about["gate"]
+graphs = [onnxruntime.InferenceSession(folder / part["file"]) for part in [*parts, gate]]
+
+
+def score_of(graph, picture):
+    """Return what a graph gives for a picture (s, s), scaled by its own grey levels."""
+    low, high = float(picture.min()), float(picture.max())
+    films = (picture.astype(np.float32) - low) * np.float32(2 / max(high - low, 1)) - 1
+    return float(graph.run(["score"], {{"films": films[None, ..., None]}})[0][0])
+
+
 print("{disclaimer}")
 for path in sys.argv[1:]:
-    film, scores = read_film(path), []
-    for part, graph in zip(parts, graphs):
-        picture = prepare(film, **part["preprocessing"]).image.astype(np.float32)
-        low, high = picture.min(), picture.max()
-        films = ((picture - low) * (2 / max(high - low, 1)) - 1)[None, ..., None]
-        scores.append(float(graph.run(["score"], {{"films": films}})[0][0]))
+    try:
+        film, coloured = read_with_colours(path)
+    except UnreadableFilm as reason:
+        print(f"{{path}}: not read: {{reason}}")
+        continue
+    prepared = [prepare(film, **one["preprocessing"]).image for one in [*parts, gate]]
+    scores = [score_of(*pair) for pair in zip(graphs, prepared[:-1])]
     {joined}
-    print(score, "percentile among normal films:", 100 * np.mean(np.less(about["normals"], score)))
+    by = cv2.INTER_AREA if len(prepared[-1]) > gate["size"] else cv2.INTER_LINEAR
+    seen = cv2.resize(prepared[-1], (gate["size"], gate["size"]), interpolation=by)
+    unlikeness = (score_of(graphs[-1], seen) - gate["middle"]) / gate["spread"]
+    if coloured or unlikeness > gate["limit"]:
+        words = "unlike the films that the detector learned from: its score means nothing"
+    else:
+        lower = np.mean(np.less(about["normals"], score))
+        words = f"percentile among normal films {{100 * lower:.1f}}"
+    print(f"{{path}}: score {{score:.6g}}, {{words}}")
 '''
 STANDARDISED = 'z = (np.array(scores) - rule["mean"]) / rule["deviation"]'
 
@@ -120,7 +140,7 @@ def _use(program_file: str) -> str:
         "In the environment of the study, with films of your own:\n\n"
         f"```sh\npython {program_file} film.dcm\n```\n\n"
         f"The graphs take films as the study prepares them. `{program_file}` reads and prepares "
-        "them by two functions of the study; all the rest needs `onnxruntime` and `numpy` alone. "
-        "Elsewhere, replace these two by code that prepares a film by the settings in "
+        "them by functions of the study; all the rest needs `onnxruntime` and `numpy` alone. "
+        "Elsewhere, replace these by code that prepares a film by the settings in "
         "`preprocessing`."
     )

@@ -9,6 +9,10 @@ import numpy as np
 from lib.reader.places import carried_back
 
 DISCLAIMER = "Not a medical device; for research."
+PHANTOMS = (
+    "The detector learned from phantoms, which are synthetic radiographs: what it answers for "
+    "films of patients means nothing."
+)
 
 
 class Threshold(NamedTuple):
@@ -29,6 +33,7 @@ class Context(NamedTuple):
     thresholds: list[Threshold]
     probability: Callable | None  # from scores to probabilities of being abnormal
     base_rate: float  # abnormal share of the validation films, which the probability assumes
+    phantoms: bool  # whether the detector learned from phantoms
 
 
 class Map(NamedTuple):
@@ -58,8 +63,10 @@ class Answer(NamedTuple):
 
     @property
     def flags(self) -> dict[str, bool]:
-        """Whether the film is flagged, by the name of each threshold."""
-        return {one.name: self.score >= one.score for one in self.context.thresholds}
+        """Whether the film is flagged, by the name of each threshold; one that is unlike is not."""
+        return {
+            one.name: self.score >= one.score and not self.unlike for one in self.context.thresholds
+        }
 
     @property
     def map(self) -> np.ndarray | None:
@@ -80,9 +87,14 @@ class Answer(NamedTuple):
     def sentences(self) -> list[str]:
         """The answer in words."""
         context = self.context
+        caution = [PHANTOMS] if context.phantoms else []
+        score = f"Score {self.score:.4g} of {context.detector} ({context.setting})"
+        if self.unlike:
+            unlike = "UNLIKE the films that the detector learned from: its score means nothing."
+            return [unlike, f"{score}.", *caution, DISCLAIMER]
         words = [
-            f"Score {self.score:.4g} of {context.detector} ({context.setting}): percentile "
-            f"{self.percentile:.0f} among {len(context.normals)} normal validation films."
+            f"{score}: percentile {self.percentile:.0f} among {len(context.normals)} normal "
+            "validation films."
         ]
         words += [
             f"{'Flagged' if self.flags[one.name] else 'Not flagged'} at the threshold "
@@ -94,19 +106,23 @@ class Answer(NamedTuple):
                 f"Probability of being abnormal {self.probability:.0%}, where "
                 f"{context.base_rate:.0%} of the films are abnormal; with fewer it is lower."
             )
-        words.append(
-            "UNLIKE the films that the detector learned from: do not trust its score."
-            if self.unlike
-            else "The film is like those that the detector learned from."
-        )
-        return [*words, DISCLAIMER]
+        words.append("The film is like those that the detector learned from.")
+        return [*words, *caution, DISCLAIMER]
 
     def __repr__(self) -> str:
         return "\n".join(self.sentences)
 
     def show(self) -> None:
-        """Display the film, the map in red over it, the reconstruction, and the answer in words."""
+        """Display the film, the map in red over it, the reconstruction, and the answer in words.
+
+        Where no pictures are displayed, outside a notebook, the words alone.
+        """
+        from IPython import get_ipython
         from IPython.display import Markdown, display
+
+        if not hasattr(get_ipython(), "kernel"):
+            print(self, "The pictures are shown in a notebook.", sep="\n")
+            return
 
         from lib.figures import show
         from lib.reader.drawing import figure

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from lib.reader.answer import DISCLAIMER, Answer, Context
+from lib.reader.answer import DISCLAIMER, PHANTOMS, Answer, Context
 from lib.reader.film import Refused
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a formula begins
@@ -42,7 +42,7 @@ class Answers(NamedTuple):
         return sum(one.answer.unlike for one in self.read)
 
     def flagged(self, name: str) -> int:
-        """Return the number of films that are flagged at a threshold."""
+        """Return the number of films that are flagged at a threshold; unlike ones are not."""
         return sum(one.answer.flags[name] for one in self.read)
 
 
@@ -69,16 +69,18 @@ def table(answers: Answers, root: Path) -> pd.DataFrame:
     flags = [f"flagged at {one.name}" for one in answers.context.thresholds]
     columns = ["number", "path", "score", "percentile", *flags, "probability", "unlike"]
     columns += ["unlikeness", "not read because"]
-    shared = {"detector": answers.context.detector, "note": DISCLAIMER}
+    note = f"{PHANTOMS} {DISCLAIMER}" if answers.context.phantoms else DISCLAIMER
+    shared = {"detector": answers.context.detector, "note": note}
     return pd.DataFrame(rows, columns=columns).assign(**shared)
 
 
 def _row(answer: Answer, root: Path) -> dict:
+    flags = {} if answer.unlike else answer.flags
     return {
         "path": _path(answer.path, root),
         "score": answer.score,
         "percentile": round(answer.percentile, 2),
-        **{f"flagged at {name}": flag for name, flag in answer.flags.items()},
+        **{f"flagged at {name}": flag for name, flag in flags.items()},
         "probability": answer.probability,
         "unlike": answer.unlike,
         "unlikeness": round(answer.unlikeness, 2),

@@ -117,7 +117,7 @@ def _check(fit: Fit) -> None:
 
 def _trained(dataset: str, seed: int) -> str:
     """Return `; on rsna are trained: nsa, vae`, or nothing if none is."""
-    names = ready(dataset, seed)
+    names = [*ready(dataset, seed), *filter(None, [_fusion_without_labels(dataset, seed)])]
     return f"; on {dataset} are trained: {', '.join(names)}" if names else ""
 
 

@@ -13,7 +13,7 @@ from lib import files
 from lib.datasets.listing import files_below
 from lib.datasets.table import ODD_NAMES
 from lib.errors import BadData
-from lib.reader.answer import DISCLAIMER
+from lib.reader.answer import DISCLAIMER, PHANTOMS
 from lib.reader.answers import Answered, Answers, ranked, table
 from lib.reader.page import PICTURES, page
 from lib.reader.reading import Reader
@@ -89,6 +89,7 @@ def summary(answers: Answers, output: Path) -> str:
     lines.append(f"- unlike the films that the detector learned from: {answers.unlike}")
     reasons = Counter(file.reason for _, file in answers.refused)
     lines += [f"- not read, {reason}: {number}" for reason, number in reasons.most_common()]
+    lines += [PHANTOMS] if context.phantoms else []
     return "\n".join([*lines, f"Table: {output / TABLE}", f"Page:  {output / PAGE}", DISCLAIMER])
 
 

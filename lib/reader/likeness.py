@@ -41,8 +41,10 @@ def likest(paths: list[Path]) -> tuple[str, str]:
     bodies = {name: one["body"] for name, one in zip(names, settings, strict=True)}
     counts = ", ".join(f"{name} ({bodies[name]}): {number}" for name, number in unlike.items())
     another = next(name for name in unlike if name != chosen)
+    fits_none = min(unlike.values()) == len(films)
+    so = "None fits; the first of them is taken: a" if fits_none else "So a"
     return chosen, (
-        f"No detector was named. Films tried: {len(films)}; unlike the films of {counts}. So a "
+        f"No detector was named. Films tried: {len(films)}; unlike the films of {counts}. {so} "
         f"detector of {chosen} ({bodies[chosen]}) reads; DETECTOR={another} names one of {another}."
     )
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from lib import processes, provenance
+from lib import params, processes, provenance
 from lib.films import UnreadableFilm
 from lib.prose import by_reason
-from lib.reader.answer import DISCLAIMER, Map
+from lib.reader.answer import DISCLAIMER, PHANTOMS, Map
 from lib.reader.answers import Answered, Answers
 from lib.reader.drawing import compared, thumbnail
 from lib.reader.gate import LIMIT
@@ -36,9 +36,11 @@ def page(answers: Answers, table: str, read_at: str) -> str:
         reconstructions=_reconstructions(answers.read[:PICTURES]),
         problems=by_reason(problems).to_dict("records") if len(problems) else [],
         context=answers.context,
+        unlabelled=params.setting(),
+        mapped=any(answer.small_map for _, answer in answers.read),
         limit=LIMIT,
         disclaimer=DISCLAIMER,
-        phantoms=provenance.holds_phantoms(),
+        phantoms=PHANTOMS if answers.context.phantoms else "",
         trace=provenance.trace(),
         table=table,
         read_at=read_at,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib import files, metrics
+from lib import files, metrics, provenance
 from lib.comparison import findings
 from lib.comparison.fusion import fuse, joined, normalised, rank_average
 from lib.comparison.scores import BrokenFit, Scored, read_fit
@@ -208,6 +208,7 @@ def _context(choice: Choice, scored: Scored) -> Context:
         thresholds=[Threshold(name, LABELS[name], at) for name, at in thresholds.items()],
         probability=curve,
         base_rate=float(label.mean()),
+        phantoms=provenance.holds_phantoms(),
     )
 
 

@@ -13,8 +13,8 @@ export function table(films, detectors) {
     return ([detector, { score, unlike }]) => {
       const { facts } = detectors.find(({ name }) => name === detector);
       const found = new Map(flags(score, facts).map(({ name, flagged }) => [name, flagged ? "yes" : "no"]));
-      const cells = thresholds.map((name) => found.get(name) ?? "");
       const apart = isUnlike(unlike, facts);
+      const cells = thresholds.map((name) => (apart ? "" : (found.get(name) ?? "")));
       const chance = apart ? "" : (probability(score, facts) ?? "");
       return [file, detector, score, percentile(score, facts.normals).toFixed(1), ...cells, chance, apart ? "yes" : "no", "", DISCLAIMER];
     };

@@ -29,7 +29,7 @@ export class Detector {
 
   /**
    * Return the answer for a film: its score; its map (of a fusion, that of the part that is most
-   * certain), with the scale, the prepared picture, its matrix and steps; its reconstruction (a fusion
+   * certain, and its name), with the scale, the prepared picture, its matrix and steps; its reconstruction (a fusion
    * has none); and how unlike the film is.
    */
   async answer(film) {
@@ -43,8 +43,10 @@ export class Detector {
     const shown = leading(outputs, standardised(scores, this.facts.rule));
     const scale = this.parts[shown].map_scale;
     const unlike = this.gate ? await this.#unlikeness(film, prepared) : null;
-    const reconstruction = this.parts.length === 1 ? outputs[0].reconstruction : null;
-    return { ...outputs[shown], reconstruction, score: joined(scores, this.facts.rule), scale, unlike };
+    const isFusion = this.parts.length > 1;
+    const reconstruction = isFusion ? null : outputs[0].reconstruction;
+    const method = isFusion ? this.parts[shown].fit.split("/")[1] : null;
+    return { ...outputs[shown], reconstruction, method, score: joined(scores, this.facts.rule), scale, unlike };
   }
 
   /** unlikeness: of a film, in the unit of the gate (lib/reader/gate.py); infinite of a picture in colours. */

@@ -22,11 +22,14 @@ function words({ answers, reason }, detectors) {
   if (reason) return `not read: ${reason}`;
   if (!answers) return "waiting";
   if (!answers.size) return "no detector is in use";
-  const each = detectors.filter(({ name }) => answers.has(name)).map(({ name, facts }) => {
-    const { score, unlike } = answers.get(name);
-    if (isUnlike(unlike, facts)) return `${name}: ${UNLIKE.toLowerCase().replace(/\.$/, "")}`;
-    const at = flags(score, facts).filter(({ flagged }) => flagged).map(({ name }) => name);
-    return `${name}: percentile ${percentile(score, facts.normals).toFixed(0)}, ${at.length ? `flagged at ${at.join(", ")}` : "not flagged"}`;
-  });
+  const used = detectors.filter(({ name }) => answers.has(name));
+  const alike = Map.groupBy(used, ({ name, facts }) => said(answers.get(name), facts));
+  const each = [...alike].map(([words, those]) => `${those.map(({ name }) => name).join(", ")}: ${words}`);
   return `${each.join("; ")}. ${DISCLAIMER}`;
+}
+
+function said({ score, unlike }, facts) {
+  if (isUnlike(unlike, facts)) return UNLIKE.toLowerCase().replace(/\.$/, "");
+  const at = flags(score, facts).filter(({ flagged }) => flagged).map(({ name }) => name);
+  return `percentile ${percentile(score, facts.normals).toFixed(0)}, ${at.length ? `flagged at ${at.join(", ")}` : "not flagged"}`;
 }

@@ -1,6 +1,6 @@
 // The page: films come in, answers are listed, one film is looked at.
 
-import { ownThreshold } from "./answer.js";
+import { isUnlike, ownThreshold } from "./answer.js";
 import { table } from "./csv.js";
 import { filesOf } from "./dropped.js";
 import { make } from "./elements.js";
@@ -14,7 +14,7 @@ const MOST = 4; // detectors at once
 const part = (id) => document.getElementById(id);
 const reader = new Reader();
 const films = []; // {name, file, row, answers: Map of detector -> {score, unlike}, or reason}
-let site; // its files: {models: {name: files}, samples, page}
+let site; // its files: {models: {name: files}, samples, page}; and of which body films are: {bodies: {name: body}}
 let detectors = []; // those in use: {name, facts}, with a threshold for the user's base rate
 let looked; // the film that is looked at
 let latestChoice; // of detectors, that is being loaded or in use
@@ -33,7 +33,7 @@ async function start() {
 
 function choice(name, checked) {
   const box = make("input", { type: "checkbox", value: name, checked, onchange: choose });
-  return make("li", {}, make("label", {}, box, ` ${name}`));
+  return make("li", {}, make("label", {}, box, ` ${name} (${site.bodies[name]}s)`));
 }
 
 /** Load the detectors that are chosen, up to four, and read the films again. */
@@ -133,7 +133,20 @@ function list(film) {
   update(film.row, film, detectors, film === looked);
   const done = films.filter((one) => one.answers || one.reason).length;
   part("count").textContent = `${done} of ${films.length} files read`;
-  part("save").disabled = !done;
+  part("save").disabled = part("sort").disabled = !done;
+}
+
+/** Order the list by the detector that comes first: the most suspicious film, those unlike its films, those not read. */
+function sort() {
+  const known = films.map(({ answers, row }) => ({ row, ...rank(answers) }));
+  known.sort((one, other) => one.group - other.group || other.score - one.score);
+  part("films").append(...known.map(({ row }) => row));
+}
+
+function rank(answers) {
+  const answer = answers?.get(detectors[0]?.name);
+  if (!answer) return { group: 2, score: 0 };
+  return { group: Number(isUnlike(answer.unlike, detectors[0].facts)), score: answer.score };
 }
 
 function save() {
@@ -155,11 +168,12 @@ document.addEventListener("drop", async (event) => {
 });
 for (const id of ["base-rate", "wanted"]) {
   part(id).addEventListener("change", ({ target }) => {
-    if (!target.reportValidity()) return;
+    if (!["base-rate", "wanted"].every((id) => part(id).reportValidity())) return;
     setThresholds();
     films.forEach(list);
     if (looked) look(looked);
   });
 }
 part("save").addEventListener("click", save);
+part("sort").addEventListener("click", sort);
 start().catch((error) => say(`The page cannot start: ${error.message}`));

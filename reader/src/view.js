@@ -25,6 +25,7 @@ export function view(name, read, detectors, baseRate) {
       slider("Opacity of the red", 85, (opacity) => redraw({ opacity })),
       slider("Red from this share of the map's scale on", 0, (least) => redraw({ least })),
     ),
+    make("p", { class: "small" }, "The red begins where a map exceeds its values on 95 % of the pixels of normal test films."),
     make(
       "div",
       { class: "cards" },
@@ -39,24 +40,18 @@ function card(answer, detector, read, baseRate, look) {
   const overlay = answer.map && canvas({ ...read.shown, data: [] }, `Map of ${name} in red over the film`);
   const redraw = () => overlay && drawMap(overlay, answer.map, answer.scale, look);
   redraw();
-  const place = percentile(answer.score, facts.normals);
   const element = make(
     "article",
     { class: "card", "aria-label": `Answer of ${name}`, "data-detector": name, "data-score": answer.score },
     make("h3", {}, name),
     make("p", { class: "disclaimer" }, DISCLAIMER),
     facts.films === "phantoms" ? make("p", { class: "small" }, PHANTOMS) : null,
-    make("p", {}, `Score ${answer.score.toPrecision(4)}: percentile ${place.toFixed(0)} among ${facts.normals.length} normal validation films.`),
-    isUnlike(answer.unlike, facts) ? make("p", { class: "unlike" }, UNLIKE) : probable(answer.score, facts),
-    histogram(answer.score, facts),
-    make("p", { class: "small" }, "Validation films by score: normal ones blue, known abnormal ones orange; this film is the solid line, thresholds are dashed."),
-    make("ul", {}, flags(answer.score, facts).map((flag) => flagged(flag, facts, baseRate))),
-    make("p", { class: "small" }, aboutOwn(facts, baseRate)),
+    isUnlike(answer.unlike, facts) ? unlike(answer.score) : judged(answer.score, facts, baseRate),
     make(
       "div",
       { class: "pictures" },
       overlay
-        ? make("figure", {}, make("div", { class: "stack" }, canvas(read.shown, `Film below the map of ${name}`), overlay), make("figcaption", {}, "map over the film"))
+        ? make("figure", {}, make("div", { class: "stack" }, canvas(read.shown, `Film below the map of ${name}`), overlay), make("figcaption", {}, `map${answer.method ? ` of ${answer.method}` : ""} over the film`))
         : make("p", {}, "This method has no map."),
       steps(answer, name),
       make("figure", {}, prepared(answer, name), make("figcaption", {}, `what the detector sees, ${answer.image.width} x ${answer.image.height} pixels`)),
@@ -64,6 +59,22 @@ function card(answer, detector, read, baseRate, look) {
     ),
   );
   return { element, redraw };
+}
+
+/** What is said of a film that the detector knows nothing of. */
+const unlike = (score) => [make("p", { class: "unlike" }, UNLIKE), make("p", {}, `Score ${score.toPrecision(4)}.`)];
+
+/** The place of a score among validation films, and whether it is flagged. */
+function judged(score, facts, baseRate) {
+  const place = percentile(score, facts.normals).toFixed(0);
+  return [
+    make("p", {}, `Score ${score.toPrecision(4)}: percentile ${place} among ${facts.normals.length} normal validation films.`),
+    probable(score, facts),
+    histogram(score, facts),
+    make("p", { class: "small" }, "Validation films by score: normal ones blue, known abnormal ones orange; this film is the solid line, thresholds are dashed."),
+    make("ul", {}, flags(score, facts).map((flag) => flagged(flag, facts, baseRate))),
+    make("p", { class: "small" }, aboutOwn(facts, baseRate)),
+  ];
 }
 
 /** The probability with the base rate that it assumes (lib/reader/answer.py), or nothing. */

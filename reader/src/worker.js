@@ -42,10 +42,10 @@ const tasks = {
 };
 
 async function answer(detector, film, shown) {
-  const { score, unlike, scale, image, matrix, steps, map, reconstruction } = await detector.answer(film);
+  const { score, unlike, scale, image, matrix, steps, map, method, reconstruction } = await detector.answer(film);
   if (!shown) return { score, unlike };
   const carried = map && carriedBack(map, matrix, image.width, film, shown);
-  return { score, unlike, image, reconstruction, steps, map: carried, scale: map && (scale ?? rangeOf(map)) };
+  return { score, unlike, image, reconstruction, steps, method, map: carried, scale: map && (scale ?? rangeOf(map)) };
 }
 
 /** Of a map without a scale of its own. */
