@@ -28,8 +28,9 @@ def run(
     A page that says why its fit failed (lib.fits.store.FitFailed) is finished.
 
     `parameters` holds text, as from a command line; `timeout` is the longest time for one cell, in
-    seconds. The executed notebook stays in `build/notebooks/`. Raises SystemExit with one sentence,
-    before anything runs, when the notebook cannot be read or does not know a parameter.
+    seconds; the kernels of `many` pages that one process makes are forked (lib.report.kernels). The
+    executed notebook stays in `build/notebooks/`. Raises SystemExit with one sentence, before
+    anything runs, when the notebook cannot be read or does not know a parameter.
     """
     defaults = known_parameters(notebook)
     values = typed(parameters, defaults, notebook)
