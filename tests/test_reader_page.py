@@ -31,6 +31,7 @@ from pydicom.uid import (
     JPEG2000Lossless,
     JPEGBaseline8Bit,
     JPEGLosslessSV1,
+    JPEGLSLossless,
     RLELossless,
 )
 from sklearn.datasets import load_sample_image
@@ -38,6 +39,7 @@ from written_films import (
     DEEP,
     GREY,
     as_bytes,
+    as_jpeg_ls_in_planes,
     as_lossless_jpeg,
     as_tiff,
     png,
@@ -205,6 +207,10 @@ DIALECTS = {
     "JPEG 2000 of colours": {
         **{"pixels": COLOURS, "syntax": JPEG2000Lossless, "PhotometricInterpretation": "YBR_RCT"},
         "data": [as_bytes(COLOURS, "JPEG2000", no_jp2=True)],
+    },
+    "JPEG-LS with colours in planes": {
+        **{"pixels": COLOURS, "syntax": JPEGLSLossless},
+        "data": [as_jpeg_ls_in_planes(COLOURS)],
     },
     "palette": PALETTE,
     "planes": {

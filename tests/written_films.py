@@ -6,6 +6,7 @@ import zlib
 
 import numpy as np
 import pydicom
+from imagecodecs import jpegls_encode
 from PIL import Image
 from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import RawDataElement
@@ -114,6 +115,17 @@ def as_lossless_jpeg(pixels, bits):
     head += b"\xff\xda" + struct.pack(">HBBBBBB", 8, 1, 1, 0, 1, 0, 0)
     body = int(coded, 2).to_bytes(len(coded) // 8, "big").replace(b"\xff", b"\xff\0")
     return head + body + b"\xff\xd9"
+
+
+def as_jpeg_ls_in_planes(colours):
+    """Return the bytes of a JPEG-LS with a scan for each colour."""
+    whole, scan_starts = jpegls_encode(colours), b"\xff\xda"
+    scans = []
+    for number, plane in enumerate(np.moveaxis(colours, 2, 0), start=1):
+        one = jpegls_encode(np.ascontiguousarray(plane))
+        scan = one[one.index(scan_starts) : -2]
+        scans.append(scan[:5] + bytes([number]) + scan[6:])
+    return whole[: whole.index(scan_starts)] + b"".join(scans) + b"\xff\xd9"
 
 
 def chunk(kind, content):

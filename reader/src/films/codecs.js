@@ -2,7 +2,8 @@
 
 import { Decoder as Lossless } from "jpeg-lossless-decoder-js";
 
-import { notRead, Refusal } from "./refusals.js";
+import { byPixel } from "./colours.js";
+import { Refusal } from "./refusals.js";
 
 const LOADERS = {
   jpeg: () => import("@cornerstonejs/codec-libjpeg-turbo-8bit/decodewasmjs"),
@@ -27,11 +28,11 @@ export async function decodedBy(name, stream) {
     decoder.decode();
     const { width, height, bitsPerSample, componentCount } = decoder.getFrameInfo();
     const bytes = decoder.getDecodedBuffer().slice();
-    const planes = name === "jpegLs" && componentCount > 1 && decoder.getInterleaveMode() === 0;
-    if (planes) throw notRead("a JPEG-LS with colours in planes");
-    return { data: words(bytes, bitsPerSample), width, height, channels: componentCount };
-  } catch (error) {
-    throw error instanceof Refusal ? error : new Refusal("truncated or damaged");
+    const data = words(bytes, bitsPerSample);
+    const inPlanes = name === "jpegLs" && componentCount > 1 && decoder.getInterleaveMode() === 0;
+    return { data: inPlanes ? byPixel(data, componentCount) : data, width, height, channels: componentCount };
+  } catch {
+    throw new Refusal("truncated or damaged");
   } finally {
     decoder.delete();
   }

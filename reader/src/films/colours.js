@@ -12,6 +12,12 @@ export function greyOf(pixels, channels) {
   return grey;
 }
 
+/** Samples pixel by pixel, of which those of each colour were together. */
+export function byPixel(samples, channels) {
+  const pixels = samples.length / channels;
+  return samples.map((_, n) => samples[(n % channels) * pixels + Math.floor(n / channels)]);
+}
+
 /** Colours, red first, of pixels of luminance and the differences of blue and red, three levels of 8 bits each. */
 export function rgbOf(pixels) {
   return pixels.map((_, n) => {

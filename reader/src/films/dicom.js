@@ -6,7 +6,7 @@ import { picture } from "../opencv.js";
 import { range } from "../preprocessing/numbers.js";
 import { codedSize, segments } from "./coded_size.js";
 import { decodedBy, decodedLossless, decodedRuns } from "./codecs.js";
-import { rgbOf } from "./colours.js";
+import { byPixel, rgbOf } from "./colours.js";
 import { shown } from "./display.js";
 import { missingPreamble } from "./kinds.js";
 import { decodedLossy } from "./lossy_jpeg.js";
@@ -178,7 +178,7 @@ function colours(film, header) {
   if (!["RGB", "YBR_FULL"].includes(colour)) throw notRead(`a DICOM with colours coded as ${colour}`);
   const words = wordsOf(film, header, 3 * pixels);
   const planes = number(film, "PlanarConfiguration") === 1;
-  const levels = planes ? words.map((_, n) => words[(n % 3) * pixels + Math.floor(n / 3)]) : words;
+  const levels = planes ? byPixel(words, 3) : words;
   return colour === "RGB" ? levels : rgbOf(levels);
 }
 
