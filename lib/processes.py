@@ -74,18 +74,13 @@ def pool(workers: int, start: Callable | None = None) -> Iterator[ProcessPoolExe
 
 def _start_worker(start: Callable | None) -> None:
     """Prepare a worker, which must end by itself if this process is killed."""
-    end_with_parent()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     if start is not None:
         start()
 
 
-def end_with_parent() -> None:
-    """Have this process, which `multiprocessing` started, end as soon as its parent has ended."""
+def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent, "only a worker has a parent process"
-
-    def end() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=end, daemon=True).start()
+    parent.join()
+    os._exit(1)

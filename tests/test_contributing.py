@@ -60,7 +60,7 @@ def study(tmp_path_factory) -> Study:
     """Return a copy of the repository with the two steps done, and an ablation declared."""
     study = Study(copy_of_working_tree(tmp_path_factory.mktemp("contributing")))
     (study.folder / "lib/methods/toy.py").write_text(TOY)
-    study.edit("params/study.yaml", "methods: [autoencoder", "methods: [toy, autoencoder")
+    study.edit("params/study.yaml", "methods: [anoddpm, syn", "methods: [toy, anoddpm, syn")
     study.edit("params/study.yaml", "      contamination: &contamination", MINE)
     return study
 

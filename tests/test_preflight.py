@@ -104,12 +104,12 @@ def test_a_backend_that_does_not_run_here_is_named(copy, monkeypatch, backend):
     ("file", "old", "new", "sentence"),
     [
         ("study", "datasets: [mura, nih, rsna]", "datasets: [mura, nih, rnsa]", "data set rnsa"),
-        ("study", "methods: [autoencoder", "methods: [autoencodr", "has no entry autoencodr"),
+        ("study", "methods: [anoddpm,", "methods: [anodpm,", "has no entry anodpm"),
         (
             "study",
-            "patchcore, linear_probe]",
-            "patchcore, linear_prob]",
-            "has no entry linear_prob",
+            "methods: [deep_sad, resnet_few,",
+            "methods: [deep_sad, resnet_fw,",
+            "has no entry resnet_fw",
         ),
     ],
 )

@@ -7,6 +7,7 @@ import: this would take as long for each as the page itself.
 import ast
 import multiprocessing
 import os
+import threading
 
 from jupyter_client import AsyncKernelManager
 from jupyter_client.connect import KernelConnectionInfo
@@ -90,7 +91,7 @@ def _be_kernel(arguments: list[str], environment: dict[str, str], folder: str) -
     """Run a kernel in this process, which is a group of its own and ends with its parent."""
     from ipykernel.kernelapp import launch_new_instance
 
-    processes.end_with_parent()
+    threading.Thread(target=processes._end_with_parent, daemon=True).start()
     os.setsid()
     os.chdir(folder)
     os.environ.clear()
