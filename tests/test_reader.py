@@ -358,7 +358,11 @@ def test_an_unlike_film_is_not_judged(joined, tmp_path, no_text):
     answers = folder.read(tmp_path / "films", joined, tmp_path / "answers")
     assert [answers.flagged(name) for name in answer.flags] == [0] * len(answer.flags) != []
     assert (
-        pd.read_csv(tmp_path / "answers/answers.csv").filter(like="flagged").isna().to_numpy().all()
+        pd.read_csv(tmp_path / "answers/answers.csv")
+        .filter(regex="flagged|percentile")
+        .isna()
+        .to_numpy()
+        .all()
     )
     page = (tmp_path / "answers/answers.html").read_text()
     assert "Unlike the films" in page and "Flagged at" not in page and ": percentile" not in page

@@ -79,7 +79,7 @@ def _row(answer: Answer, root: Path) -> dict:
     return {
         "path": _path(answer.path, root),
         "score": answer.score,
-        "percentile": round(answer.percentile, 2),
+        "percentile": None if answer.unlike else round(answer.percentile, 2),
         **{f"flagged at {name}": flag for name, flag in flags.items()},
         "probability": answer.probability,
         "unlike": answer.unlike,

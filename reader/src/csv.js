@@ -16,7 +16,8 @@ export function table(films, detectors) {
       const apart = isUnlike(unlike, facts);
       const cells = thresholds.map((name) => (apart ? "" : (found.get(name) ?? "")));
       const chance = apart ? "" : (probability(score, facts) ?? "");
-      return [file, detector, score, percentile(score, facts.normals).toFixed(1), ...cells, chance, apart ? "yes" : "no", "", DISCLAIMER];
+      const place = apart ? "" : percentile(score, facts.normals).toFixed(1);
+      return [file, detector, score, place, ...cells, chance, apart ? "yes" : "no", "", DISCLAIMER];
     };
   }
   return [head, ...rows].map((cells) => `${cells.map(quoted).join(",")}\r\n`).join("");
