@@ -23,8 +23,6 @@ from lib.preprocessing import to_float
 from lib.reader.choice import choose, ready
 from lib.reader.part import Part
 
-TOGETHER = 32  # films in a batch
-
 
 def differences(fit: Fit, number: int, path: Path) -> tuple[float, float]:
     """Return the largest difference from Keras, and that from the recorded scores."""
@@ -36,8 +34,7 @@ def differences(fit: Fit, number: int, path: Path) -> tuple[float, float]:
     rows = np.sort(np.random.default_rng(0).permutation(scored)[:number])
     graph.write(part.detector, part.settings["size"], path)
     exported = agreement.run(path, to_float(pictures[rows]))["score"]
-    batches = [pictures[rows[start : start + TOGETHER]] for start in range(0, len(rows), TOGETHER)]
-    keras = np.concatenate([part.outputs(batch).scores for batch in batches])
+    keras = agreement.by_keras(part, pictures[rows])
     recorded = films["score"][index["image_id"].iloc[rows]].to_numpy()
     spread = np.ptp(part.scored.split("validation")["score"])
     from_keras, from_record = (np.abs(exported - one).max() / spread for one in (keras, recorded))

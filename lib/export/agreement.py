@@ -27,17 +27,22 @@ def run(path: Path, films: np.ndarray) -> dict[str, np.ndarray]:
     return {name: np.concatenate(of_name) for name, *of_name in zip(names, *values, strict=True)}
 
 
+def by_keras(part: Part, pictures: np.ndarray) -> np.ndarray:
+    """Return the scores of pictures uint8 (n, s, s) by the part itself."""
+    batches = range(0, len(pictures), TOGETHER)
+    scores = [part.outputs(pictures[start : start + TOGETHER]).scores for start in batches]
+    return np.concatenate(scores)
+
+
 def difference(part: Part, path: Path) -> float:
     """Return the largest difference in score on validation films, as a share of their range.
 
     Raises BadData if it is larger than LARGEST.
     """
     pictures = validation_films(part)
-    batches = range(0, len(pictures), TOGETHER)
-    scores = [part.outputs(pictures[start : start + TOGETHER]).scores for start in batches]
     exported = run(path, to_float(pictures))["score"]
     validation = part.scored.split("validation")["score"]
-    share = float(np.abs(exported - np.concatenate(scores)).max() / np.ptp(validation))
+    share = float(np.abs(exported - by_keras(part, pictures)).max() / np.ptp(validation))
     if not share <= LARGEST:
         raise BadData(
             f"{part.fit} cannot be exported: scores of the graph differ by {share:.1e} of the "

@@ -140,7 +140,8 @@ def _use(program_file: str) -> str:
         "In the environment of the study, with films of your own:\n\n"
         f"```sh\npython {program_file} film.dcm\n```\n\n"
         f"The graphs take films as the study prepares them. `{program_file}` reads and prepares "
-        "them by functions of the study; all the rest needs `onnxruntime` and `numpy` alone. "
+        "them by functions of the study; all the rest needs `onnxruntime`, `numpy` and OpenCV "
+        "alone. "
         "Elsewhere, replace these by code that prepares a film by the settings in "
         "`preprocessing`."
     )
