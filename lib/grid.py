@@ -103,7 +103,7 @@ def fits(dataset: str | None = None) -> list[Fit]:
 
 def families() -> dict[str, str]:
     """Return the family of each method, as the selected grid groups them, or else another grid."""
-    grids = [*params.read("study")["grids"].values(), _grid()]  # the last one counts
+    grids = [*params.shared("study")["grids"].values(), _grid()]  # the last one counts
     return {
         method: family
         for grid in grids
@@ -125,7 +125,7 @@ def fusions() -> dict[str, Fusion]:
     declared = _grid().get("fusions") or {}
     return {
         name: Fusion(**entry) if isinstance(entry, dict) else Fusion(entry)
-        for name, entry in declared.items()
+        for name, entry in deepcopy(declared).items()
     }
 
 
@@ -140,7 +140,8 @@ def unlabelled() -> list[str]:
 
 
 def _grid() -> dict:
-    return params.read("study")["grid"]
+    """Return the selected grid, shared by all callers, who do not change it."""
+    return params.shared("study")["grid"]
 
 
 def _blocks(grid: dict) -> list[dict]:

@@ -65,7 +65,9 @@ def make(kind: str, name: str) -> list[str]:
     folder.mkdir(parents=True, exist_ok=True)
     for outdated in set(folder.glob("*.html")) - {files.REPORTS / page.file for page in pages}:
         outdated.unlink()
-    return list(filter(None, processes.each(_make_one, pages, f"{kind} of {name}", "page")))
+    workers = processes.CORES + 1  # a worker waits while the kernel of its page starts
+    made = processes.each(_make_one, pages, f"{kind} of {name}", "page", workers=workers)
+    return list(filter(None, made))
 
 
 def _make_one(page: Page) -> str:

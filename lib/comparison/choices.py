@@ -53,10 +53,17 @@ def marked(dataset: str, method: str) -> str:
     return f" {MARK}" if chosen_in_sight(dataset, method) else ""
 
 
+def marks(rows: pd.DataFrame, method: str = "method") -> list[str]:
+    """Return the mark of the method and `dataset` of each row, looked up once per pair."""
+    pairs = list(zip(rows["dataset"], rows[method], strict=True))
+    mark_of = {pair: marked(*pair) for pair in set(pairs)}
+    return [mark_of[pair] for pair in pairs]
+
+
 def with_marks(rows: pd.DataFrame, method: str = "method") -> pd.DataFrame:
     """Return rows with the column `dataset`, their methods with marks, as figures show them."""
-    pairs = zip(rows["dataset"], rows[method], strict=True)
-    return rows.assign(**{method: [f"{name}{marked(dataset, name)}" for dataset, name in pairs]})
+    names = zip(rows[method], marks(rows, method), strict=True)
+    return rows.assign(**{method: [f"{name}{mark}" for name, mark in names]})
 
 
 def note(shown: str) -> str:

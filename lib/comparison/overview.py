@@ -13,7 +13,7 @@ from lib import ablations, metrics, prose
 from lib.comparison import choices, claims, findings
 from lib.comparison.ablations import P_HOLM
 from lib.comparison.ablations import UNTAUGHT as ABLATION_UNTAUGHT
-from lib.comparison.choices import marked
+from lib.comparison.choices import marked, marks
 from lib.comparison.pretraining import IMAGENET, NONE, pretraining
 from lib.comparison.reliability import BRIER, ERROR
 from lib.comparison.rows import UNLIKE
@@ -500,9 +500,8 @@ def named(rows: pd.DataFrame, method: str, seed: str) -> list[str]:
     """Return methods, with seeds if there are several, and the marks of choices made in sight."""
     several = rows.loc[rows[seed].ne("") & rows[seed].notna(), seed].nunique() > 1
     return [
-        literal(f"{name}, seed {one}" if several and one and pd.notna(one) else name)
-        + marked(dataset, name)
-        for dataset, name, one in zip(rows["dataset"], rows[method], rows[seed], strict=True)
+        literal(f"{name}, seed {one}" if several and one and pd.notna(one) else name) + mark
+        for name, one, mark in zip(rows[method], rows[seed], marks(rows, method), strict=True)
     ]
 
 

@@ -6,6 +6,7 @@ running text with semicolons. What it passes on (`**common`) it inherits from it
 
 import ast
 import re
+from functools import cache
 from typing import NamedTuple
 
 from lib import ROOT, params
@@ -81,6 +82,7 @@ def _with_those_of(module: str, inherited: dict[str, Keyword]) -> dict[str, Keyw
     }
 
 
+@cache  # a page asks for the same methods some hundred times
 def _tree(module: str) -> ast.Module:
     return ast.parse((ROOT / f"{module.replace('.', '/')}.py").read_text())
 

@@ -35,6 +35,11 @@ class Context(NamedTuple):
     base_rate: float  # abnormal share of the validation films, which the probability assumes
     phantoms: bool  # whether the detector learned from phantoms
 
+    @property
+    def cautions(self) -> list[str]:
+        """What is said with every answer, table, summary and page."""
+        return [*([PHANTOMS] if self.phantoms else []), DISCLAIMER]
+
 
 class Map(NamedTuple):
     """A map as the detector gives it, and how it leads back to the film."""
@@ -52,7 +57,7 @@ class Answer(NamedTuple):
     path: Path
     shape: tuple[int, int]  # of the film, height and width in pixels
     score: float  # raw; larger is more abnormal
-    percentile: float  # among normal validation films, 0 to 100; ties count half
+    percentile: float | None  # among normal validation films, ties count half; None where unlike
     probability: float | None  # of being abnormal, at `context.base_rate`; None where unlike
     unlikeness: float  # in the unit of the gate (lib.reader.gate); infinite of a coloured picture
     unlike: bool  # whether the film is unlike those that the detector learned from
@@ -67,6 +72,14 @@ class Answer(NamedTuple):
         return {
             one.name: self.score >= one.score and not self.unlike for one in self.context.thresholds
         }
+
+    @property
+    def place(self) -> str:
+        """The percentile in words."""
+        if self.percentile is None:
+            return "no percentile"
+        normals = len(self.context.normals)
+        return f"percentile {self.percentile:.0f} among {normals} normal validation films"
 
     @property
     def map(self) -> np.ndarray | None:
@@ -87,15 +100,11 @@ class Answer(NamedTuple):
     def sentences(self) -> list[str]:
         """The answer in words."""
         context = self.context
-        caution = [PHANTOMS] if context.phantoms else []
         score = f"Score {self.score:.4g} of {context.detector} ({context.setting})"
         if self.unlike:
             unlike = "UNLIKE the films that the detector learned from: its score means nothing."
-            return [unlike, f"{score}.", *caution, DISCLAIMER]
-        words = [
-            f"{score}: percentile {self.percentile:.0f} among {len(context.normals)} normal "
-            "validation films."
-        ]
+            return [unlike, f"{score}.", *context.cautions]
+        words = [f"{score}: {self.place}."]
         words += [
             f"{'Flagged' if self.flags[one.name] else 'Not flagged'} at the threshold "
             f"“{one.name}” ({one.score:.4g}), set with labels of {one.labels}."
@@ -107,7 +116,7 @@ class Answer(NamedTuple):
                 f"{context.base_rate:.0%} of the films are abnormal; with fewer it is lower."
             )
         words.append("The film is like those that the detector learned from.")
-        return [*words, *caution, DISCLAIMER]
+        return [*words, *context.cautions]
 
     def __repr__(self) -> str:
         return "\n".join(self.sentences)

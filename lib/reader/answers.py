@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from lib.reader.answer import DISCLAIMER, PHANTOMS, Answer, Context
+from lib.reader.answer import Answer, Context
 from lib.reader.film import Refused
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a formula begins
@@ -69,7 +69,7 @@ def table(answers: Answers, root: Path) -> pd.DataFrame:
     flags = [f"flagged at {one.name}" for one in answers.context.thresholds]
     columns = ["number", "path", "score", "percentile", *flags, "probability", "unlike"]
     columns += ["unlikeness", "not read because"]
-    note = f"{PHANTOMS} {DISCLAIMER}" if answers.context.phantoms else DISCLAIMER
+    note = " ".join(answers.context.cautions)
     shared = {"detector": answers.context.detector, "note": note}
     return pd.DataFrame(rows, columns=columns).assign(**shared)
 
@@ -79,7 +79,7 @@ def _row(answer: Answer, root: Path) -> dict:
     return {
         "path": _path(answer.path, root),
         "score": answer.score,
-        "percentile": None if answer.unlike else round(answer.percentile, 2),
+        "percentile": None if answer.percentile is None else round(answer.percentile, 2),
         **{f"flagged at {name}": flag for name, flag in flags.items()},
         "probability": answer.probability,
         "unlike": answer.unlike,

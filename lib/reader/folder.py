@@ -13,7 +13,6 @@ from lib import files
 from lib.datasets.listing import files_below
 from lib.datasets.table import ODD_NAMES
 from lib.errors import BadData
-from lib.reader.answer import DISCLAIMER, PHANTOMS
 from lib.reader.answers import Answered, Answers, ranked, table
 from lib.reader.page import PICTURES, page
 from lib.reader.reading import Reader
@@ -89,8 +88,8 @@ def summary(answers: Answers, output: Path) -> str:
     lines.append(f"- unlike the films that the detector learned from: {answers.unlike}")
     reasons = Counter(file.reason for _, file in answers.refused)
     lines += [f"- not read, {reason}: {number}" for reason, number in reasons.most_common()]
-    lines += [PHANTOMS] if context.phantoms else []
-    return "\n".join([*lines, f"Table: {output / TABLE}", f"Page:  {output / PAGE}", DISCLAIMER])
+    lines += [f"Table: {output / TABLE}", f"Page:  {output / PAGE}", *context.cautions]
+    return "\n".join(lines)
 
 
 def _root(place: Path) -> Path:

@@ -10,7 +10,7 @@ import pandas as pd
 from lib import params, processes, provenance
 from lib.films import UnreadableFilm
 from lib.prose import by_reason
-from lib.reader.answer import DISCLAIMER, PHANTOMS, Map
+from lib.reader.answer import DISCLAIMER, Map
 from lib.reader.answers import Answered, Answers
 from lib.reader.drawing import compared, thumbnail
 from lib.reader.gate import LIMIT
@@ -40,7 +40,6 @@ def page(answers: Answers, table: str, read_at: str) -> str:
         mapped=any(answer.small_map for _, answer in answers.read),
         limit=LIMIT,
         disclaimer=DISCLAIMER,
-        phantoms=PHANTOMS if answers.context.phantoms else "",
         trace=provenance.trace(),
         table=table,
         read_at=read_at,

@@ -95,15 +95,16 @@ class Reader:
         unlike = self.gate.unlikeness(self._images(films, self.settings[0]))
         unlike = np.where([film.coloured for film in films], np.inf, unlike)
         leading = self._leading(scores, outputs)
+        judged = unlike <= LIMIT
         return [
             Answer(
                 path=film.path,
                 shape=film.shape,
                 score=float(fused[n]),
-                percentile=float(self._percentile(fused[n])),
-                probability=None if unlike[n] > LIMIT else self._probability(fused[n]),
+                percentile=self._percentile(fused[n]) if judged[n] else None,
+                probability=self._probability(fused[n]) if judged[n] else None,
                 unlikeness=float(unlike[n]),
-                unlike=bool(unlike[n] > LIMIT),
+                unlike=not judged[n],
                 context=self.context,
                 small_map=self._map(film, n, leading[n], outputs),
             )
@@ -125,7 +126,7 @@ class Reader:
         ]
 
     def _percentile(self, score: float) -> float:
-        return 100 * rank_average(self.context.normals[:, None], np.array([[score]]))[0]
+        return 100 * float(rank_average(self.context.normals[:, None], np.array([[score]]))[0])
 
     def _probability(self, score: float) -> float | None:
         curve = self.context.probability
