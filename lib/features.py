@@ -26,9 +26,10 @@ from lib.backbones import describer, shape_of
 from lib.datasets.entries import load_entry
 from lib.datasets.table import load_index
 from lib.errors import BadData
-from lib.films import UnreadableFilm, read_film
+from lib.films import UnreadableFilm, read_reduced
 from lib.grid import Features
 from lib.preprocessing import arrays
+from lib.preprocessing.film import enough
 from lib.preprocessing.network_input import to_float
 
 FILMS_AT_ONCE = 32
@@ -116,7 +117,7 @@ def _described_files(paths: list[str], settings: dict, features: Sequence[Featur
 def _prepared_film(path: str, settings: dict) -> dict[int, np.ndarray]:
     """Return the pictures of a film at each size, {s: uint8 (s, s)}."""
     try:
-        grey = read_film(path)
+        grey = read_reduced(path, enough(*settings)).grey
     except UnreadableFilm as reason:
         raise UnreadableFilm(f"{path}: {reason}") from None
     return {size: arrays.prepared(path, grey, of_size).image for size, of_size in settings.items()}

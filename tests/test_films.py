@@ -3,6 +3,7 @@
 import logging
 from pathlib import Path
 
+import cv2
 import imagecodecs
 import numpy as np
 import pandas as pd
@@ -12,6 +13,8 @@ from PIL import ExifTags, Image, ImageFile
 from pydicom.pixels.decoders import pylibjpeg
 from pydicom.pixels.encoders import RLELosslessEncoder
 from pydicom.uid import (
+    HTJ2K,
+    JPEG2000,
     MPEG2MPML,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -24,9 +27,29 @@ from pydicom.uid import (
     JPEGLosslessSV1,
     RLELossless,
 )
-from written_films import DEEP, GREY, as_bytes, as_lossless_jpeg, as_tiff, table, write_dicom
+from written_films import (
+    DEEP,
+    GREY,
+    as_bytes,
+    as_lossless_jpeg,
+    as_tiff,
+    as_wavelets,
+    smooth_film,
+    table,
+    write_dicom,
+    write_wavelets,
+)
 
-from lib.films import NotAFilm, UnreadableFilm, display, film_facts, film_size, read_film, read_mask
+from lib.films import (
+    NotAFilm,
+    UnreadableFilm,
+    display,
+    film_facts,
+    film_size,
+    read_film,
+    read_mask,
+    read_reduced,
+)
 from lib.films.colours import read_with_colours
 
 XRAYS = Path(__file__).resolve().parents[2] / "shared/xrays"
@@ -90,9 +113,9 @@ def test_a_picture_is_decoded_once_for_its_grey_levels_and_its_colours(
     monkeypatch.setattr(
         ImageFile.ImageFile, "load_prepare", lambda self: decoded.append(1) or prepare(self)
     )
-    grey, coloured = read_with_colours(path)
-    assert len(decoded) == 1
-    np.testing.assert_array_equal(grey, expected)
+    film, coloured = read_with_colours(path)
+    assert len(decoded) == 1 and film.shape == expected.shape
+    np.testing.assert_array_equal(film.grey, expected)
     assert coloured == (pixels.ndim == 3 and np.ptp(pixels, axis=2).max() > 99)
 
 
@@ -455,6 +478,146 @@ def test_padding_is_as_dark_as_the_darkest_of_the_film(
 def test_a_film_that_is_padding_all_over_is_still_a_film(tmp_path):
     tags = {"PixelPaddingValue": 0, "PixelPaddingRangeLimit": 255}
     assert np.array_equal(read_film(write_dicom(tmp_path / "film.dcm", **tags)), GREY)
+
+
+# DICOM: half the size
+
+SMOOTH = smooth_film(301, 244)
+HALVES = np.pad(SMOOTH.astype(float), ((0, 1), (0, 0)), "edge").reshape(151, 2, 122, 2)
+HALVES = HALVES.mean(axis=(1, 3))  # the means of 2 x 2 pixels
+
+
+def is_as_means(film, means, apart=25):
+    """Return whether grey levels are these, but for the disc's edge and a few more of grain."""
+    return np.quantile(np.abs(film.astype(float) - means), 0.97) < apart
+
+
+@pytest.mark.parametrize("syntax", [JPEG2000, JPEG2000Lossless, HTJ2K, HTJ2KLossless])
+def test_jpeg_2000_is_read_at_half_its_size_where_that_suffices(tmp_path, syntax):
+    bits = 16 if syntax == HTJ2KLossless else 12  # all that its encoder writes
+    path = write_wavelets(tmp_path / "film.dcm", SMOOTH, bits, syntax=syntax)
+    film = read_reduced(path, 122)
+    assert film.shape == SMOOTH.shape and film.grey.shape == (151, 122)
+    assert film.grey.dtype == np.uint16 and is_as_means(film.grey, HALVES)
+    centers = np.array([[0.5, 0.5, 1], [242.5, 298.5, 1]]).T  # of pixels 0 and 121, 149
+    assert (film.matrix @ centers)[:2].T.tolist() == [[0, 0], [121, 149]]
+    for whole in (read_reduced(path, 123), read_with_colours(path, 123)[0]):
+        assert np.array_equal(whole.grey, SMOOTH) and np.array_equal(whole.matrix, np.eye(3))
+    assert np.array_equal(read_film(path), SMOOTH)
+    assert np.array_equal(read_with_colours(path, 122)[0].grey, film.grey)
+
+
+@pytest.mark.parametrize("options", [{}, {"reversible": False, "level": 60}], ids=["5/3", "9/7"])
+def test_a_halved_film_lies_where_means_of_its_pixels_do(tmp_path, options):
+    """The displacement that explains most of their difference, by the gradient of the means."""
+    grainless = cv2.GaussianBlur(SMOOTH, (0, 0), 3)
+    stream = as_wavelets(grainless, **options)
+    film = read_reduced(write_wavelets(tmp_path / "film.dcm", grainless, stream=stream), 100)
+    means = cv2.resize(np.float64(grainless[:300]), (122, 150), interpolation=cv2.INTER_AREA)
+    down, right = (slope[2:-2, 2:-2].ravel() for slope in np.gradient(means))
+    apart = (film.grey[:150] - means)[2:-2, 2:-2].ravel()
+    moved, *_ = np.linalg.lstsq(np.column_stack([down, right]), apart, rcond=None)
+    assert np.abs(moved).max() < 0.02, "without interpolation a quarter of a pixel"
+
+
+STREAMS = {
+    "with losses": as_wavelets(SMOOTH, reversible=False, level=50),
+    "in boxes": as_bytes(SMOOTH, "JPEG2000"),
+    "in tiles": as_wavelets(SMOOTH, high_throughput=True, tile=(61, 59)),
+    "by precincts": as_bytes(SMOOTH, "JPEG2000", no_jp2=True, precinct_size=(64, 64)),
+    "of one level": as_wavelets(SMOOTH, resolutions=2),
+}
+
+
+@pytest.mark.parametrize("kind", STREAMS)
+def test_streams_of_jpeg_2000_are_halved_however_they_are_coded(tmp_path, kind):
+    bits = 16 if kind in ("in boxes", "in tiles", "by precincts") else 12
+    path = write_wavelets(tmp_path / "film.dcm", SMOOTH, bits, STREAMS[kind])
+    assert is_as_means(read_reduced(path, 100).grey, HALVES)
+
+
+@pytest.mark.parametrize("bits", [7, 8, 10, 16])
+def test_every_depth_of_grey_is_halved_to_its_own_levels(tmp_path, bits):
+    stored = (SMOOTH >> 12 - bits) if bits < 12 else SMOOTH << bits - 12
+    stored = stored.astype(np.uint8 if bits <= 8 else np.uint16)
+    film = read_reduced(write_wavelets(tmp_path / "film.dcm", stored, bits), 100)
+    assert film.grey.dtype == stored.dtype
+    assert is_as_means(film.grey, HALVES * 2.0 ** (bits - 12), 1 + 25 * 2.0 ** (bits - 12))
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"PhotometricInterpretation": "MONOCHROME1"},
+        {"WindowCenter": "1500", "WindowWidth": "2500"},
+        {"RescaleSlope": "0.5", "RescaleIntercept": "-100"},
+        {"VOILUTSequence": table(np.sqrt(np.arange(4096)) * 64)},
+    ],
+    ids=lambda tags: next(iter(tags)),
+)
+def test_a_halved_film_is_displayed_like_the_whole(tmp_path, tags):
+    path = write_wavelets(tmp_path / "film.dcm", SMOOTH, **tags)
+    whole = np.pad(read_film(path).astype(float), ((0, 1), (0, 0)), "edge")
+    halves = whole.reshape(151, 2, 122, 2).mean(axis=(1, 3))
+    film = read_reduced(path, 100).grey
+    # The brightest pixel, from which negatives are counted, is one of grain.
+    assert film.shape == halves.shape
+    assert is_as_means(film - np.median(film), halves - np.median(halves), 30)
+
+
+WHOLE = {
+    "a single resolution": {"stream": as_wavelets(SMOOTH, resolutions=1)},
+    "another depth": {"stream": as_wavelets(SMOOTH, 16)},
+    "padding": {"PixelPaddingValue": 0},
+    "signed levels": {
+        "pixels": SMOOTH.astype(np.int16),
+        "stream": as_wavelets(SMOOTH.astype(np.int16), 16),
+        "bits": 16,
+    },
+    "a misstated sign": {"pixels": SMOOTH >> 1, "PixelRepresentation": 1},
+    "colours": {
+        "pixels": np.dstack([SMOOTH >> 4] * 3).astype(np.uint8),
+        "stream": as_bytes(np.dstack([SMOOTH >> 4] * 3).astype(np.uint8), "JPEG2000"),
+        "bits": 8,
+    },
+    "another coding": {"syntax": JPEGLosslessSV1, "stream": as_lossless_jpeg(SMOOTH, 12)},
+}
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_a_film_that_must_not_be_halved_is_read_whole(tmp_path, kind):
+    options = {"pixels": SMOOTH} | WHOLE[kind]
+    path = write_wavelets(tmp_path / "film.dcm", **options)
+    film = read_reduced(path, 30)
+    assert film.grey.shape == film.shape == SMOOTH.shape
+    assert np.array_equal(film.grey, read_film(path))
+    expected = SMOOTH >> 4 if kind == "colours" else SMOOTH
+    assert correlation(film.grey, expected) > 0.9999
+
+
+def test_a_picture_and_raw_pixels_are_read_whole(tmp_path):
+    for path in (
+        write_dicom(tmp_path / "film.dcm", SMOOTH),
+        written(tmp_path / "film.jp2", as_bytes(SMOOTH, "JPEG2000")),
+    ):
+        film = read_reduced(path, 16)
+        assert np.array_equal(film.grey, SMOOTH) and film.shape == SMOOTH.shape
+
+
+OFFSET = {"offset": (1, 3), "tile_size": (300, 400)}  # which no decoder of pydicom can read
+
+
+@pytest.mark.parametrize("kept", [0.02, 0.5, 0.99, "offset"])
+def test_a_stream_of_jpeg_2000_is_refused_in_the_same_words_at_any_size(tmp_path, kept):
+    stream, bits = as_wavelets(SMOOTH), 12
+    if kept == "offset":
+        stream, bits = as_bytes(SMOOTH, "JPEG2000", no_jp2=True, **OFFSET), 16
+    else:
+        stream = stream[: int(kept * len(stream))]
+    path = write_wavelets(tmp_path / "film.dcm", SMOOTH, bits, stream)
+    assert reason(path) == "truncated or damaged"
+    with pytest.raises(UnreadableFilm, match=r"^truncated or damaged$"):
+        read_reduced(path, 30)
 
 
 # Facts and privacy

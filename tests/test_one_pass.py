@@ -7,13 +7,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from written_films import smooth_film, write_wavelets
 
 from lib import burned_in, files, processes, provenance
 from lib.datasets.index import list_films
 from lib.datasets.table import load_index
 from lib.errors import BadData
-from lib.films import UnreadableFilm, picture, read_film
-from lib.preprocessing import prepare, warp_mask
+from lib.films import UnreadableFilm, picture, read_film, read_reduced
+from lib.preprocessing import one_pass, prepare, warp_mask
 from lib.preprocessing.one_pass import write_index_and_arrays
 
 ENTRY = {
@@ -83,6 +84,27 @@ def test_a_row_of_the_arrays_is_the_film_of_that_row_of_the_index(root, monkeypa
         assert np.array_equal(lesions, drawn) and lesions.any() == (path == MASKED)
     written = {path.name for path in (root / "build/images").iterdir()}
     assert written == {"ours.npy", "ours.body.npy", "ours.lesions.npy"}
+
+
+def test_a_film_that_is_read_at_half_its_size_has_its_own_size_and_lesions(root, monkeypatch):
+    monkeypatch.setattr(processes, "CORES", 1)
+    monkeypatch.setattr(one_pass, "enough", lambda size: 100)
+    film, path = smooth_film(300, 244), root / "data/ours" / MASKED
+    mask = np.zeros(film.shape, np.uint8)
+    mask[60:160, 30:130] = 255
+    cv2.imwrite(str(mask_of(root)), mask)
+    path.unlink()
+    write_wavelets(path.with_suffix(".dcm"), film)
+    write_index_and_arrays("ours", root)
+    index = load_index(files.index("ours", root / "build"))
+    (row,) = np.flatnonzero(index["path"].str.endswith(".dcm"))
+    assert index.loc[row, ["height", "width"]].tolist() == [300, 244]
+    image, body, lesions = (array[row] for array in arrays_of(root))
+    half = read_reduced(path.with_suffix(".dcm"), 100)
+    assert half.grey.shape == (150, 122)
+    prepared = prepare(half.grey, size=24)
+    assert np.array_equal(image, prepared.image) and np.array_equal(body, prepared.body)
+    assert np.array_equal(lesions, warp_mask(mask, prepare(film, size=24).matrix, 24))
 
 
 def test_each_film_is_decoded_once_also_where_text_is_looked_for(root, monkeypatch):

@@ -6,10 +6,14 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from written_films import smooth_film, write_dicom, write_wavelets
 
-from lib.films import UnreadableFilm, read_film
+from lib import burned_in
+from lib.features import _prepared_film
+from lib.films import UnreadableFilm, read_film, read_reduced
 from lib.preprocessing import (
     augmentation_for,
+    enough,
     find_plate,
     is_inverted,
     prepare,
@@ -344,6 +348,93 @@ def test_boxes_and_masks_are_drawn_on_the_pictures_of_their_films(tmp_path):
     taller = index.assign(height=201)
     with pytest.raises(UnreadableFilm, match=r"film\.png: its mask .*, the film \(201, 150\)"):
         list(lesions_of_films(taller, annotations, matrices, 32, tmp_path, "lesions"))
+
+
+# Films of JPEG 2000, which are read at half their size
+
+
+@pytest.fixture(scope="module", params=[(2300, 2048), (2301, 2049)], ids=["even", "odd"])
+def both(request, tmp_path_factory):
+    """Return the paths of a film as it is, and in JPEG 2000."""
+    folder, film = tmp_path_factory.mktemp("both"), smooth_film(*request.param)
+    return write_dicom(folder / "raw.dcm", film), write_wavelets(folder / "wavelets.dcm", film)
+
+
+def disc_on(image: np.ndarray, center: np.ndarray) -> np.ndarray:
+    """Return where the disc of `smooth_film` is, (x, y), next to a place."""
+    reach = image.shape[0] // 24
+    left, top = np.rint(center).astype(int) - reach
+    part = image[top : top + 2 * reach + 1, left : left + 2 * reach + 1].astype(float)
+    part = (part - (part.min() + part.max()) / 2).clip(0)
+    y, x = np.mgrid[: len(part), : len(part)]
+    return np.array([left + (part * x).sum() / part.sum(), top + (part * y).sum() / part.sum()])
+
+
+@pytest.mark.parametrize("size", [64, 224, 448])
+def test_a_film_at_half_its_size_becomes_the_same_picture(both, size):
+    whole, half = (read_reduced(path, enough(size)) for path in both)
+    assert half.shape == whole.shape == whole.grey.shape
+    assert half.grey.shape == tuple(-(-side // 2) for side in whole.shape)
+    settings = {"size": size, "body": "chest", "equalize": "none"}
+    one, other = (prepare(film.grey, **settings) for film in (whole, half))
+    apart = np.abs(one.image.astype(int) - other.image)
+    assert np.mean(apart <= 1) >= 0.98 and np.mean(one.body != other.body) < 0.005
+    matrix = other.matrix @ half.matrix
+    corners = np.array([[0, 0, 1], [*whole.shape[::-1], 1]]).T
+    odd = whole.shape[0] % 2  # whose last pixel counts as two
+    assert np.abs((matrix - one.matrix) @ corners).max() < (0.25 * size / 512 if odd else 1e-9)
+    disc = np.rint([0.4 * (whole.shape[1] - 1), 0.6 * (whole.shape[0] - 1)])
+    for film, to_picture in ((one, one.matrix), (other, matrix)):
+        center = (to_picture @ [*disc, 1])[:2]
+        if size > 64:
+            assert np.abs(disc_on(film.image, center) - center).max() < 0.25
+    assert np.abs(disc_on(one.image, center) - disc_on(other.image, center)).max() < 0.25
+
+
+@pytest.mark.parametrize("size", [64, 224])
+def test_a_box_on_a_film_at_half_its_size_lies_where_it_does_on_the_whole(both, size):
+    films = [read_reduced(path, enough(size)) for path in both]
+    height, width = films[0].shape
+    columns = ["image_id", "finding", "x", "y", "width", "height", "mask"]
+    boxes = [["0", "nodule", 300, 500, 90, 60, ""], ["0", "mass", width - 330, 99, 320, 700, ""]]
+    index = pd.DataFrame({"image_id": ["0"], "path": "film.dcm", "width": width, "height": height})
+    annotations = pd.DataFrame(boxes, columns=columns)
+    drawn = []
+    for film in films:
+        matrix = prepare(film.grey, size=size, body="chest").matrix @ film.matrix
+        arguments = (index, annotations, matrix[None], size, Path(), "lesions")
+        drawn += lesions_of_films(*arguments)
+    assert drawn[0].any()
+    if width % 2 == 0:
+        assert np.array_equal(*drawn)
+    else:  # the last of an odd number of pixels counts as two, which moves the far edge by 1/32 px
+        assert np.mean(drawn[0] != drawn[1]) < 0.005
+
+
+def test_arrays_and_features_are_made_from_halves_and_pictures_that_need_more_are_not(both):
+    assert [enough(64), enough(448), enough(64, 512), enough(600)] == [1024, 1024, 1024, 1200]
+    path = both[1]
+    assert read_reduced(path, enough(512)).grey.shape < read_film(path).shape
+    assert read_reduced(path, enough(600)).grey.shape == read_film(path).shape
+    settings = {size: {"size": size, "body": "chest"} for size in (64, 448)}
+    films = _prepared_film(str(path), settings)
+    half = read_reduced(path, 1024).grey
+    for size, image in films.items():
+        assert np.array_equal(image, prepare(half, **settings[size]).image)
+    place, index = path.with_name("films.npy"), pd.DataFrame({"path": [path.name]})
+    write_films(index, path.parent, place, settings[64])
+    assert np.array_equal(np.load(place)[0], films[64])
+
+
+def test_text_is_found_at_the_same_place_of_a_film_at_half_its_size(tmp_path):
+    film = smooth_film(2300, 2048)
+    words = np.zeros(film.shape, np.uint8)
+    cv2.putText(words, "JANE DOE 1901", (90, 150), cv2.FONT_HERSHEY_SIMPLEX, 3, 1, 8)
+    film[words > 0] = 4000
+    path = write_wavelets(tmp_path / "film.dcm", film)
+    (whole,) = burned_in.text_boxes(film)
+    (half,) = burned_in.text_boxes(read_reduced(path, enough(64)).grey)
+    assert np.abs(2 * half - whole).max() <= 8
 
 
 @pytest.mark.real

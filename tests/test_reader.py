@@ -17,7 +17,7 @@ from burned import NAME, burned, is_legible
 from PIL import Image
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 from sklearn.datasets import load_sample_image
-from written_films import as_tiff, png, stated, write_dicom
+from written_films import as_tiff, png, smooth_film, stated, write_dicom, write_wavelets
 
 from lib import ROOT, features, files, params, processes
 from lib.comparison.answer import advised, best
@@ -35,7 +35,7 @@ from lib.reader.answer import Map
 from lib.reader.answers import ranked, table
 from lib.reader.choice import candidates, choose
 from lib.reader.drawing import LONGEST, drawn, thumbnail
-from lib.reader.film import Refused, batches
+from lib.reader.film import Refused, batches, load
 from lib.reader.gate import LIMIT
 from lib.reader.likeness import likest
 from lib.reader.places import carried_back
@@ -271,6 +271,16 @@ def test_several_processes_read_films_in_order(tmp_path, monkeypatch):
     assert isinstance(refused, Refused) and refused.reason == "empty file" and refused.is_film
     assert [film.shape[1] - 20 for film in films] == [n for n in range(70) if n != 40]
     assert {image.shape for film in films for image in film.images} == {(16, 16), (32, 32)}
+
+
+def test_a_film_that_is_read_at_half_its_size_leads_back_to_the_whole(tmp_path):
+    film, settings = smooth_film(2060, 2048), {"size": 64, "body": "chest", "equalize": "none"}
+    whole = load(write_dicom(tmp_path / "raw.dcm", film), [settings])
+    half = load(write_wavelets(tmp_path / "wavelets.dcm", film), [settings])
+    assert half.shape == whole.shape == film.shape
+    np.testing.assert_allclose(half.matrices, whole.matrices, atol=1e-9)
+    assert np.mean(np.abs(half.images[0].astype(int) - whole.images[0]) <= 1) >= 0.98
+    assert not np.array_equal(half.images, whole.images), "the film was read whole"
 
 
 @pytest.mark.parametrize("turned", [False, True])

@@ -42,16 +42,19 @@ from written_films import (
     as_jpeg_ls_in_planes,
     as_lossless_jpeg,
     as_tiff,
+    as_wavelets,
     png,
+    smooth_film,
     stated,
     table,
     write_dicom,
+    write_wavelets,
 )
 
 from lib import ROOT, phantoms
-from lib.films import UnreadableFilm, read_film
+from lib.films import UnreadableFilm, read_film, read_reduced
 from lib.films.colours import read_with_colours
-from lib.preprocessing import prepare, to_float
+from lib.preprocessing import enough, prepare, to_float
 from lib.reader.answer import DISCLAIMER
 from lib.reader.gate import LIMIT, _seen
 
@@ -284,6 +287,12 @@ OVERLAY = """(() => {
   const { data } = drawn.getContext("2d").getImageData(0, 0, drawn.width, drawn.height);
   return data.reduce((most, level, n) => (n % 4 === 3 ? Math.max(most, level) : most), 0);
 })()"""
+#: The opacity of the red over every seventh pixel of the film, 0 to 255.
+OVERLAID = """(() => {
+  const drawn = document.querySelector("#film .stack canvas + canvas");
+  const { data } = drawn.getContext("2d").getImageData(0, 0, drawn.width, drawn.height);
+  return [...data].filter((_, n) => n % 28 === 3);
+})()"""
 #: The score that a detector's answer shows, and the grey levels of the picture that it saw.
 ANSWER = """(name) => {
   const card = document.querySelector(`[data-detector="${name}"]`);
@@ -451,7 +460,7 @@ def check(window, path, detectors):
     Return the least share of pixels within one grey level, and the largest difference of scores as
     a share of the range over validation films.
     """
-    film = read_film(path)
+    film = read_reduced(path, enough(*(each["size"] for each in SETTINGS.values()))).grey
     in_browser = look_at(window, path)
     shares, differences = [], []
     for name, settings in SETTINGS.items():
@@ -510,6 +519,39 @@ def test_dialects_of_dicom_and_pictures_are_read_as_by_python(page, detectors, t
     add(page, paths)
     for path in paths:
         check(page, path, detectors)
+
+
+def test_jpeg_2000_is_halved_where_python_halves_it(page, detectors, tmp_path):
+    """Large films, also of codings and tags with which they are read whole."""
+    film = smooth_film(2061, 2049)
+    deep = film.astype(np.uint16) << 4
+    kinds = {
+        "halved": {},
+        "with losses": {"stream": as_wavelets(film, reversible=False, level=50)},
+        "negative": {"PhotometricInterpretation": "MONOCHROME1"},
+        "window": {"WindowCenter": "1500", "WindowWidth": "2500"},
+        "high throughput": {"pixels": deep, "bits": 16, "syntax": HTJ2KLossless},
+        "8 bits": {"pixels": (film >> 4).astype(np.uint8), "bits": 8},
+        "a single resolution": {"stream": as_wavelets(film, resolutions=1)},
+        "another depth": {"stream": as_wavelets(film, 16)},
+        "padding": {"PixelPaddingValue": 0},
+    }
+    paths = [
+        write_wavelets(tmp_path / f"large, {kind}.dcm", **{"pixels": film} | options)
+        for kind, options in kinds.items()
+    ]
+    add(page, paths)
+    shares = [check(page, path, detectors)[0] for path in paths]
+    print(f"large films of JPEG 2000: pixels within one grey level {min(shares):.3%} at least")
+    halves = [read_reduced(path, 1024).grey.shape == (1031, 1025) for path in paths]
+    assert halves == [True] * 6 + [False] * 3
+    overlays = []
+    for path in (write_dicom(tmp_path / "large.dcm", film), paths[0]):
+        add(page, [path] * (path not in paths))
+        look_at(page, path)
+        assert "2049 x 2061 pixels" in page.value("document.getElementById('film').innerText")
+        overlays.append(np.array(page.value(OVERLAID)))
+    assert np.ptp(overlays[0]) > 50 and np.quantile(np.abs(np.diff(overlays, axis=0)), 0.98) <= 2
 
 
 def test_a_jpeg_with_losses_is_decoded_to_the_levels_of_python(films, tmp_path):
@@ -587,6 +629,10 @@ BAD = {
         "a JPEG of a rare coding, which this page does not read: convert it to PNG",
     ),
     "damaged.dcm": ({"syntax": JPEG2000Lossless, "data": [b"film"]}, None),
+    "cut wavelets.dcm": (
+        {"pixels": SMOOTH, "syntax": JPEG2000Lossless, "data": [as_wavelets(SMOOTH, 8)[:600]]},
+        None,
+    ),
 }
 
 

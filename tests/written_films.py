@@ -4,9 +4,10 @@ import io
 import struct
 import zlib
 
+import cv2
 import numpy as np
 import pydicom
-from imagecodecs import jpegls_encode
+from imagecodecs import htj2k_encode, jpeg2k_encode, jpegls_encode
 from PIL import Image
 from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import RawDataElement
@@ -14,7 +15,7 @@ from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 from pydicom.tag import Tag
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import ExplicitVRLittleEndian, HTJ2KLossless, JPEG2000Lossless
 
 GREY = np.linspace(0, 255, 30 * 40).reshape(30, 40).astype(np.uint8)  # 40 wide, 30 high
 DEEP = np.arange(1200, dtype=np.uint16).reshape(30, 40) * 3  # of 12 bits
@@ -74,6 +75,34 @@ def _described(pixels):
         "HighBit": bits - 1,
         "PixelRepresentation": int(pixels.dtype.kind == "i"),
     }
+
+
+def write_wavelets(path, pixels, bits=12, stream=None, syntax=JPEG2000Lossless, **tags):
+    """Write a DICOM film of `bits` bits in JPEG 2000, coded here unless as `stream`."""
+    stream = stream or as_wavelets(pixels, bits, high_throughput=syntax == HTJ2KLossless)
+    depth = {"BitsStored": bits, "HighBit": bits - 1}
+    return write_dicom(path, pixels, syntax, [stream], **depth | tags)
+
+
+def as_wavelets(pixels, bits=12, high_throughput=False, **options):
+    """Return the bytes of JPEG 2000; `options` are those of imagecodecs."""
+    if high_throughput:  # codes all bits
+        return bytes(htj2k_encode(pixels, **options))
+    options = {"reversible": True} | options
+    return bytes(jpeg2k_encode(pixels, codecformat="j2k", bitspersample=bits, **options))
+
+
+def smooth_film(height, width, disc=(0.4, 0.6)):
+    """Draw a film of 12 bits with grain: smooth anatomy, and a bright disc at this (x, y) of it.
+
+    Places are shares of the sides; the radius of the disc is a fortieth of the height.
+    """
+    y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
+    film = 900 + 700 * np.sin(3 * x + 1) + 400 * np.cos(4 * y) + 300 * np.sin(9 * x * y)
+    center = round(disc[0] * (width - 1)), round(disc[1] * (height - 1))
+    cv2.circle(film, center, height // 40, 3600, -1)
+    film += np.random.default_rng(0).normal(0, 10, film.shape)
+    return film.round().clip(0, 4095).astype(np.uint16)
 
 
 def table(entries, first=0, bits=16):

@@ -30,7 +30,11 @@ BLOCK = 512  # films compared with all others at a time
 
 
 def hashes(grey: np.ndarray) -> dict[str, str | bytes]:
-    """Return the exact (`pixels`) and perceptual (`appearance`) hash of grey levels (h, w)."""
+    """Return the exact (`pixels`) and perceptual (`appearance`) hash of grey levels (h, w).
+
+    Films that are read at half their size are hashed so: of copies in JPEG 2000 the exact hashes
+    agree, of copies in different codings only the perceptual ones.
+    """
     content = hashlib.sha256(repr((grey.shape, grey.dtype.str)).encode())
     content.update(np.ascontiguousarray(grey))  # type: ignore[arg-type]
     small = cv2.resize(np.float32(grey), (SIDE, SIDE), interpolation=cv2.INTER_AREA)

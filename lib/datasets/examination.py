@@ -1,18 +1,18 @@
 """Decode each film of a data set once: its size, facts and hashes, or why it cannot be used."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import cv2
-import numpy as np
 import pandas as pd
 
 from lib import burned_in, processes
 from lib.datasets import copies, words
 from lib.errors import BadData
-from lib.films import NotAFilm, UnreadableFilm, film_facts, read_film
+from lib.films import NotAFilm, Reduced, UnreadableFilm, film_facts, read_reduced
 
 MOST_UNREADABLE = 0.05  # share of the films above which the copy of the data is defective
 ONE_PATIENT = 0.2  # share of the films above which a patient id in DICOM files is a placeholder
@@ -21,10 +21,11 @@ FOUND = ["width", "height", "pixels", "appearance", "shows_text"]  # added to th
 
 
 class Further(NamedTuple):
-    """What else is done with the grey levels (h, w) of each film while they are decoded."""
+    """What else is done with each film while it is decoded."""
 
-    work: Callable[[str, np.ndarray], Any]  #: called with path and grey levels, in any process
+    work: Callable[[str, Reduced], Any]  #: called with path and film, in any process
     keep: Callable[[str, Any], None]  #: called here with image_id and result, in order of listing
+    at_least: float = math.inf  #: pixels that the shorter side of the films needs for it
 
 
 class Examined(NamedTuple):
@@ -80,8 +81,8 @@ def _facts(
 ) -> Iterator[dict]:
     """Yield what is found out about each film, and keep the results of further work."""
     of_sample = burned_in.sample(len(films)) & look_for_text
-    work = further.work if further else None
-    task = partial(_examine, work=work)
+    work, at_least = (further.work, further.at_least) if further else (None, math.inf)
+    task = partial(_examine, work=work, at_least=at_least)
     items: Iterable = zip(films["path"], of_sample, strict=True)
     alone = partial(cv2.setNumThreads, 1)
     opened = processes.each(task, items, f"films of {name}", "film", chunk=64, start=alone)
@@ -91,11 +92,11 @@ def _facts(
         yield facts
 
 
-def _examine(item: tuple[str, bool], work: Callable | None) -> tuple[dict, Any]:
+def _examine(item: tuple[str, bool], work: Callable | None, at_least: float) -> tuple[dict, Any]:
     """Return size, facts and hashes of a film, or why it cannot be used; and the result of work."""
     path, is_of_sample = item
     try:
-        grey = read_film(path)
+        film = read_reduced(path, at_least)
         facts: dict[str, Any] = dict(film_facts(path))
     except NotAFilm as error:
         return {"reason": str(error), "is_film": False}, None
@@ -103,13 +104,13 @@ def _examine(item: tuple[str, bool], work: Callable | None) -> tuple[dict, Any]:
         return {"reason": str(error)}, None
     except (OSError, ValueError):  # an invalid name, or a file without permission to read
         return {"reason": "cannot be opened"}, None
-    height, width = grey.shape
+    height, width = film.shape
     norms = {"body_part": words.body_part, "view": words.view, "patient_id": str.upper}
     facts |= {fact: word(facts.get(fact, "")) for fact, word in norms.items()}
-    facts |= {"width": width, "height": height, **copies.hashes(grey)}
+    facts |= {"width": width, "height": height, **copies.hashes(film.grey)}
     if is_of_sample:
-        facts["shows_text"] = burned_in.shows_text(grey)
-    return facts, work(path, grey) if work else None
+        facts["shows_text"] = burned_in.shows_text(film.grey)
+    return facts, work(path, film) if work else None
 
 
 def _check_readable(films: pd.DataFrame, reasons: pd.Series, name: str) -> None:

@@ -13,12 +13,13 @@ from pathlib import Path
 import cv2, numpy as np, onnxruntime
 from lib.films import UnreadableFilm  # of the study: elsewhere, replace these by code that reads
 from lib.films.colours import read_with_colours  # a film, says whether it is a picture in colours,
-from lib.preprocessing import prepare  # and prepares it by the settings in `preprocessing`
+from lib.preprocessing import enough, prepare  # and prepares it by those in `preprocessing`
 
 folder = Path(__file__).parent
 about = json.loads((folder / "detector.json").read_text(encoding="utf-8"))
 parts = about.get("parts", [about])
 gate = about["gate"]
+needed = enough(*(one["preprocessing"]["size"] for one in [*parts, gate]))
 graphs = [onnxruntime.InferenceSession(folder / part["file"]) for part in [*parts, gate]]
 
 
@@ -32,11 +33,11 @@ def score_of(graph, picture):
 print("{disclaimer}")
 for path in sys.argv[1:]:
     try:
-        film, coloured = read_with_colours(path)
+        film, coloured = read_with_colours(path, needed)
     except UnreadableFilm as reason:
         print(f"{{path}}: not read: {{reason}}")
         continue
-    prepared = [prepare(film, **one["preprocessing"]).image for one in [*parts, gate]]
+    prepared = [prepare(film.grey, **one["preprocessing"]).image for one in [*parts, gate]]
     scores = [score_of(*pair) for pair in zip(graphs, prepared[:-1])]
     {joined}
     by = cv2.INTER_AREA if len(prepared[-1]) > gate["size"] else cv2.INTER_LINEAR

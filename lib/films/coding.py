@@ -1,5 +1,7 @@
 """Decode the pixels of a DICOM file, after checks of its coding and of the decoded size."""
 
+import math
+
 import numpy as np
 from pydicom import Dataset
 from pydicom.encaps import get_frame
@@ -8,6 +10,7 @@ from pydicom.pixels.common import PhotometricInterpretation
 from pydicom.uid import UID, RLELossless, UID_dictionary
 
 from lib.films import lossless
+from lib.films.reduced import halved
 from lib.films.refusals import UnreadableFilm
 from lib.films.tags import number, text
 
@@ -15,15 +18,18 @@ COLOURS = {str(word) for word in PhotometricInterpretation}
 NO_SIZES = {0xC4, 0xC8, 0xCC}  # JPEG markers from C0 to CF that do not state a size
 
 
-def decoded(film: Dataset) -> np.ndarray:
+def decoded(film: Dataset, at_least: float = math.inf) -> np.ndarray:
     """Decode a film's pixels as stored: (height, width), or (height, width, 3) for colours.
 
+    Of half the size where the coding offers it and the shorter side keeps `at_least` pixels.
     Missing elements of the film's header are added. Raises UnreadableFilm.
     """
     _add_missing_elements(film)
     _check_syntax(film)
     if film.file_meta.TransferSyntaxUID.is_encapsulated:
         _check_frame(film)
+        if (half := halved(film, at_least)) is not None:
+            return half
         return pixel_array(film, index=0, decoding_plugin=lossless.plugin_for(film))
     return _native(film)
 

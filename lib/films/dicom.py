@@ -4,11 +4,11 @@ Only the tags named here are ever read.
 """
 
 import io
+import math
 import warnings
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
 import pydicom
 from pydicom.filereader import read_dataset
 from pydicom.uid import (
@@ -22,6 +22,7 @@ from pydicom.uid import (
 from lib.films.coding import decoded
 from lib.films.display import shown
 from lib.films.kinds import HEAD, missing_preamble, refusal
+from lib.films.reduced import Reduced
 from lib.films.refusals import NotAFilm, UnreadableFilm, check_size
 from lib.films.tags import number, text, values
 
@@ -58,16 +59,16 @@ SYNTAXES = {  # keys: (implicit types, little-endian numbers)
 }
 
 
-def read_dicom(path: Path) -> np.ndarray:
-    """Read a film's grey levels (height, width) as a viewer shows them.
+def read_dicom(path: Path, at_least: float = math.inf) -> Reduced:
+    """Read a film's grey levels (height, width) as a viewer shows them, possibly at half its size.
 
     uint8 or uint16 as stored, float32 where rescaling gives fractions. Raises UnreadableFilm.
     """
     film = _read(path, PIXEL_TAGS, pixels=True)
-    _checked_size(film, path)
+    width, height = _checked_size(film, path)
     if not values(film, "PixelData"):
         raise _without_pixels(film, path)
-    return shown(decoded(film), film)
+    return Reduced(shown(decoded(film, at_least), film), (height, width))
 
 
 def dicom_size(path: Path) -> tuple[int, int]:

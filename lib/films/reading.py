@@ -1,6 +1,7 @@
 """Read a film according to its kind; every failure is raised as one kind of error."""
 
 import logging
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from pydicom import config
 from lib.films.dicom import dicom_facts, dicom_size, read_dicom
 from lib.films.kinds import DICOM, kind_of
 from lib.films.picture import picture_size, read_picture
+from lib.films.reduced import Reduced
 from lib.films.refusals import UnreadableFilm
 
 # Log messages of these libraries may quote a tag; relevant failures are raised as reasons.
@@ -26,11 +28,19 @@ def read_film(path: str | Path) -> np.ndarray:
     upright by their EXIF orientation, negatives are inverted, colours become grey (8-bit in a
     picture), transparency is dropped, padding is dark. Raises UnreadableFilm with the reason.
     """
+    return read_reduced(path, at_least=math.inf).grey
+
+
+def read_reduced(path: str | Path, at_least: float) -> Reduced:
+    """Read a film like read_film, at half its size where its coding offers that (JPEG 2000).
+
+    It is halved only while its shorter side keeps `at_least` pixels. Raises UnreadableFilm.
+    """
     with _one_error():
-        grey = _grey(Path(path))
-        if grey.min() == grey.max():
+        film = _film(Path(path), at_least)
+        if film.grey.min() == film.grey.max():
             raise UnreadableFilm("one grey level")
-        return grey
+        return film
 
 
 def read_mask(path: str | Path) -> np.ndarray:
@@ -39,7 +49,7 @@ def read_mask(path: str | Path) -> np.ndarray:
     Unlike a film it may consist of one grey level, as where a film has no lesion.
     """
     with _one_error():
-        return (_grey(Path(path)) > 0).astype(np.uint8)
+        return (_film(Path(path)).grey > 0).astype(np.uint8)
 
 
 def film_size(path: str | Path) -> tuple[int, int]:
@@ -59,11 +69,15 @@ def film_facts(path: str | Path) -> dict[str, str]:
         return dicom_facts(path) if kind_of(path) == DICOM else {}
 
 
-def _grey(path: Path) -> np.ndarray:
-    grey = read_dicom(path) if kind_of(path) == DICOM else read_picture(path)
-    if grey.dtype.kind == "f" and not np.isfinite(grey).all():
+def _film(path: Path, at_least: float = math.inf) -> Reduced:
+    if kind_of(path) == DICOM:
+        film = read_dicom(path, at_least)
+    else:
+        grey = read_picture(path)
+        film = Reduced(grey, grey.shape)
+    if film.grey.dtype.kind == "f" and not np.isfinite(film.grey).all():
         raise UnreadableFilm("grey levels that are not finite")
-    return grey
+    return film
 
 
 @contextmanager

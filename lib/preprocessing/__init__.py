@@ -2,7 +2,7 @@
 
 from lib.preprocessing.arrays import settings
 from lib.preprocessing.contrast import is_inverted, normalise
-from lib.preprocessing.film import Prepared, prepare, warp_mask
+from lib.preprocessing.film import Prepared, enough, prepare, warp_mask
 from lib.preprocessing.network_input import augmentation, augmentation_for, to_float
 from lib.preprocessing.plate import find_plate
 from lib.preprocessing.segmentation import segment_body
@@ -11,6 +11,7 @@ __all__ = [
     "Prepared",
     "augmentation",
     "augmentation_for",
+    "enough",
     "find_plate",
     "is_inverted",
     "normalise",

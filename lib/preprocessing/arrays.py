@@ -14,8 +14,8 @@ import pandas as pd
 from lib import files, params, processes
 from lib.datasets.entries import load_entry
 from lib.errors import BadData
-from lib.films import UnreadableFilm, read_film
-from lib.preprocessing.film import Prepared, prepare
+from lib.films import UnreadableFilm, read_reduced
+from lib.preprocessing.film import Prepared, enough, prepare
 
 
 def settings(dataset: str, change: dict | None = None, entry: dict | None = None) -> dict:
@@ -75,7 +75,7 @@ def new_array(path: Path, shape: tuple[int, ...], dtype: type = np.uint8) -> Ite
 def _prepared_image(path: str, settings: dict) -> np.ndarray:
     """Return the picture (size, size) of a film."""
     try:
-        grey = read_film(path)
+        film = read_reduced(path, enough(settings["size"]))
     except UnreadableFilm as reason:
         raise UnreadableFilm(f"{path}: {reason}") from None
-    return prepared(path, grey, settings).image
+    return prepared(path, film.grey, settings).image

@@ -13,6 +13,9 @@ from lib.preprocessing.segmentation import segment_body
 LANDSCAPE = 1.1
 #: Longest side in pixels at which plates and bodies are found: enough for pictures of 64 to 256 px.
 WORKING_SIZE = 512
+#: Pixels of a film, at least, for each of the picture that it is reduced to: a film may be read at
+#: half its size while that leaves so many, whose average then is that of the whole film.
+PER_PIXEL = 2
 
 
 class Prepared(NamedTuple):
@@ -66,6 +69,11 @@ def prepare(
     inside, _ = _padded(inside, size)
     steps["image"] = image * inside if mask else image
     return Prepared(steps["image"], inside, fit @ matrix, steps)
+
+
+def enough(*sizes: int) -> int:
+    """Return how many pixels a film needs on its shorter side for pictures of these sizes."""
+    return PER_PIXEL * max(WORKING_SIZE, *sizes)
 
 
 def warp_mask(mask: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:

@@ -17,8 +17,10 @@ from lib.datasets.entries import load_entry, load_split_settings
 from lib.datasets.examination import Further
 from lib.datasets.index import build_index, write_tables
 from lib.datasets.pseudonyms import salt
+from lib.films import Reduced
 from lib.preprocessing.annotations import lesions_of_films
 from lib.preprocessing.arrays import new_array, prepared, settings
+from lib.preprocessing.film import enough
 
 
 def write_index_and_arrays(dataset: str, root: Path = ROOT) -> pd.DataFrame:
@@ -41,7 +43,11 @@ def write_index_and_arrays(dataset: str, root: Path = ROOT) -> pd.DataFrame:
                 salt(root),
                 load_split_settings(root),
                 look_for_text=not provenance.holds_phantoms(root),
-                further=Further(partial(_prepared_row, settings=preparation), listed.keep),
+                further=Further(
+                    partial(_prepared_row, settings=preparation),
+                    listed.keep,
+                    at_least=enough(preparation["size"]),
+                ),
             )
         films = np.memmap(path, _row(preparation["size"]), "r")
         _write_arrays(dataset, tables, films, listed.rows, data, build)
@@ -68,10 +74,10 @@ def _row(size: int) -> np.dtype:
     return np.dtype([("image", *picture), ("body", *picture), ("matrix", np.float64, (3, 3))])
 
 
-def _prepared_row(path: str, grey: np.ndarray, settings: dict) -> np.ndarray:
-    """Prepare the grey levels (h, w) of a film; return its row of the scratch file."""
-    film = prepared(path, grey, settings)
-    return np.array((film.image, film.body, film.matrix), _row(settings["size"]))
+def _prepared_row(path: str, film: Reduced, settings: dict) -> np.ndarray:
+    """Prepare a film; return its row of the scratch file."""
+    image, body, matrix, _ = prepared(path, film.grey, settings)
+    return np.array((image, body, matrix @ film.matrix), _row(settings["size"]))
 
 
 def _write_arrays(

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from lib import processes
 from lib.films import NotAFilm, UnreadableFilm
 from lib.films.colours import read_with_colours
-from lib.preprocessing import prepare
+from lib.preprocessing import enough, prepare
 
 TOGETHER = 32  # films in a batch: read by one worker, and scored at once
 FEW = 100  # films that this process reads in the time in which a worker starts
@@ -42,13 +42,13 @@ class Refused(NamedTuple):
 
 def load(path: Path, settings: list[dict]) -> Film:
     """Read a film and prepare it by each of the settings. Raises UnreadableFilm."""
-    grey, coloured = read_with_colours(path)
+    film, coloured = read_with_colours(path, enough(*(one["size"] for one in settings)))
     try:
-        prepared = [prepare(grey, **one) for one in settings]
+        prepared = [prepare(film.grey, **one) for one in settings]
     except (ValueError, cv2.error):
         raise UnreadableFilm("cannot be prepared") from None
-    images, matrices = [one.image for one in prepared], [one.matrix for one in prepared]
-    return Film(path, grey.shape, images, matrices, coloured)
+    matrices = [one.matrix @ film.matrix for one in prepared]
+    return Film(path, film.shape, [one.image for one in prepared], matrices, coloured)
 
 
 def batches(

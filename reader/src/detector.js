@@ -4,8 +4,9 @@ import * as ort from "onnxruntime-web/wasm";
 
 import { joined, standardised } from "./fusion.js";
 import { cv, filtered, picture } from "./opencv.js";
-import { prepare } from "./preprocessing/film.js";
+import { prepare, reduction } from "./preprocessing/film.js";
 import { toFloat } from "./preprocessing/network_input.js";
+import { product } from "./preprocessing/numbers.js";
 
 // More threads need headers that a static host does not send.
 ort.env.wasm.numThreads = 1;
@@ -27,13 +28,22 @@ export class Detector {
     this.gate = networks[parts.length];
   }
 
+  /** The sizes in pixels of the pictures that it is shown. */
+  get sizes() {
+    const prepared = [...this.parts, ...(this.facts.gate ? [this.facts.gate.preprocessing] : [])];
+    return prepared.map(({ size }) => size);
+  }
+
   /**
    * Return the answer for a film: its score; its map (of a fusion, that of the part that is most
    * certain, and its name), with the scale, the prepared picture, its matrix and steps; its reconstruction (a fusion
    * has none); and how unlike the film is.
    */
   async answer(film) {
-    const prepared = once((settings) => prepare(film, settings));
+    const prepared = once((settings) => {
+      const { matrix, ...pictures } = prepare(film, settings);
+      return { ...pictures, matrix: product(matrix, reduction(film)) };
+    });
     const outputs = [];
     for (const { network, preprocessing, size } of this.parts) {
       const picture = prepared({ ...preprocessing, size });

@@ -5,7 +5,7 @@ import { readFilm } from "./films/reading.js";
 import { Refusal } from "./films/refusals.js";
 import { ready } from "./opencv.js";
 import { normalise } from "./preprocessing/contrast.js";
-import { resized } from "./preprocessing/film.js";
+import { enough, resized } from "./preprocessing/film.js";
 import { range } from "./preprocessing/numbers.js";
 import { carriedBack } from "./preprocessing/places.js";
 
@@ -33,18 +33,19 @@ const tasks = {
   /** The answers of detectors for a film; with `show`, also the pictures that are drawn. */
   async read({ file, names, show }) {
     await ready;
-    const film = await readFilm(file);
+    const chosen = await Promise.all(names.map(loaded));
+    const film = await readFilm(file, enough(...chosen.flatMap(({ sizes }) => sizes)));
     const shown = show ? reduced(film) : null;
     const answers = [];
-    for (const name of names) answers.push(await answer(await loaded(name), film, shown));
-    return { width: film.width, height: film.height, shown, answers };
+    for (const detector of chosen) answers.push(await answer(detector, film, shown));
+    return { ...film.whole, shown, answers };
   },
 };
 
 async function answer(detector, film, shown) {
   const { score, unlike, scale, image, matrix, steps, map, method, reconstruction } = await detector.answer(film);
   if (!shown) return { score, unlike };
-  const carried = map && carriedBack(map, matrix, image.width, film, shown);
+  const carried = map && carriedBack(map, matrix, image.width, film.whole, shown);
   return { score, unlike, image, reconstruction, steps, method, map: carried, scale: map && (scale ?? rangeOf(map)) };
 }
 

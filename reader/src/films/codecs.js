@@ -20,15 +20,21 @@ const loaded = (name) => {
   return loading.get(name);
 };
 
-/** Decode a stream of "jpeg" (8 bits), "jpegLs" or "jpeg2000": {data, width, height, channels}. */
-export async function decodedBy(name, stream) {
+/**
+ * Decode a stream of "jpeg" (8 bits), "jpegLs" or "jpeg2000": {data, width, height, channels}. One of JPEG 2000 may be
+ * halved some times.
+ */
+export async function decodedBy(name, stream, halvings = 0) {
   const decoder = new (await loaded(name))[CLASSES[name]]();
   try {
     decoder.getEncodedBuffer(stream.length).set(stream);
-    decoder.decode();
-    const { width, height, bitsPerSample, componentCount } = decoder.getFrameInfo();
-    const bytes = decoder.getDecodedBuffer().slice();
+    halvings ? decoder.decodeSubResolution(halvings, 0) : decoder.decode();
+    const { bitsPerSample, componentCount, ...size } = decoder.getFrameInfo();
+    const [width, height] = [size.width, size.height].map((side) => Math.ceil(side / 2 ** halvings));
+    const bytes = new Uint8Array(decoder.getDecodedBuffer()); // a copy; they give another type for 8 bits
     const data = words(bytes, bitsPerSample);
+    // A decoder of JPEG 2000 does not throw where it fails.
+    if (!data.length || data.length !== width * height * componentCount) throw new Error("not decoded");
     const inPlanes = name === "jpegLs" && componentCount > 1 && decoder.getInterleaveMode() === 0;
     return { data: inPlanes ? byPixel(data, componentCount) : data, width, height, channels: componentCount };
   } catch {

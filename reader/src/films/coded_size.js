@@ -6,7 +6,7 @@ const NO_SIZES = [0xc4, 0xc8, 0xcc]; // JPEG markers from C0 to CF that do not s
 export function codedSize(stream) {
   const view = new DataView(stream.buffer, stream.byteOffset, stream.byteLength);
   if (view.getUint16(0) !== 0xffd8) {
-    const start = codestream(stream);
+    const start = codestream(stream).byteOffset - stream.byteOffset;
     const [right, bottom, left, top] = [8, 12, 16, 20].map((place) => view.getUint32(start + place));
     return [right - left, bottom - top, view.getUint16(start + 40), 0];
   }
@@ -29,8 +29,9 @@ export function* segments(stream) {
   }
 }
 
-function codestream(stream) {
+/** The codestream of JPEG 2000, without the boxes before it. */
+export function codestream(stream) {
   const at = stream.findIndex((byte, n) => byte === 0xff && stream[n + 1] === 0x4f && stream[n + 2] === 0xff && stream[n + 3] === 0x51);
   if (at < 0) throw new Error("not JPEG 2000");
-  return at;
+  return stream.subarray(at);
 }

@@ -10,6 +10,7 @@ import { byPixel, rgbOf } from "./colours.js";
 import { shown } from "./display.js";
 import { missingPreamble } from "./kinds.js";
 import { decodedLossy } from "./lossy_jpeg.js";
+import { halved } from "./reduced.js";
 import { checkSize, notRead, Refusal } from "./refusals.js";
 import { bytesOf, element, number, text } from "./tags.js";
 
@@ -18,6 +19,7 @@ const DEFLATED = `${BASE}.1.99`;
 const BIG_ENDIAN = `${BASE}.2`;
 const RUNS = `${BASE}.5`;
 const NATIVE = [BASE, `${BASE}.1`, BIG_ENDIAN];
+const decodedWavelets = (stream) => decodedBy("jpeg2000", stream);
 const DECODERS = {
   [`${BASE}.4.50`]: decodedLossy,
   [`${BASE}.4.51`]: decodedLossy,
@@ -26,7 +28,7 @@ const DECODERS = {
   [`${BASE}.4.80`]: (stream) => decodedBy("jpegLs", stream),
   [`${BASE}.4.81`]: (stream) => decodedBy("jpegLs", stream),
   // JPEG 2000, and that of high throughput.
-  ...Object.fromEntries([90, 91, 201, 202, 203].map((number) => [`${BASE}.4.${number}`, (stream) => decodedBy("jpeg2000", stream)])),
+  ...Object.fromEntries([90, 91, 201, 202, 203].map((number) => [`${BASE}.4.${number}`, decodedWavelets])),
   [RUNS]: decodedRuns,
 };
 const YBR = ["YBR_FULL", "YBR_FULL_422"];
@@ -37,15 +39,16 @@ const STORAGE = "1.2.840.10008.5.1.4.1.1.";
 const OBJECTS = { 9: "waveform", 11: "presentation state", 66: "raw data or segmentation", 88: "report", 104: "document" };
 const RADIOTHERAPY = 481; // images, doses and plans, of which the first alone are films
 
-/** read_dicom: the grey levels of a film as a viewer shows them. */
-export async function readDicom(bytes) {
+/** read_dicom: the grey levels of a film as a viewer shows them, possibly at half its size (of the `whole`). */
+export async function readDicom(bytes, atLeast) {
   const { film, syntax } = opened(bytes);
   const [width, height] = checkedSize(film);
   const pixels = element(film, "PixelData");
   if (!pixels?.length) throw new Refusal("DICOM without pixels");
   const header = { ...completed(film), width, height };
-  const stored = await decoded(film, syntax, pixels, header);
-  return picture(shown(stored, header, film), width, height);
+  const stored = await decoded(film, syntax, pixels, header, atLeast);
+  const grey = shown(stored, header, film);
+  return { ...picture(grey, stored.width, stored.height), whole: { width, height } };
 }
 
 /** _read: the tags of a file, and its transfer syntax; a deflated file has no bound and is refused. */
@@ -115,19 +118,22 @@ function completed(film) {
   return { colour, channels, allocated, bits, signed: number(film, "PixelRepresentation") === 1 };
 }
 
-/** decoded: the pixels as stored, {data, channels}. */
-async function decoded(film, syntax, pixels, header) {
+/** decoded: the pixels as stored, {data, width, height, channels}. */
+async function decoded(film, syntax, pixels, header, atLeast) {
+  const { width, height } = header;
   if (NATIVE.includes(syntax)) {
     if (pixels.hadUndefinedLength) throw new Refusal("a DICOM with encoded pixels whose encoding is not stated");
-    return native(film, header);
+    return { ...native(film, header), width, height };
   }
   const decoder = DECODERS[syntax];
   if (!decoder) throw notRead(`a DICOM in the transfer syntax ${syntax}`);
   const stream = parser.readEncapsulatedPixelDataFromFragments(film, pixels, 0, pixels.fragments.length);
   checkFrame(stream, syntax, header);
+  const half = decoder === decodedWavelets ? await halved(stream, header, film, atLeast) : null;
+  if (half) return half;
   const { data, channels } = await decoder(stream, { ...header, bits: header.allocated });
   const levels = typed(data, header);
-  return { data: channels === 3 && isYbr(stream, syntax, header) ? rgbOf(levels) : levels, channels };
+  return { data: channels === 3 && isYbr(stream, syntax, header) ? rgbOf(levels) : levels, width, height, channels };
 }
 
 /** _check_frame: refuse a frame whose decoded size exceeds that of its header. */

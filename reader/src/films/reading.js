@@ -9,18 +9,21 @@ const READERS = {
   PNG: async (bytes) => readPng(bytes),
   TIFF: async (bytes) => (await import("./tiff.js")).readTiff(bytes),
   JPEG: async (bytes) => (await import("./jpeg.js")).readJpeg(bytes),
-  DICOM: async (bytes) => (await import("./dicom.js")).readDicom(bytes),
+  DICOM: async (bytes, atLeast) => (await import("./dicom.js")).readDicom(bytes, atLeast),
 };
 
-/** read_film: the grey levels of a film (a File), larger = brighter. Throws a Refusal. */
-export async function readFilm(file) {
+/**
+ * read_reduced: the grey levels of a film (a File), larger = brighter, and the size of the `whole`. It may be at half its
+ * size while its shorter side keeps `atLeast` pixels. Throws a Refusal.
+ */
+export async function readFilm(file, atLeast) {
   const kind = kindOf(await bytesOf(file.slice(0, HEAD)), file.size);
   const bytes = await bytesOf(file);
-  const film = await READERS[kind](bytes).catch(refuse);
+  const film = await READERS[kind](bytes, atLeast).catch(refuse);
   const [least, most] = range(film.data);
   if (!(Number.isFinite(least) && Number.isFinite(most))) throw new Refusal("grey levels that are not finite");
   if (least === most) throw new Refusal("one grey level");
-  return film;
+  return { whole: { width: film.width, height: film.height }, ...film };
 }
 
 const bytesOf = async (file) => new Uint8Array(await file.arrayBuffer());

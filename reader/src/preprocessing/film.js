@@ -8,10 +8,19 @@ import { segmentBody } from "./segmentation.js";
 
 const LANDSCAPE = 1.1;
 const WORKING_SIZE = 512;
+const PER_PIXEL = 2;
 const DEFAULTS = {
   ...{ size: 64, body: "limb", crop: true, invert: "auto", upright: true, mask: false },
   equalize: "clahe",
 };
+
+/** enough: the pixels that the shorter side of a film needs for pictures of these sizes. */
+export const enough = (...sizes) => PER_PIXEL * Math.max(WORKING_SIZE, ...sizes);
+
+/** matrix of lib/films/reduced.py: from pixels of the whole film to those that were read (nine numbers). */
+export function reduction({ width, whole }) {
+  return width === whole.width ? [1, 0, 0, 0, 1, 0, 0, 0, 1] : [0.5, 0, -0.25, 0, 0.5, -0.25, 0, 0, 1];
+}
 
 /**
  * prepare: a film of any depth becomes a picture of 8 bits (size x size); `matrix` (nine numbers)
