@@ -7,8 +7,9 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: study faults test lab data read export reader reports record verify publish archive release benchmark lock pictures
 
-# Fits and their pages use all cores; stages that use one core run in a second lane. A failure in a lane recurs in the
-# last line, which reports it. `exec` passes signals for make on to the lanes.
+# Fits and their pages use all cores; what does not runs in a second lane: the pages of films, and while the largest data
+# set trains, the measures and pages of the others. A failure in a lane recurs in the last line, which reports it. `exec`
+# passes signals for make on to the lanes.
 PAGES := site comparison-page real-films first-fit one-film unlabelled exploration preprocessing cards chapters ablation
 override export ON := $(value ON)
 export SHIP
@@ -22,9 +23,11 @@ study: $(READY)            ## rebuild every result and page; ON=ray or ON=ray:AD
 ifeq ($(shell command -v nvidia-smi),)
 	-exec python -m lib.lanes films
 	-exec python -m lib.lanes features
-	-exec python -m lib.lanes "-s fits scores" "-s floors exploration preprocessing"
-	-exec python -m lib.lanes "-s measures cards chapters" "-s robustness real-films first-fit unlabelled"
-	-exec python -m lib.lanes "-s comparison comparison-page" "-s ablation one-film"
+	-exec python -m lib.lanes "-s fits@others scores@others" "-s floors exploration preprocessing real-films first-fit"
+	-exec python -m lib.lanes "-s fits@largest scores@largest" \
+	  "-s measures@others robustness@others cards@others chapters@others"
+	-exec python -m lib.lanes "-s measures@largest cards@largest chapters@largest" "-s robustness@largest unlabelled one-film"
+	-exec python -m lib.lanes "-s comparison comparison-page" "-s ablation"
 endif
 	python -m lib.lanes "$(PAGES)"
 

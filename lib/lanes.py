@@ -3,8 +3,10 @@
     python -m lib.lanes "-s fits scores" "-s floors"
 
 Each argument holds the arguments of `dvc repro` in one lane; without arguments one lane runs all
-stages. `@smallest` denotes the data set with the fewest fits. The exit status is 0 if all lanes
-succeeded, 1 if one failed, and 128 plus the signal's number if a signal ended them.
+stages. Of a stage `@smallest` and `@largest` denote the data sets with the fewest and the most
+fits, `@others` all but the largest; a lane whose stages are of no data set is left out. The exit
+status is 0 if all lanes succeeded, 1 if one failed, and 128 plus the signal's number if a signal
+ended them.
 """
 
 import os
@@ -16,7 +18,8 @@ import time
 
 from lib import ablations, grid
 
-SMALLEST = "@smallest"
+#: Data sets by their number of fits, the fewest first.
+SIZES = {"smallest": slice(1), "others": slice(-1), "largest": slice(-1, None)}
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 REPRO = ("dvc", "--wait-for-lock", "repro", "-k")  # -k: run on where nothing depends on a failure
 PATIENCE = 60  # seconds granted to interrupted processes for cleaning up
@@ -72,9 +75,21 @@ def signal_group(lane: subprocess.Popen, number: int) -> bool:
     return True
 
 
-def smallest() -> str:
-    """Return the data set of the grid with the fewest fits, which has the first results."""
-    return min(grid.datasets(), key=lambda dataset: len(ablations.every_fit(dataset)))
+def named(lane: str) -> list[str]:
+    """Return the arguments of a lane with the names of data sets; [] if its stages are of none."""
+    arguments = shlex.split(lane)
+    options = [argument for argument in arguments if argument.startswith("-")]
+    stages = [one for argument in arguments if argument not in options for one in _of(argument)]
+    return [*options, *stages] if stages else []
+
+
+def _of(stage: str) -> list[str]:
+    """Return a stage as DVC names it: once per data set, where these are named by their size."""
+    name, _, size = stage.partition("@")
+    if size not in SIZES:  # then the grid need not be read
+        return [stage]
+    ordered = sorted(grid.datasets(), key=lambda dataset: len(ablations.every_fit(dataset)))
+    return [f"{name}@{dataset}" for dataset in ordered[SIZES[size]]]
 
 
 def _end(number: int, _) -> None:
@@ -82,7 +97,5 @@ def _end(number: int, _) -> None:
 
 
 if __name__ == "__main__":
-    lanes = sys.argv[1:] or [""]
-    if any(SMALLEST in lane for lane in lanes):  # else the grid need not be read
-        lanes = [lane.replace(SMALLEST, f"@{smallest()}") for lane in lanes]
-    sys.exit(run([[*REPRO, *shlex.split(lane)] for lane in lanes]))
+    lanes = list(filter(None, map(named, sys.argv[1:]))) if sys.argv[1:] else [[]]
+    sys.exit(run([[*REPRO, *lane] for lane in lanes]))

@@ -81,11 +81,19 @@ def test_a_fit_killed_after_its_training_is_only_scored(study, monkeypatch):
     assert work.is_up_to_date(DRAWING) and landing.read(files.trained(DRAWING)) == trained
 
 
-def test_the_smallest_data_set_comes_first(monkeypatch):
+def test_stages_are_of_data_sets_by_their_number_of_fits(monkeypatch):
     fits = {"mura": 3, "nih": 1, "rsna": 2}
     monkeypatch.setattr("lib.grid.datasets", lambda: list(fits))
     monkeypatch.setattr("lib.ablations.every_fit", lambda dataset: [None] * fits[dataset])
-    assert lanes.smallest() == "nih"
+    assert lanes.named("fits@smallest") == ["fits@nih"]
+    assert lanes.named("-s fits@others scores@others") == [
+        *("-s", "fits@nih", "fits@rsna", "scores@nih", "scores@rsna"),
+    ]
+    assert lanes.named("-s cards@largest robustness") == ["-s", "cards@mura", "robustness"]
+    assert lanes.named("fits@nih") == ["fits@nih"], "its own name"
+    monkeypatch.setattr("lib.grid.datasets", lambda: ["mura"])
+    assert lanes.named("-s fits@others") == [], "or DVC would run every stage"
+    assert lanes.named("-s fits@largest") == ["-s", "fits@mura"]
 
 
 def test_the_page_takes_a_twentieth_of_the_time_at_most(monkeypatch):
