@@ -7,9 +7,9 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: study faults test lab data read export reader reports record verify publish archive release benchmark lock pictures
 
-# Fits and their pages use all cores; what does not runs in a second lane: the pages of films, and while the largest data
-# set trains, the measures and pages of the others. A failure in a lane recurs in the last line, which reports it. `exec`
-# passes signals for make on to the lanes.
+# Fits leave a sixth of the cores idle, which a second lane uses: for pages of films, and for measures and pages of the data
+# sets whose fits have ended. A failure in a lane recurs in the last line, which reports it. `exec` passes signals for make
+# on to the lanes.
 PAGES := site comparison-page real-films first-fit one-film unlabelled exploration preprocessing cards chapters ablation
 override export ON := $(value ON)
 export SHIP
@@ -22,8 +22,9 @@ study: $(READY)            ## rebuild every result and page; ON=ray or ON=ray:AD
 	-exec python -m lib.lanes fits@smallest  # the first results, after some minutes
 ifeq ($(shell command -v nvidia-smi),)
 	-exec python -m lib.lanes films
-	-exec python -m lib.lanes features
-	-exec python -m lib.lanes "-s fits@others scores@others" "-s floors exploration preprocessing real-films first-fit"
+	-exec python -m lib.lanes features@others
+	-exec python -m lib.lanes "-s fits@others scores@others" "-s floors exploration preprocessing real-films first-fit \
+	  features@largest scores@smallest measures@smallest robustness@smallest cards@smallest chapters@smallest"
 	-exec python -m lib.lanes "-s fits@largest scores@largest" \
 	  "-s measures@others robustness@others cards@others chapters@others"
 	-exec python -m lib.lanes "-s measures@largest cards@largest chapters@largest" "-s robustness@largest unlabelled one-film"

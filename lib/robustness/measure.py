@@ -20,7 +20,7 @@ from lib.preprocessing.arrays import prepared
 from lib.robustness.perturbations import PERTURBATIONS, perturb
 from lib.robustness.table import COLUMNS, UNPERTURBED, Condition, rows_of_conditions
 
-TOGETHER = 32  # films that are scored at once
+TOGETHER = 128  # films that are scored at once
 
 
 class Reads(Protocol):
