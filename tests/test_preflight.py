@@ -107,8 +107,8 @@ def test_a_backend_that_does_not_run_here_is_named(copy, monkeypatch, backend):
         ("study", "methods: [anoddpm,", "methods: [anodpm,", "has no entry anodpm"),
         (
             "study",
-            "datasets: []\n        methods: [deep_sad, resnet_few, resnet_few_pu]",
-            "datasets: [mura]\n        methods: [deep_sad, resnet_few, resnet_few_pu, resnet_fw]",
+            "methods: [deep_sad, resnet_few, resnet_few_pu]",
+            "methods: [deep_sad, resnet_few, resnet_few_pu, resnet_fw]",
             "has no entry resnet_fw",
         ),
     ],
