@@ -245,6 +245,10 @@ def test_big_endian(tmp_path):
     film.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
     pydicom.dcmwrite(path, film, implicit_vr=False, little_endian=False)
     assert np.array_equal(read_film(path), DEEP.ravel()[::-1][np.minimum(DEEP, 1199)])
+    del film.VOILUTSequence
+    pydicom.dcmwrite(path, film, implicit_vr=False, little_endian=False)
+    means = DEEP.reshape(15, 2, 20, 2).mean(axis=(1, 3))
+    assert np.array_equal(read_reduced(path, 15).grey, np.floor(means + 0.5))
 
 
 @pytest.mark.parametrize("syntax", [JPEGLossless, JPEGLosslessSV1])
@@ -565,9 +569,28 @@ def test_a_halved_film_is_displayed_like_the_whole(tmp_path, tags):
     assert is_as_means(film - np.median(film), halves - np.median(halves), 30)
 
 
-WHOLE = {
+AVERAGED = {
+    "raw": {"syntax": ExplicitVRLittleEndian},
+    "lossless JPEG": {"syntax": JPEGLosslessSV1, "stream": as_lossless_jpeg(SMOOTH, 12)},
     "a single resolution": {"stream": as_wavelets(SMOOTH, resolutions=1)},
     "another depth": {"stream": as_wavelets(SMOOTH, 16)},
+}
+
+
+@pytest.mark.parametrize("kind", AVERAGED)
+def test_stored_levels_of_other_codings_are_averaged(tmp_path, kind):
+    options, tags = AVERAGED[kind], {"BitsStored": 12, "HighBit": 11}
+    path = tmp_path / "film.dcm"
+    if "stream" in options:
+        write_wavelets(path, SMOOTH, **options)
+    else:
+        write_dicom(path, SMOOTH, **options, **tags)
+    film = read_reduced(path, 122)
+    assert np.array_equal(film.grey, np.floor(HALVES + 0.5)) and film.shape == SMOOTH.shape
+    assert np.array_equal(read_reduced(path, 123).grey, SMOOTH)
+
+
+WHOLE = {
     "padding": {"PixelPaddingValue": 0},
     "signed levels": {
         "pixels": SMOOTH.astype(np.int16),
@@ -580,7 +603,6 @@ WHOLE = {
         "stream": as_bytes(np.dstack([SMOOTH >> 4] * 3).astype(np.uint8), "JPEG2000"),
         "bits": 8,
     },
-    "another coding": {"syntax": JPEGLosslessSV1, "stream": as_lossless_jpeg(SMOOTH, 12)},
 }
 
 
@@ -595,13 +617,9 @@ def test_a_film_that_must_not_be_halved_is_read_whole(tmp_path, kind):
     assert correlation(film.grey, expected) > 0.9999
 
 
-def test_a_picture_and_raw_pixels_are_read_whole(tmp_path):
-    for path in (
-        write_dicom(tmp_path / "film.dcm", SMOOTH),
-        written(tmp_path / "film.jp2", as_bytes(SMOOTH, "JPEG2000")),
-    ):
-        film = read_reduced(path, 16)
-        assert np.array_equal(film.grey, SMOOTH) and film.shape == SMOOTH.shape
+def test_a_picture_is_read_whole(tmp_path):
+    film = read_reduced(written(tmp_path / "film.jp2", as_bytes(SMOOTH, "JPEG2000")), 16)
+    assert np.array_equal(film.grey, SMOOTH) and film.shape == SMOOTH.shape
 
 
 OFFSET = {"offset": (1, 3), "tile_size": (300, 400)}  # which no decoder of pydicom can read

@@ -521,8 +521,8 @@ def test_dialects_of_dicom_and_pictures_are_read_as_by_python(page, detectors, t
         check(page, path, detectors)
 
 
-def test_jpeg_2000_is_halved_where_python_halves_it(page, detectors, tmp_path):
-    """Large films, also of codings and tags with which they are read whole."""
+def test_large_films_are_halved_where_python_halves_them(page, detectors, tmp_path):
+    """In JPEG 2000 and in other codings, with tags with which they are read whole too."""
     film = smooth_film(2061, 2049)
     deep = film.astype(np.uint16) << 4
     kinds = {
@@ -540,11 +540,13 @@ def test_jpeg_2000_is_halved_where_python_halves_it(page, detectors, tmp_path):
         write_wavelets(tmp_path / f"large, {kind}.dcm", **{"pixels": film} | options)
         for kind, options in kinds.items()
     ]
+    lossless = {"syntax": JPEGLosslessSV1, "stream": as_lossless_jpeg(film, 12)}
+    paths.append(write_wavelets(tmp_path / "large, JPEG.dcm", film, **lossless))
     add(page, paths)
     shares = [check(page, path, detectors)[0] for path in paths]
-    print(f"large films of JPEG 2000: pixels within one grey level {min(shares):.3%} at least")
+    print(f"large films: pixels within one grey level {min(shares):.3%} at least")
     halves = [read_reduced(path, 1024).grey.shape == (1031, 1025) for path in paths]
-    assert halves == [True] * 6 + [False] * 3
+    assert halves == [True] * 8 + [False, True]
     overlays = []
     for path in (write_dicom(tmp_path / "large.dcm", film), paths[0]):
         add(page, [path] * (path not in paths))

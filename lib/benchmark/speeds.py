@@ -103,7 +103,7 @@ def _write_dicom(path: Path, film: np.ndarray, syntax: UID = ExplicitVRLittleEnd
         dataset.file_meta.TransferSyntaxUID = syntax
         dataset.PixelData = encapsulate([lossless_jpeg(film, 12)])
         dataset["PixelData"].VR = "OB"
-    dataset.save_as(path)
+    dataset.save_as(path, enforce_file_format=True)
 
 
 def features_speed() -> list[dict]:

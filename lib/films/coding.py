@@ -10,7 +10,7 @@ from pydicom.pixels.common import PhotometricInterpretation
 from pydicom.uid import UID, RLELossless, UID_dictionary
 
 from lib.films import lossless
-from lib.films.reduced import halved
+from lib.films.reduced import low_pass, may_be_halved, means
 from lib.films.refusals import UnreadableFilm
 from lib.films.tags import number, text
 
@@ -21,17 +21,20 @@ NO_SIZES = {0xC4, 0xC8, 0xCC}  # JPEG markers from C0 to CF that do not state a 
 def decoded(film: Dataset, at_least: float = math.inf) -> np.ndarray:
     """Decode a film's pixels as stored: (height, width), or (height, width, 3) for colours.
 
-    Of half the size where the coding offers it and the shorter side keeps `at_least` pixels.
+    Of half the size where the shorter side then keeps `at_least` pixels and the film is grey.
     Missing elements of the film's header are added. Raises UnreadableFilm.
     """
     _add_missing_elements(film)
     _check_syntax(film)
+    at_half = may_be_halved(film, at_least)
     if film.file_meta.TransferSyntaxUID.is_encapsulated:
         _check_frame(film)
-        if (half := halved(film, at_least)) is not None:
+        if at_half and (half := low_pass(film)) is not None:
             return half
-        return pixel_array(film, index=0, decoding_plugin=lossless.plugin_for(film))
-    return _native(film)
+        stored = pixel_array(film, index=0, decoding_plugin=lossless.plugin_for(film))
+    else:
+        stored = _native(film)
+    return means(stored) if at_half else stored
 
 
 def _add_missing_elements(film: Dataset) -> None:

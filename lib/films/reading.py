@@ -32,7 +32,7 @@ def read_film(path: str | Path) -> np.ndarray:
 
 
 def read_reduced(path: str | Path, at_least: float) -> Reduced:
-    """Read a film like read_film, at half its size where its coding offers that (JPEG 2000).
+    """Read a film like read_film, a large grey DICOM film at half its size.
 
     It is halved only while its shorter side keeps `at_least` pixels. Raises UnreadableFilm.
     """

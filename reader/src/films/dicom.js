@@ -10,7 +10,7 @@ import { byPixel, rgbOf } from "./colours.js";
 import { shown } from "./display.js";
 import { missingPreamble } from "./kinds.js";
 import { decodedLossy } from "./lossy_jpeg.js";
-import { halved } from "./reduced.js";
+import { lowPass, mayBeHalved, means } from "./reduced.js";
 import { checkSize, notRead, Refusal } from "./refusals.js";
 import { bytesOf, element, number, text } from "./tags.js";
 
@@ -118,22 +118,24 @@ function completed(film) {
   return { colour, channels, allocated, bits, signed: number(film, "PixelRepresentation") === 1 };
 }
 
-/** decoded: the pixels as stored, {data, width, height, channels}. */
+/** decoded: the pixels as stored, {data, width, height, channels}, of half the size where that may be. */
 async function decoded(film, syntax, pixels, header, atLeast) {
   const { width, height } = header;
+  const atHalf = mayBeHalved(header, film, atLeast);
+  const sized = (stored) => (atHalf ? means({ ...stored, width, height }) : { ...stored, width, height });
   if (NATIVE.includes(syntax)) {
     if (pixels.hadUndefinedLength) throw new Refusal("a DICOM with encoded pixels whose encoding is not stated");
-    return { ...native(film, header), width, height };
+    return sized(native(film, header));
   }
   const decoder = DECODERS[syntax];
   if (!decoder) throw notRead(`a DICOM in the transfer syntax ${syntax}`);
   const stream = parser.readEncapsulatedPixelDataFromFragments(film, pixels, 0, pixels.fragments.length);
   checkFrame(stream, syntax, header);
-  const half = decoder === decodedWavelets ? await halved(stream, header, film, atLeast) : null;
+  const half = atHalf && decoder === decodedWavelets ? await lowPass(stream, header) : null;
   if (half) return half;
   const { data, channels } = await decoder(stream, { ...header, bits: header.allocated });
   const levels = typed(data, header);
-  return { data: channels === 3 && isYbr(stream, syntax, header) ? rgbOf(levels) : levels, width, height, channels };
+  return sized({ data: channels === 3 && isYbr(stream, syntax, header) ? rgbOf(levels) : levels, channels });
 }
 
 /** _check_frame: refuse a frame whose decoded size exceeds that of its header. */
