@@ -32,8 +32,8 @@ BLOCK = 512  # films compared with all others at a time
 def hashes(grey: np.ndarray) -> dict[str, str | bytes]:
     """Return the exact (`pixels`) and perceptual (`appearance`) hash of grey levels (h, w).
 
-    Films that are read at half their size are hashed so: of copies in JPEG 2000 the exact hashes
-    agree, of copies in different codings only the perceptual ones.
+    Films that are read at half their size are hashed so: of a film in JPEG 2000 and its copy in
+    another coding only the perceptual hashes agree.
     """
     content = hashlib.sha256(repr((grey.shape, grey.dtype.str)).encode())
     content.update(np.ascontiguousarray(grey))  # type: ignore[arg-type]
