@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from lib.comparison import published
+from lib.comparison import choices, published
 
 WITHOUT, WITH = published.PRETRAINED.values()
 
@@ -20,9 +20,7 @@ def results(*rows):
 def one_mark(monkeypatch):
     monkeypatch.setattr(published.findings, "films_in_words", lambda: "phantoms")
     marked = {("mura", "deep_svdd"): " †"}
-    monkeypatch.setattr(
-        published.overview, "marked", lambda dataset, method: marked.get((dataset, method), "")
-    )
+    monkeypatch.setattr(choices, "marked", lambda *pair: marked.get(pair, ""))
 
 
 def test_ours_comes_before_others_and_each_in_the_column_of_its_pre_training():
