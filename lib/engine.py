@@ -216,15 +216,13 @@ class Engine(keras.Model):
     def batches(self, function, x):
         """Yield function(films) per batch of x, as arrays.
 
-        On JAX, which compiles every function for each size, the last batch is filled with its own
-        films.
+        On JAX, which compiles every function for each size, the first films fill the last batch.
         """
-        for start in range(0, len(x), self.batch_size):
-            films = np.asarray(x[start : start + self.batch_size])
-            number = len(films)
-            if BACKEND == "jax" and start:
-                films = np.resize(films, (self.batch_size, *films.shape[1:]))
-            yield ops.convert_to_numpy(function(films))[:number]
+        batches = Batches(x, None, self.batch_size, full=BACKEND == "jax")
+        for number in range(len(batches)):
+            (films,) = batches[number]
+            left = len(x) - number * self.batch_size
+            yield ops.convert_to_numpy(function(films))[:left]
 
     def batchwise(self, function, x):
         """Return function(films), (n, ...), as one array, computed per batch."""

@@ -18,7 +18,6 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from lib import ROOT, ablations, accidents, files, processes
@@ -27,6 +26,7 @@ from lib.datasets.entries import load_entry
 from lib.datasets.table import load_index
 from lib.errors import BadData
 from lib.films import UnreadableFilm, read_reduced
+from lib.films.workers import on_one_core
 from lib.grid import Features
 from lib.preprocessing import arrays
 from lib.preprocessing.film import enough
@@ -67,7 +67,7 @@ def write_features(
         f"features of {dataset}",
         "batch",
         workers=processes.most_workers(),
-        start=partial(cv2.setNumThreads, 1),
+        start=on_one_core,
     )
     with ExitStack() as stack:
         written = {}

@@ -25,6 +25,7 @@ from lib.errors import BadData
 NEAR = 0.45  # correlation of signs above which two films are copies
 FLAT = 1e-4  # share of the range of grey levels below which detail is rounding
 SIDE = 64  # pixels per side
+LARGEST = 512  # pixels per side of films whose pixels are compared
 MOST = 30_000  # films up to which near copies are searched for
 BLOCK = 512  # films compared with all others at a time
 
@@ -32,12 +33,16 @@ BLOCK = 512  # films compared with all others at a time
 def hashes(grey: np.ndarray) -> dict[str, str | bytes]:
     """Return the exact (`pixels`) and perceptual (`appearance`) hash of grey levels (h, w).
 
-    Films that are read at half their size are hashed so: of a film in JPEG 2000 and its copy in
-    another coding only the perceptual hashes agree.
+    Both are of a film of at most LARGEST pixels per side: what is the same in each grey level there
+    is the same film. Films that are read at half their size are hashed so: of a film in JPEG 2000
+    and its copy in another coding only the perceptual hashes agree.
     """
     content = hashlib.sha256(repr((grey.shape, grey.dtype.str)).encode())
-    content.update(np.ascontiguousarray(grey))  # type: ignore[arg-type]
-    small = cv2.resize(np.float32(grey), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    factor = min(1, LARGEST / max(grey.shape))
+    height, width = (max(1, round(side * factor)) for side in grey.shape)
+    small = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
+    content.update(np.ascontiguousarray(small))  # type: ignore[arg-type]
+    small = cv2.resize(np.float32(small), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     detail = small - cv2.medianBlur(small, 3)
     signs = np.sign(detail) * (np.abs(detail) > FLAT * np.ptp(small))
     return {"pixels": content.hexdigest(), "appearance": signs.astype(np.int8).tobytes()}

@@ -6,13 +6,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
 import pandas as pd
 
 from lib import burned_in, processes
 from lib.datasets import copies, words
 from lib.errors import BadData
 from lib.films import NotAFilm, Reduced, UnreadableFilm, film_facts, read_reduced
+from lib.films.workers import on_one_core
 
 MOST_UNREADABLE = 0.05  # share of the films above which the copy of the data is defective
 ONE_PATIENT = 0.2  # share of the films above which a patient id in DICOM files is a placeholder
@@ -84,8 +84,7 @@ def _facts(
     work, at_least = (further.work, further.at_least) if further else (None, math.inf)
     task = partial(_examine, work=work, at_least=at_least)
     items: Iterable = zip(films["path"], of_sample, strict=True)
-    alone = partial(cv2.setNumThreads, 1)
-    opened = processes.each(task, items, f"films of {name}", "film", chunk=64, start=alone)
+    opened = processes.each(task, items, f"films of {name}", "film", chunk=64, start=on_one_core)
     for (facts, result), image_id in zip(opened, films["image_id"], strict=True):
         if further and "reason" not in facts:
             further.keep(image_id, result)

@@ -10,7 +10,7 @@ from pydicom.pixels.common import PhotometricInterpretation
 from pydicom.uid import UID, RLELossless, UID_dictionary
 
 from lib.films import lossless
-from lib.films.reduced import low_pass, may_be_halved, means
+from lib.films.reduced import codestream, low_pass, may_be_halved, means
 from lib.films.refusals import UnreadableFilm
 from lib.films.tags import number, text
 
@@ -28,8 +28,9 @@ def decoded(film: Dataset, at_least: float = math.inf) -> np.ndarray:
     _check_syntax(film)
     at_half = may_be_halved(film, at_least)
     if film.file_meta.TransferSyntaxUID.is_encapsulated:
-        _check_frame(film)
-        if at_half and (half := low_pass(film)) is not None:
+        frame = get_frame(film.PixelData, 0, number_of_frames=1)
+        _check_frame(frame, film)
+        if at_half and (half := low_pass(frame, film)) is not None:
             return half
         stored = pixel_array(film, index=0, decoding_plugin=lossless.plugin_for(film))
     else:
@@ -66,9 +67,8 @@ def _check_syntax(film: Dataset) -> None:
         raise UnreadableFilm("a DICOM with encoded pixels whose encoding is not stated")
 
 
-def _check_frame(film: Dataset) -> None:
+def _check_frame(frame: bytes, film: Dataset) -> None:
     """Raise UnreadableFilm for a frame whose decoded size exceeds that of its header."""
-    frame = get_frame(film.PixelData, 0, number_of_frames=1)
     size = film.Columns, film.Rows, film.SamplesPerPixel
     if film.file_meta.TransferSyntaxUID == RLELossless:  # 1 byte decodes to at most 64
         fits = len(frame) <= 2 * int(np.prod(size)) * film.BitsAllocated // 8 + 64
@@ -81,9 +81,9 @@ def _check_frame(film: Dataset) -> None:
 def coded_size(frame: bytes) -> tuple[int, int, int] | None:
     """Read (width, height, colours) from the header of a JPEG, JPEG-LS or JPEG 2000 stream."""
     if not frame.startswith(b"\xff\xd8"):
-        start = frame.index(b"\xff\x4f\xff\x51")
-        right, bottom, left, top = np.frombuffer(frame, ">u4", 4, start + 8).tolist()
-        return right - left, bottom - top, int.from_bytes(frame[start + 40 : start + 42])
+        stream = codestream(frame)
+        right, bottom, left, top = np.frombuffer(stream, ">u4", 4, 8).tolist()
+        return right - left, bottom - top, int.from_bytes(stream[40:42])
     at = 2
     while frame[at] == 0xFF:
         marker = frame[at + 1]
@@ -97,10 +97,15 @@ def coded_size(frame: bytes) -> tuple[int, int, int] | None:
 def _native(film: Dataset) -> np.ndarray:
     """Read uncompressed pixels; shift them down where they occupy the high bits of their words."""
     bits, low = film.BitsStored, int(number(film, "HighBit") or 0) + 1 - film.BitsStored
+    if (film.SamplesPerPixel, film.PixelRepresentation) == (1, 0):
+        # As nearly all films are: words of the file itself, without a copy, as no bit is astray.
+        words = pixel_array(film, index=0, view_only=True, correct_unused_bits=False)
+        if words.max() < 2**bits:  # also with a wrong HighBit: the low bits hold the film
+            return words
     if low <= 0:
         return pixel_array(film, index=0)
     film.BitsStored = min(bits + low, film.BitsAllocated)
     stored = pixel_array(film, index=0)
     film.BitsStored = bits
-    misstated = stored.max() < 2**bits  # a wrong HighBit: the low bits hold the film
+    misstated = stored.max() < 2**bits
     return stored if misstated else stored >> low

@@ -7,6 +7,7 @@ viewers do, so that the film is neither lost nor reduced to one grey level.
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from pydicom import Dataset
 from pydicom.pixels import apply_color_lut
@@ -31,8 +32,7 @@ def shown(stored: np.ndarray, film: Dataset) -> np.ndarray:
         return _in_few_bits(_of_levels(stored, film))
     # A pixel's grey depends on its level alone, and millions of pixels have a few thousand levels.
     places = stored.view(f"u{stored.dtype.itemsize}")
-    there = np.zeros(2 ** (8 * stored.dtype.itemsize), bool)
-    there[places] = True
+    there = _present(places)
     levels = np.flatnonzero(there).astype(places.dtype).view(stored.dtype)
     grey = _in_few_bits(_of_levels(levels, film))
     if grey is levels:  # no tag changes any
@@ -40,6 +40,12 @@ def shown(stored: np.ndarray, film: Dataset) -> np.ndarray:
     table = np.zeros(len(there), grey.dtype)
     table[there] = grey
     return np.take(table, places)
+
+
+def _present(levels: np.ndarray) -> np.ndarray:
+    """Return of each level that uint8 or uint16 can have whether a pixel has it, bool (levels,)."""
+    number = 2 ** (8 * levels.dtype.itemsize)
+    return cv2.calcHist([levels], [0], None, [number], [0, number]).ravel() > 0
 
 
 def _in_few_bits(grey: np.ndarray) -> np.ndarray:

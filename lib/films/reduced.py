@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 from PIL import Image
 from pydicom import Dataset
-from pydicom.encaps import get_frame
 from pydicom.uid import HTJ2K, JPEG2000, HTJ2KLossless, HTJ2KLosslessRPCL, JPEG2000Lossless
 
 from lib.films.tags import number
@@ -65,21 +64,25 @@ def means(stored: np.ndarray) -> np.ndarray:
     return cv2.resize(stored, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
 
 
-def low_pass(film: Dataset) -> np.ndarray | None:
+def codestream(frame: bytes) -> bytes:
+    """Return the codestream of JPEG 2000, without the boxes before it; ValueError without one."""
+    return frame[frame.index(b"\xff\x4f\xff\x51") :]
+
+
+def low_pass(frame: bytes, film: Dataset) -> np.ndarray | None:
     """Decode the stored levels of JPEG 2000, (height, width), at half the size; or return None.
 
     None of another coding, of levels of another depth than stated, and where decoding fails.
     """
     if film.file_meta.TransferSyntaxUID not in SYNTAXES:
         return None
-    frame = get_frame(film.PixelData, 0, number_of_frames=1)
-    codestream = frame[frame.index(b"\xff\x4f\xff\x51") :]
+    stream = codestream(frame)
     # Without offset, which would let a low-pass begin at odd pixels; one colour, of every pixel.
     plain = bytes([0, 1, film.BitsStored - 1, 1, 1])
-    if codestream[16:24] != bytes(8) or codestream[40:45] != plain:
+    if stream[16:24] != bytes(8) or stream[40:45] != plain:
         return None
     try:
-        with Image.open(io.BytesIO(codestream), formats=["JPEG2000"]) as picture:
+        with Image.open(io.BytesIO(stream), formats=["JPEG2000"]) as picture:
             picture.reduce = 1  # type: ignore[method-assign,assignment]
             picture.load()
             low = np.asarray(picture)

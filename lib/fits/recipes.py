@@ -2,7 +2,9 @@
 
 `python -m lib.fits.recipes` writes build/code/fits/<data set>.txt, one line per fit that params/
 specifies, and build/code/features/<data set>.txt, the features that these fits read. The stages
-that train a data set's fits and compute its features depend on these files.
+that train a data set's fits and compute its features depend on these files, measures and pages on
+build/code/grid.json, the profile and the grid. (DVC would record the whole grid once for each stage
+that names it as its parameter, and read params/study.yaml as often.)
 """
 
 import hashlib
@@ -10,7 +12,7 @@ import json
 from collections.abc import Callable
 from functools import lru_cache
 
-from lib import ROOT, ablations, accidents, files, grid, provenance
+from lib import ROOT, ablations, accidents, files, grid, params, provenance
 from lib.datasets.checks import FILE
 from lib.datasets.entries import load_entry
 from lib.errors import BadData
@@ -62,6 +64,14 @@ def write_recipes() -> None:
                 unfinished.write_text("".join(f"{line}\n" for line in lines))
 
 
+def write_grid() -> None:
+    """Write the chosen profile and grid."""
+    chosen = {key: params.read("study")[key] for key in ("profile", "grid")}
+    with files.whole_file(provenance.FINGERPRINTS / "grid.json") as unfinished:
+        unfinished.write_text(json.dumps(chosen, indent=1) + "\n")
+
+
 if __name__ == "__main__":
     with accidents.in_one_sentence(BadData):
         write_recipes()
+        write_grid()

@@ -12,6 +12,7 @@ import pandas as pd
 
 from lib import processes
 from lib.films import UnreadableFilm, read_mask
+from lib.films.workers import on_one_core
 from lib.preprocessing.film import warp_mask
 
 
@@ -43,8 +44,8 @@ def lesions_of_films(
         Annotated(data / row.path, of_film[row.image_id], (row.height, row.width), matrix)
         for row, matrix in zip(rows, matrices[places], strict=True)
     ]
-    task, alone = partial(_lesions, size=size, data=data), partial(cv2.setNumThreads, 1)
-    drawn = processes.each(task, films, title, "film", chunk=64, start=alone)
+    task = partial(_lesions, size=size, data=data)
+    drawn = processes.each(task, films, title, "film", chunk=64, start=on_one_core)
     none, written = np.zeros((size, size), np.uint8), 0
     for lesions, place in zip(drawn, places, strict=True):
         yield from repeat(none, place - written)

@@ -15,6 +15,7 @@ from lib import files, params, processes
 from lib.datasets.entries import load_entry
 from lib.errors import BadData
 from lib.films import UnreadableFilm, read_reduced
+from lib.films.workers import on_one_core
 from lib.preprocessing.film import Prepared, enough, prepare
 
 
@@ -44,8 +45,8 @@ def write_films(
     """
     task = partial(_prepared_image, settings=settings)
     films = [str(data / place) for place in index["path"]]
-    title, alone = f"films of {path.stem}", partial(cv2.setNumThreads, 1)
-    images = processes.each(task, films, title, "film", workers=workers, chunk=8, start=alone)
+    title = f"films of {path.stem}"
+    images = processes.each(task, films, title, "film", workers=workers, chunk=8, start=on_one_core)
     with new_array(path, (len(index), settings["size"], settings["size"])) as array:
         for image in images:
             array.write(image.tobytes())

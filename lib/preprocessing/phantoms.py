@@ -5,12 +5,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import pandas as pd
 
 from lib import processes
 from lib.films import read_film, read_mask
+from lib.films.workers import on_one_core
 from lib.phantoms.cohorts import Film, Twins, rsna
 from lib.phantoms.drawing import draw_twins
 from lib.preprocessing import arrays
@@ -69,8 +69,8 @@ def write_chests(
     (n, size, size), row-aligned with `index_of_chests`; it is written whole or not at all.
     """
     pairs, size = rsna(films, seed), settings["size"]
-    task, alone = partial(_pictures, seed=seed, settings=settings), partial(cv2.setNumThreads, 1)
-    drawn = processes.each(task, pairs, NAME, "pair", workers=workers, chunk=8, start=alone)
+    task = partial(_pictures, seed=seed, settings=settings)
+    drawn = processes.each(task, pairs, NAME, "pair", workers=workers, chunk=8, start=on_one_core)
     with arrays.new_array(path, (2 * len(pairs), size, size)) as array:
         for pictures in drawn:
             array.write(pictures.tobytes())

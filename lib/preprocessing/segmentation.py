@@ -8,6 +8,8 @@ from lib.preprocessing.contrast import Body
 #: Largest ratio of the brightness of air to that of the rest; above it, soft tissue was below the
 #: threshold, and air is separated again below it.
 AIR = 1 / 3
+#: Of each grey level the square root, in grey levels.
+ROOTS = np.rint(np.sqrt(np.arange(256) / 255) * 255).astype(np.uint8)
 
 
 def segment_body(picture: np.ndarray, body: Body = "limb") -> np.ndarray:
@@ -36,7 +38,7 @@ def _brightest_air(picture: np.ndarray) -> int:
 
     The square root moves soft tissue closer to bone than to air.
     """
-    root = np.rint(np.sqrt(picture / 255.0) * 255).astype(np.uint8)
+    root = cv2.LUT(picture, ROOTS)
     below, level = root.ravel(), 0
     for _ in range(3):
         threshold, _ = cv2.threshold(below, 0, 1, cv2.THRESH_OTSU)

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from lib import processes
 from lib.films import NotAFilm, UnreadableFilm
 from lib.films.colours import read_with_colours
+from lib.films.workers import on_one_core
 from lib.preprocessing import enough, prepare
 
 TOGETHER = 32  # films in a batch: read by one worker, and scored at once
@@ -72,7 +73,7 @@ def _in_order(task, groups: list[list[Path]]) -> Iterator[list[Film | Refused]]:
     if workers <= 1:
         yield from map(task, groups)
         return
-    with processes.pool(workers, partial(cv2.setNumThreads, 1)) as executor:
+    with processes.pool(workers, on_one_core) as executor:
         waiting: deque = deque()
         for group in groups:
             waiting.append(executor.submit(task, group))

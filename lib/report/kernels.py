@@ -43,7 +43,8 @@ def import_first(notebook: NotebookNode) -> None:
     threads, which do not survive a fork, as TensorFlow does.
     """
     os.environ.setdefault("MPLBACKEND", INLINE)  # as IPython does before notebooks import anything
-    FORKS.set_forkserver_preload([__name__, "ipykernel.kernelapp", INLINE[9:], *modules(notebook)])
+    always = [__name__, "ipykernel.kernelapp", INLINE.removeprefix("module://")]
+    FORKS.set_forkserver_preload([*always, *modules(notebook)])
 
 
 def modules(notebook: NotebookNode) -> list[str]:

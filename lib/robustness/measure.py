@@ -4,7 +4,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-import cv2
 import numpy as np
 import pandas as pd
 
@@ -14,6 +13,7 @@ from lib.comparison.scores import read_fits
 from lib.datasets.table import load_index
 from lib.errors import BadData
 from lib.films import UnreadableFilm, read_film
+from lib.films.workers import on_one_core
 from lib.fits.scorer import Scorer
 from lib.grid import Fit
 from lib.preprocessing.arrays import prepared
@@ -112,7 +112,7 @@ def _rows(scored_fits: list[Fit], films: pd.DataFrame, at: list[Condition], inde
         f"perturbed films of {films['dataset'].iloc[0]}",
         "film",
         chunk=4,
-        start=partial(cv2.setNumThreads, 1),
+        start=on_one_core,
     )
     pictures = [np.stack(of_setting) for of_setting in zip(*by_film, strict=True)]
     rows = []

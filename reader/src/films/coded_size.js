@@ -4,11 +4,11 @@ const NO_SIZES = [0xc4, 0xc8, 0xcc]; // JPEG markers from C0 to CF that do not s
 
 /** Read [width, height, channels, marker] from the header of a JPEG, JPEG-LS or JPEG 2000 stream, or null. */
 export function codedSize(stream) {
-  const view = new DataView(stream.buffer, stream.byteOffset, stream.byteLength);
+  const view = viewOf(stream);
   if (view.getUint16(0) !== 0xffd8) {
-    const start = codestream(stream).byteOffset - stream.byteOffset;
-    const [right, bottom, left, top] = [8, 12, 16, 20].map((place) => view.getUint32(start + place));
-    return [right - left, bottom - top, view.getUint16(start + 40), 0];
+    const siz = viewOf(codestream(stream));
+    const [right, bottom, left, top] = [8, 12, 16, 20].map((place) => siz.getUint32(place));
+    return [right - left, bottom - top, siz.getUint16(40), 0];
   }
   for (const { marker, at } of segments(stream)) {
     if ((marker >= 0xc0 && marker <= 0xcf && !NO_SIZES.includes(marker)) || marker === 0xf7) {
@@ -16,6 +16,10 @@ export function codedSize(stream) {
     }
   }
   return null;
+}
+
+function viewOf(bytes) {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** Yield the segments of a JPEG's header: {marker, at, end}, in bytes from its start. */
