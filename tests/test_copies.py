@@ -56,6 +56,15 @@ def test_films_that_share_anatomy_and_a_frame_are_no_copies():
     assert len(set(groups(films))) == 20
 
 
+def test_films_that_agree_at_512_pixels_are_one_film():
+    grey = film(0, 1400, 1100)
+    hidden, seen = grey.copy(), grey.copy()
+    hidden[700, 550] += 1  # a seventh of a grey level at that size
+    seen[696:704, 546:554] += 8
+    of = [hashes(one)["pixels"] for one in (grey, hidden, seen, grey.astype(np.uint16))]
+    assert of[0] == of[1] and len({*of}) == 3
+
+
 def test_copies_are_one_patients_and_of_one_split(tmp_path):
     write_ours(tmp_path, range(30))
     for patient in range(0, 30, 2):

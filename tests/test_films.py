@@ -1,6 +1,9 @@
 """Every kind of film is read as its owner meant it; what is not read is named as what it is."""
 
 import logging
+import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -825,3 +828,23 @@ def test_a_film_is_displayed_by_its_levels_as_pixel_by_pixel(dtype, tags):
     np.testing.assert_array_equal(grey, pixel_by_pixel)
     assert grey.dtype.kind == pixel_by_pixel.dtype.kind
     np.testing.assert_array_equal(stored, kept)
+
+
+FAULTS = """
+import resource
+from lib.films.workers import on_one_core
+
+def pages_of_two_films():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    [b"x" * 13_000_000, b"x" * 7_000_000]
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+on_one_core()
+print([pages_of_two_films() for _ in range(3)][-1])
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other libraries keep memory or not")
+def test_a_worker_keeps_the_memory_of_a_film_for_the_next():
+    run = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, check=True, text=True)
+    assert int(run.stdout) < 100, "of some 5,000 pages"
