@@ -92,20 +92,22 @@ class Engine(keras.Model):
         if not self.compiled:
             self.compile(self.make_optimizers(steps=epochs * math.ceil(len(x) / batch_size)))
         if validation_data is not None:
-            validation_data = Batches(
-                validation_data[0], self.targets(*validation_data), batch_size
-            )
+            targets = self.targets(*validation_data)
+            validation_data = _fed(Batches(validation_data[0], targets, batch_size))
         after_epoch = self._after_epoch_callback(not_abnormal(x, y))
         initial = {player: self._snapshot(player) for player in self.players}
         _set_seed(self.seed)
-        orders = _orders(len(x)) if shuffle else None
+        batches = Batches(x, self.targets(x, y), batch_size, self.full_batches)
+        callbacks = [StopWhenNotFinite(), after_epoch, *(callbacks or [])]
+        if shuffle:
+            callbacks.insert(0, _in_orders(batches, _orders(len(x))))
         history = super().fit(
-            Batches(x, self.targets(x, y), batch_size, orders, self.full_batches),
+            _fed(batches),
             shuffle=False,  # of batches, whose films are shuffled
             epochs=epochs,
             validation_data=validation_data,
             # A non-finite loss is the reason to report, not its effect on the embedding.
-            callbacks=[StopWhenNotFinite(), after_epoch, *(callbacks or [])],
+            callbacks=callbacks,
             **options,
         )
         if epochs:
@@ -191,9 +193,8 @@ class Engine(keras.Model):
         if maps != self.with_maps:  # Keras has compiled the other variant
             self.with_maps, self.predict_function = maps, None
         films, batch_size = len(x), batch_size or self.batch_size
-        if self.jit_compile:
-            x = Batches(x, None, batch_size, full=True)
-        outputs = super().predict(x, batch_size=batch_size, **options)
+        batches = Batches(x, None, batch_size, full=bool(self.jit_compile))
+        outputs = super().predict(_fed(batches), **options)
         return {name: values[:films] for name, values in outputs.items()}
 
     def call(self, x):
@@ -347,6 +348,39 @@ class Engine(keras.Model):
                 by_weight = dict(zip(map(id, weights), gradient, strict=True))
                 gradients[player] = [by_weight[id(weight)] for weight in self.weights_of(player)]
             return losses, gradients
+
+
+def _fed(batches):
+    """Return batches in the form in which Keras reads them without waiting.
+
+    Keras has TensorFlow read ahead from a generator, with a number of threads that it tunes. On a
+    CPU, with nothing to read ahead for, an epoch ends up to a second late, when the tuning next
+    wakes (TensorFlow 2.21), and each update takes its memory from the system again.
+    """
+    if BACKEND == "jax" or ON_GPU:
+        return batches
+    first = [np.asarray(part) for part in batches[0]]
+
+    def read(number):
+        parts = tf.numpy_function(
+            lambda at: batches[int(at)], [number], [part.dtype for part in first]
+        )
+        for part, of_first in zip(parts, first, strict=True):
+            part.set_shape((None, *of_first.shape[1:]))
+        return tuple(parts)
+
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return tf.data.Dataset.range(len(batches)).map(read).with_options(options)
+
+
+def _in_orders(batches, orders):
+    """Return the callback that gives batches the next of some orders at the start of an epoch."""
+
+    def on_epoch_begin(epoch, logs):
+        batches.order = next(orders)
+
+    return keras.callbacks.LambdaCallback(on_epoch_begin)
 
 
 def _orders(films):
