@@ -2,7 +2,7 @@
 
 import math
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import keras
 import numpy as np
@@ -13,16 +13,17 @@ class Batches(keras.utils.PyDataset):
 
     - `x`, `y`: arrays or `lib.preprocessing.network_input.Films`, of equal length; no y: None
     - `batch_size`: films per batch; the last batch has the rest
+    - `orders`: the order of the films in each epoch, (n,) each; None: as they are
     - `full`: the last batch continues with the first films of the epoch, so that XLA compiles for
       one size; no batch has a film twice. Fewer films than a batch remain one small batch
-
-    `order`, the rows (n,) of the films one after the other, may be changed between epochs.
     """
 
-    def __init__(self, x, y, batch_size: int, full: bool = False):
+    def __init__(
+        self, x, y, batch_size: int, orders: Iterator[np.ndarray] | None = None, full: bool = False
+    ):
         super().__init__()
         self.x, self.y = x, y
-        self.batch_size, self.full = batch_size, full
+        self.batch_size, self.orders, self.full = batch_size, orders, full
         self.order = np.arange(len(x))
 
     def __len__(self) -> int:
@@ -35,6 +36,11 @@ class Batches(keras.utils.PyDataset):
             rows = np.concatenate([rows, self.order[: self.batch_size - len(rows)]])
         parts = (self.x,) if self.y is None else (self.x, self.y)
         return tuple(_as_float32(part[rows]) for part in parts)
+
+    def on_epoch_begin(self) -> None:
+        """Take the next order (Keras's hook)."""
+        if self.orders is not None:
+            self.order = next(self.orders)
 
 
 def on_disk(batches: Iterable[np.ndarray], shape: tuple[int, ...], dtype) -> np.memmap:

@@ -97,17 +97,16 @@ class Engine(keras.Model):
         after_epoch = self._after_epoch_callback(not_abnormal(x, y))
         initial = {player: self._snapshot(player) for player in self.players}
         _set_seed(self.seed)
-        batches = Batches(x, self.targets(x, y), batch_size, self.full_batches)
-        callbacks = [StopWhenNotFinite(), after_epoch, *(callbacks or [])]
-        if shuffle:
-            callbacks.insert(0, _in_orders(batches, _orders(len(x))))
+        orders = _orders(len(x)) if shuffle else None
+        batches = Batches(x, self.targets(x, y), batch_size, orders, self.full_batches)
+        fed = _fed(batches)
         history = super().fit(
-            _fed(batches),
+            fed,
             shuffle=False,  # of batches, whose films are shuffled
             epochs=epochs,
             validation_data=validation_data,
             # A non-finite loss is the reason to report, not its effect on the embedding.
-            callbacks=callbacks,
+            callbacks=[*_hooks(batches, fed), StopWhenNotFinite(), after_epoch, *(callbacks or [])],
             **options,
         )
         if epochs:
@@ -374,13 +373,11 @@ def _fed(batches):
     return tf.data.Dataset.range(len(batches)).map(read).with_options(options)
 
 
-def _in_orders(batches, orders):
-    """Return the callback that gives batches the next of some orders at the start of an epoch."""
-
-    def on_epoch_begin(epoch, logs):
-        batches.order = next(orders)
-
-    return keras.callbacks.LambdaCallback(on_epoch_begin)
+def _hooks(batches, fed):
+    """Return callbacks for what Keras calls itself of batches that it is given as they are."""
+    if fed is batches:
+        return []
+    return [keras.callbacks.LambdaCallback(lambda epoch, logs: batches.on_epoch_begin())]
 
 
 def _orders(films):

@@ -15,7 +15,7 @@ from test_detector import Regression, on_tensorflow, run_on_jax
 from test_detector import films as random_films
 
 from lib.batches import Batches, on_disk
-from lib.engine import BACKEND, _fed, _in_orders, _orders
+from lib.engine import BACKEND, _fed, _hooks, _orders
 from lib.methods.autoencoder import Autoencoder
 from lib.methods.synthetic_lesions import SyntheticLesions
 from lib.preprocessing.network_input import Films, to_float
@@ -63,9 +63,8 @@ def test_the_order_of_films_is_that_in_which_keras_shuffles_an_array():
 
     by_keras = weights(True, x=x, y=y, batch_size=8)
     for form in (lambda batches: batches, _fed):
-        batches = Batches(x, y, 8)
-        callbacks = [_in_orders(batches, _orders(50))]
-        ours = weights(False, x=form(batches), callbacks=callbacks)
+        fed = form(batches := Batches(x, y, 8, _orders(50)))
+        ours = weights(False, x=fed, callbacks=_hooks(batches, fed))
         np.testing.assert_array_equal(ours, by_keras)
     assert not np.array_equal(weights(False, x=x, y=y, batch_size=8), by_keras)
 
@@ -83,10 +82,10 @@ def test_tensorflow_tunes_no_threads_for_which_an_epoch_would_wait():
 
 def test_a_full_last_batch_continues_with_the_first_films_of_the_epoch():
     x, orders = np.arange(10.0), [np.arange(10)[::-1], np.roll(np.arange(10), 3)]
-    as_they_are, full = (Batches(x, x, 4, full) for full in (False, True))
+    as_they_are, full = (Batches(x, x, 4, iter(orders), full) for full in (False, True))
     for order in orders:
         for batches, rows in ((as_they_are, order), (full, np.append(order, order[:2]))):
-            batches.order = order
+            batches.on_epoch_begin()
             parts = [batches[number] for number in range(len(batches))]
             np.testing.assert_array_equal(np.concatenate(parts, axis=1), [rows, rows])
     assert len(Batches(x[:3], x[:3], 4, full=True)[0][0]) == 3, "fewer films than a batch"
