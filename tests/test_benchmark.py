@@ -26,6 +26,7 @@ PROFILE = {
         "blocks": [1, 1, 1, 1],
     },
     "vae": {"labels": "none", "epochs": 9, "kl_weight": 1e9},  # which collapses
+    "padim": {"labels": "none", "features": "coarse"},  # which reads no films
 }
 
 
@@ -45,7 +46,7 @@ def test_methods_are_timed_whatever_the_study_asks_of_them(monkeypatch):
     monkeypatch.setattr(grid, "fits", lambda: [grid.Fit("rsna", name) for name in names])
     rows = speeds.training_speed()
     assert [(row["task"], row["subject"]) for row in rows] == [
-        *product(["training", "scoring"], sorted(names))
+        *product(["training", "scoring"], ["autoencoder", "few_labels", "vae"])
     ]
     assert all(row["films_per_s"] > 0 for row in rows)
 
@@ -53,9 +54,10 @@ def test_methods_are_timed_whatever_the_study_asks_of_them(monkeypatch):
 def test_reading_is_compared_with_films_in_memory(monkeypatch):
     monkeypatch.setattr(speeds, "FILMS", 4)
     monkeypatch.setattr(params, "shared", lambda name: {"profile": "toy"} | PROFILE)
-    in_memory, on_disk = speeds.reading_speed()
-    assert in_memory["ratio"] == 1.0 and on_disk["ratio"] > 0
+    in_memory, on_disk, by_keras = speeds.reading_speed()
+    assert in_memory["ratio"] == 1.0 and on_disk["ratio"] > 0 and by_keras["ratio"] > 0
     assert on_disk["subject"] == "autoencoder, films on disk"
+    assert by_keras["subject"] == "autoencoder, films in memory, by Keras alone"
 
 
 def test_the_reader_is_timed_with_a_detector_that_is_trained(monkeypatch):

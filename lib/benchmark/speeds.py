@@ -143,7 +143,10 @@ def features_speed() -> list[dict]:
 
 
 def training_speed() -> list[dict]:
-    """Measure films/s in training (after any pre-training) and scoring, per method of the grid."""
+    """Measure films/s in training (after any pre-training) and scoring, per method of the grid.
+
+    Of those that read the study's films: the others read features, which a network has computed.
+    """
     from lib import methods
 
     size = params.profile()["images"]["size"]
@@ -151,6 +154,8 @@ def training_speed() -> list[dict]:
     speeds = {"training": {}, "scoring": {}}
     for name in sorted({fit.method for fit in grid.fits()}):
         parameters = params.part(name, params.entry_of(name))
+        if parameters.features:
+            continue
         detector = methods.find(parameters.method)(image_size=size, **parameters.keywords)
         speeds["training"][name] = FILMS / _seconds_per_epoch(detector, films)
         detector.predict(films, verbose=0)  # compiles
@@ -163,7 +168,10 @@ def training_speed() -> list[dict]:
 
 
 def reading_speed() -> list[dict]:
-    """Measure films/s of an autoencoder's training from films on disk, and in memory as floats."""
+    """Measure films/s of an autoencoder's training from films on disk, and in memory as floats.
+
+    Also of its networks, in memory, by Keras's own `fit`.
+    """
     from lib.methods.autoencoder import Autoencoder
     from lib.preprocessing.network_input import Films, to_float
 
@@ -177,12 +185,33 @@ def reading_speed() -> list[dict]:
             place: len(films) / _seconds_per_epoch(Autoencoder(image_size=size), some)
             for place, some in places.items()
         }
+        by_keras = _ByKeras(Autoencoder(image_size=size))
+        speed["in memory, by Keras alone"] = len(films) / _seconds_per_epoch(
+            by_keras, places["in memory"]
+        )
     return [
         _row(
             "reading", f"autoencoder, films {place}", value, value / speed["in memory"], "in memory"
         )
         for place, value in speed.items()
     ]
+
+
+class _ByKeras:
+    """The networks of an autoencoder, trained by Keras's own `fit`."""
+
+    def __init__(self, autoencoder):
+        import keras
+
+        films = autoencoder.encoder.input
+        code = autoencoder.encoder.output
+        self.model = keras.Model(films, autoencoder.decoder(code))
+        self.model.compile("adam", "mse", jit_compile=False)
+        self.batch_size = autoencoder.batch_size
+
+    def fit(self, films, _labels, **options):
+        """Train on films (n, s, s, 1)."""
+        self.model.fit(films, films, batch_size=self.batch_size, **options)
 
 
 def answering_speed() -> list[dict]:
