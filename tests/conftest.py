@@ -199,7 +199,7 @@ def _rebuild(folder: Path) -> Path:
     (study.folder / "params/tiny.yaml").write_text(TINY_PROFILE)
     films = "films: {mura: 2100, nih: 700, rsna: 700}"
     study.edit("params/datasets.yaml", films, "films: {mura: 8, nih: 8, rsna: 80}")
-    study.edit("params/robustness.yaml", "films: 100", "films: 12")
+    study.edit("params/robustness.yaml", "films: 60", "films: 12")
     study.edit("notebooks/03_first_fit.ipynb", "films = 300", "films = 48")
     study.run("git", "add", "params", "notebooks")
     rebuilt = study.dvc("repro")
