@@ -7,8 +7,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: study faults test lab data read export reader reports record verify publish archive release benchmark lock pictures
 
-# Fits leave a sixth of the cores idle, which a second lane uses: for pages of films, and for measures and pages of the data
-# sets whose fits have ended. A failure in a lane recurs in the last line, which reports it. `exec` passes signals for make
+# The last fits of a data set leave cores idle, which a second lane uses: for pages of films, and for measures and pages of the
+# data sets whose fits have ended. A failure in a lane recurs in the last line, which reports it. `exec` passes signals for make
 # on to the lanes.
 PAGES := site comparison-page real-films first-fit one-film unlabelled exploration preprocessing cards chapters ablation
 override export ON := $(value ON)

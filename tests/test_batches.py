@@ -71,10 +71,7 @@ def test_the_order_of_films_is_that_in_which_keras_shuffles_an_array():
 
 @on_tensorflow
 def test_tensorflow_tunes_no_threads_for_which_an_epoch_would_wait():
-    """It would wake up to a second later; that this costs a third of a training is in `lib.engine`.
-
-    The benchmark has the rate at which films on disk are read (`make benchmark`).
-    """
+    """The benchmark has the rate at which films are read, compared with Keras's own `fit`."""
     dataset = _fed(Batches(random_films(10), None, 4))
     assert dataset.options().autotune.enabled is False
     assert [len(films) for (films,) in dataset] == [4, 4, 2]

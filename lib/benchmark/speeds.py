@@ -151,13 +151,14 @@ def training_speed() -> list[dict]:
 
     size = params.profile()["images"]["size"]
     films = np.random.default_rng(0).uniform(-1, 1, (FILMS, size, size, 1)).astype("float32")
+    labels = np.arange(FILMS) % 2  # a few labels take as long as all
     speeds = {"training": {}, "scoring": {}}
     for name in sorted({fit.method for fit in grid.fits()}):
         parameters = params.part(name, params.entry_of(name))
         if parameters.features:
             continue
         detector = methods.find(parameters.method)(image_size=size, **parameters.keywords)
-        speeds["training"][name] = FILMS / _seconds_per_epoch(detector, films)
+        speeds["training"][name] = FILMS / _seconds_per_epoch(partial(detector.fit, films, labels))
         detector.predict(films, verbose=0)  # compiles
         speeds["scoring"][name] = FILMS / _seconds(partial(detector.predict, films, verbose=0))
     return [
@@ -180,15 +181,14 @@ def reading_speed() -> list[dict]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "films.npy"
         np.save(path, films)
-        places = {"in memory": to_float(films), "on disk": Films(np.load(path, mmap_mode="r"))}
-        speed = {
-            place: len(films) / _seconds_per_epoch(Autoencoder(image_size=size), some)
-            for place, some in places.items()
+        in_memory, on_disk = to_float(films), Films(np.load(path, mmap_mode="r"))
+        untrained = partial(Autoencoder, image_size=size)
+        fits = {
+            "in memory": partial(untrained().fit, in_memory),
+            "on disk": partial(untrained().fit, on_disk),
+            "in memory, by Keras alone": _by_keras(untrained(), in_memory),
         }
-        by_keras = _ByKeras(Autoencoder(image_size=size))
-        speed["in memory, by Keras alone"] = len(films) / _seconds_per_epoch(
-            by_keras, places["in memory"]
-        )
+        speed = {place: len(films) / _seconds_per_epoch(fit) for place, fit in fits.items()}
     return [
         _row(
             "reading", f"autoencoder, films {place}", value, value / speed["in memory"], "in memory"
@@ -197,21 +197,14 @@ def reading_speed() -> list[dict]:
     ]
 
 
-class _ByKeras:
-    """The networks of an autoencoder, trained by Keras's own `fit`."""
+def _by_keras(autoencoder, films) -> partial:
+    """Return Keras's own `fit` of an autoencoder's networks on films."""
+    import keras
 
-    def __init__(self, autoencoder):
-        import keras
-
-        films = autoencoder.encoder.input
-        code = autoencoder.encoder.output
-        self.model = keras.Model(films, autoencoder.decoder(code))
-        self.model.compile("adam", "mse", jit_compile=False)
-        self.batch_size = autoencoder.batch_size
-
-    def fit(self, films, _labels, **options):
-        """Train on films (n, s, s, 1)."""
-        self.model.fit(films, films, batch_size=self.batch_size, **options)
+    film, code = autoencoder.encoder.input, autoencoder.encoder.output
+    model = keras.Model(film, autoencoder.decoder(code))
+    model.compile("adam", "mse", jit_compile=False)
+    return partial(model.fit, films, films, batch_size=autoencoder.batch_size)
 
 
 def answering_speed() -> list[dict]:
@@ -340,16 +333,15 @@ def _median_seconds(work, times=15) -> float:
     return float(np.median([_seconds(work) for _ in range(times)]))
 
 
-def _seconds_per_epoch(detector, films) -> float:
+def _seconds_per_epoch(fit) -> float:
     from keras.callbacks import LambdaCallback
 
     from lib.collapse import Collapsed
 
-    labels = np.arange(len(films)) % 2  # a few labels take as long as all
     epoch_ends = []
     timer = LambdaCallback(on_epoch_end=lambda epoch, logs: epoch_ends.append(time.perf_counter()))
     with suppress(Collapsed):  # there is nothing to learn from noise
-        detector.fit(films, labels, epochs=4, callbacks=[timer], verbose=0)
+        fit(epochs=4, callbacks=[timer], verbose=0)
     return (epoch_ends[-1] - epoch_ends[-4]) / 3  # of the last stage; its first epoch compiles
 
 
