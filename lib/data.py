@@ -25,7 +25,7 @@ from lib.datasets.listing import is_visible
 from lib.datasets.originals import Original, originals, read_list, write_list
 from lib.errors import BadData
 from lib.files import hash_of
-from lib.provenance import PHANTOMS
+from lib.provenance import PHANTOMS, holds_phantoms
 
 LIST = ".films.csv"  # in data/: the originals of its films; ignored by DVC (.dvcignore)
 LITTER = {LIST, ".DS_Store", "Thumbs.db", "desktop.ini"}  # not created by the user
@@ -63,12 +63,11 @@ def alone(root: Path, wait: bool = True) -> Iterator[None]:
 
 def planned(root: Path = ROOT) -> list[Original]:
     """Return the films that data/ should contain. Raises BadData."""
-    place = root / _source(root)["list"]
-    if not place.is_dir():
-        return read_list(place)
-    files = originals({".": place})
-    files.check()
-    return files.files
+    if not holds_phantoms(root):
+        return read_list(root / _source(root)["list"])
+    phantoms = originals({".": root / PHANTOMS})
+    phantoms.check()
+    return phantoms.files
 
 
 def changes(root: Path = ROOT) -> str:
@@ -184,7 +183,7 @@ def _check_can_be_filled(data: Path, films: list[Original], root: Path) -> None:
     """Raise BadData if data/ cannot be filled, or a file would be lost."""
     real_place(root)
     source = _source(root)
-    check_apart(films, source.get("places", {".": root / source["list"]}).values(), data)
+    check_apart(films, source.get("places", {".": root / PHANTOMS}).values(), data)
     _check_nothing_is_lost(data, films, root)
     if changed := [film for film in films if not film.is_unchanged()]:
         raise BadData(
@@ -205,7 +204,7 @@ def _clear(data: Path, unfinished: Path, earlier: Path) -> None:
 def _check_nothing_is_lost(data: Path, films: Iterable[Original], root: Path) -> None:
     """Raise BadData if data/ holds a file that is not the study's, or the only copy of a film."""
     files, listed = films_in(data), _listed(data)
-    if not files or (not listed and _are_known_phantoms(root)):
+    if not files or (not listed and _are_phantoms(files, root)):
         return
     links = {place for place, path in files.items() if _is_link(path, listed.get(place))}
     copies = {place for place, path in files.items() if _is_copy(path, listed.get(place))}
@@ -251,17 +250,13 @@ def _listed(data: Path) -> dict[str, Original]:
         return {}
 
 
-def _are_known_phantoms(root: Path) -> bool:
-    """Return whether data/ holds the phantoms of dvc.lock, copied before copies were listed."""
-    from dvc.repo import Repo  # imported here, since it takes a second
-
-    lock = root / "dvc.lock"
-    stage = YAML(typ="safe").load(lock)["stages"].get("data") if lock.exists() else None
-    if not stage or stage["deps"][0]["md5"] != stage["outs"][0]["md5"]:
-        return False
-    with Repo(str(root)) as repo:
-        (copy,) = repo.find_outs_by_path(str(root / "data"))
-        return copy.get_hash().value == stage["outs"][0]["md5"]
+def _are_phantoms(files: dict[str, Path], root: Path) -> bool:
+    """Return whether all files are copies of phantoms, made before copies were listed."""
+    originals = {path: root / PHANTOMS / place for place, path in files.items()}
+    return all(
+        drawn.is_file() and filecmp.cmp(path, drawn, shallow=False)
+        for path, drawn in originals.items()
+    )
 
 
 def _dead_links(data: Path, listed: dict[str, Original]) -> Iterator[str]:

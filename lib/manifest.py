@@ -1,8 +1,8 @@
-"""List the films of data/ with size and hash: `python -m lib.manifest`, the stage `manifest`.
+"""List the films of a folder with size and hash: `python -m lib.manifest data build/manifest.csv`.
 
-Stages that read films depend on this list, directly or through the index, and not on data/: DVC,
-which has to look at each film of a folder to see that none has changed, does so for one stage and
-not for ten.
+Stages that read films depend on this list, directly or through the index, and not on the folder:
+DVC, which has to look at each film of a folder to see that none has changed, does so once, for the
+stage that fills it.
 """
 
 import csv
@@ -19,21 +19,22 @@ from tqdm.contrib.concurrent import thread_map
 from lib import ROOT, files
 from lib.data import films_in
 
+USAGE = "usage: python -m lib.manifest FOLDER LIST (for example data build/manifest.csv)"
+
 COLUMNS = ("place", "size", "md5")
 
 
-def write(root: Path = ROOT) -> None:
-    """Write build/manifest.csv: place below data/, size in bytes and MD5 of each film, by place.
+def write(folder: Path, target: Path) -> None:
+    """Write a table of the films of `folder`: place below it, size in bytes and MD5, by place.
 
     The hashes are DVC's own, which reads films that are new or changed since it last hashed them,
     and no others. Times are left out, since a film that was only saved again is the same film.
     """
-    paths = dict(sorted(films_in(root / "data").items()))
-    with Repo(str(root)) as repo:
+    paths = dict(sorted(films_in(folder).items()))
+    with Repo(str(ROOT)) as repo:
         of_film = partial(_facts, state=repo.state)
         facts = thread_map(of_film, paths.values(), desc="films listed", unit="film", chunksize=16)
-    path = files.manifest(root / "build")
-    with files.whole_file(path) as unfinished, unfinished.open("w", newline="") as file:
+    with files.whole_file(target) as unfinished, unfinished.open("w", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(COLUMNS)
         rows.writerows((place, *row) for place, row in zip(paths, facts, strict=True))
@@ -45,7 +46,9 @@ def _facts(path: Path, state: StateBase) -> tuple[int | None, str | None]:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(USAGE)
     try:
-        write()
+        write(*map(Path, sys.argv[1:]))
     except OSError as error:
-        sys.exit(f"The films of data/ cannot be listed: {error.strerror}.")
+        sys.exit(f"The films of {sys.argv[1]}/ cannot be listed: {error.strerror}.")

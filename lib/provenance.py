@@ -24,6 +24,7 @@ from ruamel.yaml import YAML
 from lib import ROOT, accidents, files
 
 PHANTOMS = Path("build/phantoms")  # the default source of data/
+OF_PHANTOMS = {"folder": str(PHANTOMS), "list": f"{PHANTOMS}.csv"}  # as in params/study.yaml
 NO_FILMS = "not in data/ yet"  # in place of the hash of films that data/ does not hold yet
 BEING_WRITTEN = 5  # seconds after its last change during which dvc.lock may be unfinished
 FINGERPRINTS = ROOT / "build/code"
@@ -76,7 +77,7 @@ def data_hash(root: Path = ROOT) -> str:
     listed = films.is_file() and files.hash_of(films, "md5")
     if listed and listed != stage["deps"][0]["md5"]:
         return NO_FILMS
-    return stage["outs"][0]["md5"]
+    return _hash_of_data(stage)
 
 
 def _recorded_copy(lock: Path) -> dict | None:
@@ -89,12 +90,18 @@ def _recorded_copy(lock: Path) -> dict | None:
         record = re.search(
             r"^  data:\n(?:    .*\n)+?    outs:\n(?:    .*\n)+", lock.read_text(), re.M
         )
-        if record and re.search(r"md5: \S+\n", record[0].partition("outs:")[2]):
-            return YAML(typ="safe").load(record[0])["data"]
+        stage = YAML(typ="safe").load(record[0])["data"] if record else None
+        if stage and _hash_of_data(stage):
+            return stage
         if time.time() - lock.stat().st_mtime > BEING_WRITTEN:
             break
         time.sleep(0.2)
     return None
+
+
+def _hash_of_data(stage: dict) -> str | None:
+    """Return the recorded hash of the folder, None where it is not written yet."""
+    return next((out.get("md5") for out in stage["outs"] if out.get("path") == "data"), None)
 
 
 def data_source(root: Path = ROOT) -> str:
@@ -104,14 +111,13 @@ def data_source(root: Path = ROOT) -> str:
 
 def holds_phantoms(root: Path = ROOT) -> bool:
     """Return whether data/ is a copy of the phantoms, not of a folder of films."""
-    return Path(_source(root)["list"]) == PHANTOMS
+    return Path(_source(root)["folder"]) == PHANTOMS
 
 
 def _source(root: Path) -> dict:
     """Return the source of data/ in params/study.yaml: `folder`, and the `list` of files."""
     study = root / "params/study.yaml"
-    phantoms = {"folder": str(PHANTOMS), "list": str(PHANTOMS)}
-    return _loaded(study, study.stat().st_mtime_ns)["source"] if study.exists() else phantoms
+    return _loaded(study, study.stat().st_mtime_ns)["source"] if study.exists() else OF_PHANTOMS
 
 
 @lru_cache(maxsize=8)

@@ -28,7 +28,7 @@ from lib.errors import BadData
 from lib.films import UnreadableFilm, read_film
 from lib.preprocessing.arrays import settings
 from lib.preprocessing.film import prepare
-from lib.provenance import PHANTOMS
+from lib.provenance import OF_PHANTOMS, PHANTOMS
 
 LIST = "data.csv"  # the films, unless they are phantoms
 LABELS = {0.0: "normal", 1.0: "abnormal"}
@@ -43,7 +43,7 @@ def use(folder: Path, peers: bool = False) -> list[str]:
     """
     if (ROOT / folder).resolve() == (ROOT / PHANTOMS).resolve():
         with alone(ROOT, wait=False):
-            names = _write_study("phantoms", {"folder": str(PHANTOMS), "list": str(PHANTOMS)})
+            names = _write_study("phantoms", OF_PHANTOMS)
             (ROOT / LIST).unlink(missing_ok=True)
             drop_dead_links(ROOT)
         return names

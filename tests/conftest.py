@@ -16,7 +16,7 @@ from lib.grid import Fit
 
 SMALL_STUDY = """
 profile: tiny
-source: {folder: build/phantoms, list: build/phantoms}
+source: {folder: build/phantoms, list: build/phantoms.csv}
 grids:
   phantoms: &phantoms
     seeds: [0]

@@ -31,7 +31,7 @@ from tests.conftest import Study, copy_of_working_tree
 
 GRID = """
 profile: tiny
-source: {folder: build/phantoms, list: build/phantoms}
+source: {folder: build/phantoms, list: build/phantoms.csv}
 grids:
   phantoms: &phantoms
     seeds: [0]

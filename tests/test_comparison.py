@@ -27,6 +27,7 @@ from lib.datasets.entries import load_entries
 from lib.datasets.table import load_index
 from lib.errors import BadData
 from lib.grid import Fit, Fusion
+from lib.provenance import OF_PHANTOMS
 from lib.shown import median_runs
 
 FILMS, SIDE = 240, 16
@@ -570,12 +571,12 @@ def test_a_sweep_leaves_out_films_of_unknown_label_and_says_nothing_of_too_few()
     assert sweep_auroc(pd.DataFrame(), films).empty
 
 
-def write_source(root, path="data.csv", md5="abc.dir"):
+def write_source(root, folder="/media/ada/films", path="data.csv", md5="abc.dir"):
     """Write params/study.yaml and dvc.lock as after `dvc repro` has copied films to data/."""
     listed = "of real films"
     (root / "data.csv").write_text(listed)
     (root / "params").mkdir(exist_ok=True)
-    study = {"source": {"folder": "/media/ada/films", "list": path}}
+    study = {"source": {"folder": folder, "list": path}}
     dep = {"path": path, "md5": hashlib.md5(listed.encode()).hexdigest()}
     lock = {"stages": {"data": {"deps": [dep], "outs": [{"path": "data", "md5": md5}]}}}
     (root / "params/study.yaml").write_text(json.dumps(study))
@@ -853,7 +854,7 @@ def refused(root, reason):
 
 
 def test_record_refuses_phantoms(root):
-    write_source(root, path="build/phantoms")
+    write_source(root, *OF_PHANTOMS.values())
     refused(root, "phantoms")
 
 

@@ -57,11 +57,10 @@ def films(tmp_path) -> Path:
 
 
 @pytest.fixture
-def root(tmp_path, films, monkeypatch) -> Path:
+def root(tmp_path, films) -> Path:
     """Return a repository whose data/ has links to the films."""
     root = tmp_path / "repository"
     choose(root, ours=films)
-    monkeypatch.setattr(data, "_are_known_phantoms", lambda root: False)
     data.fill(root)
     return root
 
@@ -302,11 +301,11 @@ def test_data_may_not_lead_into_the_users_films(root, films, tmp_path, place):
     assert state(tmp_path / "mine") == before
 
 
-def test_a_copy_without_a_list_is_the_users_unless_it_is_the_phantoms(root, films, monkeypatch):
+def test_a_copy_without_a_list_is_the_users_unless_it_is_the_phantoms(root, films):
     (root / "data" / data.LIST).write_text("nonsense")
     choose(root, others=write(films.parent / "others/1.png").parent)
     refused(root, "data/ contains 3 files")
-    monkeypatch.setattr(data, "_are_known_phantoms", lambda root: True)
+    shutil.copytree(root / "data", root / data.PHANTOMS, ignore=lambda *_: [data.LIST])
     data.fill(root)
 
 
@@ -392,7 +391,7 @@ def test_what_changes_meanwhile_leaves_data_as_it_was(root, films, monkeypatch, 
 
 
 def test_data_says_what_it_holds_when_the_study_is_pointed_elsewhere(root):
-    write(root / "params/study.yaml", "source: {folder: build/phantoms, list: build/phantoms}")
+    write(root / "params/study.yaml", "source: {folder: build/phantoms, list: build/phantoms.csv}")
     assert "data/ contains films other than the phantoms" in data.changes(root)
     shutil.rmtree(root / "data")
     assert data.changes(root) == "data/ is a copy of the phantoms."
@@ -413,17 +412,17 @@ def test_two_calls_wait_for_each_other(root, films):
 
 @pytest.fixture
 def repository(tmp_path):
-    """Return a small DVC repository without git: `data`, `manifest`, and two more stages."""
+    """Return a small DVC repository without git: `data` and two more stages."""
     root = tmp_path / "repository"
     shutil.copytree(ROOT / "lib", root / "lib", ignore=shutil.ignore_patterns("__pycache__"))
     (root / ".dvc").mkdir()
     for name in (".dvc/config", ".dvcignore"):
         shutil.copy(ROOT / name, root / name)
     stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
-    phantoms = {"cmd": "mkdir -p build/phantoms; echo phantom > build/phantoms/1.dcm"}
+    listed = stages["phantoms"]["cmd"][1]
+    phantoms = {"cmd": ["mkdir -p build/phantoms", "echo phantom > build/phantoms/1.dcm", listed]}
     index = {"cmd": "ls -R data > seen.txt", "deps": ["build/manifest.csv"], "outs": ["seen.txt"]}
-    small = {"phantoms": phantoms | {"outs": ["build/phantoms"]}}
-    small |= {name: stages[name] for name in ("data", "manifest")}
+    small = {"phantoms": phantoms | {"outs": stages["phantoms"]["outs"]}, "data": stages["data"]}
     small["index"] = {"matrix": {"dataset": ["x"]}} | index
     YAML().dump({"vars": ["params/study.yaml"], "stages": small}, root / "dvc.yaml")
     phantoms_again(root)
@@ -432,7 +431,8 @@ def repository(tmp_path):
 
 
 def phantoms_again(root: Path) -> None:
-    write(root / "params/study.yaml", "source: {folder: build/phantoms, list: build/phantoms}\n")
+    source = "{folder: build/phantoms, list: build/phantoms.csv}"
+    write(root / "params/study.yaml", f"source: {source}\n")
 
 
 def dvc(root: Path, *arguments: str, rc: int = 0) -> str:
@@ -449,8 +449,10 @@ def test_dvc_never_removes_what_a_user_put_into_data(repository, films):
     root = repository
     dvc(root, "repro", "index@x")
     assert list(contents(root / "data")) == ["1.dcm"]
-    hashes = YAML(typ="safe").load(root / "dvc.lock")["stages"]["data"]
-    assert hashes["outs"][0]["md5"] == hashes["deps"][0]["md5"], "the list of copies is not hashed"
+    stages = YAML(typ="safe").load(root / "dvc.lock")["stages"]
+    hashes = {out["path"]: out["md5"] for stage in stages.values() for out in stage["outs"]}
+    assert hashes["data"] == hashes["build/phantoms"], "the list of copies is not hashed"
+    assert hashes["build/manifest.csv"] == hashes["build/phantoms.csv"]
 
     theirs = write(root / "data/theirs/1.png")
     os.link(theirs, films / "linked.png")
@@ -476,14 +478,13 @@ def test_dvc_never_removes_what_a_user_put_into_data(repository, films):
     assert list(contents(root / "data")) == ["1.dcm"]
 
 
-def test_one_stage_looks_at_the_films_for_all_others():
-    stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
-    naming = {
-        name
-        for name, stage in stages.items()
-        if any(Path(path).parts[0] == "data" for path in stage.get("do", stage).get("deps", []))
-    }
-    assert naming == {"manifest"}
+@pytest.mark.parametrize("folder", ["data", "build/phantoms"])
+def test_one_stage_looks_at_the_films_for_all_others(folder):
+    """Each stage that names the folder costs a look at every film, at each `dvc repro`."""
+    stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"].values()
+    sides = [path for stage in stages for side in ("deps", "outs") for path in stage.get(side, [])]
+    paths = [path if isinstance(path, str) else next(iter(path)) for path in sides]
+    assert paths.count(folder) == 1
 
 
 def test_the_manifest_changes_with_a_film_and_not_with_its_time(repository, films):

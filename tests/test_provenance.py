@@ -129,11 +129,12 @@ def test_a_fit_depends_on_its_method_and_on_what_trains_it_alone():
     assert not any(name.startswith(("lib.films", "lib.datasets.nih")) for name in modules)
 
 
-@pytest.mark.parametrize("written", [0, 20, 150, 230])
+@pytest.mark.parametrize("written", [0, 20, 150, 230, 330])
 def test_the_hash_of_the_films_is_whole_while_dvc_writes_its_lock(tmp_path, written):
     side = "    - path: {}\n      hash: md5\n      md5: " + "a" * 32 + ".dir\n"
-    record = "  data:\n    cmd: python -m lib.data\n    deps:\n" + side.format("build/phantoms")
-    record += "    outs:\n" + side.format("data")
+    record = "  data:\n    cmd: python -m lib.data\n    deps:\n" + side.format("build/phantoms.csv")
+    listed = side.replace("a" * 32 + ".dir", "b" * 32).format("build/manifest.csv")
+    record += "    outs:\n" + listed + side.format("data")
     whole = f"schema: '2.0'\nstages:\n{record}  other:\n    cmd: another\n"
     lock = tmp_path / "dvc.lock"
     lock.write_text(whole[:written])

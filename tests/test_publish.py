@@ -30,7 +30,8 @@ FILES = {
     "build/fits/mura/vae/0/drawn.npz": "large",
     "build/scores/mura/vae/0/scores.csv": "image_id,score\n1,0.5\n",
     "data/film.png": "a phantom",
-    "build/phantoms/film.png": "a phantom",
+    "build/phantoms.csv": "film.png",
+    "build/manifest.csv": "film.png",
     "pyproject.toml": """[project]
 name = "study"
 version = "1.2.3"
@@ -42,8 +43,8 @@ license = "MIT"
     "CHANGELOG.md": "## 1.2.3 (unreleased)\n",
 }
 STAGES = {  # stage -> what it reads, what it makes
-    "data": (["build/phantoms"], ["data"]),
-    "films@mura": (["data"], ["build/index/mura.csv"]),
+    "data": (["build/phantoms.csv"], ["data", "build/manifest.csv"]),
+    "films@mura": (["build/manifest.csv"], ["build/index/mura.csv"]),
     "fits@mura": (["build/index/mura.csv"], ["build/fits/mura"]),
     "scores@mura": (["build/fits/mura"], ["build/scores/mura"]),
     "cards@mura": (["build/scores/mura"], ["reports/cards/mura"]),
@@ -51,7 +52,6 @@ STAGES = {  # stage -> what it reads, what it makes
     "site": (["reports/results.csv", "build/fits"], ["reports/index.html"]),
 }
 GRID = {"datasets": ["mura"], "ablations": {}, "unlabelled": []}
-OF_PHANTOMS = {"folder": "build/phantoms", "list": "build/phantoms"}
 
 
 def save(path, content):
@@ -87,7 +87,7 @@ def study(tmp_path, monkeypatch):
     return tmp_path
 
 
-def grid_of(root, source=OF_PHANTOMS):
+def grid_of(root, source=provenance.OF_PHANTOMS):
     YAML(typ="safe").dump({"source": source, "grid": GRID}, root / "params/study.yaml")
 
 
@@ -253,7 +253,8 @@ def test_an_archive_has_source_results_weights_pages_and_their_hashes(study):
     listed = there.pop("SHA256SUMS").decode().splitlines()
     assert {line.split("  ")[1]: line.split("  ")[0] for line in listed} == sums
     assert {name: hashlib.sha256(data).hexdigest() for name, data in there.items()} == sums
-    absent = {name for name in FILES if name.endswith((".png", ".npz"))}
+    lists = ("build/phantoms.csv", "build/manifest.csv")
+    absent = {name for name in FILES if name.endswith((".png", ".npz", *lists))}
     assert set(there) == {*FILES, ".gitignore", "params/study.yaml", "dvc.lock"} - absent
     before = path.read_bytes()
     archive.write(study)

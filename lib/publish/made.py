@@ -15,7 +15,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from lib import files
-from lib.provenance import PHANTOMS
+from lib.provenance import OF_PHANTOMS
 
 IGNORED = re.compile(r"/__pycache__/|/\.[^/]*\.(lock$|partial/)")
 DATA = "data"  # the stage that links the films
@@ -48,7 +48,7 @@ class Record:
     def holds_phantoms(self) -> bool:
         """Return whether the films of the last run were phantoms."""
         copied = self.stages.get(DATA, {}).get("deps", [])
-        return [Path(film["path"]) for film in copied] == [PHANTOMS]
+        return [films["path"] for films in copied] == [OF_PHANTOMS["list"]]
 
     def files(self, folder: str) -> Iterator[tuple[Path, bool]]:
         """Yield the files of the outputs in a folder, and whether each is of the last run."""
