@@ -204,8 +204,6 @@ def _clear(data: Path, unfinished: Path, earlier: Path) -> None:
 def _check_nothing_is_lost(data: Path, films: Iterable[Original], root: Path) -> None:
     """Raise BadData if data/ holds a file that is not the study's, or the only copy of a film."""
     files, listed = films_in(data), _listed(data)
-    if not files or (not listed and _are_phantoms(files, root)):
-        return
     links = {place for place, path in files.items() if _is_link(path, listed.get(place))}
     copies = {place for place, path in files.items() if _is_copy(path, listed.get(place))}
     planned_films = {film.place: film for film in films}
@@ -248,15 +246,6 @@ def _listed(data: Path) -> dict[str, Original]:
         return {film.place: film for film in read_list(data / LIST)}
     except BadData:  # made by an older version, or not by the study
         return {}
-
-
-def _are_phantoms(files: dict[str, Path], root: Path) -> bool:
-    """Return whether all files are copies of phantoms, made before copies were listed."""
-    originals = {path: root / PHANTOMS / place for place, path in files.items()}
-    return all(
-        drawn.is_file() and filecmp.cmp(path, drawn, shallow=False)
-        for path, drawn in originals.items()
-    )
 
 
 def _dead_links(data: Path, listed: dict[str, Original]) -> Iterator[str]:

@@ -24,7 +24,10 @@ from ruamel.yaml import YAML
 from lib import ROOT, accidents, files
 
 PHANTOMS = Path("build/phantoms")  # the default source of data/
-OF_PHANTOMS = {"folder": str(PHANTOMS), "list": f"{PHANTOMS}.csv"}  # as in params/study.yaml
+OF_PHANTOMS = {  # as in params/study.yaml
+    **{"folder": str(PHANTOMS), "list": f"{PHANTOMS}.csv"},
+    "drawn": [PHANTOMS.name],
+}
 NO_FILMS = "not in data/ yet"  # in place of the hash of films that data/ does not hold yet
 BEING_WRITTEN = 5  # seconds after its last change during which dvc.lock may be unfinished
 FINGERPRINTS = ROOT / "build/code"
@@ -99,9 +102,9 @@ def _recorded_copy(lock: Path) -> dict | None:
     return None
 
 
-def _hash_of_data(stage: dict) -> str | None:
-    """Return the recorded hash of the folder, None where it is not written yet."""
-    return next((out.get("md5") for out in stage["outs"] if out.get("path") == "data"), None)
+def _hash_of_data(stage: dict) -> str:
+    """Return the recorded hash of the folder, "" where it is not written yet."""
+    return next((out.get("md5", "") for out in stage["outs"] if out.get("path") == "data"), "")
 
 
 def data_source(root: Path = ROOT) -> str:

@@ -199,7 +199,7 @@ def _write_selection(sets: list[DataSet], folder: Path, grid_name: str) -> list[
     films = originals(places).files
     data = real_place(ROOT)
     check_apart(films, places.values(), data)
-    source = {"folder": str(folder), "list": LIST}
+    source = {"folder": str(folder), "list": LIST, "drawn": []}
     source["places"] = {place: str(path) for place, path in places.items()}
     with alone(ROOT, wait=False):
         write_list(ROOT / LIST, films)

@@ -16,7 +16,7 @@ from lib.grid import Fit
 
 SMALL_STUDY = """
 profile: tiny
-source: {folder: build/phantoms, list: build/phantoms.csv}
+source: {folder: build/phantoms, list: build/phantoms.csv, drawn: [phantoms]}
 grids:
   phantoms: &phantoms
     seeds: [0]

@@ -31,7 +31,7 @@ from tests.conftest import Study, copy_of_working_tree
 
 GRID = """
 profile: tiny
-source: {folder: build/phantoms, list: build/phantoms.csv}
+source: {folder: build/phantoms, list: build/phantoms.csv, drawn: [phantoms]}
 grids:
   phantoms: &phantoms
     seeds: [0]

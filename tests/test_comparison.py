@@ -854,7 +854,7 @@ def refused(root, reason):
 
 
 def test_record_refuses_phantoms(root):
-    write_source(root, *OF_PHANTOMS.values())
+    write_source(root, OF_PHANTOMS["folder"], OF_PHANTOMS["list"])
     refused(root, "phantoms")
 
 

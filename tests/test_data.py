@@ -30,7 +30,7 @@ def choose(root: Path, **places: Path) -> None:
     listing.check()
     write(root / "params/study.yaml")
     write_list(root / "data.csv", listing.files)
-    source = {"folder": "films", "list": "data.csv"}
+    source = {"folder": "films", "list": "data.csv", "drawn": []}
     source["places"] = {place: str(folder) for place, folder in places.items()}
     YAML().dump({"source": source}, root / "params/study.yaml")
 
@@ -301,12 +301,10 @@ def test_data_may_not_lead_into_the_users_films(root, films, tmp_path, place):
     assert state(tmp_path / "mine") == before
 
 
-def test_a_copy_without_a_list_is_the_users_unless_it_is_the_phantoms(root, films):
+def test_a_copy_without_a_list_is_the_users(root, films):
     (root / "data" / data.LIST).write_text("nonsense")
     choose(root, others=write(films.parent / "others/1.png").parent)
     refused(root, "data/ contains 3 files")
-    shutil.copytree(root / "data", root / data.PHANTOMS, ignore=lambda *_: [data.LIST])
-    data.fill(root)
 
 
 def test_data_may_be_a_link_to_a_larger_disk(root, films, tmp_path):
@@ -391,7 +389,7 @@ def test_what_changes_meanwhile_leaves_data_as_it_was(root, films, monkeypatch, 
 
 
 def test_data_says_what_it_holds_when_the_study_is_pointed_elsewhere(root):
-    write(root / "params/study.yaml", "source: {folder: build/phantoms, list: build/phantoms.csv}")
+    phantoms_again(root)
     assert "data/ contains films other than the phantoms" in data.changes(root)
     shutil.rmtree(root / "data")
     assert data.changes(root) == "data/ is a copy of the phantoms."
@@ -419,10 +417,11 @@ def repository(tmp_path):
     for name in (".dvc/config", ".dvcignore"):
         shutil.copy(ROOT / name, root / name)
     stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
-    listed = stages["phantoms"]["cmd"][1]
-    phantoms = {"cmd": ["mkdir -p build/phantoms", "echo phantom > build/phantoms/1.dcm", listed]}
+    draw = "mkdir -p build/${item}; echo phantom > build/${item}/1.dcm"
+    drawn = stages["drawn"]["do"]
+    drawn = {"cmd": [draw, drawn["cmd"][1]], "outs": drawn["outs"]}
     index = {"cmd": "ls -R data > seen.txt", "deps": ["build/manifest.csv"], "outs": ["seen.txt"]}
-    small = {"phantoms": phantoms | {"outs": stages["phantoms"]["outs"]}, "data": stages["data"]}
+    small = {"drawn": stages["drawn"] | {"do": drawn}, "data": stages["data"]}
     small["index"] = {"matrix": {"dataset": ["x"]}} | index
     YAML().dump({"vars": ["params/study.yaml"], "stages": small}, root / "dvc.yaml")
     phantoms_again(root)
@@ -431,7 +430,7 @@ def repository(tmp_path):
 
 
 def phantoms_again(root: Path) -> None:
-    source = "{folder: build/phantoms, list: build/phantoms.csv}"
+    source = "{folder: build/phantoms, list: build/phantoms.csv, drawn: [phantoms]}"
     write(root / "params/study.yaml", f"source: {source}\n")
 
 
@@ -468,7 +467,6 @@ def test_dvc_never_removes_what_a_user_put_into_data(repository, films):
     assert state(root / "data") == before
 
     (root / "data/theirs").rename(films / "theirs")
-    (root / "data" / data.LIST).unlink()  # phantoms may go without it
     choose(root, ours=films)
     dvc(root, "repro", "index@x")
     assert len(contents(root / "data")) == 5
@@ -478,10 +476,11 @@ def test_dvc_never_removes_what_a_user_put_into_data(repository, films):
     assert list(contents(root / "data")) == ["1.dcm"]
 
 
-@pytest.mark.parametrize("folder", ["data", "build/phantoms"])
+@pytest.mark.parametrize("folder", ["data", "build/${item}"])
 def test_one_stage_looks_at_the_films_for_all_others(folder):
     """Each stage that names the folder costs a look at every film, at each `dvc repro`."""
     stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"].values()
+    stages = [stage.get("do", stage) for stage in stages]
     sides = [path for stage in stages for side in ("deps", "outs") for path in stage.get(side, [])]
     paths = [path if isinstance(path, str) else next(iter(path)) for path in sides]
     assert paths.count(folder) == 1

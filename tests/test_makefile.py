@@ -98,7 +98,7 @@ def test_the_graph_accepts_the_study_that_make_faults_disturbs(tmp_path):
     code = [sys.executable, "-c", STAGES_OF_FAULTS, str(tmp_path)]
     run = subprocess.run(code, cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr
-    assert {"phantoms", "data", "films@rsna", "comparison"} <= set(run.stdout.split())
+    assert {"drawn@phantoms", "data", "films@rsna", "comparison"} <= set(run.stdout.split())
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)

@@ -145,7 +145,7 @@ def test_the_page_that_reads_films_is_published_whole_or_not_at_all(study, learn
 def test_films_of_patients_are_refused_unless_asked_for(study, where):
     """Also where the study points at phantoms again, and the last run was of films."""
     if where == "params":
-        grid_of(study, {"folder": "/clinic", "list": "data.csv"})
+        grid_of(study, {"folder": "/clinic", "list": "data.csv", "drawn": []})
     else:
         save(study / "data.csv", "film.png")
         lock = YAML(typ="safe").load(study / "dvc.lock")

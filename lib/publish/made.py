@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -82,9 +83,10 @@ def _read(path: Path) -> dict:
 
 
 def _names_of_grid(root: Path) -> set[str]:
-    """Return the data sets and ablations of the grid, after which stages are named."""
-    grid = _read(root / "params/study.yaml")["grid"]
-    return {name for key in ("datasets", "ablations", "unlabelled") for name in grid[key]}
+    """Return the names in params/study.yaml after which stages are named."""
+    study = _read(root / "params/study.yaml")
+    of_grid = (study["grid"][key] for key in ("datasets", "ablations", "unlabelled"))
+    return {*study["source"].get("drawn", ()), *chain.from_iterable(of_grid)}
 
 
 def hash_of(path: Path) -> str:
