@@ -31,6 +31,7 @@ from lib.errors import BadData
 SHORTCUT = "shortcut_"
 SIDE = 64  # pixels; larger films are reduced to this size for the detectors fitted to pixels
 NORMALS = 5000  # most training films of these detectors, drawn at random with seed 0
+TOGETHER = 5000  # films that these score at once, so that memory does not grow with the films
 
 
 def write_floors(dataset: str, build: Path | None = None) -> pd.DataFrame:
@@ -95,18 +96,20 @@ def pixel_detectors(
 
     if len(normals) > NORMALS:
         normals = np.random.default_rng(seed).choice(normals, NORMALS, replace=False)
-    reference, examined = _pixels(films, np.sort(normals)), _pixels(films, scored)
-    pca = PCA(min(16, len(reference) - 1), svd_solver="randomized", random_state=seed).fit(
-        reference
-    )
-    scores = {
-        "pca_reconstruction": np.abs(
-            examined - pca.inverse_transform(pca.transform(examined))
-        ).mean(axis=1),
-        "knn": KNN().fit(reference).decision_function(examined),
-        "isolation_forest": IForest(random_state=seed).fit(reference).decision_function(examined),
+    reference = _pixels(films, np.sort(normals))
+    pca = PCA(min(16, len(reference) - 1), svd_solver="randomized", random_state=seed)
+    pca.fit(reference)
+    detectors = {
+        "pca_reconstruction": lambda x: np.abs(x - pca.inverse_transform(pca.transform(x))).mean(1),
+        "knn": KNN().fit(reference).decision_function,
+        "isolation_forest": IForest(random_state=seed).fit(reference).decision_function,
     }
-    return pd.DataFrame(scores, index=scored)
+    parts = []
+    for some in np.array_split(scored, max(1, -(-len(scored) // TOGETHER))):
+        examined = _pixels(films, some)
+        scores = {name: score(examined) for name, score in detectors.items()}
+        parts.append(pd.DataFrame(scores, index=some))
+    return pd.concat(parts)
 
 
 def shortcuts(facts: pd.DataFrame, label: pd.Series) -> pd.DataFrame:

@@ -11,10 +11,10 @@ from lib import files
 KEPT = files.REPORTS / "benchmarks.csv"
 #: Which rows are of the same measurement: a later one takes the place of an earlier one.
 MEASUREMENT = ["task", "subject", "stage", "precision", "machine"]
-#: Columns, of which the last ones are of programs on a GPU alone.
+#: Columns: `seconds` where no films are counted; the last ones are of programs on a GPU alone.
 COLUMNS = [
-    *("task", "subject", "films_per_s", "ratio", "ratio_to", "machine"),
-    *("stage", "precision", "batch_size", "compile_s", "memory_gb", "gflop_per_film"),
+    *("task", "subject", "films_per_s", "ratio", "ratio_to", "machine", "seconds", "memory_gb"),
+    *("stage", "precision", "batch_size", "compile_s", "gflop_per_film"),
     *("roofline_share", "peak_tflop_per_s", "bandwidth_tb_per_s", "epochs", "hours_of_full"),
 ]
 TEXT = ["task", "subject", "ratio_to", "machine", "stage", "precision"]

@@ -1,0 +1,101 @@
+"""Where the time of the default study goes: `make study` in a fresh copy, watched while it runs.
+
+Twice a second the CPU time of every process of the run is read and counted for a part of the study,
+by the command of the process or of the nearest one above it that belongs to a part. What workers
+need before their first fit, most of it for importing TensorFlow, is measured once, alone.
+"""
+
+import re
+import resource
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from lib.benchmark import table
+from lib.errors import BadData
+
+BETWEEN = 0.5  # seconds between two looks at the processes
+#: Parts of the study, and which commands belong to each.
+PARTS = {
+    "films and features": r"-m lib\.(phantoms|data|manifest|preprocessing|features|floors)\b",
+    "fits": r"-m lib\.fits (run|score)\b",
+    "measures": r"-m lib\.(comparison|robustness|unlabelled)\b",
+    "pages": r"-m lib\.(report|pages|checklist|fits\.store|fits\.underway)\b",
+    "DVC": r"\bdvc\b.*\brepro\b",
+}
+START = [sys.executable, "-c", "from lib.fits.queue import settle; settle()"]
+
+
+def rows(copy: Path) -> list[dict]:
+    """Run `make study` in a copy without results; return its seconds, and CPU seconds by part.
+
+    Raises BadData if the copy has results already, or the study fails.
+    """
+    if not (copy / "Makefile").is_file() or (copy / "build").exists():
+        raise BadData(f"{copy} is not a fresh copy of the study: clone the repository into it.")
+    began = time.monotonic()
+    of_part, workers = watched(["make", "study"], copy)
+    seconds = time.monotonic() - began
+    starts = workers * _start_of_a_worker()
+    of_part["fits"] -= starts
+    of_part["starts of workers of fits"] = starts
+    whole = sum(of_part.values())
+    return [
+        _row("whole, by the clock", seconds, np.nan, ""),
+        *(_row(part, used, used / whole, "CPU of all") for part, used in of_part.items()),
+    ]
+
+
+def watched(command: list[str], folder: Path) -> tuple[dict[str, float], int]:
+    """Run a command; return CPU seconds by part, and how many workers of fits it started.
+
+    Raises BadData if it fails. A process loses what it used after it was last seen.
+    """
+    run = psutil.Popen(command, cwd=folder)
+    seen: dict[psutil.Process, tuple[str, bool, float]] = {}
+    while run.poll() is None:
+        for process in run.children(recursive=True):
+            with suppress(psutil.Error):  # it has just ended
+                times, is_worker = process.cpu_times(), "spawn_main" in _command(process)
+                seen[process] = part_of(process), is_worker, times.user + times.system
+        time.sleep(BETWEEN)
+    if run.returncode:
+        raise BadData(f"`{' '.join(command)}` failed in {folder}: see above.")
+    of_part: dict[str, float] = defaultdict(float)
+    for part, _, used in seen.values():
+        of_part[part] += used
+    return of_part, sum(part == "fits" and is_worker for part, is_worker, _ in seen.values())
+
+
+def part_of(process: psutil.Process) -> str:
+    """Return the part of a process, "other" if neither it nor one above it is of any."""
+    for one in (process, *process.parents()):
+        for part, commands in PARTS.items():
+            if re.search(commands, _command(one)):
+                return part
+    return "other"
+
+
+def _command(process: psutil.Process) -> str:
+    return " ".join(process.cmdline())
+
+
+def _start_of_a_worker() -> float:
+    """Return the CPU seconds that a worker needs before its first fit."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(START, check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def _row(part: str, seconds: float, ratio: float, reference: str) -> dict:
+    return {
+        **{"task": "default study", "subject": part, "seconds": round(seconds, 1)},
+        **{"ratio": round(ratio, 3), "ratio_to": reference, "machine": table.machine()},
+    }
