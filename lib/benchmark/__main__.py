@@ -48,7 +48,7 @@ if __name__ == "__main__":
     parser.add_argument("--seconds", type=float, default=3600, help="how long, with --card")
     parser.add_argument("--only", nargs="+", metavar="METHOD", help="these alone, with --card")
     parser.add_argument("--missing", action="store_true", help="what the table lacks, with --card")
-    parser.add_argument("--study", type=Path, metavar="COPY", help="`make study` in a fresh copy")
+    parser.add_argument("--study", type=Path, metavar="FOLDER", help="run it in this new copy")
     arguments = parser.parse_args()
     with accidents.in_one_sentence(BadData):
         if arguments.card:

@@ -5,6 +5,7 @@ by the command of the process or of the nearest one above it that belongs to a p
 need before their first fit, most of it for importing TensorFlow, is measured once, alone.
 """
 
+import os
 import re
 import resource
 import subprocess
@@ -17,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from lib import ROOT
 from lib.benchmark import table
 from lib.errors import BadData
 
@@ -33,14 +35,16 @@ START = [sys.executable, "-c", "from lib.fits.queue import settle; settle()"]
 
 
 def rows(copy: Path) -> list[dict]:
-    """Run `make study` in a copy without results; return its seconds, and CPU seconds by part.
+    """Run `make study` in a new copy; return its seconds, and CPU seconds by part.
 
-    Raises BadData if the copy has results already, or the study fails.
+    The copy is of the checked-out commit, with the environment of now. Raises BadData if there is
+    such a folder already, or the study fails.
     """
-    if not (copy / "Makefile").is_file() or (copy / "build").exists():
-        raise BadData(f"{copy} is not a fresh copy of the study: clone the repository into it.")
+    if copy.exists():
+        raise BadData(f"{copy} exists already: name a folder that is to be made.")
+    copy = _clone(copy.absolute())
     began = time.monotonic()
-    of_part, workers = watched(["make", "study"], copy)
+    of_part, workers = watched(["make", "study"], copy, PYTHONPATH=str(copy))
     seconds = time.monotonic() - began
     starts = workers * _start_of_a_worker()
     of_part["fits"] -= starts
@@ -52,12 +56,20 @@ def rows(copy: Path) -> list[dict]:
     ]
 
 
-def watched(command: list[str], folder: Path) -> tuple[dict[str, float], int]:
+def _clone(copy: Path) -> Path:
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(copy)], check=True)
+    environment = copy / ".venv"
+    environment.symlink_to(ROOT / ".venv")
+    (environment / "ready").touch()  # newer than what the clone has just written
+    return copy
+
+
+def watched(command: list[str], folder: Path, **environment: str) -> tuple[dict[str, float], int]:
     """Run a command; return CPU seconds by part, and how many workers of fits it started.
 
     Raises BadData if it fails. A process loses what it used after it was last seen.
     """
-    run = psutil.Popen(command, cwd=folder)
+    run = psutil.Popen(command, cwd=folder, env=os.environ | environment)
     seen: dict[psutil.Process, tuple[str, bool, float]] = {}
     while run.poll() is None:
         for process in run.children(recursive=True):
