@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import metrics
+from lib import floors, metrics
 from lib.errors import BadData
 from lib.floors import shortcuts, write_floors
 
@@ -89,6 +89,15 @@ def test_pixel_detectors_find_a_bright_square(dataset, floors_of):
     _, aurocs = floors_of(index, films)
     detectors = ("pca_reconstruction", "knn", "isolation_forest")
     assert min(aurocs[name] for name in detectors) > 0.9
+
+
+def test_films_are_scored_alike_however_many_at_once(dataset, monkeypatch):
+    index, films = dataset
+    rows = [np.flatnonzero(index["split"].eq(split)) for split in ("train", "test")]
+    whole = floors.pixel_detectors(films, *rows)
+    monkeypatch.setattr(floors, "TOGETHER", 7)
+    assert len(rows[1]) > 14
+    pd.testing.assert_frame_equal(floors.pixel_detectors(films, *rows), whole, rtol=1e-5)
 
 
 def test_a_view_that_gives_the_label_away_is_found(dataset, floors_of):
