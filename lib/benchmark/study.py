@@ -70,19 +70,23 @@ def watched(command: list[str], folder: Path, **environment: str) -> tuple[dict[
     Raises BadData if it fails. A process loses what it used after it was last seen.
     """
     run = psutil.Popen(command, cwd=folder, env=os.environ | environment)
-    seen: dict[psutil.Process, tuple[str, bool, float]] = {}
+    used: dict[psutil.Process, float] = {}
+    known: dict[psutil.Process, tuple[str, str]] = {}  # command and part of each process
     while run.poll() is None:
         for process in run.children(recursive=True):
             with suppress(psutil.Error):  # it has just ended
-                times, is_worker = process.cpu_times(), "spawn_main" in _command(process)
-                seen[process] = part_of(process), is_worker, times.user + times.system
+                command_now = _command(process)
+                if known.get(process, ("",))[0] != command_now:  # a new one, or a shell's exec
+                    known[process] = command_now, part_of(process)
+                times = process.cpu_times()
+                used[process] = times.user + times.system
         time.sleep(BETWEEN)
     if run.returncode:
         raise BadData(f"`{' '.join(command)}` failed in {folder}: see above.")
     of_part: dict[str, float] = defaultdict(float)
-    for part, _, used in seen.values():
-        of_part[part] += used
-    return of_part, sum(part == "fits" and is_worker for part, is_worker, _ in seen.values())
+    for process, seconds in used.items():
+        of_part[known[process][1]] += seconds
+    return of_part, sum(part == "fits" and "spawn_main" in of for of, part in known.values())
 
 
 def part_of(process: psutil.Process) -> str:
