@@ -27,6 +27,10 @@ class OwnKernel(AsyncKernelManager):
     def _kernel_spec_manager_default(self) -> KernelSpecManager:
         return KernelSpecManager(kernel_dirs=[])
 
+    async def _async_interrupt_kernel(self) -> None:
+        if not self.shutting_down:  # a kernel that is asked to end would print the interruption
+            await super()._async_interrupt_kernel()
+
 
 class ForkedKernel(OwnKernel):
     """The same, forked from a process that has imported what `import_first` names."""
