@@ -39,7 +39,13 @@ def check_names_of_the_grid(root: Path) -> None:
     """Raise BadData if the grid names a data set or a method that is not described."""
     if not (root / "params/study.yaml").exists():
         return
-    selected = params.read("study")["grid"]
+    study = params.read("study")
+    selected = study["grid"]
+    if "drawn" not in study["source"]:
+        raise BadData(
+            "`source` in params/study.yaml is of an earlier version: run `make data FROM=folder` "
+            "once more, or `make data` for the phantoms."
+        )
     if missing := [key for key in ("unlabelled", "ablations") if selected.get(key) is None]:
         raise BadData(
             f"The grid of params/study.yaml has no `{missing[0]}`, which dvc.yaml needs: write "

@@ -105,6 +105,7 @@ def test_a_backend_that_does_not_run_here_is_named(copy, monkeypatch, backend):
     [
         ("study", "datasets: [mura, nih, rsna]", "datasets: [mura, nih, rnsa]", "data set rnsa"),
         ("study", "methods: [anoddpm,", "methods: [anodpm,", "has no entry anodpm"),
+        ("study", ", drawn: [phantoms]", "", "of an earlier version: run `make data FROM=folder`"),
         (
             "study",
             "methods: [deep_sad, resnet_few, resnet_few_pu]",
