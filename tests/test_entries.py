@@ -15,6 +15,7 @@ MURA = "layout: mura, folder: MURA-v1.1, body: limb"
     [
         ("   x:\n     layout: folder\n", r"line \d+, cannot be read as YAML: indent its lines as"),
         (f"\tx: {{{GOOD}}}\n", r"line \d+, cannot be read as YAML: indent with spaces"),
+        (f"  x: {{{GOOD}, view: A:P}}\n", r"line \d+, .* a value with a colon in quotes"),
         (f"  x: {{{GOOD}}}\n  x: {{{GOOD}}}\n", r"line \d+, .* two entries have one name"),
         (f'  x: {{{GOOD}, patient: "^(p\\d+)_"}}\n', r"line \d+, .* in single quotes"),
         (f"  x: {{{GOOD}\n", r"line \d+, cannot be read as YAML: .* close every bracket"),

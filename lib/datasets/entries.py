@@ -16,7 +16,9 @@ SPLIT = {"validation": 0.15, "test": 0.3, "seed": 0}
 REMEDIES = {  # message of the YAML parser -> remedy
     "duplicate key": "two entries have one name: give the second another",
     "unknown escape": "write the regular expression in single quotes, not in double ones",
-    r"character '\t'": "indent with spaces, not with tabs",
+    "cannot start any token": "indent with spaces, not with tabs; put a value that begins with a "
+    "character such as @ or % in quotes",
+    "unexpected ':'": "put a value with a colon in quotes",
     "": "indent its lines as in the other entries, two spaces for the name, and close "
     "every bracket and quotation mark",
 }
