@@ -7,7 +7,9 @@ import: this would take as long for each as the page itself.
 import ast
 import multiprocessing
 import os
+import tempfile
 import threading
+import uuid
 
 from jupyter_client import AsyncKernelManager
 from jupyter_client.connect import KernelConnectionInfo
@@ -22,7 +24,15 @@ INLINE = "module://matplotlib_inline.backend_inline"  # IPython's way of showing
 
 
 class OwnKernel(AsyncKernelManager):
-    """A kernel in this Python, independent of the kernels installed as python3."""
+    """A kernel in this Python, independent of the kernels installed as python3.
+
+    It is spoken to by files, not by ports of TCP: of pages that start at the same time, one might
+    take the port that another had found free.
+    """
+
+    def __init__(self, **options):
+        name = os.path.join(tempfile.gettempdir(), f"kernel-{uuid.uuid4().hex[:12]}.json")
+        super().__init__(transport="ipc", connection_file=name, **options)
 
     def _kernel_spec_manager_default(self) -> KernelSpecManager:
         return KernelSpecManager(kernel_dirs=[])
