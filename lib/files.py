@@ -62,11 +62,6 @@ class Attempt(NamedTuple):
 # Paths of files. `build` is the folder build/ of another copy of the study, None for this copy's.
 
 
-def manifest(build: Path | None = None) -> Path:
-    """Return the path of the list of the films in data/, with their hashes."""
-    return (build or BUILD) / "manifest.csv"
-
-
 def index(dataset: str, build: Path | None = None) -> Path:
     """Return the path of a data set's index, one row per film."""
     return (build or BUILD) / f"index/{dataset}.csv"

@@ -26,6 +26,7 @@ ROOM = 2e9  # bytes; with less free space, films or weights may not fit
 def check(root: Path = ROOT) -> None:
     """Repair what can be repaired, and report it. Raises BadData where the user has to act."""
     methods.check_backend()
+    check_source(root)
     check_names_of_the_grid(root)
     mend_lock_of_paths(root)
     mend_record_of_stages(root)
@@ -35,17 +36,20 @@ def check(root: Path = ROOT) -> None:
         _report(f"Only {free / 1e9:.1f} GB are free on the disk of the study, which may need more.")
 
 
-def check_names_of_the_grid(root: Path) -> None:
-    """Raise BadData if the grid names a data set or a method that is not described."""
-    if not (root / "params/study.yaml").exists():
-        return
-    study = params.read("study")
-    selected = study["grid"]
-    if "drawn" not in study["source"]:
+def check_source(root: Path) -> None:
+    """Raise BadData if params/study.yaml says of its source what earlier versions asked for."""
+    if (root / "params/study.yaml").exists() and "drawn" not in params.read("study")["source"]:
         raise BadData(
             "`source` in params/study.yaml is of an earlier version: run `make data FROM=folder` "
             "once more, or `make data` for the phantoms."
         )
+
+
+def check_names_of_the_grid(root: Path) -> None:
+    """Raise BadData if the grid names a data set or a method that is not described."""
+    if not (root / "params/study.yaml").exists():
+        return
+    selected = params.read("study")["grid"]
     if missing := [key for key in ("unlabelled", "ablations") if selected.get(key) is None]:
         raise BadData(
             f"The grid of params/study.yaml has no `{missing[0]}`, which dvc.yaml needs: write "

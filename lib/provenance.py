@@ -24,10 +24,8 @@ from ruamel.yaml import YAML
 from lib import ROOT, accidents, files
 
 PHANTOMS = Path("build/phantoms")  # the default source of data/
-OF_PHANTOMS = {  # as in params/study.yaml
-    **{"folder": str(PHANTOMS), "list": f"{PHANTOMS}.csv"},
-    "drawn": [PHANTOMS.name],
-}
+#: `source` in params/study.yaml where phantoms are studied.
+OF_PHANTOMS = {"folder": str(PHANTOMS), "list": f"{PHANTOMS}.csv", "drawn": [PHANTOMS.name]}
 NO_FILMS = "not in data/ yet"  # in place of the hash of films that data/ does not hold yet
 BEING_WRITTEN = 5  # seconds after its last change during which dvc.lock may be unfinished
 FINGERPRINTS = ROOT / "build/code"

@@ -32,7 +32,7 @@ def test_memory_is_that_of_the_work_alone():
     assert len(taken)
 
 
-def test_floors_of_many_films_need_no_more_memory_than_of_a_few(monkeypatch):
+def test_floors_of_many_films_need_no_more_memory_than_of_a_few():
     few, many = (growth.alone(partial(growth._floors_of, films))[1] for films in (11_000, 22_000))
     of_the_array = 11_000 * growth.SIDE**2 / 1e9
     assert many - few < of_the_array + 0.1

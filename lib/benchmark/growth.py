@@ -4,7 +4,6 @@ import math
 import re
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,7 +14,7 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from lib import ROOT, floors, processes
-from lib.benchmark import table
+from lib.benchmark import table, timing
 
 MANY = 112_120  # films of NIH ChestX-ray14
 FEW, MORE = 10_000, 40_000  # films of fits whose memory is compared
@@ -29,13 +28,15 @@ def rows() -> list[dict]:
     least = fits[FEW][1]
     return [
         *nothing_to_do(),
-        _row("floors", f"{MANY:,} films", films_per_s=MANY / of_floors, memory_gb=gb),
+        table.row("floors", f"{MANY:,} films", films_per_s=MANY / of_floors, memory_gb=gb),
         *(
-            _row(
+            table.row(
                 "memory of a fit",
                 f"autoencoder, {films:,} films on disk",
-                **{"films_per_s": films / seconds, "memory_gb": gb},
-                **{"ratio": gb / least, "ratio_to": f"{FEW:,} films"},
+                films_per_s=films / seconds,
+                memory_gb=gb,
+                ratio=gb / least,
+                ratio_to=f"{FEW:,} films",
             )
             for films, (seconds, gb) in fits.items()
         ),
@@ -51,8 +52,8 @@ def nothing_to_do(many: int = MANY) -> list[dict]:
         _link_films(Path(folder), many)
         of_links = _status(Path(folder))
     return [
-        _row("nothing to do", "the study of now", seconds=_status(ROOT)),
-        _row("nothing to do", f"links to {many:,} films", seconds=of_links),
+        table.row("nothing to do", "the study of now", seconds=_status(ROOT)),
+        table.row("nothing to do", f"links to {many:,} films", seconds=of_links),
     ]
 
 
@@ -63,9 +64,7 @@ def alone(work: Callable[[], Any]) -> tuple[float, float]:
 
 
 def _measured(work: Callable[[], Any]) -> tuple[float, float]:
-    began = time.perf_counter()
-    work()
-    seconds = time.perf_counter() - began
+    seconds = timing.seconds(work)
     # Of this process alone: `ru_maxrss` starts with what the process had that started it.
     peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     return seconds, int(peak[1]) / 1e6 if peak else math.nan
@@ -123,19 +122,6 @@ def _link_films(folder: Path, number: int) -> None:
 
 def _status(folder: Path) -> float:
     """Return the seconds of `dvc status`, the least of three."""
-    command = ["dvc", "status", "--quiet"]
-
-    def seconds() -> float:
-        began = time.perf_counter()
-        subprocess.run(command, cwd=folder, check=False, capture_output=True)  # 1: changes
-        return time.perf_counter() - began
-
-    return min(seconds() for _ in range(3))
-
-
-def _row(task: str, subject: str, **values) -> dict:
-    rounded = {
-        name: value if isinstance(value, str) else float(f"{value:.4g}")
-        for name, value in values.items()
-    }
-    return {"task": task, "subject": subject, "machine": table.machine(), **rounded}
+    command = ["dvc", "status", "--quiet"]  # which ends with 1 where something has changed
+    look = partial(subprocess.run, command, cwd=folder, check=False, capture_output=True)
+    return min(timing.seconds(look) for _ in range(3))

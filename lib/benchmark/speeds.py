@@ -23,7 +23,7 @@ from pydicom.uid import (
 )
 
 from lib import ROOT, files, grid, metrics, params
-from lib.benchmark import table
+from lib.benchmark import table, timing
 from lib.benchmark.lossless_jpeg import lossless_jpeg
 from lib.comparison.measures import rows_of_all
 from lib.comparison.rows import ranking
@@ -58,7 +58,7 @@ def _prepared_per_s(paths: list[str], folder: Path, workers: int | None) -> floa
     with tempfile.TemporaryDirectory() as pictures:
         place = (folder, Path(pictures) / "films.npy", settings(grid.datasets()[-1]), workers)
         once, twice = (
-            _seconds(partial(write_films, pd.DataFrame({"path": some}), *place))
+            timing.seconds(partial(write_films, pd.DataFrame({"path": some}), *place))
             for some in (paths, 2 * paths)
         )
     return len(paths) / (twice - once)
@@ -128,7 +128,7 @@ def features_speed() -> list[dict]:
         for place in ("data", "params", "build/index"):
             (root / place).parent.mkdir(exist_ok=True)
             (root / place).symlink_to(ROOT / place)
-        from_files = _seconds(
+        from_files = timing.seconds(
             partial(write_features, dataset, root, [Features("films", size), *features])
         )
     films = np.random.default_rng(0).uniform(-1, 1, (32, size, size, 1)).astype("float32")
@@ -160,7 +160,9 @@ def training_speed() -> list[dict]:
         detector = methods.find(parameters.method)(image_size=size, **parameters.keywords)
         speeds["training"][name] = FILMS / _seconds_per_epoch(partial(detector.fit, films, labels))
         detector.predict(films, verbose=0)  # compiles
-        speeds["scoring"][name] = FILMS / _seconds(partial(detector.predict, films, verbose=0))
+        speeds["scoring"][name] = FILMS / timing.seconds(
+            partial(detector.predict, films, verbose=0)
+        )
     return [
         _row(task, name, value, value / next(iter(by_method.values())), next(iter(by_method)))
         for task, by_method in speeds.items()
@@ -223,10 +225,12 @@ def answering_speed() -> list[dict]:
     with tempfile.TemporaryDirectory() as folder:
         options = ["--detector", detector, "--output", folder, "--", str(paths[0])]
         command = [sys.executable, "-m", "lib.reader", *options]
-        from_the_command = 1 / _seconds(partial(subprocess.run, command, check=True, cwd=ROOT))
+        from_the_command = 1 / timing.seconds(
+            partial(subprocess.run, command, check=True, cwd=ROOT)
+        )
     reader = Reader(detector)
     list(reader.read_all(paths[:32]))  # compiles
-    of_many = len(paths) / _seconds(lambda: list(reader.read_all(paths)))
+    of_many = len(paths) / timing.seconds(lambda: list(reader.read_all(paths)))
     speed = {"a folder": of_many, "one film, with loading": from_the_command}
     return [
         _row("answering", f"{detector}, {subject}", value, value / of_many, "a folder")
@@ -250,7 +254,7 @@ def diffusion_speed() -> list[dict]:
     for detector, count, batch in ((as_published, 4, 1), (few_calls, FILMS, 32)):
         predict = partial(detector.predict, batch_size=batch, verbose=0)
         predict(films[:batch])  # compiles
-        speed[detector.steps] = count / _seconds(partial(predict, films[:count]))
+        speed[detector.steps] = count / timing.seconds(partial(predict, films[:count]))
     network = partial(
         few_calls.denoiser.predict_on_batch, [films[:32], np.full(32, calls, "float32")]
     )
@@ -288,9 +292,9 @@ def measures_speed() -> list[dict]:
     measure = ranking(pd.Series(label.astype(float)), pd.Series(score))
     reference = "scikit-learn, AUROC and average precision"
     seconds = {
-        reference: _seconds(one_by_one) * RESAMPLES / 10,
-        "in blocks": _seconds(partial(metrics.bootstrap, measure, weights)),
-        f"all measures, {DETECTORS} detectors": _seconds(
+        reference: timing.seconds(one_by_one) * RESAMPLES / 10,
+        "in blocks": timing.seconds(partial(metrics.bootstrap, measure, weights)),
+        f"all measures, {DETECTORS} detectors": timing.seconds(
             partial(rows_of_all, detectors, [], [], {}, weights, index, None)
         )
         / DETECTORS,
@@ -322,15 +326,9 @@ def _drawn_detectors(label: np.ndarray, random) -> tuple[pd.DataFrame, list[Scor
     ]
 
 
-def _seconds(work) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
-
-
 def _median_seconds(work, times=15) -> float:
     work()  # compiles
-    return float(np.median([_seconds(work) for _ in range(times)]))
+    return float(np.median([timing.seconds(work) for _ in range(times)]))
 
 
 def _seconds_per_epoch(fit) -> float:

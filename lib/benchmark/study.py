@@ -15,13 +15,13 @@ from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
 import psutil
 
 from lib import ROOT
 from lib.benchmark import table
 from lib.errors import BadData
 
+TASK = "default study"
 BETWEEN = 0.5  # seconds between two looks at the processes
 #: Parts of the study, and which commands belong to each.
 PARTS = {
@@ -51,8 +51,11 @@ def rows(copy: Path) -> list[dict]:
     of_part["starts of workers of fits"] = starts
     whole = sum(of_part.values())
     return [
-        _row("whole, by the clock", seconds, np.nan, ""),
-        *(_row(part, used, used / whole, "CPU of all") for part, used in of_part.items()),
+        table.row(TASK, "whole, by the clock", seconds=seconds),
+        *(
+            table.row(TASK, part, seconds=used, ratio=used / whole, ratio_to="CPU of all")
+            for part, used in of_part.items()
+        ),
     ]
 
 
@@ -108,10 +111,3 @@ def _start_of_a_worker() -> float:
     subprocess.run(START, check=True, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
-def _row(part: str, seconds: float, ratio: float, reference: str) -> dict:
-    return {
-        **{"task": "default study", "subject": part, "seconds": round(seconds, 1)},
-        **{"ratio": round(ratio, 3), "ratio_to": reference, "machine": table.machine()},
-    }

@@ -25,6 +25,15 @@ def machine() -> str:
     return f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}"
 
 
+def row(task: str, subject: str, **values: float | str) -> dict:
+    """Return a row of this machine, its numbers to four digits."""
+    rounded = {
+        name: value if isinstance(value, str) else float(f"{value:.4g}")
+        for name, value in values.items()
+    }
+    return {"task": task, "subject": subject, "machine": machine(), **rounded}
+
+
 def load() -> pd.DataFrame:
     """Return all rows that are kept; a value that was not measured is NaN, a text empty."""
     table = pd.read_csv(KEPT) if KEPT.exists() else pd.DataFrame()
