@@ -6,6 +6,7 @@ are confined to this file.
 """
 
 import math
+from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 
@@ -122,7 +123,7 @@ class Engine(keras.Model):
         for turn in self.turns or (tuple(self.players),):
             losses, gradients = self._losses_and_gradients(turn, x, y)
             for player in turn:
-                self.optimizer.by_player[player].apply(gradients[player], self.weights_of(player))
+                self.optimizer.step(player, gradients[player], self.weights_of(player))
         return self._log(losses, x)
 
     @property
@@ -185,14 +186,14 @@ class Engine(keras.Model):
     def predict(self, x, batch_size=None, maps=True, **options):
         """Return {"score": (n,), "map": (n, h, w), further scores} as arrays; "map" if available.
 
-        With `maps=False` there is none, and none is computed unless the scores need it. Where XLA
-        compiles, the first films fill the last batch, whose size would be compiled as well.
+        With `maps=False` there is none, and none is computed unless the scores need it. The first
+        films fill the last batch, for whose size the graph would be made once more.
         """
         self._check_films(x)
         if maps != self.with_maps:  # Keras has compiled the other variant
             self.with_maps, self.predict_function = maps, None
         films, batch_size = len(x), batch_size or self.batch_size
-        batches = Batches(x, None, batch_size, full=bool(self.jit_compile))
+        batches = Batches(x, None, batch_size, full=True)
         outputs = super().predict(_fed(batches), **options)
         return {name: values[:films] for name, values in outputs.items()}
 
@@ -426,15 +427,21 @@ def not_abnormal(x, y=None):
 
 
 class _Optimizers(keras.optimizers.Optimizer):
-    """One optimizer per player, a single one to Keras; their state is not in weights files."""
+    """One optimizer per player, a single one to Keras; their state is not in weights files.
+
+    The weights of a player are one vector to its optimizer, whose operations are elementwise: of a
+    network with a hundred weights they would otherwise be most operations of an update.
+    """
 
     def __init__(self, optimizers, weights):
         super().__init__(learning_rate=0.0, name="players")
         # Not dictionaries: Keras would save the content of a dictionary with the weights.
         self.by_player = MappingProxyType(dict(optimizers))
         self.weights_of = MappingProxyType(weights)
+        vectors = {player: keras.Variable(_vector(some)) for player, some in weights.items()}
+        self.vectors = MappingProxyType(vectors)
         for player, optimizer in self.by_player.items():
-            optimizer.build(weights[player])
+            optimizer.build([vectors[player]])
         self.built = True
 
     @property
@@ -444,21 +451,39 @@ class _Optimizers(keras.optimizers.Optimizer):
             variable for optimizer in self.by_player.values() for variable in optimizer.variables
         ]
 
+    def step(self, player, gradients, weights):
+        """Change the weights of a player by a step of its optimizer."""
+        vector = self.vectors[player]
+        vector.assign(_vector(weights))  # another player or the method may have changed them
+        self.by_player[player].apply([_vector(gradients)], [vector])
+        _assign(weights, vector)
+
     def finalize_variable_values(self, trainable_weights):
         """Replace weights by their averages at the end of a fit, for optimizers with `use_ema`."""
         for player, optimizer in self.by_player.items():
-            optimizer.finalize_variable_values(self.weights_of[player])
             if optimizer.use_ema:
-                # On JAX a weight would share a buffer with its average, and the next step donates
-                # that buffer.
-                for weight in self.weights_of[player]:
-                    weight.assign(ops.copy(weight.value))
+                optimizer.finalize_variable_values([self.vectors[player]])
+                # On JAX a weight might share a buffer with its average, which a step donates.
+                _assign(self.weights_of[player], ops.copy(self.vectors[player].value))
 
     def save_own_variables(self, store):
         """Save nothing: a weights file is for scoring."""
 
     def load_own_variables(self, store):
         """Load nothing, as nothing was saved."""
+
+
+def _vector(arrays):
+    """Return arrays as one vector."""
+    return ops.concatenate([ops.reshape(array, (-1,)) for array in arrays])
+
+
+def _assign(weights, vector):
+    """Give weights the values of a vector, the inverse of `_vector`."""
+    vector = ops.convert_to_tensor(vector)
+    ends = np.cumsum([math.prod(weight.shape) for weight in weights]).tolist()
+    for weight, (start, end) in zip(weights, pairwise((0, *ends)), strict=True):
+        weight.assign(ops.reshape(vector[start:end], weight.shape))
 
 
 def _stateless(step, groups, state):

@@ -397,3 +397,22 @@ def test_scores_that_cannot_rank_are_noticed(scores, reason):
 def test_scores_that_can_rank_pass():
     check_scores(np.random.default_rng(0).normal(size=50))
     check_scores([0.5])
+
+
+def test_a_step_on_one_vector_is_the_step_on_each_weight():
+    detector = Regression(lambda: keras.optimizers.AdamW(0.01, use_ema=True, ema_momentum=0.5))
+    detector.compile(detector.make_optimizers(1))
+    ours = detector.weights_of("loss")
+    theirs = [keras.Variable(weight) for weight in ours]
+    optimizer = detector.optimizer.by_player["loss"].from_config(
+        detector.optimizer.by_player["loss"].get_config()
+    )
+    for step in range(3):
+        gradients = [ops.cos(weight * 10 + step) for weight in ours]
+        optimizer.apply(gradients, theirs)
+        detector.optimizer.step("loss", gradients, ours)
+    for _ in range(2):  # the weights, then their averages
+        for one, other in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-6)
+        optimizer.finalize_variable_values(theirs)
+        detector.optimizer.finalize_variable_values(ours)
