@@ -225,6 +225,12 @@ class Engine(keras.Model):
             left = len(x) - number * self.batch_size
             yield ops.convert_to_numpy(function(films))[:left]
 
+    def as_graph(self, function):
+        """Return function(films) as one graph, where its operations would run one by one."""
+        if BACKEND == "jax":
+            return function
+        return tf.function(function, autograph=False, reduce_retracing=True)
+
     def batchwise(self, function, x):
         """Return function(films), (n, ...), as one array, computed per batch."""
         return np.concatenate(list(self.batches(function, x)))

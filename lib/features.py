@@ -120,7 +120,8 @@ def _prepared_film(path: str, settings: dict) -> dict[int, np.ndarray]:
         grey = read_reduced(path, enough(*settings)).grey
     except UnreadableFilm as reason:
         raise UnreadableFilm(f"{path}: {reason}") from None
-    return {size: arrays.prepared(path, grey, of_size).image for size, of_size in settings.items()}
+    prepared = arrays.prepared_each(path, grey, list(settings.values()))
+    return {size: one.image for size, one in zip(settings, prepared, strict=True)}
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from lib.preprocessing import (
     find_plate,
     is_inverted,
     prepare,
+    prepare_each,
     segment_body,
     to_float,
     warp_mask,
@@ -460,3 +461,24 @@ def test_real_knees_are_distinguished_from_their_negatives():
     knees = [read_film(path) for path in sorted((XRAYS / "knee_oa").rglob("*.png"))[:200]]
     inverted = sum(is_inverted(prepare(film).steps["upright"], "limb") for film in knees)
     assert inverted <= 4, "of 690 knees, 7 are inverted"
+
+
+def test_a_film_prepared_at_several_sizes_is_as_prepared_at_each():
+    film = on_border(limb(), TILTED)
+    settings = [
+        {"size": size, "body": body, "mask": size == 224}
+        for body in ("limb", "chest")
+        for size in (64, 128, 224, 600)
+    ]
+    for one, together in zip(settings, prepare_each(film, settings), strict=True):
+        alone = prepare(film, **one)
+        assert list(alone.steps) == list(together.steps)
+        for ours, theirs in zip(alone[:3], together[:3], strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_plate_is_found_once_for_all_sizes(monkeypatch):
+    found = []
+    monkeypatch.setattr("lib.preprocessing.film.find_plate", lambda picture: found.append(1))
+    prepare_each(limb(), [{"size": 64}, {"size": 224}, {"size": 224, "equalize": "none"}])
+    assert len(found) == 2, "once for each way to equalise"

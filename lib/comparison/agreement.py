@@ -126,11 +126,13 @@ def agreement(
     return pd.DataFrame(rows, columns=["body", "of", "methods", "spearman", "low", "high"])
 
 
-def sentence(table: pd.DataFrame, further: Sequence[pd.DataFrame] = ()) -> str:
+def sentence(
+    table: pd.DataFrame, further: Sequence[pd.DataFrame] = (), recorded: Sequence[str] = ()
+) -> str:
     """Say how far the order of methods on phantoms is that on real films (table: `agreement`).
 
-    `further` are such tables of phantoms that were drawn with other seeds. Returns Markdown, "" if
-    no body has enough methods on both.
+    `further` are such tables of phantoms that were drawn with other seeds; `recorded` are methods
+    that this study has not run itself. Returns Markdown, "" if no body has enough methods on both.
     """
     known = table.dropna(subset=["spearman"])
     every, checked = (known[known["of"].eq(of)] for of in (ALL, CHECKED))
@@ -143,8 +145,12 @@ def sentence(table: pd.DataFrame, further: Sequence[pd.DataFrame] = ()) -> str:
     if len(checked):
         text += f" Without the methods by which the phantoms were set: {_values(checked)}."
         bodies = set(checked["body"])
-        names = (f"for {pair.body} films {_names(pair)}" for pair in PAIRS if pair.body in bodies)
+        names = (
+            f"for {pair.body} films {_names(pair.set_by)}" for pair in PAIRS if pair.body in bodies
+        )
         text += f" These are, {'; '.join(names)}."
+    if recorded:
+        text += f" Not run by this study, but recorded on the same phantoms: {_names(recorded)}."
     text += _of_further(further)
     if unsure := [row.body for row in every.itertuples() if _least(known, row.body) <= 0]:
         text += (
@@ -171,8 +177,8 @@ def _of_further(further: Sequence[pd.DataFrame]) -> str:
     return f" On phantoms of further seeds: {'; '.join(parts)}."
 
 
-def _names(pair: Pair) -> str:
-    return ", ".join(map(prose.literal, pair.set_by))
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(map(prose.literal, names))
 
 
 def _values(table: pd.DataFrame) -> str:

@@ -1,7 +1,8 @@
-"""AUROC on phantoms of further seeds, to see whether their agreement with real films holds.
+"""AUROC of every method on phantoms of several seeds, to see whether they agree with real films.
 
-In a copy of the study with another seed in params/datasets.yaml (`phantoms: seed`) and the grid
-`further_phantoms`, after `make study`,
+The default study runs fewer methods than the phantoms are judged by. In a copy of the study with
+the grid `further_phantoms`, and for further phantoms another seed in params/datasets.yaml
+(`phantoms: seed`), after `make study`,
 
     python -m lib.comparison.further_phantoms
 
@@ -23,19 +24,43 @@ from lib.provenance import fingerprint, holds_phantoms
 FILE = Path("reports/further_phantoms.csv")
 RESULTS = Path("reports/results.csv")
 SEED = "phantoms"  # the column with the seed of the phantoms
+KEYS = ["method", "dataset"]
 ORIGIN = [SEED, "drawn_by", "profile"]
-#: Seeds of the phantoms of the default study, and of those on which findings were set.
-NOT_FURTHER = (0, 7)
+#: The seed of the phantoms on which findings were set, which do not show whether these hold.
+SET_ON = 7
 
 
-def by_seed(root: Path = ROOT) -> list[pd.DataFrame]:
-    """Return a table of results for each further seed of the phantoms, as they are drawn now."""
+def of_further_seeds(root: Path = ROOT) -> list[pd.DataFrame]:
+    """Return a table of results for each seed but that of the study, as phantoms are drawn now."""
+    return [rows for seed, rows in _by_seed(root).items() if seed != seed_of_study()]
+
+
+def with_every_method(results: pd.DataFrame, root: Path = ROOT) -> tuple[pd.DataFrame, list[str]]:
+    """Add to a study's results the recorded rows, on the same phantoms, of what it has not run.
+
+    Returns them, and the names of the methods that it has not run on any data set.
+    """
+    recorded = _by_seed(root).get(seed_of_study())
+    if recorded is None:
+        return results, []
+    run = pd.MultiIndex.from_frame(results[KEYS])
+    others = recorded[~pd.MultiIndex.from_frame(recorded[KEYS]).isin(run)]
+    names = others.loc[~others["method"].isin(results["method"]), "method"]
+    return pd.concat([results, others[COLUMNS]], ignore_index=True), sorted(names.unique())
+
+
+def seed_of_study() -> int:
+    """Return the seed of the phantoms that params/ names."""
+    return params.read("datasets")["phantoms"]["seed"]
+
+
+def _by_seed(root: Path) -> dict[int, pd.DataFrame]:
     path = root / FILE
     if not path.exists():
-        return []
+        return {}
     rows = read(path)
     rows = rows[rows["drawn_by"].eq(drawn_by()) & rows["profile"].eq(params.profile_name())]
-    return [of_seed for _, of_seed in rows.groupby(SEED)]
+    return dict(list(rows.groupby(SEED)))
 
 
 def drawn_by() -> str:
@@ -46,23 +71,23 @@ def drawn_by() -> str:
 def keep(root: Path = ROOT) -> pd.DataFrame:
     """Add the AUROC per film of this run; rows of the same seed are replaced. Return all.
 
-    Raises BadData if the films are no phantoms, or of a seed in NOT_FURTHER.
+    Raises BadData if the films are no phantoms, or of the seed SET_ON.
     """
-    seed = params.read("datasets")["phantoms"]["seed"]
-    if not holds_phantoms(root) or seed in NOT_FURTHER:
+    seed = seed_of_study()
+    if not holds_phantoms(root) or seed == SET_ON:
         raise BadData(
-            f"Only phantoms of another seed than {' and '.join(map(str, NOT_FURTHER))} are kept "
-            "here: name it in params/datasets.yaml (phantoms: seed), choose `grid: "
-            "*further_phantoms` in params/study.yaml and run `make study`."
+            f"Only phantoms of another seed than {SET_ON} are kept here: name it in "
+            "params/datasets.yaml (phantoms: seed), choose `grid: *further_phantoms` in "
+            "params/study.yaml and run `make study`."
         )
     rows = without_ablations(read(root / RESULTS))
     rows = rows.query("level == 'image' and group == 'all' and metric == 'auroc'")
-    others = [one for one in by_seed(root) if one[SEED].iloc[0] != seed]
+    others = [of_seed for other, of_seed in _by_seed(root).items() if other != seed]
     origin = dict(zip(ORIGIN, (seed, drawn_by(), params.profile_name()), strict=True))
-    rows = pd.concat([*others, rows.assign(**origin)])[[*ORIGIN, *COLUMNS]]
+    kept = pd.concat([*others, rows.assign(**origin)])[[*ORIGIN, *COLUMNS]]
     with whole_file(root / FILE) as unfinished:
-        rows.to_csv(unfinished, index=False)
-    return rows
+        kept.to_csv(unfinished, index=False)
+    return kept
 
 
 if __name__ == "__main__":

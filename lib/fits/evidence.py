@@ -96,7 +96,8 @@ def maps_of(detector, films, selected: pd.DataFrame) -> dict[str, np.ndarray]:
         return {}
     arrays = {"image_id": selected["image_id"].to_numpy(str), "map": compact(maps)}
     if detector.reconstruction(x[:1]) is not None:
-        arrays["reconstruction"] = to_grey(detector.batchwise(detector.reconstruction, x))
+        reconstruct = detector.as_graph(detector.reconstruction)
+        arrays["reconstruction"] = to_grey(detector.batchwise(reconstruct, x))
     return arrays
 
 

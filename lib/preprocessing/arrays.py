@@ -1,6 +1,6 @@
 """Prepare films by the settings of a data set, and write arrays whose rows are their pictures."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from inspect import signature
@@ -16,7 +16,7 @@ from lib.datasets.entries import load_entry
 from lib.errors import BadData
 from lib.films import UnreadableFilm, read_reduced
 from lib.films.workers import on_one_core
-from lib.preprocessing.film import Prepared, enough, prepare
+from lib.preprocessing.film import Prepared, enough, prepare, prepare_each
 
 
 def settings(dataset: str, change: dict | None = None, entry: dict | None = None) -> dict:
@@ -54,8 +54,13 @@ def write_films(
 
 def prepared(path: str, grey: np.ndarray, settings: dict) -> Prepared:
     """Prepare the grey levels (h, w) of a film. Raises UnreadableFilm, naming the film."""
+    return prepared_each(path, grey, [settings])[0]
+
+
+def prepared_each(path: str, grey: np.ndarray, settings: Sequence[dict]) -> list[Prepared]:
+    """Prepare a film as `prepared` does, by each of several settings (`prepare_each`)."""
     try:
-        return prepare(grey, **settings)
+        return prepare_each(grey, settings)
     except (ValueError, cv2.error) as reason:
         raise UnreadableFilm(f"{path}: {reason}") from None
 

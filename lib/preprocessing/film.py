@@ -1,5 +1,7 @@
 """Reduce one film to a small picture, with a matrix that maps film pixels to picture pixels."""
 
+from collections.abc import Sequence
+from inspect import signature
 from typing import Literal, NamedTuple
 
 import cv2
@@ -43,11 +45,45 @@ def prepare(
     `mask` blackens everything but the body. The aspect ratio is kept; the rest of the square is
     black. Raises ValueError if `film` does not have two dimensions.
     """
+    side = max(WORKING_SIZE, size)
+    whole = _before_reduction(film, side, body, crop, invert, upright, mask, equalize)
+    return _reduced(whole, size, mask)
+
+
+def prepare_each(film: np.ndarray, settings: Sequence[dict]) -> list[Prepared]:
+    """Return what `prepare` returns for each of several settings, dictionaries of its arguments.
+
+    Plate and body are found once for settings that differ in their size alone.
+    """
+    wholes: dict[tuple, Prepared] = {}
+    prepared = []
+    for one in settings:
+        arguments = signature(prepare).bind(film, **one)
+        arguments.apply_defaults()
+        _, size, *others = arguments.args
+        key = (max(WORKING_SIZE, size), *others)
+        if key not in wholes:
+            wholes[key] = _before_reduction(film, *key)
+        prepared.append(_reduced(wholes[key], size, arguments.arguments["mask"]))
+    return prepared
+
+
+def _before_reduction(
+    film: np.ndarray,
+    side: int,
+    body: Body,
+    crop: bool,
+    invert: bool | Literal["auto"],
+    upright: bool,
+    mask: bool,
+    equalize: Equalize,
+) -> Prepared:
+    """Return a film of at most `side` pixels, prepared but for its reduction to a square."""
     if film.ndim != 2 or film.size == 0:
         raise ValueError(
             f"A film must have two dimensions and at least one pixel; the shape is {film.shape}."
         )
-    picture, matrix = _resized(film, min(1, max(WORKING_SIZE, size) / max(film.shape)))
+    picture, matrix = _resized(film, min(1, side / max(film.shape)))
     picture = normalise(picture)
     steps = {"normalised": picture}
     if crop and body == "limb" and (corners := find_plate(picture)) is not None:
@@ -65,10 +101,14 @@ def prepare(
     inside = segment_body(picture, body)
     steps["body"] = picture * inside
     steps["equalised"] = equalise(picture * inside if mask else picture, inside, equalize)
-    image, fit = _padded(steps["equalised"], size)
-    inside, _ = _padded(inside, size)
-    steps["image"] = image * inside if mask else image
-    return Prepared(steps["image"], inside, fit @ matrix, steps)
+    return Prepared(steps["equalised"], inside, matrix, steps)
+
+
+def _reduced(whole: Prepared, size: int, mask: bool) -> Prepared:
+    image, fit = _padded(whole.image, size)
+    inside, _ = _padded(whole.body, size)
+    image = image * inside if mask else image
+    return Prepared(image, inside, fit @ whole.matrix, whole.steps | {"image": image})
 
 
 def enough(*sizes: int) -> int:

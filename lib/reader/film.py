@@ -17,7 +17,7 @@ from lib import processes
 from lib.films import NotAFilm, UnreadableFilm
 from lib.films.colours import read_with_colours
 from lib.films.workers import on_one_core
-from lib.preprocessing import enough, prepare
+from lib.preprocessing import enough, prepare_each
 
 TOGETHER = 32  # films in a batch: read by one worker, and scored at once
 FEW = 100  # films that this process reads in the time in which a worker starts
@@ -45,7 +45,7 @@ def load(path: Path, settings: list[dict]) -> Film:
     """Read a film and prepare it by each of the settings. Raises UnreadableFilm."""
     film, coloured = read_with_colours(path, enough(*(one["size"] for one in settings)))
     try:
-        prepared = [prepare(film.grey, **one) for one in settings]
+        prepared = prepare_each(film.grey, settings)
     except (ValueError, cv2.error):
         raise UnreadableFilm("cannot be prepared") from None
     matrices = [one.matrix @ film.matrix for one in prepared]

@@ -16,7 +16,7 @@ from lib.films import UnreadableFilm, read_film
 from lib.films.workers import on_one_core
 from lib.fits.scorer import Scorer
 from lib.grid import Fit
-from lib.preprocessing.arrays import prepared
+from lib.preprocessing.arrays import prepared_each
 from lib.robustness.perturbations import PERTURBATIONS, perturb
 from lib.robustness.table import COLUMNS, UNPERTURBED, Condition, rows_of_conditions
 
@@ -98,7 +98,10 @@ def pictures_of(path: str, at: list[Condition], settings: list[dict]) -> list[np
         raise UnreadableFilm(f"{path}: {reason}") from None
     seed = sum(Path(path).name.encode(errors="surrogateescape"))
     changed = [film if one == UNPERTURBED else perturb(film, *one, seed) for one in at]
-    return [np.stack([prepared(path, each, one).image for each in changed]) for one in settings]
+    prepared = [prepared_each(path, each, settings) for each in changed]
+    return [
+        np.stack([one.image for one in of_setting]) for of_setting in zip(*prepared, strict=True)
+    ]
 
 
 def _rows(scored_fits: list[Fit], films: pd.DataFrame, at: list[Condition], index) -> list[dict]:

@@ -80,3 +80,10 @@ def test_texture_is_resized_as_keras_does(side, cells, tolerance):
     expected = keras.ops.convert_to_numpy(resized)[..., 0]
     np.testing.assert_allclose(weights @ coarse @ weights.T, expected, atol=tolerance)
     assert expected.std() > 0.3
+
+
+def test_a_place_is_an_ellipse_or_a_box_with_round_corners():
+    a, b = np.abs(np.random.default_rng(0).normal(0, 5, (2, 100))).astype("float32")
+    for is_ellipse, power in ((True, 2.0), (False, 6.0)):
+        expected = (a.astype(float) ** power + b.astype(float) ** power + 1e-6) ** (1 / power)
+        np.testing.assert_allclose(drawn._radius(a, b, is_ellipse), expected, rtol=1e-6)
