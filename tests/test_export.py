@@ -35,7 +35,7 @@ REFUSED = {"anoddpm": "a chain of many steps"}
 #: Methods whose maps are gradients, and methods on pooled features, which have none.
 GRADIENTS = {"contrastive_dmsad", "deep_sad", "deep_svdd", "dmsad", "dmsvdd", "drocc", "drocc_lf"}
 GRADIENTS |= {"lesion_deep_sad", "lesion_logistic"}
-LARGER = {"synthetic_lesions": 2.0}  # weights, for scores that are not too alike
+LARGER = {"synthetic_lesions": 1.0}  # weights, for scores that are not too alike
 NO_MAP = {"feature_deep_sad", "feature_distance", "linear_probe"}
 
 
