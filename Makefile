@@ -19,16 +19,17 @@ study: $(READY)            ## rebuild every result and page; ON=ray or ON=ray:AD
 	python -m lib.preflight
 	@python -m lib.data changes
 	@python -m lib.fits.underway
-	-exec python -m lib.lanes fits@smallest  # the first results, after some minutes
+	-exec python -m lib.lanes films@smallest
+	-exec python -m lib.lanes "-s features@smallest fits@smallest scores@smallest" "-s films@others films@largest"  # the first results
 ifeq ($(shell command -v nvidia-smi),)
-	-exec python -m lib.lanes films
 	-exec python -m lib.lanes features@others
 	-exec python -m lib.lanes "-s fits@others scores@others" "-s floors exploration preprocessing real-films first-fit \
 	  features@largest scores@smallest measures@smallest robustness@smallest cards@smallest chapters@smallest"
 	-exec python -m lib.lanes "-s fits@largest scores@largest" \
 	  "-s measures@others robustness@others cards@others chapters@others"
-	-exec python -m lib.lanes "-s measures@largest cards@largest chapters@largest" "-s robustness@largest unlabelled one-film"
-	-exec python -m lib.lanes "-s comparison comparison-page" "-s ablation"
+	-exec python -m lib.lanes "-s measures@largest" "-s robustness@largest"
+	-exec python -m lib.lanes "-s cards@largest chapters@largest" \
+	  "-s comparison comparison-page checklist one-film ablation unlabelled"
 endif
 	python -m lib.lanes "$(PAGES)"
 
