@@ -17,15 +17,13 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from ruamel.yaml import YAML
 from tqdm.contrib.concurrent import thread_map
 
-from lib import ROOT
+from lib import ROOT, provenance
 from lib.datasets.listing import is_visible
 from lib.datasets.originals import Original, originals, read_list, write_list
 from lib.errors import BadData
 from lib.files import hash_of
-from lib.provenance import PHANTOMS, holds_phantoms
 
 LIST = ".films.csv"  # in data/: the originals of its films; ignored by DVC (.dvcignore)
 LITTER = {LIST, ".DS_Store", "Thumbs.db", "desktop.ini"}  # not created by the user
@@ -63,9 +61,9 @@ def alone(root: Path, wait: bool = True) -> Iterator[None]:
 
 def planned(root: Path = ROOT) -> list[Original]:
     """Return the films that data/ should contain. Raises BadData."""
-    if not holds_phantoms(root):
-        return read_list(root / _source(root)["list"])
-    phantoms = originals({".": root / PHANTOMS})
+    if not provenance.holds_phantoms(root):
+        return read_list(root / provenance.source(root)["list"])
+    phantoms = originals({".": root / provenance.PHANTOMS})
     phantoms.check()
     return phantoms.files
 
@@ -77,7 +75,8 @@ def changes(root: Path = ROOT) -> str:
     would end with an error at them. Raises BadData if a film to be studied is gone, or if data/
     holds what the study did not put there.
     """
-    source, in_data, files = _source(root), _listed(root / "data"), films_in(root / "data")
+    source = provenance.source(root)
+    in_data, files = _listed(root / "data"), films_in(root / "data")
     listed = set(planned(root)) if "places" in source else set()
     held = {
         place: film
@@ -154,10 +153,6 @@ def check_apart(films: Iterable[Original], folders: Iterable[Path], data: Path) 
         )
 
 
-def _source(root: Path) -> dict:
-    return YAML(typ="safe").load(root / "params/study.yaml")["source"]
-
-
 def _fill(root: Path, films: list[Original]) -> None:
     data = Path(os.path.realpath(root / "data"))
     unfinished, earlier = (data.with_name(f".data.{word}") for word in ("unfinished", "earlier"))
@@ -182,8 +177,8 @@ def _fill(root: Path, films: list[Original]) -> None:
 def _check_can_be_filled(data: Path, films: list[Original], root: Path) -> None:
     """Raise BadData if data/ cannot be filled, or a file would be lost."""
     real_place(root)
-    source = _source(root)
-    check_apart(films, source.get("places", {".": root / PHANTOMS}).values(), data)
+    source = provenance.source(root)
+    check_apart(films, source.get("places", {".": root / provenance.PHANTOMS}).values(), data)
     _check_nothing_is_lost(data, films, root)
     if changed := [film for film in films if not film.is_unchanged()]:
         raise BadData(
@@ -287,7 +282,7 @@ def _without_twin(
 
 
 def _is_phantom(film: Original) -> bool:
-    return film.path.endswith(f"/{PHANTOMS}/{film.place}")
+    return film.path.endswith(f"/{provenance.PHANTOMS}/{film.place}")
 
 
 def _place_in(data: Path, film: Original) -> str:

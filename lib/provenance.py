@@ -72,7 +72,7 @@ def committed(path: str) -> str:
 
 def data_hash(root: Path = ROOT) -> str:
     """Return DVC's hash of data/, or NO_FILMS while it does not hold the selected films."""
-    films, stage = root / _source(root)["list"], _recorded_copy(root / "dvc.lock")
+    films, stage = root / source(root)["list"], _recorded_copy(root / "dvc.lock")
     if not stage or root / stage["deps"][0]["path"] != films:
         return NO_FILMS
     listed = films.is_file() and files.hash_of(films, "md5")
@@ -112,10 +112,10 @@ def data_source(root: Path = ROOT) -> str:
 
 def holds_phantoms(root: Path = ROOT) -> bool:
     """Return whether data/ is a copy of the phantoms, not of a folder of films."""
-    return Path(_source(root)["folder"]) == PHANTOMS
+    return Path(source(root)["folder"]) == PHANTOMS
 
 
-def _source(root: Path) -> dict:
+def source(root: Path) -> dict:
     """Return the source of data/ in params/study.yaml: `folder`, and the `list` of files."""
     study = root / "params/study.yaml"
     return _loaded(study, study.stat().st_mtime_ns)["source"] if study.exists() else OF_PHANTOMS
