@@ -3,8 +3,10 @@
 import ast
 import re
 import subprocess
+import symtable
 import sys
 import tomllib
+from collections import Counter
 from itertools import pairwise
 
 import nbformat
@@ -113,6 +115,28 @@ def test_a_code_cell_has_at_most_eight_lines(path):
     for cell in code_cells(read(path)):
         lines = [line for line in cell.source.splitlines() if line.strip()]
         assert len(lines) <= 8, f"move a function into lib:\n{cell.source}"
+
+
+def names_set_and_read(source: str) -> tuple[set[str], set[str]]:
+    """Return the names that a cell sets, and those that it has from other cells or from Python."""
+    cell = symtable.symtable(source, "cell", "exec")
+    set_here = {symbol.get_name() for symbol in cell.get_symbols() if symbol.is_assigned()}
+    scopes, read_here = [cell], set()
+    for scope in scopes:  # which grows: comprehensions and functions are scopes of their own
+        scopes.extend(scope.get_children())
+        for symbol in scope.get_symbols():
+            if symbol.is_referenced() and (scope is cell or symbol.is_global()):
+                read_here.add(symbol.get_name())
+    return set_here, read_here - set_here
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=named)
+def test_what_other_cells_of_a_notebook_read_is_set_in_one_cell(path):
+    """Page 00 once showed a second table of the same name in place of the first."""
+    cells = [names_set_and_read(cell.source) for cell in code_cells(read(path))[1:]]
+    read_elsewhere = set().union(*(read_here for _, read_here in cells))
+    set_in = Counter(name for set_here, _ in cells for name in set_here)
+    assert not {name for name in read_elsewhere if set_in[name] > 1}
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=named)
