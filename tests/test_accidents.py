@@ -17,6 +17,14 @@ class Refused(Exception):
     """A sentence for the user."""
 
 
+@pytest.fixture(autouse=True)
+def interruptible():
+    """Let what a test starts be interrupted, also where a shell runs pytest in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
