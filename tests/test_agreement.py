@@ -114,8 +114,23 @@ def test_methods_by_which_phantoms_were_set_are_left_out_in_a_row_of_their_own()
     text = agreement.sentence(table.reset_index())
     text = text.replace("&nbsp;", " ")
     assert "Without the methods by which the phantoms were set: 1.00" in text
-    assert "These are, for chest films autoencoder, vae, deep&#95;sad, resnet, " in text
+    placed = agreement.places(phantoms, real)
+    assert placed.loc[placed["set_by"], "method"].tolist() == set_by[::-1]
     assert "limb" not in text
+
+
+def test_methods_far_from_their_place_on_real_films_are_named():
+    """The best method on phantoms is the worst on real films, so that all others move by one."""
+    best_last = [*RISING[:-1], 0.1]
+    placed = agreement.places(results("rsna", RISING), results("nih_peers", best_last))
+    by_hand = dict.fromkeys(METHODS, -1) | {METHODS[-1]: len(METHODS) - 1}
+    assert placed.set_index("method")["higher"].to_dict() == by_hand
+    assert placed["real"].is_monotonic_decreasing and set(placed["body"]) == {"chest"}
+    lower = ", ".join(f"{prose.literal(name)} -1" for name in METHODS[:3])
+    expected = f"- chest: {prose.literal(METHODS[-1])} +{len(METHODS) - 1}; {lower}"
+    assert agreement.misplaced(placed, 3).splitlines()[-1] == expected
+    same = agreement.places(results("rsna", RISING), results("nih_peers", RISING))
+    assert agreement.misplaced(same) == "" == agreement.misplaced(placed[:3])
 
 
 def test_phantoms_of_further_seeds_are_kept_and_told(tmp_path, monkeypatch):
@@ -160,9 +175,11 @@ def test_methods_outside_the_study_are_those_recorded_on_its_phantoms(tmp_path, 
     every, names = further_phantoms.with_every_method(run, tmp_path)
     assert every["value"].tolist() == [*run["value"], *whole["value"][5:]]
     assert names == whole["method"][5:].tolist()
-    words = f"recorded on the same phantoms: {prose.literal(names[0])}"
-    compared = agreement.agreement(every, results("nih_peers", RISING))
-    assert words in agreement.sentence(compared, recorded=names)
+    placed = agreement.places(every, results("nih_peers", RISING))
+    words = agreement.as_table(placed, names).set_index("method")["run"]
+    assert words.to_dict() == {
+        prose.literal(name): "recorded" if name in names else "here" for name in whole["method"]
+    }
     settings["phantoms"]["seed"] = 1
     assert further_phantoms.with_every_method(run, tmp_path)[1] == []
 

@@ -126,13 +126,68 @@ def agreement(
     return pd.DataFrame(rows, columns=["body", "of", "methods", "spearman", "low", "high"])
 
 
-def sentence(
-    table: pd.DataFrame, further: Sequence[pd.DataFrame] = (), recorded: Sequence[str] = ()
-) -> str:
+def places(phantoms: pd.DataFrame, real: pd.DataFrame) -> pd.DataFrame:
+    """Return where each method stands in two tables of results, phantoms and real films.
+
+    Per body the best on real films first: body, method, phantoms and real (AUROC), higher (by how
+    many places it stands higher on phantoms), set_by (whether phantoms were set by it).
+    """
+    on_phantoms, on_real = aurocs(phantoms), aurocs(real)
+    tables = []
+    for pair in PAIRS:
+        both = ranked(on_phantoms, on_real, pair)
+        place = both.rank(ascending=False, method="min")
+        both["higher"] = (place["real"] - place["phantoms"]).astype(int)
+        tables.append(both.assign(body=pair.body, set_by=both.index.isin(pair.set_by)))
+    return pd.concat(tables).rename_axis("method").reset_index()
+
+
+def as_table(placed: pd.DataFrame, recorded: Sequence[str] = ()) -> pd.DataFrame:
+    """Return `places` in words; `recorded` are methods that this study has not run itself."""
+    words = pd.DataFrame(
+        {
+            "body": placed["body"],
+            "method": placed["method"].map(prose.literal),
+            "AUROC on phantoms": placed["phantoms"],
+            "AUROC on real films": placed["real"],
+            "places higher on phantoms": placed["higher"].map("{:+d}".format),
+            "phantoms set by it": placed["set_by"].map({True: "yes", False: ""}),
+        }
+    )
+    if recorded:
+        words["run"] = placed["method"].isin(recorded).map({True: "recorded", False: "here"})
+    return words
+
+
+def misplaced(placed: pd.DataFrame, most: int = 3) -> str:
+    """Say which methods stand furthest from their place on real films (table: `places`).
+
+    Returns Markdown with at most `most` methods higher and lower per body, "" if no body has
+    enough methods.
+    """
+    lines = []
+    for body, rows in placed.groupby("body", sort=False):
+        ordered = rows.sort_values("higher", ascending=False, kind="stable")
+        higher, lower = ordered[ordered["higher"] > 0], ordered[ordered["higher"] < 0]
+        ends = [_moved(higher.head(most)), _moved(lower.tail(most)[::-1])]
+        if len(rows) >= FEWEST and all(ends):
+            lines.append(f"- {body}: {'; '.join(ends)}")
+    if not lines:
+        return ""
+    about = "The largest differences in places, + where a method stands higher on phantoms:"
+    return "\n".join([about, "", *lines])
+
+
+def _moved(rows: pd.DataFrame) -> str:
+    pairs = zip(rows["method"], rows["higher"], strict=True)
+    return ", ".join(f"{prose.literal(name)} {places:+d}" for name, places in pairs)
+
+
+def sentence(table: pd.DataFrame, further: Sequence[pd.DataFrame] = ()) -> str:
     """Say how far the order of methods on phantoms is that on real films (table: `agreement`).
 
-    `further` are such tables of phantoms that were drawn with other seeds; `recorded` are methods
-    that this study has not run itself. Returns Markdown, "" if no body has enough methods on both.
+    `further` are such tables of phantoms that were drawn with other seeds. Returns Markdown, "" if
+    no body has enough methods on both.
     """
     known = table.dropna(subset=["spearman"])
     every, checked = (known[known["of"].eq(of)] for of in (ALL, CHECKED))
@@ -144,13 +199,6 @@ def sentence(
     )
     if len(checked):
         text += f" Without the methods by which the phantoms were set: {_values(checked)}."
-        bodies = set(checked["body"])
-        names = (
-            f"for {pair.body} films {_names(pair.set_by)}" for pair in PAIRS if pair.body in bodies
-        )
-        text += f" These are, {'; '.join(names)}."
-    if recorded:
-        text += f" Not run by this study, but recorded on the same phantoms: {_names(recorded)}."
     text += _of_further(further)
     if unsure := [row.body for row in every.itertuples() if _least(known, row.body) <= 0]:
         text += (
@@ -175,10 +223,6 @@ def _of_further(further: Sequence[pd.DataFrame]) -> str:
         words = [f"{', '.join(f'{one:.2f}' for one in of)} ({name})" for name, of in values]
         parts.append(f"{body} {' and '.join(words)}")
     return f" On phantoms of further seeds: {'; '.join(parts)}."
-
-
-def _names(names: Sequence[str]) -> str:
-    return ", ".join(map(prose.literal, names))
 
 
 def _values(table: pd.DataFrame) -> str:
