@@ -263,7 +263,7 @@ def test_a_grid_without_ablations_is_compared(study):
     text = (study.folder / "params/study.yaml").read_text()
     grid, films = text.split("  films: &films")
     grid = f"{grid[: grid.index('    ablations:')]}    ablations: {{}}\n"
-    films = films.replace("{<<: *label_fraction, ", "{question: Why?, variants: [{}], ")
+    films = films.replace("{<<: *label_fraction, ", "{question: 'Why?', variants: [{}], ")
     (study.folder / "params/study.yaml").write_text(f"{grid}  films: &films{films}")
     before = study.trained()
     repro = study.dvc("repro", "comparison-page", "site")
