@@ -10,6 +10,8 @@ from test_detector import on_tensorflow
 
 from lib import ROOT
 
+#: At the lowest level of optimization XLA compiles sooner.
+TWO_DEVICES = "--xla_force_host_platform_device_count=2 --xla_backend_optimization_level=0"
 ON_JAX = """
 import json
 import keras
@@ -36,7 +38,7 @@ print(json.dumps({"devices": len(weight.sharding.device_set), "scores": scores})
 def test_a_fit_on_two_devices_is_that_on_one():
     pytest.importorskip("jax")
     environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-    environment["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
+    environment["XLA_FLAGS"] = TWO_DEVICES
     code = [sys.executable, "-c", ON_JAX]
     run = subprocess.run(code, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
