@@ -90,7 +90,7 @@ def test_the_mean_over_seeds_counts_and_floors_fusions_and_ablations_do_not():
 
 def test_table_and_sentence():
     phantoms, real = results("rsna", RISING), results("nih_peers", RISING)
-    table = agreement.agreement(phantoms, real)
+    table = agreement.agreement(agreement.places(phantoms, real))
     assert table["body"].tolist() == ["chest", "chest", "limb", "limb"]
     assert table["methods"].tolist() == [8, 8, 0, 0]
     assert table.loc[0, ["spearman", "low", "high"]].tolist() == pytest.approx([1, 1, 1])
@@ -107,14 +107,14 @@ def test_methods_by_which_phantoms_were_set_are_left_out_in_a_row_of_their_own()
     methods = METHODS + set_by
     phantoms = results("rsna", [*RISING, 0.9, 0.8, 0.7], methods)
     real = results("nih_peers", [*RISING, 0.5, 0.6, 0.7], methods)
-    table = agreement.agreement(phantoms, real).set_index(["body", "of"])
+    placed = agreement.places(phantoms, real)
+    table = agreement.agreement(placed).set_index(["body", "of"])
     assert table.loc[("chest", agreement.ALL), "methods"] == 11
     assert table.loc[("chest", agreement.CHECKED), ["methods", "spearman"]].tolist() == [8, 1]
     assert table.loc[("chest", agreement.ALL), "spearman"] < 0.9
     text = agreement.sentence(table.reset_index())
     text = text.replace("&nbsp;", " ")
     assert "Without the methods by which the phantoms were set: 1.00" in text
-    placed = agreement.places(phantoms, real)
     assert placed.loc[placed["set_by"], "method"].tolist() == set_by[::-1]
     assert "limb" not in text
 
@@ -152,11 +152,11 @@ def test_phantoms_of_further_seeds_are_kept_and_told(tmp_path, monkeypatch):
     with pytest.raises(BadData, match="another seed than 7"):
         further_phantoms.keep(tmp_path)
     real = results("nih_peers", RISING)
-    compared = [agreement.agreement(one, real) for one in tables]
-    ours = agreement.agreement(run, real)
+    compared = [agreement.agreement(agreement.places(one, real)) for one in tables]
+    ours = agreement.agreement(agreement.places(run, real))
     words = "On phantoms of further seeds: chest 1.00, 1.00 (all methods) and 1.00, 1.00 (without"
     assert words in agreement.sentence(ours, compared)
-    few = agreement.agreement(run[:3], real)
+    few = agreement.agreement(agreement.places(run[:3], real))
     assert "further seeds: chest 1.00 (all" in agreement.sentence(ours, [compared[0], few])
     assert "further" not in agreement.sentence(ours, [few])
     monkeypatch.setattr(further_phantoms, "drawn_by", lambda: "other code")
@@ -192,6 +192,7 @@ def test_the_recorded_order_on_phantoms_is_roughly_that_on_real_films():
     further = further_phantoms.of_further_seeds()
     assert len(further) >= 2 and {"lesion_network", "anoddpm_gaussian"} <= set(names)
     for phantoms in (every, *further):
-        table = agreement.agreement(phantoms, real).set_index(["body", "of"])["spearman"].dropna()
+        compared = agreement.agreement(agreement.places(phantoms, real))
+        table = compared.set_index(["body", "of"])["spearman"].dropna()
         assert ("chest", agreement.ALL) in table.index
         assert table.min() > 0.5, table

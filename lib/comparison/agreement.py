@@ -107,32 +107,16 @@ def _correlations(one: np.ndarray, other: np.ndarray) -> np.ndarray:
         return (x * y).sum(axis=1) / np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1))
 
 
-def agreement(
+def places(
     phantoms: pd.DataFrame, real: pd.DataFrame, families: tuple[str, ...] = ()
 ) -> pd.DataFrame:
-    """Compare the order of methods in two tables of results, phantoms and real films.
-
-    Returns two rows per body, of ALL methods and of those that are CHECKED alone: body, of, methods
-    (their number), spearman, low, high (95 % interval over methods). `families` as in `aurocs`:
-    ("floor",) for the floors alone.
-    """
-    on_phantoms, on_real = aurocs(phantoms, families), aurocs(real, families)
-    rows = []
-    for pair in PAIRS:
-        both = ranked(on_phantoms, on_real, pair)
-        for of, some in {ALL: both, CHECKED: both.drop(list(pair.set_by), errors="ignore")}.items():
-            value, low, high = spearman(some["phantoms"].to_numpy(), some["real"].to_numpy())
-            rows.append((pair.body, of, len(some), value, low, high))
-    return pd.DataFrame(rows, columns=["body", "of", "methods", "spearman", "low", "high"])
-
-
-def places(phantoms: pd.DataFrame, real: pd.DataFrame) -> pd.DataFrame:
     """Return where each method stands in two tables of results, phantoms and real films.
 
     Per body the best on real films first: body, method, phantoms and real (AUROC), higher (by how
-    many places it stands higher on phantoms), set_by (whether phantoms were set by it).
+    many places it stands higher on phantoms), set_by (whether phantoms were set by it). `families`
+    as in `aurocs`: ("floor",) for the floors alone.
     """
-    on_phantoms, on_real = aurocs(phantoms), aurocs(real)
+    on_phantoms, on_real = aurocs(phantoms, families), aurocs(real, families)
     tables = []
     for pair in PAIRS:
         both = ranked(on_phantoms, on_real, pair)
@@ -140,6 +124,21 @@ def places(phantoms: pd.DataFrame, real: pd.DataFrame) -> pd.DataFrame:
         both["higher"] = (place["real"] - place["phantoms"]).astype(int)
         tables.append(both.assign(body=pair.body, set_by=both.index.isin(pair.set_by)))
     return pd.concat(tables).rename_axis("method").reset_index()
+
+
+def agreement(placed: pd.DataFrame) -> pd.DataFrame:
+    """Compare the order of methods on phantoms with that on real films (table: `places`).
+
+    Returns two rows per body, of ALL methods and of those that are CHECKED alone: body, of, methods
+    (their number), spearman, low, high (95 % interval over methods).
+    """
+    rows = []
+    for body in (pair.body for pair in PAIRS):
+        every = placed[placed["body"].eq(body)]
+        for of, some in {ALL: every, CHECKED: every[~every["set_by"]]}.items():
+            value, low, high = spearman(some["phantoms"].to_numpy(), some["real"].to_numpy())
+            rows.append((body, of, len(some), value, low, high))
+    return pd.DataFrame(rows, columns=["body", "of", "methods", "spearman", "low", "high"])
 
 
 def as_table(placed: pd.DataFrame, recorded: Sequence[str] = ()) -> pd.DataFrame:
