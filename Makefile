@@ -20,7 +20,7 @@ study: $(READY)            ## rebuild every result and page; ON=ray or ON=ray:AD
 	@python -m lib.data changes
 	@python -m lib.fits.underway
 	-exec python -m lib.lanes films@smallest
-	-exec python -m lib.lanes "-s features@smallest fits@smallest scores@smallest" "-s films@others films@largest"  # the first results
+	-exec python -m lib.lanes "-s features@smallest fits@smallest scores@smallest" "-s films"  # the first results
 ifeq ($(shell command -v nvidia-smi),)
 	-exec python -m lib.lanes features@others
 	-exec python -m lib.lanes "-s fits@others scores@others" "-s floors exploration preprocessing real-films first-fit \
