@@ -42,13 +42,17 @@ SET_BY = (
     *("autoencoder", "vae", "deep_sad", "resnet", "resnet_few", "resnet_few_pu"),
     *("feature_distance", "feature_distance_448"),
 )
-LESIONS = ("synthetic_lesions", "nsa", "lesion_head", "lesion_network")
+LESIONS = ("synthetic_lesions", "nsa", "cutpaste", "lesion_head", "lesion_network")
+ON_GRIDS = (
+    *("padim", "patchcore", "patchcore_anywhere"),
+    *("feature_autoencoder", "reverse_distillation", "feature_flow"),
+)
 PAIRS = (
     Pair(
         "chest",
         ("rsna", "nih"),
         ("nih_peers", "kermany224_peers"),
-        set_by=(*SET_BY, *LESIONS, "padim", "linear_probe"),
+        set_by=(*SET_BY, *LESIONS, *ON_GRIDS, "linear_probe"),
     ),
     Pair("limb", ("mura",), ("knee_oa_peers",), ("knee_oa_peers_labels",), SET_BY),
 )

@@ -16,16 +16,16 @@ from lib.phantoms.thorax import SIDES, Chest, Stance, Thorax, dome, septa, step
 
 #: Attenuation of the septa that take most part in a finding.
 THICKEST = {
-    "Effusion": 0.7,
-    "Infiltration": 0.95,
-    "Consolidation": 0.75,
-    "Edema": 0.95,
-    "Atelectasis": 0.7,
-    "Cardiomegaly": 0.7,
-    "Emphysema": 0.55,
-    "Nodule": 0.3,
-    "Mass": 0.45,
-    "Pneumothorax": 0.2,
+    "Effusion": 0.95,
+    "Infiltration": 1.3,
+    "Consolidation": 1.0,
+    "Edema": 1.3,
+    "Atelectasis": 0.95,
+    "Cardiomegaly": 0.95,
+    "Emphysema": 0.75,
+    "Nodule": 0.4,
+    "Mass": 0.6,
+    "Pneumothorax": 0.25,
 }
 
 
@@ -72,7 +72,7 @@ def deformed(chest: Chest, findings: list[Finding]) -> Chest:
     for finding in findings:
         severity, side = finding.severity, finding.side
         if finding.kind == "Cardiomegaly":
-            chest = replace(chest, heart=chest.heart * (1.2 + 0.5 * severity))
+            chest = replace(chest, heart=chest.heart * (1.08 + 0.45 * severity))
         elif finding.kind == "Edema":
             chest = replace(chest, heart=chest.heart * (1.05 + 0.2 * severity))
         elif finding.kind == "Atelectasis":
@@ -112,18 +112,18 @@ def _effusion(lungs: Lungs, finding: Finding, body: Thorax, healthy, stance) -> 
     inside = lung > 0.12
     u = np.clip(finding.side * (body.x - 0.43 * finding.side) / 0.34, -1, 1)
     meniscus = (0.05 + 0.13 * severity) * (0.5 + b) * u**2 * (1 + 0.5 * np.sign(u))
-    surface = body.base - 0.10 - (0.07 + 0.48 * severity**2) * (0.6 + 0.4 * a) - meniscus + 0.1
-    fluid = (0.45 + 0.5 * severity) * step(body.y - surface, 0.05) * inside
+    surface = body.base - 0.10 - (0.07 + 0.58 * severity**2) * (0.6 + 0.4 * a) - meniscus + 0.1
+    fluid = min(0.6 + 0.65 * severity, 0.97) * step(body.y - surface, 0.05) * inside
     lungs.fill(fluid)
     return (body.y > surface) & inside
 
 
 def _opacity(lungs: Lungs, finding: Finding, body: Thorax, healthy, stance) -> np.ndarray:
-    """Draw infiltration: ragged and patchy, vessels show through."""
+    """Draw infiltration: faint, ragged and patchy; vessels show through, and septa show most."""
     patch, inside = _patch(finding, body, stance, wide=0.16, high=0.22, ragged=0.45, soft=0.7)
-    lungs.fill((0.14 + 0.27 * finding.severity) * patch, veil=0.8)
+    lungs.fill((0.06 + 0.12 * finding.severity) * patch, veil=0.8)
     fluffy = texture(stance.shape, 0.035 * stance.shape[1], np.random.default_rng(finding.seed))
-    lungs.tissue = lungs.tissue + (0.1 + 0.18 * finding.severity) * patch * fluffy
+    lungs.tissue = lungs.tissue + (0.045 + 0.08 * finding.severity) * patch * fluffy
     return (patch > 0.4) & inside
 
 
@@ -134,7 +134,7 @@ def _consolidation(lungs: Lungs, finding: Finding, body: Thorax, healthy, stance
     above = finding.form[1] < 0.4
     patch = patch * step((fissure - body.y) if above else (body.y - fissure), 0.02)
     bronchi = lungs.tissue * patch
-    lungs.fill((0.22 + 0.27 * finding.severity) * patch)
+    lungs.fill((0.18 + 0.22 * finding.severity) * patch)
     lungs.tissue = lungs.tissue - 0.7 * bronchi
     return (patch > 0.4) & inside
 
@@ -163,7 +163,7 @@ def _edema(lungs: Lungs, finding: Finding, body: Thorax, healthy, stance) -> np.
     lungs.tissue = lungs.tissue + (1.4 * blurred - lungs.tissue) * np.minimum(2 * haze, 1)
     grain = texture(stance.shape, 0.02 * stance.shape[1], np.random.default_rng(finding.seed))
     lungs.tissue = lungs.tissue + (0.1 + 0.14 * finding.severity) * haze * grain
-    lungs.fill((0.19 + 0.25 * finding.severity) * haze, veil=0.4)
+    lungs.fill((0.27 + 0.35 * finding.severity) * haze, veil=0.4)
     return (haze > 0.35) & inside
 
 
@@ -177,7 +177,7 @@ def _atelectasis(lungs: Lungs, finding: Finding, body: Thorax, healthy: Thorax, 
     inner = side * (body.x - body.middle) - 0.1
     wedge = floor - height * np.clip(1 - inner / (0.45 + 0.2 * b), 0.12, 1)
     patch = step(body.y - wedge, 0.04) * inside
-    lungs.fill((0.22 + 0.25 * finding.severity) * patch)
+    lungs.fill((0.3 + 0.35 * finding.severity) * patch)
     lost = (healthy.lungs[side] > 0.15) & (lung <= 0.1)
     return ((patch > 0.5) & inside) | lost
 
@@ -217,7 +217,7 @@ def _nodule(lungs: Lungs, finding: Finding, body: Thorax, healthy, stance) -> np
     x, y = body.x - finding.side * (0.30 + 0.30 * a), body.y + 0.45 - 0.75 * b
     lobes = 1 + mass * 0.25 * np.sin(3 * np.arctan2(y, x) + 6 * d)
     bump = np.sqrt(dome((x**2 + (y * (0.85 + 0.3 * c)) ** 2) * lobes / radius**2))
-    density = (0.3 + 0.5 * finding.severity) * min(1, radius / 0.08)
+    density = (0.18 + 0.3 * finding.severity) * min(1, radius / 0.08)
     lungs.tissue = lungs.tissue + density * bump * inside
     return (bump > 0.3) & inside
 
