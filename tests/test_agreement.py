@@ -184,8 +184,11 @@ def test_methods_outside_the_study_are_those_recorded_on_its_phantoms(tmp_path, 
     assert further_phantoms.with_every_method(run, tmp_path)[1] == []
 
 
-def test_the_recorded_order_on_phantoms_is_roughly_that_on_real_films():
-    """Aims are .7 for chests and .6 for limbs; the diseases before them had .18 for chests."""
+AIMS = {"chest": 0.7, "limb": 0.6}  # Spearman's correlation over all methods
+
+
+def test_the_recorded_order_on_phantoms_is_that_on_real_films_on_each_seed():
+    """Methods by which the phantoms were not set are few, so that little is asked of them alone."""
     real = pd.read_csv(ROOT / "reports/real/results.csv", dtype={"seed": str})
     default = pd.read_csv(ROOT / "reports/results.csv", dtype={"seed": str})
     every, names = further_phantoms.with_every_method(default)
@@ -193,6 +196,8 @@ def test_the_recorded_order_on_phantoms_is_roughly_that_on_real_films():
     assert len(further) >= 2 and {"lesion_network", "anoddpm_gaussian"} <= set(names)
     for phantoms in (every, *further):
         compared = agreement.agreement(agreement.places(phantoms, real))
-        table = compared.set_index(["body", "of"])["spearman"].dropna()
-        assert ("chest", agreement.ALL) in table.index
-        assert table.min() > 0.5, table
+        table = compared.set_index(["body", "of"])["spearman"].unstack().dropna()
+        assert "chest" in table.index  # phantoms of limbs are not measured on each seed
+        for body in table.index:
+            assert table.loc[body, agreement.ALL] >= AIMS[body], table
+            assert table.loc[body, agreement.CHECKED] > 0.3, table
