@@ -277,11 +277,11 @@ def test_methods_share_the_phantoms_of_one_seed_and_preparation(toys_and_phantom
 
 def test_a_network_with_labels_of_phantoms_alone_finds_disease_on_films(toys, monkeypatch):
     """The films are phantoms of another seed, so that the stages fit together."""
-    chest, seed = {"size": 48, "body": "chest"}, 9
+    chest, seed = {"size": 64, "body": "chest"}, 9
     monkeypatch.setattr(films.arrays, "settings", lambda dataset, change: chest)
     monkeypatch.setattr("lib.methods.find", lambda name: ResNet)
     with (toys.parent / "params/datasets.yaml").open("a") as file:
-        file.write("\nphantoms: {films: 600}\n")
+        file.write("\nphantoms: {films: 1000}\n")
     phantoms.write_chests(files.images("toy"), 120, seed, chest)
     truth = phantoms.index_of_chests(120, seed)
 
@@ -290,10 +290,16 @@ def test_a_network_with_labels_of_phantoms_alone_finds_disease_on_films(toys, mo
         table["patient_id"], table["split"] = truth["patient_id"], "test"
 
     change_index(are_phantoms)
-    network = {"width": 8, "blocks": [1, 1], "epochs": 12, "batch_size": 16, "learning_rate": 0.003}
+    network = {
+        "width": 8,
+        "blocks": [1, 1, 1],
+        "epochs": 12,
+        "batch_size": 16,
+        "learning_rate": 0.003,
+    }
     with_entry(toys, phantoms="alone", labels=FIVE, **network)
     record = work.train(DRAWING)
-    assert record["films"] == {"training": 480, "with known label": 480}
+    assert record["films"] == {"training": 800, "with known label": 800}
     scores = score.score(store.detector(DRAWING), *films.index_and_images(DRAWING)[::-1])
     assert metrics.auroc(truth["label"], scores["score"]) > 0.7
     with pytest.raises(BadData, match=r"other films than those of toy, .* of seed 9 themselves"):
