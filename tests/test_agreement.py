@@ -200,4 +200,5 @@ def test_the_recorded_order_on_phantoms_is_that_on_real_films_on_each_seed():
         assert "chest" in table.index  # phantoms of limbs are not measured on each seed
         for body in table.index:
             assert table.loc[body, agreement.ALL] >= AIMS[body], table
-            assert table.loc[body, agreement.CHECKED] > 0.3, table
+            few = body == "chest" and phantoms is not every  # 12 methods, .43 and .46
+            assert table.loc[body, agreement.CHECKED] > (0.3 if few else 0.5), table

@@ -27,9 +27,8 @@ NIH_FINDINGS = {
     "Emphysema": 0.02,
 }
 OPACITIES = {"Infiltration": 0.5, "Consolidation": 0.5}  # which RSNA calls lung opacities
-WITH_OPACITIES = (
-    0.34  # share of RSNA's abnormal films: 6,012 of 17,833 patients of its training set
-)
+#: Share of RSNA's abnormal films: 6,012 of the 17,833 patients of its training set.
+WITH_OPACITIES = 0.34
 RSNA_NOT_NORMAL = {
     "Effusion": 0.25,
     "Edema": 0.2,
